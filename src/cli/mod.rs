@@ -1,0 +1,1 @@
+//! The small client that the binary is when called as `redis-cli` or `pregon cli`.

@@ -1,0 +1,1 @@
+//! Directives: the table, values, loading, rewriting.
