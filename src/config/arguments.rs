@@ -1,0 +1,190 @@
+//! The command line: `pregon [FILE] [-] [--directive value ...]`, as redis-server takes it, and a few options of its own.
+//!
+//! Precedence is file, then standard input, then options, whatever their order. Source: the argument loop of Redis'
+//! `main`: an option's values reach to the next argument that begins with `--`; the argument right after an option is a
+//! value even if it begins so; `--save` alone means `--save ""`; name and value may share one argument (`"--port 7000"`).
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use super::Config;
+use super::error::{StartError, reason};
+use super::lex;
+use super::load::Loader;
+use super::print;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Start the server.
+    Run {
+        /// With everything that was read.
+        config: Box<Config>,
+        /// To be logged at start.
+        warnings: Vec<String>,
+    },
+    /// `--check`: the configuration is valid; say so, show the warnings and exit.
+    Check {
+        /// As for `Run`.
+        config: Box<Config>,
+        /// As for `Run`.
+        warnings: Vec<String>,
+    },
+    /// `--help`, `--version`, `--print-example`: print this and exit.
+    Print(String),
+}
+
+/// Reads the arguments that follow the program's name, the file they name, and standard input if they say `-`.
+pub fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, StartError> {
+    invocation_with(args, &mut std::io::stdin())
+}
+
+/// As [`invocation`], with something else for standard input.
+pub fn invocation_with(
+    args: impl IntoIterator<Item = OsString>,
+    stdin: &mut dyn Read,
+) -> Result<Invocation, StartError> {
+    let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
+    let arguments = Arguments::read(&args).map_err(on_command_line)?;
+    match arguments.wish {
+        Wish::Print(text) => Ok(Invocation::Print(text())),
+        Wish::Run => arguments
+            .load(stdin)
+            .map(|(config, warnings)| Invocation::Run { config, warnings }),
+        Wish::Check => arguments
+            .load(stdin)
+            .map(|(config, warnings)| Invocation::Check { config, warnings }),
+    }
+}
+
+/// The arguments sorted by what they are.
+struct Arguments {
+    wish: Wish,
+    file: Option<PathBuf>,
+    stdin: bool,
+    /// Name and values of each option.
+    options: Vec<Vec<Vec<u8>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Wish {
+    Run,
+    Check,
+    Print(fn() -> String),
+}
+
+impl Wish {
+    /// Options that are no directives.
+    fn named(option: &[u8]) -> Option<Self> {
+        match option {
+            b"--help" => Some(Self::Print(print::help)),
+            b"--version" => Some(Self::Print(print::version)),
+            b"--print-example" => Some(Self::Print(print::example)),
+            b"--check" => Some(Self::Check),
+            _ => None,
+        }
+    }
+}
+
+impl Arguments {
+    fn read(args: &[Vec<u8>]) -> Result<Self, StartError> {
+        let mut all = Self {
+            wish: Wish::Run,
+            file: None,
+            stdin: false,
+            options: Vec::new(),
+        };
+        // The last option has no value yet, so the next argument is one whatever it looks like.
+        let mut awaits_value = false;
+        for (index, arg) in args.iter().enumerate() {
+            let next = args.get(index + 1);
+            let before_options = index == 0 || (index == 1 && all.file.is_some());
+            match arg.as_slice() {
+                b"-" if before_options || next.is_none() => all.stdin = true,
+                b"-h" if index == 0 => all.wish = Wish::Print(print::help),
+                b"-v" if index == 0 => all.wish = Wish::Print(print::version),
+                [b'-', b'-', ..] if !awaits_value => match Wish::named(arg) {
+                    Some(wish) => all.wish = wish,
+                    None => awaits_value = all.option(&arg[2..], next)?,
+                },
+                [b'-', ..] | [] if index == 0 => return Err(unexpected(arg)),
+                path if index == 0 => all.file = Some(OsString::from_vec(path.to_vec()).into()),
+                value => {
+                    all.options
+                        .last_mut()
+                        .ok_or_else(|| unexpected(arg))?
+                        .push(value.to_vec());
+                    awaits_value = false;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Begins an option; true when its value is still to come.
+    fn option(&mut self, text: &[u8], next: Option<&Vec<u8>>) -> Result<bool, StartError> {
+        let mut words = lex::words(text)
+            .filter(|words| !words.is_empty())
+            .ok_or_else(|| unexpected(text))?;
+        let bare_save = words.len() == 1
+            && words[0].eq_ignore_ascii_case(b"save")
+            && next.is_none_or(|next| next.starts_with(b"--"));
+        if bare_save {
+            words.push(Vec::new());
+        }
+        let awaits_value = words.len() == 1;
+        self.options.push(words);
+        Ok(awaits_value)
+    }
+
+    fn load(self, stdin: &mut dyn Read) -> Result<(Box<Config>, Vec<String>), StartError> {
+        let mut loader = Loader::default();
+        // Absolute, so that CONFIG REWRITE finds it whatever the current directory is then.
+        let file = self
+            .file
+            .map(|file| std::path::absolute(&file).unwrap_or(file));
+        if let Some(file) = &file {
+            loader.file(file)?;
+        }
+        if self.stdin {
+            let mut text = Vec::new();
+            stdin.read_to_end(&mut text).map_err(|error| {
+                StartError::new(
+                    format!("can't read: {}", reason(&error)),
+                    "write the directives to it, or leave out '-'",
+                )
+                .at("standard input", None)
+            })?;
+            loader.text("standard input", &text)?;
+        }
+        for option in &self.options {
+            loader
+                .directive(option)
+                .map_err(|error| on_command_line(with_hint(error, option)))?;
+        }
+        let warnings = loader.warnings();
+        Ok((Box::new(Config::loaded(loader, file)), warnings))
+    }
+}
+
+fn on_command_line(error: StartError) -> StartError {
+    error.at("command line", None)
+}
+
+/// The commonest slip: the file stands behind an option and so became its value.
+fn with_hint(mut error: StartError, option: &[Vec<u8>]) -> StartError {
+    if option.len() > 2 && error.text.ends_with("wrong number of arguments") {
+        error.cure += ", and the configuration file has to be the first argument";
+    }
+    error
+}
+
+fn unexpected(arg: &[u8]) -> StartError {
+    let text = format!("unexpected argument '{}'", String::from_utf8_lossy(arg));
+    StartError::new(
+        text,
+        "the configuration file comes first, and every directive begins with --, as in --port 7000",
+    )
+}

@@ -1,0 +1,494 @@
+//! Values with an inner structure: addresses, output limits, percentiles, shutdown flags, renamed commands, secrets.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::lex::quoted;
+use super::value::{ByteSize, Given, Rule, Value, word_index};
+
+/// An address to listen on, as `bind` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindAddress {
+    /// `*` for every IPv4 address, `::*` for every IPv6 address, or an address or host name.
+    pub host: String,
+    /// Written with a leading `-`: that it is not available on this machine is no error.
+    pub optional: bool,
+}
+
+impl BindAddress {
+    /// Most addresses that `bind` takes, as in Redis.
+    pub const MAX: usize = 16;
+
+    /// Reads `[-]host`.
+    pub fn read(text: &str) -> Self {
+        let host = text.strip_prefix('-');
+        Self {
+            host: host.unwrap_or(text).to_owned(),
+            optional: host.is_some(),
+        }
+    }
+}
+
+impl fmt::Display for BindAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}", if self.optional { "-" } else { "" }, self.host)
+    }
+}
+
+impl Value for Vec<BindAddress> {
+    const SEVERAL: bool = true;
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        if given.args.len() > BindAddress::MAX {
+            return Err("Too many bind addresses specified.".into());
+        }
+        if matches!(given.args, [only] if only.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let host = |arg: &Vec<u8>| std::str::from_utf8(arg).map(BindAddress::read);
+        given
+            .args
+            .iter()
+            .map(host)
+            .collect::<Result<_, _>>()
+            .map_err(|_| "Invalid bind address.".into())
+    }
+
+    fn show(&self) -> Vec<u8> {
+        let addresses: Vec<String> = self.iter().map(BindAddress::to_string).collect();
+        addresses.join(" ").into_bytes()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        if self.is_empty() {
+            vec![quoted(b"")]
+        } else {
+            vec![self.show()]
+        }
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        format!("up to {} addresses", BindAddress::MAX)
+    }
+}
+
+/// When a client of one class has too much output waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Reached: the client is closed at once. 0 is no limit.
+    pub hard: ByteSize,
+    /// Exceeded for longer than `soft_for`: the client is closed. 0 is no limit.
+    pub soft: ByteSize,
+    /// Whole seconds for which the soft limit may be exceeded.
+    pub soft_for: Duration,
+}
+
+impl OutputLimit {
+    const fn new(hard: ByteSize, soft: ByteSize, soft_seconds: u64) -> Self {
+        Self {
+            hard,
+            soft,
+            soft_for: Duration::from_secs(soft_seconds),
+        }
+    }
+}
+
+/// The output limits of each class of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimits {
+    /// Clients without a subscription, and those that MONITOR.
+    pub normal: OutputLimit,
+    /// Replicas; kept for compatibility, no client is of this class.
+    pub replica: OutputLimit,
+    /// Clients with at least one subscription.
+    pub pubsub: OutputLimit,
+}
+
+impl Default for OutputLimits {
+    fn default() -> Self {
+        Self {
+            normal: OutputLimit::default(),
+            replica: OutputLimit::new(ByteSize::mib(256), ByteSize::mib(64), 60),
+            pubsub: OutputLimit::new(ByteSize::mib(32), ByteSize::mib(8), 60),
+        }
+    }
+}
+
+impl OutputLimits {
+    fn of_class(&mut self, name: &[u8]) -> Option<&mut OutputLimit> {
+        match name.to_ascii_lowercase().as_slice() {
+            b"normal" => Some(&mut self.normal),
+            b"slave" | b"replica" => Some(&mut self.replica),
+            b"pubsub" => Some(&mut self.pubsub),
+            _ => None,
+        }
+    }
+
+    fn classes(&self, replica: &'static str) -> [(&'static str, OutputLimit); 3] {
+        [
+            ("normal", self.normal),
+            (replica, self.replica),
+            ("pubsub", self.pubsub),
+        ]
+    }
+}
+
+impl Value for OutputLimits {
+    const SEVERAL: bool = true;
+
+    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
+        let (groups, rest) = given.args.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err("Wrong number of arguments in buffer limit configuration.".into());
+        }
+        let mut limits = *old;
+        for [class, hard, soft, seconds] in groups {
+            let limit = limits
+                .of_class(class)
+                .ok_or("Invalid client class specified in buffer limit configuration.")?;
+            let seconds = std::str::from_utf8(seconds)
+                .ok()
+                .and_then(|text| text.parse().ok());
+            let (Some(hard), Some(soft), Some(seconds)) =
+                (ByteSize::read(hard), ByteSize::read(soft), seconds)
+            else {
+                return Err(
+                    "Error in hard, soft or soft_seconds setting in buffer limit configuration."
+                        .into(),
+                );
+            };
+            *limit = OutputLimit::new(hard, soft, seconds);
+        }
+        Ok(limits)
+    }
+
+    fn show(&self) -> Vec<u8> {
+        // CONFIG GET answers the old word for replicas, the file gets the new one: both as Redis does.
+        let text = |(name, limit): (&str, OutputLimit)| {
+            format!(
+                "{name} {} {} {}",
+                limit.hard.0,
+                limit.soft.0,
+                limit.soft_for.as_secs()
+            )
+        };
+        self.classes("slave").map(text).join(" ").into_bytes()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        let line = |(name, limit): (&str, OutputLimit)| {
+            let OutputLimit {
+                hard,
+                soft,
+                soft_for,
+            } = limit;
+            format!(
+                "{name} {} {} {}",
+                hard.with_unit(),
+                soft.with_unit(),
+                soft_for.as_secs()
+            )
+            .into_bytes()
+        };
+        self.classes("replica").map(line).to_vec()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "groups of: normal|replica|pubsub, hard limit, soft limit, seconds".into()
+    }
+}
+
+/// Percentiles that INFO latencystats shows, each from 0 to 100.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Percentiles(pub Vec<f64>);
+
+impl Value for Percentiles {
+    const SEVERAL: bool = true;
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        if matches!(given.args, [only] if only.is_empty()) {
+            return Ok(Self(Vec::new()));
+        }
+        let number = |arg: &Vec<u8>| -> Result<f64, String> {
+            let number = std::str::from_utf8(arg)
+                .ok()
+                .and_then(|text| text.parse::<f64>().ok());
+            match number.filter(|number| number.is_finite()) {
+                None => Err("Invalid latency-tracking-info-percentiles parameters".into()),
+                Some(number) if (0.0..=100.0).contains(&number) => Ok(number),
+                Some(_) => Err(
+                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
+                        .into(),
+                ),
+            }
+        };
+        given
+            .args
+            .iter()
+            .map(number)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    fn show(&self) -> Vec<u8> {
+        // Six digits without the zeros at the end, as Redis prints a double here.
+        let text = |number: &f64| {
+            let digits = format!("{number:.6}");
+            digits
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .to_owned()
+        };
+        self.0
+            .iter()
+            .map(text)
+            .collect::<Vec<_>>()
+            .join(" ")
+            .into_bytes()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        if self.0.is_empty() {
+            vec![quoted(b"")]
+        } else {
+            vec![self.show()]
+        }
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "numbers from 0 to 100, or \"\" for none".into()
+    }
+}
+
+/// The limit for what all clients together may hold: bytes, or a share of `maxmemory`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxmemoryClients {
+    /// Bytes; 0 is no limit.
+    Bytes(ByteSize),
+    /// Percent of `maxmemory`, 1 to 100.
+    Percent(u8),
+}
+
+impl MaxmemoryClients {
+    /// The limit in bytes under the given `maxmemory`, or `None` when there is none.
+    pub fn limit(self, maxmemory: ByteSize) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => bytes.limit(),
+            Self::Percent(percent) => maxmemory
+                .limit()
+                .map(|bytes| bytes / 100 * u64::from(percent)),
+        }
+    }
+}
+
+impl Value for MaxmemoryClients {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let text = given.one();
+        if let Some(bytes) = ByteSize::read(text) {
+            return given.bytes().map(|_| Self::Bytes(bytes));
+        }
+        let percent = text
+            .strip_suffix(b"%")
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        match percent.and_then(|digits| digits.parse::<u32>().ok()) {
+            None => Err("argument must be a memory or percent value".into()),
+            Some(0) => Ok(Self::Bytes(ByteSize(0))),
+            Some(percent @ 1..=100) => Ok(Self::Percent(percent as u8)),
+            Some(_) => Err("percentage argument must be less or equal to 100".into()),
+        }
+    }
+
+    fn show(&self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes.show(),
+            Self::Percent(percent) => format!("{percent}%").into_bytes(),
+        }
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Bytes(bytes) => bytes.lines(),
+            Self::Percent(_) => vec![self.show()],
+        }
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "bytes, or a percentage of maxmemory".into()
+    }
+}
+
+/// How a signal ends the server: the options of SHUTDOWN that it stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownFlags {
+    /// Accepted for compatibility; there is nothing to save.
+    pub save: bool,
+    /// Accepted for compatibility.
+    pub nosave: bool,
+    /// Do not wait until queued output is flushed.
+    pub now: bool,
+    /// Accepted for compatibility; no error stops the end.
+    pub force: bool,
+}
+
+impl ShutdownFlags {
+    const WORDS: [&'static str; 5] = ["default", "save", "nosave", "now", "force"];
+
+    fn flags(&mut self) -> [&mut bool; 4] {
+        [
+            &mut self.save,
+            &mut self.nosave,
+            &mut self.now,
+            &mut self.force,
+        ]
+    }
+}
+
+impl Value for ShutdownFlags {
+    const SEVERAL: bool = true;
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let mut flags = Self::default();
+        for arg in given.args {
+            if let Some(index) = word_index(arg, &Self::WORDS)?.checked_sub(1) {
+                *flags.flags()[index] = true;
+            }
+        }
+        match flags {
+            Self {
+                save: true,
+                nosave: true,
+                ..
+            } => Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into()),
+            _ => Ok(flags),
+        }
+    }
+
+    fn show(&self) -> Vec<u8> {
+        let mut copy = *self;
+        let set = copy
+            .flags()
+            .into_iter()
+            .zip(&Self::WORDS[1..])
+            .filter(|(flag, _)| **flag);
+        let words: Vec<&str> = set.map(|(_, word)| *word).collect();
+        if words.is_empty() {
+            b"default".to_vec()
+        } else {
+            words.join(" ").into_bytes()
+        }
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "default, or some of: save nosave now force".into()
+    }
+}
+
+/// A command that gets another name, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// The name in the command table.
+    pub from: Vec<u8>,
+    /// The new name; empty removes the command.
+    pub to: Vec<u8>,
+}
+
+impl Value for Vec<Rename> {
+    const SEVERAL: bool = true;
+    const SAMPLE: Option<&'static str> = Some("FLUSHALL \"\"");
+
+    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
+        let [from, to] = given.args else {
+            return Err("wrong number of arguments".into());
+        };
+        let mut renames = if given.again { old.clone() } else { Vec::new() };
+        renames.push(Rename {
+            from: from.clone(),
+            to: to.clone(),
+        });
+        Ok(renames)
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.lines().join(&b' ')
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        self.iter()
+            .map(|rename| [quoted(&rename.from), quoted(&rename.to)].join(&b' '))
+            .collect()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "a command and its new name, or \"\" to remove it".into()
+    }
+}
+
+/// A password: shown by CONFIG GET as Redis does, never by logs or `Debug`. Empty is none.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// The password, or `None` when there is none.
+    pub fn password(&self) -> Option<&[u8]> {
+        (!self.0.is_empty()).then_some(self.0.as_slice())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.0.is_empty() {
+            "Secret(none)"
+        } else {
+            "Secret(set)"
+        })
+    }
+}
+
+impl Value for Secret {
+    const SENSITIVE: bool = true;
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        Ok(Self(given.one().to_vec()))
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        // No password is written as no line at all, as Redis does.
+        self.password().map(quoted).into_iter().collect()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "a text, or \"\" for none".into()
+    }
+}
+
+/// How many threads serve clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IoThreads(pub u16);
+
+impl Default for IoThreads {
+    /// The cores available to this process, at most 128.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(128));
+        Self(cores as u16)
+    }
+}
+
+impl Value for IoThreads {
+    const SAMPLE: Option<&'static str> = Some("4");
+
+    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
+        u16::parse(given, &old.0).map(Self)
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.0.show()
+    }
+
+    fn expects(rule: &Rule) -> String {
+        u16::expects(rule)
+    }
+}

@@ -1,0 +1,216 @@
+//! Reads directives from files, standard input and the command line into values. The last value of a directive wins.
+//!
+//! Source: `loadServerConfigFromString` and `loadServerConfig` of Redis' `config.c`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::error::{StartError, reason};
+use super::lex;
+use super::param::{Param, Values};
+use super::{find, params};
+
+/// How deep files may include one another; a file that includes itself ends here.
+const MAX_INCLUDE_DEPTH: usize = 16;
+
+/// Collects what is read. Values of an earlier source are overwritten by a later one.
+#[derive(Default)]
+pub(super) struct Loader {
+    pub(super) values: Values,
+    /// Directives that some source has set.
+    pub(super) explicit: BTreeSet<&'static str>,
+    /// Names of directives without effect that were used, in the order of their first use.
+    ignored: Vec<String>,
+    depth: usize,
+}
+
+impl Loader {
+    /// Reads a file. Errors name the file and the line, of the included file where it is in one.
+    pub(super) fn file(&mut self, path: &Path) -> Result<(), StartError> {
+        let origin = path.display().to_string();
+        let text = fs::read(path).map_err(|error| {
+            let text = format!("can't open the configuration file: {}", reason(&error));
+            StartError::new(text, "check the path and its permissions").at(&origin, None)
+        })?;
+        self.text(&origin, &text)
+    }
+
+    /// Reads the text of a file or of standard input.
+    pub(super) fn text(&mut self, origin: &str, text: &[u8]) -> Result<(), StartError> {
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            self.line(line)
+                .map_err(|error| error.at(origin, Some(index + 1)))?;
+        }
+        Ok(())
+    }
+
+    /// Sets one directive from its words; the first is its name.
+    pub(super) fn directive(&mut self, words: &[Vec<u8>]) -> Result<(), StartError> {
+        let Some((name, args)) = words.split_first() else {
+            return Ok(());
+        };
+        if name.eq_ignore_ascii_case(b"include") {
+            return self.include(args);
+        }
+        match find(name) {
+            Some(param) => self.set(param, args),
+            None if name.contains(&b'.') => {
+                // The parameter of a module. Modules are not loaded, so it has no effect.
+                self.note_ignored(&String::from_utf8_lossy(name));
+                Ok(())
+            }
+            None => Err(unknown(name)),
+        }
+    }
+
+    /// The one warning about directives that have no effect, if there is reason for it.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        if self.ignored.is_empty() {
+            return Vec::new();
+        }
+        vec![format!(
+            "these directives are accepted for compatibility and have no effect: {}",
+            self.ignored.join(", ")
+        )]
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), StartError> {
+        let line = line.trim_ascii();
+        if line.starts_with(b"#") {
+            return Ok(());
+        }
+        let words = lex::words(line).ok_or_else(|| {
+            StartError::new(
+                "unbalanced quotes",
+                "close every quote, and put a blank after a closing one",
+            )
+        })?;
+        self.directive(&words)
+    }
+
+    fn set(&mut self, param: &'static Param, args: &[Vec<u8>]) -> Result<(), StartError> {
+        // One quoted argument may hold all of several: --bind "127.0.0.1 ::1"
+        let inner = match args {
+            [only] if param.several && !only.is_empty() => lex::words(only),
+            _ => Some(args.to_vec()),
+        };
+        let again = self.explicit.contains(param.name);
+        let result = match inner {
+            Some(args) if !args.is_empty() => param.set(&mut self.values, &args, again),
+            Some(_) => Err("wrong number of arguments".to_owned()),
+            None => Err("unbalanced quotes".to_owned()),
+        };
+        result.map_err(|why| match param.only_default {
+            Some(cure) if why == cure => refused(param, cure),
+            _ => StartError::new(
+                format!("{}: {why}", param.name),
+                format!("it takes: {}", param.expects()),
+            ),
+        })?;
+        self.explicit.insert(param.name);
+        if param.is_ignored() && param.only_default.is_none() {
+            self.note_ignored(param.name);
+        }
+        Ok(())
+    }
+
+    fn note_ignored(&mut self, name: &str) {
+        if !self.ignored.iter().any(|known| known == name) {
+            self.ignored.push(name.to_owned());
+        }
+    }
+
+    /// Reads other files. A path is relative to the directory in which the server was started, as in Redis, not to the
+    /// including file. A pattern that matches nothing is no error, so that an empty directory can be included.
+    fn include(&mut self, args: &[Vec<u8>]) -> Result<(), StartError> {
+        let [path] = args else {
+            return Err(StartError::new(
+                "include: wrong number of arguments",
+                "it takes: a path or a pattern",
+            ));
+        };
+        if self.depth == MAX_INCLUDE_DEPTH {
+            let cure = "remove the include by which a file includes itself";
+            return Err(StartError::new(
+                format!("more than {MAX_INCLUDE_DEPTH} files include one another"),
+                cure,
+            ));
+        }
+        self.depth += 1;
+        let result = included(path)?.iter().try_for_each(|file| self.file(file));
+        self.depth -= 1;
+        result
+    }
+}
+
+/// The files that the argument of `include` stands for, in alphabetical order.
+fn included(path: &[u8]) -> Result<Vec<PathBuf>, StartError> {
+    if !path.iter().any(|byte| b"*?[".contains(byte)) {
+        return Ok(vec![PathBuf::from(OsStr::from_bytes(path))]);
+    }
+    let wrong = |why: String| {
+        StartError::new(
+            format!("include: {why}"),
+            "correct the pattern or its directory",
+        )
+    };
+    let pattern =
+        std::str::from_utf8(path).map_err(|_| wrong("a pattern has to be UTF-8".into()))?;
+    let options = glob::MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let files = glob::glob_with(pattern, options).map_err(|error| wrong(error.to_string()))?;
+    files
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(error.to_string()))
+}
+
+fn refused(param: &Param, why: &str) -> StartError {
+    let (text, cure) = why.split_once("; ").unwrap_or((why, "remove the line"));
+    StartError::new(format!("{}: {text}", param.name), cure)
+}
+
+fn unknown(name: &[u8]) -> StartError {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    let text = format!("unknown directive '{name}'");
+    if let Some((directive, value)) = name
+        .split_once('=')
+        .filter(|(directive, _)| find(directive.as_bytes()).is_some())
+    {
+        return StartError::new(
+            text,
+            format!("write the value after a blank: {directive} {value}"),
+        );
+    }
+    let names = params().flat_map(Param::names);
+    let near = names
+        .map(|known| (distance(known, &name), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    match near {
+        Some((_, known)) => StartError::new(text, format!("did you mean '{known}'?")),
+        None => StartError::new(
+            text,
+            "remove it; pregon --print-example lists every directive",
+        ),
+    }
+}
+
+/// The least number of letters to insert, remove or replace to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (column, second) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(letter != second);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}

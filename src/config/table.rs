@@ -1,0 +1,167 @@
+//! The table of directives that have an effect: one entry each, from which [`Settings`], file syntax, command line,
+//! CONFIG GET / SET / REWRITE, `--help` and `redis.conf.example` come. Directives of Redis without effect are in
+//! `ignored.rs`.
+//!
+//! To add one, add an entry; if its type is new, implement [`Value`] for it. The syntax is explained at `directives!`.
+
+use std::path::PathBuf;
+
+use super::compound::{
+    BindAddress, IoThreads, MaxmemoryClients, OutputLimits, Percentiles, Rename, Secret,
+    ShutdownFlags,
+};
+use super::param::{Change, Param, Section, Store};
+use super::settings::directives;
+use super::value::{
+    ANY, ByteSize, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission,
+    Seconds, Value, number,
+};
+
+directives! {
+    /// Addresses to listen on, separated by blanks. `*` stands for every IPv4 address of the machine, `::*` for every
+    /// IPv6 address, and a host name for what it resolves to. With a `-` in front, an address that this machine does not
+    /// have is skipped; without it, the server does not start. At most 16.
+    /// Name the addresses that clients really use when the machine has several networks; `127.0.0.1 -::1` keeps the
+    /// server to the machine itself. See protected-mode for what a wide default means without a password.
+    bind: Vec<BindAddress> = vec![BindAddress::read("*"), BindAddress::read("-::*")], "bind", Network, Runtime, ANY;
+
+    /// TCP port to listen on. 0 means no TCP at all; then set unixsocket, or nobody can connect.
+    port: u16 = 6379, "port", Network, Runtime, number(0, 65535);
+
+    /// Path of a Unix socket to listen on besides TCP; empty for none. Clients on the same machine save the work of the
+    /// TCP stack with it. A socket file that a former run has left behind is replaced.
+    unixsocket: Option<PathBuf> = None, "unixsocket", Network, Start, ANY;
+
+    /// Permissions of the Unix socket's file, in octal: 700 lets only the owner connect, 770 the group too.
+    /// 0 leaves what the umask of the process gives.
+    unixsocketperm: FileMode = FileMode(0), "unixsocketperm", Network, Start, number(0, 0o777);
+
+    /// Length of the queue of connections that the kernel has completed and the server has not yet accepted. Raise it
+    /// when very many clients connect at once. Linux cuts it to net.core.somaxconn.
+    tcp_backlog: u32 = 511, "tcp-backlog", Network, Start, number(0, INT_MAX);
+
+    /// Seconds of silence after which the kernel asks whether a peer is still there (SO_KEEPALIVE); 0 for never.
+    /// Finds peers that vanished without closing, and keeps firewalls from forgetting an idle connection: set it below
+    /// their timeout. It takes about this time until the first probe and as long again until the connection ends.
+    tcp_keepalive: Seconds = Seconds(300), "tcp-keepalive", Network, Runtime, number(0, INT_MAX);
+
+    /// Seconds for which a subscriber may leave sent data unacknowledged before its connection is ended
+    /// (TCP_USER_TIMEOUT); 0 leaves it to the kernel, which takes about a quarter of an hour. Keepalive does not notice
+    /// a vanished peer while data is on its way, and a subscriber always has data on its way, so this is what frees its
+    /// queue. The kernel counts a peer that has stopped reading in the same way, so a subscriber that is stuck for this
+    /// long is cut even below client-output-buffer-limit. Applies to subscriptions made after a change. Redis has no
+    /// such directive.
+    subscriber_dead_peer_timeout: Seconds = Seconds(60),
+        "subscriber-dead-peer-timeout", Network, Runtime, number(0, INT_MAX / 1000);
+
+    /// Seconds after which a client that sends nothing is closed; 0 for never. Subscribers, blocked clients and clients
+    /// that MONITOR are never closed for silence. Set it where applications leak connections.
+    timeout: Seconds = Seconds(0), "timeout", Network, Runtime, number(0, INT_MAX);
+
+    /// Threads that serve clients, each with its own share of the connections; 1 to 128. The default is the number of
+    /// cores that the process may use, because fan-out to many subscribers runs on all of them. Set fewer to leave
+    /// cores to other programs; 1 costs the least CPU for each message. Redis' default is 1, and there it means
+    /// threads that only read and write.
+    io_threads: IoThreads = IoThreads::default(), "io-threads", Network, Start, number(1, 128);
+
+    /// Password for the default user; empty for none. Clients give it with AUTH or HELLO. Many guesses are possible in a
+    /// second, so make it long and random. It is sent in the clear unless the network protects it.
+    requirepass: Secret = Secret::default(), "requirepass", Security, Runtime, ANY;
+
+    /// With yes, and as long as no password is set, only clients from the machine itself are served; others are told
+    /// why and closed. Switch it off only where the network itself keeps strangers away.
+    protected_mode: bool = true, "protected-mode", Security, Runtime, ANY;
+
+    /// Gives a command another name, or with "" takes it away. May be repeated. Meant for commands that an operator
+    /// needs and applications must not use. The old name is unknown afterwards.
+    rename_command: Vec<Rename> = Vec::new(), "rename-command", Security, FileOnly, ANY;
+
+    /// Who may use DEBUG: no for nobody, local for clients from the machine itself, yes for everybody. DEBUG can make
+    /// the server sleep or fail on purpose; it serves test suites, not production.
+    enable_debug_command: Permission = Permission::No, "enable-debug-command", Security, Start, ANY;
+
+    /// Who may change protected directives by CONFIG SET: no, local or yes, as for enable-debug-command. Protected are
+    /// dir and dbfilename, which have no effect here, so this only decides what CONFIG SET answers.
+    enable_protected_configs: Permission = Permission::No, "enable-protected-configs", Security, Start, ANY;
+
+    /// Number of databases that SELECT knows. Channels do not belong to a database: a message reaches its subscribers
+    /// whatever either side has selected.
+    databases: u32 = 16, "databases", Limits, Start, number(1, INT_MAX);
+
+    /// Connections that are served at the same time; more get an error and are closed. Each one needs a file
+    /// descriptor: at start the server raises its own limit as far as it is allowed to and says so where that is not
+    /// enough.
+    maxclients: u32 = 10000, "maxclients", Limits, Runtime, number(1, u32::MAX as i128);
+
+    /// How much output may wait for a client before it is closed, for each class: `normal` without subscriptions,
+    /// `pubsub` with at least one, `replica` for compatibility. After the class come the hard limit, at which the client
+    /// is closed at once, and the soft limit with the seconds for which it may be exceeded. 0 is no limit. Several
+    /// classes may stand on one line. This is what keeps a slow subscriber from using up the memory: raise it for
+    /// subscribers that must survive long pauses. A message that waits for many subscribers takes its memory once,
+    /// but counts in full for each of them.
+    client_output_buffer_limit: OutputLimits = OutputLimits::default(),
+        "client-output-buffer-limit", Limits, Runtime, ANY;
+
+    /// Bytes of a request that has not come to its end which the server keeps for a client; the client is closed beyond.
+    /// At least 1mb. Raise it for very large pipelined transactions.
+    client_query_buffer_limit: ByteSize = ByteSize::mib(1024),
+        "client-query-buffer-limit", Limits, Runtime, number(1024 * 1024, LONG_MAX);
+
+    /// Longest single argument in bytes, and with it the longest message. At least 1mb. A client that announces more is
+    /// told so and closed.
+    proto_max_bulk_len: ByteSize = ByteSize::mib(512),
+        "proto-max-bulk-len", Limits, Runtime, number(1024 * 1024, LONG_MAX);
+
+    /// Bytes that the server may use for data before commands that need more are refused; 0 is no limit. Nothing is
+    /// evicted. Queued output is bounded by client-output-buffer-limit and maxmemory-clients instead.
+    maxmemory: ByteSize = ByteSize(0), "maxmemory", Limits, Runtime, number(0, u64::MAX as i128);
+
+    /// Bytes that the buffers of all clients together may use, or a percentage of maxmemory such as 5%; 0 is no limit.
+    /// Beyond it the clients that hold most are closed first. Set it where many subscribers may become slow at once.
+    maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
+        "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX);
+
+    /// How much the log says: debug, verbose, notice, warning or nothing. No level logs single messages.
+    loglevel: LogLevel = LogLevel::Notice, "loglevel", Process, Runtime, ANY;
+
+    /// How a log line looks: human for people, json for programs that collect logs, one object on each line. Redis has
+    /// no such directive.
+    logformat: LogFormat = LogFormat::Human, "logformat", Process, Start, ANY;
+
+    /// File to which the log is appended; empty for standard output, which suits containers and systemd.
+    logfile: Option<PathBuf> = None, "logfile", Process, Start, ANY;
+
+    /// File into which the process id is written at start, and which is removed at the end; empty for none. A file that
+    /// cannot be written is a warning, not an error.
+    pidfile: Option<PathBuf> = None, "pidfile", Process, Start, ANY;
+
+    /// Microseconds from which a command counts as slow and is kept for SLOWLOG; 0 keeps every command, a negative
+    /// number none. Time spent waiting for the client or the network does not count.
+    slowlog_log_slower_than: Micros = Micros(10000), "slowlog-log-slower-than", Observation, Runtime, number(-1, LONG_MAX);
+
+    /// Number of entries that SLOWLOG keeps; the oldest goes first. Each holds the arguments of its command, cut to a
+    /// few kilobytes.
+    slowlog_max_len: u64 = 128, "slowlog-max-len", Observation, Runtime, number(0, LONG_MAX);
+
+    /// Milliseconds from which an event is kept for LATENCY; 0 keeps none.
+    latency_monitor_threshold: Millis = Millis(0), "latency-monitor-threshold", Observation, Runtime, number(0, LONG_MAX);
+
+    /// Whether the distribution of each command's time is kept, for INFO latencystats and LATENCY HISTOGRAM. Costs some
+    /// kilobytes for each command in use.
+    latency_tracking: bool = true, "latency-tracking", Observation, Runtime, ANY;
+
+    /// Percentiles that INFO latencystats shows, from 0 to 100, separated by blanks; "" for none.
+    latency_tracking_info_percentiles: Percentiles = Percentiles(vec![50.0, 99.0, 99.9]),
+        "latency-tracking-info-percentiles", Observation, Runtime, ANY;
+
+    /// Seconds for which the server, when it is told to end, goes on sending what is queued for its clients; 0 ends at
+    /// once. It ends earlier when all has been sent. In Redis it waits for replicas instead.
+    shutdown_timeout: Seconds = Seconds(10), "shutdown-timeout", Shutdown, Runtime, number(0, INT_MAX);
+
+    /// What SIGTERM does: default, or some of save, nosave, now and force, as the options of SHUTDOWN. Nothing is ever
+    /// saved here, so only now makes a difference: it skips shutdown-timeout.
+    shutdown_on_sigterm: ShutdownFlags = ShutdownFlags::default(), "shutdown-on-sigterm", Shutdown, Runtime, ANY;
+
+    /// What SIGINT does; the words are those of shutdown-on-sigterm.
+    shutdown_on_sigint: ShutdownFlags = ShutdownFlags::default(), "shutdown-on-sigint", Shutdown, Runtime, ANY;
+}

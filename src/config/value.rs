@@ -1,0 +1,417 @@
+//! Values of directives: how each type is read from arguments, checked and written back.
+//!
+//! The wording of every refusal is Redis' own (`config.c`, numeric, boolean and enum parameters), because clients match
+//! on the text of a failed CONFIG SET.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a type needs in order to be the value of a directive.
+///
+/// Invariant: `parse` of the arguments in any line of `lines` gives the value back (for a type with several lines, of all
+/// lines in order, each as a repetition).
+pub(crate) trait Value: Sized {
+    /// Takes several arguments on one line. A type without this gets exactly one.
+    const SEVERAL: bool = false;
+    /// Must not appear in logs, MONITOR or the slow log.
+    const SENSITIVE: bool = false;
+    /// What the example file shows, commented out, where the default depends on the machine or is no line at all.
+    const SAMPLE: Option<&'static str> = None;
+
+    /// Reads the value; `old` is what it replaces. The error is the reason as CONFIG SET words it.
+    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String>;
+
+    /// The form in which CONFIG GET answers.
+    fn show(&self) -> Vec<u8>;
+
+    /// What follows the name in a configuration file, one element for each line.
+    fn lines(&self) -> Vec<Vec<u8>> {
+        vec![self.show()]
+    }
+
+    /// What to write, for the cure of an error and for `--help`.
+    fn expects(rule: &Rule) -> String;
+}
+
+/// The arguments of one directive, with what is needed to judge them.
+pub(crate) struct Given<'a> {
+    /// The arguments after the name.
+    pub(crate) args: &'a [Vec<u8>],
+    /// Bounds or words of the directive.
+    pub(crate) rule: &'a Rule,
+    /// True when the same load has set this directive before; types that gather their lines append then.
+    pub(crate) again: bool,
+}
+
+impl Given<'_> {
+    /// The single argument. Callers have checked the count for types that are not `SEVERAL`.
+    pub(crate) fn one(&self) -> &[u8] {
+        self.args.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// A decimal integer inside the bounds, in the strict form that Redis takes: no plus sign, no leading zeros.
+    fn integer(&self) -> Result<i128, String> {
+        let number =
+            strict_integer(self.one()).ok_or("argument couldn't be parsed into an integer")?;
+        self.rule.bounded(i128::from(number))
+    }
+
+    /// A number of bytes inside the bounds.
+    pub(crate) fn bytes(&self) -> Result<u64, String> {
+        let bytes = ByteSize::read(self.one()).ok_or("argument must be a memory value")?;
+        self.rule.bounded(i128::from(bytes.0))?;
+        Ok(bytes.0)
+    }
+}
+
+/// Bounds of a number (inclusive), or the words that are allowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    min: i128,
+    max: i128,
+    pub(crate) words: &'static [&'static str],
+}
+
+/// No bounds beyond those of the type.
+pub(crate) const ANY: Rule = Rule {
+    min: i128::MIN,
+    max: i128::MAX,
+    words: &[],
+};
+/// The largest value of a C `int`, which bounds most of Redis' numbers.
+pub(crate) const INT_MAX: i128 = i32::MAX as i128;
+/// The largest value of a C `long`.
+pub(crate) const LONG_MAX: i128 = i64::MAX as i128;
+
+/// A number from `min` to `max`, both included.
+pub(crate) const fn number(min: i128, max: i128) -> Rule {
+    Rule {
+        min,
+        max,
+        words: &[],
+    }
+}
+
+/// One of these words, in any case.
+pub(crate) const fn words(words: &'static [&'static str]) -> Rule {
+    Rule {
+        min: 0,
+        max: 0,
+        words,
+    }
+}
+
+impl Rule {
+    fn bounded(&self, number: i128) -> Result<i128, String> {
+        if (self.min..=self.max).contains(&number) {
+            Ok(number)
+        } else {
+            Err(self.out_of_bounds())
+        }
+    }
+
+    fn out_of_bounds(&self) -> String {
+        format!(
+            "argument must be between {} and {} inclusive",
+            self.min, self.max
+        )
+    }
+
+    fn range(&self) -> String {
+        format!("{}..{}", self.min, self.max)
+    }
+}
+
+/// Redis' `string2ll`: `0`, or an optional minus and digits that do not start with a zero, inside 64 bits.
+fn strict_integer(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let plain = text == b"0"
+        || matches!(digits, [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit));
+    if plain {
+        std::str::from_utf8(text).ok()?.parse().ok()
+    } else {
+        None
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty),+) => {$(
+        impl Value for $type {
+            fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+                <$type>::try_from(given.integer()?).map_err(|_| given.rule.out_of_bounds())
+            }
+
+            fn show(&self) -> Vec<u8> {
+                self.to_string().into_bytes()
+            }
+
+            fn expects(rule: &Rule) -> String {
+                rule.range()
+            }
+        }
+    )+};
+}
+integers!(u16, u32, u64, usize, i64);
+
+impl Value for bool {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        match given.one() {
+            word if word.eq_ignore_ascii_case(b"yes") => Ok(true),
+            word if word.eq_ignore_ascii_case(b"no") => Ok(false),
+            _ => Err("argument must be 'yes' or 'no'".into()),
+        }
+    }
+
+    fn show(&self) -> Vec<u8> {
+        if *self {
+            b"yes".to_vec()
+        } else {
+            b"no".to_vec()
+        }
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "yes|no".into()
+    }
+}
+
+/// A number of bytes. Text may carry a unit, in any case: `k` `m` `g` are powers of 1000, `kb` `mb` `gb` powers of 1024.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+impl ByteSize {
+    const KIB: u64 = 1024;
+
+    /// `count` times 1024 * 1024 bytes.
+    pub const fn mib(count: u64) -> Self {
+        Self(count * Self::KIB * Self::KIB)
+    }
+
+    /// The limit in bytes, or `None` for 0, which stands for "no limit".
+    pub fn limit(self) -> Option<u64> {
+        (self.0 > 0).then_some(self.0)
+    }
+
+    /// Reads digits and an optional unit; `None` for anything else and for what does not fit 64 bits.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, unit) = text.split_at(digits);
+        let factor = match unit.to_ascii_lowercase().as_slice() {
+            b"" | b"b" => 1,
+            b"k" => 1000,
+            b"kb" => Self::KIB,
+            b"m" => 1000 * 1000,
+            b"mb" => Self::KIB.pow(2),
+            b"g" => 1000 * 1000 * 1000,
+            b"gb" => Self::KIB.pow(3),
+            _ => return None,
+        };
+        // An empty argument is 0, as in Redis.
+        let count: u64 = if digits.is_empty() {
+            0
+        } else {
+            std::str::from_utf8(digits).ok()?.parse().ok()?
+        };
+        count.checked_mul(factor).map(Self)
+    }
+
+    /// The shortest exact form with a binary unit, as CONFIG REWRITE writes it.
+    pub(crate) fn with_unit(self) -> String {
+        let units = [
+            (Self::KIB.pow(3), "gb"),
+            (Self::KIB.pow(2), "mb"),
+            (Self::KIB, "kb"),
+        ];
+        match units
+            .iter()
+            .find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size))
+        {
+            Some((size, unit)) => format!("{}{unit}", self.0 / size),
+            None => self.0.to_string(),
+        }
+    }
+}
+
+impl Value for ByteSize {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        given.bytes().map(Self)
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.0.to_string().into_bytes()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        vec![self.with_unit().into_bytes()]
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "bytes, or a number with kb, mb or gb".into()
+    }
+}
+
+macro_rules! periods {
+    ($($(#[doc = $doc:literal])+ $name:ident($unit:ident, $from:ident, $inner:ty), zero is a period: $zero:literal;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(pub $inner);
+
+        impl $name {
+            /// The period, or `None` for the value that turns the feature off.
+            pub fn enabled(self) -> Option<Duration> {
+                u64::try_from(self.0).ok().filter(|count| *count > 0 || $zero).map(Duration::$from)
+            }
+        }
+
+        impl Value for $name {
+            fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
+                <$inner>::parse(given, &old.0).map(Self)
+            }
+
+            fn show(&self) -> Vec<u8> {
+                self.0.show()
+            }
+
+            fn expects(rule: &Rule) -> String {
+                format!("{}, {}", rule.range(), stringify!($unit))
+            }
+        }
+    )+};
+}
+periods! {
+    /// A number of seconds; 0 means off.
+    Seconds(seconds, from_secs, u64), zero is a period: false;
+    /// A number of milliseconds; 0 means off.
+    Millis(milliseconds, from_millis, u64), zero is a period: false;
+    /// A number of microseconds; a negative one means off, and 0 is a period of no length.
+    Micros(microseconds, from_micros, i64), zero is a period: true;
+}
+
+/// Permission bits of a file, written in octal; 0 leaves them to the umask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileMode(pub u32);
+
+impl Value for FileMode {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let text = std::str::from_utf8(given.one()).unwrap_or("-");
+        match u32::from_str_radix(text, 8) {
+            Ok(mode) if mode <= 0o777 => Ok(Self(mode)),
+            Ok(_) => Err("argument must be between 0 and 777 inclusive".into()),
+            Err(_) => Err("argument couldn't be parsed as an octal number".into()),
+        }
+    }
+
+    fn show(&self) -> Vec<u8> {
+        format!("{:o}", self.0).into_bytes()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "0..777, octal".into()
+    }
+}
+
+/// An optional path; the empty text is `None`.
+impl Value for Option<PathBuf> {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let text = given.one();
+        Ok((!text.is_empty()).then(|| OsString::from_vec(text.to_vec()).into()))
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.as_ref()
+            .map_or(Vec::new(), |path| path.as_os_str().as_bytes().to_vec())
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        vec![super::lex::quoted(&self.show())]
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "a path, or \"\" for none".into()
+    }
+}
+
+/// Finds the word among the allowed ones; the error lists them.
+pub(crate) fn word_index(given: &[u8], words: &[&str]) -> Result<usize, String> {
+    words
+        .iter()
+        .position(|word| given.eq_ignore_ascii_case(word.as_bytes()))
+        .ok_or_else(|| {
+            format!(
+                "argument(s) must be one of the following: {}",
+                words.join(", ")
+            )
+        })
+}
+
+macro_rules! choices {
+    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $item_doc:literal])+ $item:ident = $word:literal),+ })+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[doc = $item_doc])+ $item),+ }
+
+        impl $name {
+            const ALL: &'static [(Self, &'static str)] = &[$((Self::$item, $word)),+];
+
+            /// The word that stands for it in the configuration.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$item => $word),+ }
+            }
+        }
+
+        impl Value for $name {
+            fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+                let words: Vec<&str> = Self::ALL.iter().map(|(_, word)| *word).collect();
+                word_index(given.one(), &words).map(|index| Self::ALL[index].0)
+            }
+
+            fn show(&self) -> Vec<u8> {
+                self.word().as_bytes().to_vec()
+            }
+
+            fn expects(_rule: &Rule) -> String {
+                [$($word),+].join("|")
+            }
+        }
+    )+};
+}
+choices! {
+    /// How much the log says.
+    LogLevel {
+        /// Everything, for looking into a problem.
+        Debug = "debug",
+        /// Much, but not everything.
+        Verbose = "verbose",
+        /// What an operator wants to know.
+        Notice = "notice",
+        /// Only what needs attention.
+        Warning = "warning",
+        /// Not a line.
+        Nothing = "nothing"
+    }
+    /// How a log line is written.
+    LogFormat {
+        /// For people.
+        Human = "human",
+        /// One JSON object on each line.
+        Json = "json"
+    }
+    /// Who may do something that is dangerous.
+    Permission {
+        /// Nobody.
+        No = "no",
+        /// Everybody.
+        Yes = "yes",
+        /// Clients on the loopback interface or the Unix socket.
+        Local = "local"
+    }
+}
+
+impl Permission {
+    /// Whether a client may; `local` says whether it is connected from this machine.
+    pub fn allows(self, local: bool) -> bool {
+        self == Self::Yes || (self == Self::Local && local)
+    }
+}
