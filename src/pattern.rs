@@ -35,6 +35,13 @@ pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     matches_with(pattern, text, Case::Ignored)
 }
 
+/// Whether what is left of a pattern matches what is left of a text, once the whole text is known not to be empty.
+///
+/// Differs from [`matches`] in the text that is empty only because it has been used up: stars match it.
+pub(crate) fn rest_matches(pattern: &[u8], text: &[u8]) -> bool {
+    rest_matches_with(pattern, text, Case::Exact)
+}
+
 /// One unit of a pattern: a star, or something that stands for exactly one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'p> {
@@ -62,7 +69,11 @@ impl<'p> Token<'p> {
         })
     }
 
-    /// Whether the token can stand for this one byte.
+    /// Whether the token can stand for this one byte, in exactly this case.
+    pub(crate) fn accepts_exactly(self, byte: u8) -> bool {
+        self.accepts(byte, Case::Exact)
+    }
+
     fn accepts(self, byte: u8, case: Case) -> bool {
         match self {
             Token::Star | Token::Any => true,
@@ -80,6 +91,24 @@ pub(crate) struct Set<'p> {
 }
 
 impl<'p> Set<'p> {
+    /// Whether the set stands for the bytes that are not in its ranges.
+    pub(crate) fn is_negated(self) -> bool {
+        self.negated
+    }
+
+    /// The set's members as ranges, both ends included, the lower end first in the order of signed bytes.
+    pub(crate) fn ranges(self) -> impl Iterator<Item = (u8, u8)> + use<'p> {
+        let mut left = self.members;
+        std::iter::from_fn(move || {
+            let (member, rest) = Member::split_first(left)?;
+            left = rest;
+            Some(match member {
+                Member::Escaped(byte) | Member::Byte(byte) => (byte, byte),
+                Member::Range(low, high) => (low, high),
+            })
+        })
+    }
+
     /// Finds the end of a set whose `[` has been taken; returns what follows its `]`.
     fn split_after_bracket(after: &'p [u8]) -> (Self, &'p [u8]) {
         let (negated, all) = match after {
@@ -162,12 +191,16 @@ impl Case {
     }
 }
 
-/// Remembers only the last star: what the earlier ones took need not be reconsidered, because the last one can take
-/// whatever a longer run of theirs would have taken. That is what bounds the time.
 fn matches_with(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
         return pattern.is_empty();
     }
+    rest_matches_with(pattern, text, case)
+}
+
+/// Remembers only the last star: what the earlier ones took need not be reconsidered, because the last one can take
+/// whatever a longer run of theirs would have taken. That is what bounds the time.
+fn rest_matches_with(pattern: &[u8], text: &[u8], case: Case) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     let mut last_star: Option<(&[u8], &[u8])> = None;
     loop {

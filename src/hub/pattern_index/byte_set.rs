@@ -1,0 +1,105 @@
+//! A set of bytes with a constant size.
+
+use crate::pattern::Set;
+
+/// Any of the 256 bytes, one bit each.
+///
+/// Bits stand in the order of signed bytes, so that a range of the pattern language is a run of bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct ByteSet {
+    words: [u64; 4],
+}
+
+impl ByteSet {
+    /// The bytes that a set of the pattern language stands for. Takes time in proportion to its text.
+    pub(super) fn of(set: Set<'_>) -> Self {
+        let mut bytes = ByteSet::default();
+        for (low, high) in set.ranges() {
+            bytes.insert_range(bit_of(low), bit_of(high));
+        }
+        if set.is_negated() {
+            bytes.words = bytes.words.map(|word| !word);
+        }
+        bytes
+    }
+
+    pub(super) fn contains(&self, byte: u8) -> bool {
+        let bit = bit_of(byte);
+        self.words[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    pub(super) fn insert(&mut self, byte: u8) {
+        let bit = bit_of(byte);
+        self.words[bit / 64] |= 1 << (bit % 64);
+    }
+
+    pub(super) fn remove(&mut self, byte: u8) {
+        let bit = bit_of(byte);
+        self.words[bit / 64] &= !(1 << (bit % 64));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.words
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum()
+    }
+
+    /// How many bytes of the set come before this one in the set's order.
+    pub(super) fn rank(&self, byte: u8) -> usize {
+        let bit = bit_of(byte);
+        let whole: u32 = self.words[..bit / 64]
+            .iter()
+            .map(|word| word.count_ones())
+            .sum();
+        let below = self.words[bit / 64] & ((1 << (bit % 64)) - 1);
+        (whole + below.count_ones()) as usize
+    }
+
+    /// The bytes in the set's order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=u8::MAX)
+            .map(|bit| bit ^ SIGN)
+            .filter(|&byte| self.contains(byte))
+    }
+
+    fn insert_range(&mut self, low: usize, high: usize) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let (first, last) = (index * 64, index * 64 + 63);
+            if low <= last && high >= first {
+                let from = low.max(first) - first;
+                let to = high.min(last) - first;
+                *word |= (u64::MAX << from) & (u64::MAX >> (63 - to));
+            }
+        }
+    }
+}
+
+const SIGN: u8 = 0x80;
+
+fn bit_of(byte: u8) -> usize {
+    usize::from(byte ^ SIGN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Token;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_byte_set_holds_what_the_pattern_accepts(members in vec(any::<u8>(), 0..8)) {
+            let pattern = [b"[", &members[..]].concat();
+            let Some((Token::Set(set), _)) = Token::split_first(&pattern) else {
+                return Err(TestCaseError::fail("a bracket starts a set"));
+            };
+            let bytes = ByteSet::of(set);
+            let accepted: Vec<u8> = (0..=255).filter(|&byte| Token::Set(set).accepts_exactly(byte)).collect();
+            prop_assert_eq!(bytes.len(), accepted.len());
+            prop_assert!(accepted.iter().all(|&byte| bytes.contains(byte)));
+            prop_assert!(bytes.iter().enumerate().all(|(rank, byte)| bytes.rank(byte) == rank));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+use super::PatternIndex;
+use crate::pattern::matches;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn index_of<P: AsRef<[u8]>>(patterns: &[P]) -> PatternIndex<Vec<u8>> {
+    let mut index = PatternIndex::new();
+    for pattern in patterns {
+        index.get_or_insert_with(pattern.as_ref(), || pattern.as_ref().to_vec());
+    }
+    index
+}
+
+fn found(index: &mut PatternIndex<Vec<u8>>, channel: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    index.for_each_match(channel, |pattern, value| {
+        assert_eq!(pattern, value);
+        all.push(value.clone());
+    });
+    all.sort();
+    all
+}
+
+/// Compares with plain matching of every pattern; nothing may be found twice.
+#[track_caller]
+fn check(index: &mut PatternIndex<Vec<u8>>, channel: &[u8]) {
+    let mut expected: Vec<Vec<u8>> = index
+        .iter()
+        .filter(|(pattern, _)| matches(pattern, channel))
+        .map(|(_, value)| value.clone())
+        .collect();
+    expected.sort();
+    assert_eq!(
+        found(index, channel),
+        expected,
+        "{}",
+        channel.escape_ascii()
+    );
+}
+
+fn bytes(alphabet: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>> {
+    vec(prop::sample::select(alphabet), 0..=most)
+}
+
+fn patterns() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(
+        &[
+            "a", "b", "c", "ab", "abc", "*", "*", "**", "?", "[ab]", "[^a]", "[]", "\\a", "[",
+            "[^]", "\\",
+        ][..],
+    );
+    vec(piece, 0..=7).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+proptest! {
+    #[test]
+    fn finds_what_plain_matching_finds(
+        patterns in vec(patterns(), 0..60),
+        channels in vec(bytes(b"abc\\", 9), 1..20),
+    ) {
+        let mut index = index_of(&patterns);
+        for channel in &channels {
+            check(&mut index, channel);
+        }
+    }
+
+    #[test]
+    fn finds_what_plain_matching_finds_while_patterns_come_and_go(
+        steps in vec((any::<bool>(), patterns(), bytes(b"abc", 7)), 1..120),
+    ) {
+        let mut index = PatternIndex::new();
+        let mut model = std::collections::BTreeMap::new();
+        for (step, (insert, pattern, channel)) in steps.into_iter().enumerate() {
+            if insert {
+                index.get_or_insert_with(&pattern, || pattern.clone());
+                model.insert(pattern, step);
+            } else {
+                let key = model.range(pattern.clone()..).next().map_or(pattern, |(key, _)| key.clone());
+                prop_assert_eq!(index.remove(&key).is_some(), model.remove(&key).is_some());
+            }
+            prop_assert_eq!(index.len(), model.len());
+            check(&mut index, &channel);
+        }
+        for pattern in model.into_keys() {
+            prop_assert_eq!(index.remove(&pattern), Some(pattern));
+        }
+        prop_assert_eq!((index.len(), index.nodes.len()), (0, 1), "only the root stays");
+    }
+}
+
+#[test]
+fn a_pattern_is_kept_once_and_found_by_its_bytes() {
+    let mut index = PatternIndex::new();
+    *index.get_or_insert_with(b"a*", || 1) += 1;
+    *index.get_or_insert_with(b"a*", || 7) += 1;
+    assert_eq!(
+        (index.len(), index.get(b"a*"), index.get(b"a**")),
+        (1, Some(&3), None)
+    );
+    if let Some(value) = index.get_mut(b"a*") {
+        *value = 9;
+    }
+    assert_eq!(
+        (index.remove(b"a"), index.remove(b"a*"), index.remove(b"a*")),
+        (None, Some(9), None)
+    );
+    assert!(index.is_empty());
+}
+
+#[test]
+fn patterns_that_mean_the_same_are_all_found() {
+    let mut index = index_of(&["a*", "\\a*", "[a]**", "a***", "a?", "a[^]"]);
+    assert_eq!(found(&mut index, b"ab").len(), 6);
+    assert_eq!(found(&mut index, b"a").len(), 4);
+    index.remove(b"[a]**");
+    index.remove(b"a*");
+    assert_eq!(
+        found(&mut index, b"ab"),
+        [&b"\\a*"[..], b"a***", b"a?", b"a[^]"]
+    );
+}
+
+#[test]
+fn an_empty_channel_is_matched_by_the_empty_pattern_only() {
+    let mut index = index_of(&["", "*", "**", "?", "[^"]);
+    assert_eq!(found(&mut index, b""), [b""]);
+    assert_eq!(found(&mut index, b"a").len(), 4);
+    index.remove(b"");
+    assert!(found(&mut index, b"").is_empty());
+}
+
+#[test]
+fn every_shape_is_found_among_many() {
+    for shape in [
+        "a:#*", "*:a#", "*a#*b#*", "a?b*c#", "[ab]x#*", "\\*#", "*#", "?#[^0-4]",
+    ] {
+        let named = |number: usize| shape.replace('#', &number.to_string());
+        let all: Vec<String> = (0..3_000).map(named).collect();
+        let mut index = index_of(&all);
+        for channel in [
+            "a:17",
+            "x:a2999",
+            "za12b12z",
+            "axbc77",
+            "bx100",
+            "*55",
+            "x307",
+            "x3008",
+            "news.sport.football",
+        ] {
+            check(&mut index, channel.as_bytes());
+        }
+        assert!(
+            index.nodes.len() < 1_000,
+            "{shape}: {} nodes",
+            index.nodes.len()
+        );
+    }
+}
+
+#[test]
+fn hostile_sets_of_patterns_end_in_time() {
+    let channel = vec![b'a'; 300];
+    let mut stars: Vec<Vec<u8>> = (1..200).map(|times| b"*a".repeat(times)).collect();
+    stars.extend((1..200).map(|times| [&b"*a?".repeat(times)[..], b"*b"].concat()));
+    stars.extend((1..200).map(|times| [&b"?".repeat(times)[..], b"*b"].concat()));
+    check(&mut index_of(&stars), &channel);
+    let sets: Vec<String> = (0..500)
+        .map(|number| format!("[a{number}]*[a{number}]*[a{number}]b"))
+        .collect();
+    check(&mut index_of(&sets), &channel);
+}
+
+#[test]
+fn patterns_that_are_long_and_alike_do_not_exhaust_the_stack() {
+    let long = b"?*[ab]".repeat(30_000);
+    let mut index = index_of(&[[&long[..], b"x"].concat(), [&long[..], b"y"].concat()]);
+    check(&mut index, b"abababab");
+    assert!(index.remove(&[&long[..], b"x"].concat()).is_some());
+    assert!(index.remove(&[&long[..], b"y"].concat()).is_some());
+    assert_eq!(index.nodes.len(), 1);
+}
+
+#[test]
+fn marks_of_old_walks_do_not_hide_matches_when_the_numbers_start_again() {
+    let mut index = index_of(&["*a*", "*b*c", "*b*d"]);
+    index.exhaust_walk_numbers();
+    for _ in 0..4 {
+        assert_eq!(found(&mut index, b"xabxd").len(), 2);
+    }
+}
+
+#[test]
+fn memory_returns_when_patterns_are_removed() {
+    let all: Vec<String> = (0..20_000).map(|number| format!("*{number}?x*")).collect();
+    let mut index = index_of(&all);
+    assert!(index.entries.capacity() >= 20_000);
+    for pattern in &all[10..] {
+        assert!(index.remove(pattern.as_bytes()).is_some());
+    }
+    assert!(index.entries.capacity() < 2_000 && index.nodes.capacity() < 2_000);
+    assert_eq!(index.len(), 10);
+    check(&mut index, b"3!x");
+}
+
+#[test]
+fn the_work_lists_stay_bounded() {
+    let sets: Vec<String> = (0..4_000)
+        .map(|number| {
+            format!("[a{}]*x", char::from(b'A' + (number % 50) as u8)) + &number.to_string()
+        })
+        .collect();
+    let mut index = index_of(&sets);
+    check(&mut index, b"axxxx");
+    assert!(
+        index.work.steps.capacity() <= super::KEPT_WORK
+            && index.work.stars.capacity() <= super::KEPT_WORK
+    );
+}
