@@ -1,1 +1,99 @@
 //! The small client that the binary is when called as `redis-cli` or `pregon cli`.
+//!
+//! It exists so that container health checks, scripts and people who know redis-cli need no other tool: what it prints,
+//! its options and its exit codes are those of redis-cli 7.2, as far as they concern talking to one server. Left out:
+//! TLS, cluster redirections, history and completion, and the modes that inspect keys or measure latency. It blocks and
+//! shares nothing with the server, whose decoder reads requests only.
+//!
+//! - `options`: arguments and environment; `uri`: the address as one word
+//! - `connection`: the socket; `reply`: replies and their reader
+//! - `client`: what is sent, received and remembered of a session
+//! - `format`: replies as text
+//! - `interactive`: commands from standard input; `lines`: their quoting
+
+mod client;
+mod connection;
+mod format;
+mod interactive;
+mod lines;
+mod options;
+mod reply;
+mod uri;
+
+use client::{Client, Failure};
+use options::{Action, Environment, Options};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::process::ExitCode;
+
+/// Runs the client to its end: one command from the arguments, or the lines of standard input where there is none.
+/// `arguments[0]` is the program's name and not looked at; for `pregon cli ping` leave the `cli` out.
+///
+/// The exit code is 0 where the server answered, be it with an error (1 with `-e`), and 1 where it could not be reached,
+/// went away, or the arguments make no sense. Messages of subscriptions are printed until the process is interrupted.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let terminal = io::stdout().is_terminal() || std::env::var_os("FAKETTY").is_some();
+    let environment = Environment {
+        password: std::env::var_os("REDISCLI_AUTH"),
+        terminal,
+    };
+    match options::parse(arguments, environment) {
+        Ok(Action::Run(options)) => start(*options, terminal),
+        Ok(Action::Show(text)) => {
+            // Nobody reads it: there is nobody to tell.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(complaint) => fail(&complaint),
+    }
+}
+
+fn start(mut options: Options, terminal: bool) -> ExitCode {
+    if options.password_warning {
+        warn(
+            "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.",
+        );
+    }
+    let interactive = options.command.is_empty();
+    if options.argument_from_stdin && !interactive {
+        let mut argument = Vec::new();
+        if let Err(error) = io::stdin().lock().read_to_end(&mut argument) {
+            return fail(&format!(
+                "Reading from standard input: {}",
+                connection::system_text(&error)
+            ));
+        }
+        options.command.push(argument);
+    }
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let mut client = Client::new(&options, interactive, &mut out, &mut err);
+    if interactive {
+        return interactive::run(&mut client, &options, terminal);
+    }
+    match run_command(&mut client, &options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Lost(lost)) => {
+            client.complain(format_args!("Error: {lost}"));
+            ExitCode::FAILURE
+        }
+        Err(Failure::Unreachable | Failure::Fatal) => ExitCode::FAILURE,
+    }
+}
+
+fn run_command(client: &mut Client<'_>, options: &Options) -> Result<(), Failure> {
+    client.run(&options.command, options.repeat)?;
+    while client.is_subscribed() {
+        client.print_message()?;
+    }
+    Ok(())
+}
+
+fn fail(complaint: &str) -> ExitCode {
+    warn(complaint);
+    ExitCode::FAILURE
+}
+
+/// Unlike `eprintln!`, no panic where standard error is closed.
+fn warn(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,462 @@
+//! One session with a server: connects and reconnects, sends commands, prints replies and pushes.
+
+use super::connection::{Connection, Lost, Target, system_text};
+use super::format::Format;
+use super::options::{Options, Protocol};
+use super::reply::Reply;
+use std::io::Write;
+use std::thread;
+
+/// Why a command came to no end. What the user has to know is printed, except for [`Failure::Lost`].
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No connection could be made; a later attempt may succeed.
+    Unreachable,
+    /// The connection ended.
+    Lost(Lost),
+    /// There is nothing more to do: an error reply where that ends the program, output that nobody reads, a stream of
+    /// messages that ended.
+    Fatal,
+}
+
+/// The state that the client shares with the server, as far as it can know it from what it sends and receives.
+pub(super) struct Client<'a> {
+    options: &'a Options,
+    target: Target,
+    /// Selected after each connect.
+    wanted_database: i32,
+    connection: Option<Connection>,
+    database: i32,
+    /// The database before MULTI, while in a transaction.
+    before_transaction: Option<i32>,
+    subscribed: bool,
+    resp3: bool,
+    /// Error replies do not end the program, and a lost connection is made again.
+    interactive: bool,
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+}
+
+impl<'a> Client<'a> {
+    pub(super) fn new(
+        options: &'a Options,
+        interactive: bool,
+        out: &'a mut dyn Write,
+        err: &'a mut dyn Write,
+    ) -> Self {
+        Self {
+            options,
+            target: options.target.clone(),
+            wanted_database: options.database,
+            connection: None,
+            database: 0,
+            before_transaction: None,
+            subscribed: false,
+            resp3: false,
+            interactive,
+            out,
+            err,
+        }
+    }
+
+    /// Connects, dropping a connection that is open. A refused password, database or protocol is reported and leaves
+    /// the connection open: the next command then shows what the server makes of it.
+    pub(super) fn connect(&mut self) -> Result<(), Failure> {
+        self.connection = None;
+        self.database = 0;
+        self.before_transaction = None;
+        self.subscribed = false;
+        self.resp3 = false;
+        match Connection::open(&self.target) {
+            Ok(connection) => self.connection = Some(connection),
+            Err(error) => {
+                let reason = system_text(&error);
+                self.complain(format_args!(
+                    "Could not connect to Redis at {}: {reason}",
+                    self.target.clone()
+                ));
+                return Err(Failure::Unreachable);
+            }
+        }
+        if self.authenticate()? && self.select()? {
+            self.switch_protocol()?;
+        }
+        Ok(())
+    }
+
+    /// Connects to another server, which later connects go to as well.
+    pub(super) fn connect_to(&mut self, host: String, port: u16) -> Result<(), Failure> {
+        self.target = Target::Tcp { host, port };
+        self.connect()
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.subscribed
+    }
+
+    /// Sends a command `repeat` times (for ever if negative) and prints what it answers. Connects first if needed.
+    pub(super) fn run(&mut self, command: &[Vec<u8>], mut repeat: i64) -> Result<(), Failure> {
+        if self.connection.is_none() {
+            self.connect()?;
+        }
+        let name = lower(&command[0]);
+        while repeat != 0 {
+            repeat -= i64::from(repeat > 0);
+            self.send(command)?;
+            if name == "monitor" {
+                return self.print_monitored();
+            }
+            match self.print_answer(command, &name) {
+                Err(Failure::Lost(lost)) if name == "shutdown" && lost.is_disconnect() => {
+                    self.disconnect();
+                    return Ok(());
+                }
+                answered => answered?,
+            }
+            thread::sleep(self.options.interval);
+        }
+        Ok(())
+    }
+
+    /// Prints the next message of a subscription.
+    pub(super) fn print_message(&mut self) -> Result<(), Failure> {
+        let reply = self.receive()?;
+        self.print_checked(&reply, false)
+    }
+
+    /// Prints the messages that have arrived already.
+    pub(super) fn print_arrived(&mut self) -> Result<(), Failure> {
+        while let Some(connection) = &mut self.connection
+            && let Some(reply) = connection.buffered().map_err(Failure::Lost)?
+        {
+            self.print(&reply, false)?;
+        }
+        Ok(())
+    }
+
+    /// `127.0.0.1:6379[1](TX)(subscribed mode)> `
+    pub(super) fn prompt(&self) -> String {
+        if self.connection.is_none() {
+            return "not connected> ".to_owned();
+        }
+        let target = match &self.target {
+            Target::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Target::Tcp { .. } => self.target.to_string(),
+            Target::Unix(_) => format!("redis {}", self.target),
+        };
+        let database = if self.database == 0 {
+            String::new()
+        } else {
+            format!("[{}]", self.database)
+        };
+        let transaction = if self.before_transaction.is_some() {
+            "(TX)"
+        } else {
+            ""
+        };
+        let subscribed = if self.subscribed {
+            "(subscribed mode)"
+        } else {
+            ""
+        };
+        format!("{target}{database}{transaction}{subscribed}> ")
+    }
+
+    /// Writes text for the user beside replies.
+    pub(super) fn say(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(text.as_bytes())
+    }
+
+    /// Writes a line to standard error. That it cannot be written changes nothing.
+    pub(super) fn complain(&mut self, line: impl std::fmt::Display) {
+        let _ = writeln!(self.err, "{line}");
+    }
+
+    fn authenticate(&mut self) -> Result<bool, Failure> {
+        let Some(password) = &self.options.password else {
+            return Ok(true);
+        };
+        let mut command = vec![b"AUTH".to_vec()];
+        command.extend(self.options.user.clone());
+        command.push(password.clone());
+        self.set_up("AUTH", &command)
+    }
+
+    /// Selects the wanted database unless it is selected.
+    fn select(&mut self) -> Result<bool, Failure> {
+        if self.wanted_database == self.database {
+            return Ok(true);
+        }
+        let number = self.wanted_database.to_string();
+        let selected = self.set_up(
+            &format!("SELECT {number}"),
+            &[b"SELECT".to_vec(), number.into_bytes()],
+        )?;
+        if selected {
+            self.database = self.wanted_database;
+        }
+        Ok(selected)
+    }
+
+    fn switch_protocol(&mut self) -> Result<(), Failure> {
+        if self.options.protocol != Protocol::Resp2 {
+            self.resp3 = self.set_up("HELLO 3", &[b"HELLO".to_vec(), b"3".to_vec()])?;
+        }
+        Ok(())
+    }
+
+    /// Sends a command that the user did not type. An error reply is reported as `shown failed: ...`.
+    fn set_up(&mut self, shown: &str, command: &[Vec<u8>]) -> Result<bool, Failure> {
+        let reply = self.send(command).and_then(|()| self.receive());
+        match reply {
+            Ok(Reply::Error(text)) => {
+                self.complain(format_args!(
+                    "{shown} failed: {}",
+                    String::from_utf8_lossy(&text)
+                ));
+                Ok(false)
+            }
+            Ok(_) => Ok(true),
+            Err(failure) => {
+                self.complain("\nI/O error");
+                Err(failure)
+            }
+        }
+    }
+
+    fn send(&mut self, command: &[Vec<u8>]) -> Result<(), Failure> {
+        let connection = self
+            .connection
+            .as_mut()
+            .ok_or(Failure::Lost(Lost::Closed))?;
+        connection.send(command).map_err(Failure::Lost)
+    }
+
+    fn receive(&mut self) -> Result<Reply, Failure> {
+        let connection = self
+            .connection
+            .as_mut()
+            .ok_or(Failure::Lost(Lost::Closed))?;
+        connection.receive().map_err(Failure::Lost)
+    }
+
+    /// Waits for the reply that a command without subscriptions gets: pushes in between are printed or left out.
+    fn receive_in_band(&mut self) -> Result<Reply, Failure> {
+        loop {
+            match self.receive()? {
+                Reply::Push(items) if self.options.show_pushes => {
+                    self.print_push(Reply::Push(items))?
+                }
+                Reply::Push(_) => {}
+                reply => return Ok(reply),
+            }
+        }
+    }
+
+    fn print_monitored(&mut self) -> Result<(), Failure> {
+        loop {
+            let received = self.receive();
+            let reply = match received {
+                Err(Failure::Lost(lost)) => {
+                    self.complain(format_args!("Error: {lost}"));
+                    return Err(Failure::Fatal);
+                }
+                received => received?,
+            };
+            self.print_checked(&reply, false)?;
+            if matches!(reply, Reply::Error(_)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads and prints until the command is answered. Commands of the subscribe family are answered by one message for
+    /// each name, between which messages of other subscriptions may come.
+    fn print_answer(&mut self, command: &[Vec<u8>], name: &str) -> Result<(), Failure> {
+        let as_text = answers_with_text(command);
+        let subscribes = matches!(name, "subscribe" | "psubscribe" | "ssubscribe");
+        let unsubscribes = matches!(name, "unsubscribe" | "punsubscribe" | "sunsubscribe");
+        let mut confirmations = if subscribes || unsubscribes {
+            (command.len() - 1).max(1)
+        } else {
+            0
+        };
+        loop {
+            let in_band = confirmations == 0 && !self.subscribed;
+            let reply = if in_band {
+                self.receive_in_band()?
+            } else {
+                self.receive()?
+            };
+            self.print_checked(&reply, as_text)?;
+            if let Some(kind) = message_kind(&reply, self.resp3)
+                && !in_band
+            {
+                if confirmations == 0 || !kind.eq_ignore_ascii_case(name.as_bytes()) {
+                    continue;
+                }
+                self.subscribed |= subscribes;
+                confirmations -= 1;
+                if confirmations > 0 {
+                    continue;
+                }
+            } else if matches!(reply, Reply::Push(_)) {
+                continue;
+            }
+            return self.note(command, name, &reply);
+        }
+    }
+
+    /// Keeps in mind what the answered command changed.
+    fn note(&mut self, command: &[Vec<u8>], name: &str, reply: &Reply) -> Result<(), Failure> {
+        let failed = matches!(reply, Reply::Error(_));
+        match (name, command.len()) {
+            ("select", 2) if !failed => {
+                let number = String::from_utf8_lossy(&command[1])
+                    .trim()
+                    .parse()
+                    .unwrap_or(0);
+                self.use_database(number);
+            }
+            ("auth", 2 | 3) => {
+                self.select()?;
+            }
+            ("multi", 1) if !failed => self.before_transaction = Some(self.database),
+            ("exec", 1) => {
+                if let Some(before) = self.before_transaction.take()
+                    && (failed || *reply == Reply::Nil)
+                {
+                    self.use_database(before);
+                }
+            }
+            ("discard", 1) if !failed => {
+                if let Some(before) = self.before_transaction.take() {
+                    self.use_database(before);
+                }
+            }
+            ("reset", 1) if !failed => {
+                self.before_transaction = None;
+                self.use_database(0);
+                self.resp3 = false;
+                self.subscribed = false;
+            }
+            ("hello", _) => match reply {
+                Reply::Map(_) => self.resp3 = true,
+                Reply::Array(_) => self.resp3 = false,
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn use_database(&mut self, number: i32) {
+        self.database = number;
+        self.wanted_database = number;
+    }
+
+    /// Prints a reply, or ends the program with it where an error reply is to do so.
+    fn print_checked(&mut self, reply: &Reply, as_text: bool) -> Result<(), Failure> {
+        match reply {
+            Reply::Error(text) if self.options.fail_on_error && !self.interactive => {
+                self.complain(String::from_utf8_lossy(text));
+                Err(Failure::Fatal)
+            }
+            _ => self.print(reply, as_text),
+        }
+    }
+
+    fn print(&mut self, reply: &Reply, as_text: bool) -> Result<(), Failure> {
+        let style = &self.options.style;
+        let text = if as_text {
+            style.render_text(reply)
+        } else {
+            style.render(reply)
+        };
+        self.write(&text)
+    }
+
+    /// A push that no command asked for. People read the keys of an invalidation on one line.
+    fn print_push(&mut self, push: Reply) -> Result<(), Failure> {
+        match invalidated_keys(&push) {
+            Some(keys) if self.options.style.format == Format::Human => {
+                let line = [b"-> invalidate: ", keys.join(&b", "[..]).as_slice(), b"\n"].concat();
+                self.write(&line)
+            }
+            _ => self.print(&push, false),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out
+            .write_all(bytes)
+            .and_then(|()| self.out.flush())
+            .map_err(|_| Failure::Fatal)
+    }
+}
+
+fn lower(word: &[u8]) -> String {
+    String::from_utf8_lossy(word).to_ascii_lowercase()
+}
+
+/// Commands whose answer is text in lines, printed without quotes even for people.
+fn answers_with_text(command: &[Vec<u8>]) -> bool {
+    let second = command.get(1).map(|word| lower(word)).unwrap_or_default();
+    matches!(
+        (lower(&command[0]).as_str(), second.as_str(), command.len()),
+        ("info" | "lolwut", ..)
+            | ("client", "list" | "info", _)
+            | ("memory", "doctor" | "malloc-stats", _)
+            | ("latency", "doctor", 2)
+            | ("latency", "graph", 3)
+            | ("cluster", "nodes" | "info", 2)
+            | ("debug", "htstats" | "htstats-key" | "client-eviction", _)
+    )
+}
+
+/// The first word of a message or confirmation of a subscription.
+fn message_kind(reply: &Reply, resp3: bool) -> Option<&[u8]> {
+    let items = match reply {
+        Reply::Push(items) if resp3 => items,
+        Reply::Array(items) if !resp3 => items,
+        _ => return None,
+    };
+    match items.as_slice() {
+        [Reply::Bulk(kind), _, _, ..]
+            if kind.ends_with(b"message") || kind.ends_with(b"subscribe") =>
+        {
+            Some(kind)
+        }
+        _ => None,
+    }
+}
+
+/// The keys of an invalidation, in quotes.
+fn invalidated_keys(push: &Reply) -> Option<Vec<Vec<u8>>> {
+    let Reply::Push(items) = push else {
+        return None;
+    };
+    let [Reply::Bulk(kind), Reply::Array(keys)] = items.as_slice() else {
+        return None;
+    };
+    if *kind != b"invalidate"[..] {
+        return None;
+    }
+    let quoted = |key: &Reply| match key {
+        Reply::Bulk(key) => Some([b"'", &key[..], b"'"].concat()),
+        _ => None,
+    };
+    keys.iter().map(quoted).collect()
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;
