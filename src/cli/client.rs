@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Lost, Target, system_text};
 use super::format::Format;
+use super::meaning::{answers_with_text, invalidated_keys, lower, message_kind};
 use super::options::{Options, Protocol};
 use super::reply::Reply;
 use std::io::Write;
@@ -330,18 +331,8 @@ impl<'a> Client<'a> {
                 self.select()?;
             }
             ("multi", 1) if !failed => self.before_transaction = Some(self.database),
-            ("exec", 1) => {
-                if let Some(before) = self.before_transaction.take()
-                    && (failed || *reply == Reply::Nil)
-                {
-                    self.use_database(before);
-                }
-            }
-            ("discard", 1) if !failed => {
-                if let Some(before) = self.before_transaction.take() {
-                    self.use_database(before);
-                }
-            }
+            ("exec", 1) => self.leave_transaction(failed || *reply == Reply::Nil),
+            ("discard", 1) if !failed => self.leave_transaction(true),
             ("reset", 1) if !failed => {
                 self.before_transaction = None;
                 self.use_database(0);
@@ -356,6 +347,15 @@ impl<'a> Client<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Databases selected in a transaction that was not executed are not selected.
+    fn leave_transaction(&mut self, undone: bool) {
+        if let Some(before) = self.before_transaction.take()
+            && undone
+        {
+            self.use_database(before);
+        }
     }
 
     fn use_database(&mut self, number: i32) {
@@ -401,60 +401,6 @@ impl<'a> Client<'a> {
             .and_then(|()| self.out.flush())
             .map_err(|_| Failure::Fatal)
     }
-}
-
-fn lower(word: &[u8]) -> String {
-    String::from_utf8_lossy(word).to_ascii_lowercase()
-}
-
-/// Commands whose answer is text in lines, printed without quotes even for people.
-fn answers_with_text(command: &[Vec<u8>]) -> bool {
-    let second = command.get(1).map(|word| lower(word)).unwrap_or_default();
-    matches!(
-        (lower(&command[0]).as_str(), second.as_str(), command.len()),
-        ("info" | "lolwut", ..)
-            | ("client", "list" | "info", _)
-            | ("memory", "doctor" | "malloc-stats", _)
-            | ("latency", "doctor", 2)
-            | ("latency", "graph", 3)
-            | ("cluster", "nodes" | "info", 2)
-            | ("debug", "htstats" | "htstats-key" | "client-eviction", _)
-    )
-}
-
-/// The first word of a message or confirmation of a subscription.
-fn message_kind(reply: &Reply, resp3: bool) -> Option<&[u8]> {
-    let items = match reply {
-        Reply::Push(items) if resp3 => items,
-        Reply::Array(items) if !resp3 => items,
-        _ => return None,
-    };
-    match items.as_slice() {
-        [Reply::Bulk(kind), _, _, ..]
-            if kind.ends_with(b"message") || kind.ends_with(b"subscribe") =>
-        {
-            Some(kind)
-        }
-        _ => None,
-    }
-}
-
-/// The keys of an invalidation, in quotes.
-fn invalidated_keys(push: &Reply) -> Option<Vec<Vec<u8>>> {
-    let Reply::Push(items) = push else {
-        return None;
-    };
-    let [Reply::Bulk(kind), Reply::Array(keys)] = items.as_slice() else {
-        return None;
-    };
-    if *kind != b"invalidate"[..] {
-        return None;
-    }
-    let quoted = |key: &Reply| match key {
-        Reply::Bulk(key) => Some([b"'", &key[..], b"'"].concat()),
-        _ => None,
-    };
-    keys.iter().map(quoted).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The expected texts were taken from redis-cli 7.2.4, which printed the same replies.
+//! redis-cli 7.2.4 prints the same texts for these replies, except for big numbers, which it refuses.
 
 use super::{Format, Style};
 use crate::cli::reply::Reply;

@@ -98,6 +98,7 @@ impl Shell<'_, '_> {
                 if !(self.input.typed && self.client.is_subscribed()) {
                     return Ok(());
                 }
+                hint_is_shown = false;
                 self.tolerate(|client| client.connect())?;
                 continue;
             };

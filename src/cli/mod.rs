@@ -3,11 +3,12 @@
 //! It exists so that container health checks, scripts and people who know redis-cli need no other tool: what it prints,
 //! its options and its exit codes are those of redis-cli 7.2, as far as they concern talking to one server. Left out:
 //! TLS, cluster redirections, history and completion, and the modes that inspect keys or measure latency. It blocks and
-//! shares nothing with the server, whose decoder reads requests only.
+//! shares nothing with the server, whose decoder reads requests only. It goes further than redis-cli where that gives up:
+//! big numbers are printed as integers, attributes are left out.
 //!
 //! - `options`: arguments and environment; `uri`: the address as one word
 //! - `connection`: the socket; `reply`: replies and their reader
-//! - `client`: what is sent, received and remembered of a session
+//! - `client`: what is sent, received and remembered of a session; `meaning`: what it knows of commands and replies
 //! - `format`: replies as text
 //! - `interactive`: commands from standard input; `lines`: their quoting
 
@@ -16,6 +17,7 @@ mod connection;
 mod format;
 mod interactive;
 mod lines;
+mod meaning;
 mod options;
 mod reply;
 mod uri;

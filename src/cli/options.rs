@@ -72,6 +72,8 @@ pub(super) fn parse(
     if words.last().is_some_and(|last| last == "-h") && words.len() == 2 {
         words[1] = "--help".into();
     }
+    let last = words.last().cloned().unwrap_or_default();
+    let complaint = |error: &clap::Error| complaint(error, &last.to_string_lossy());
     let matches = match Arguments::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error)
@@ -90,9 +92,7 @@ pub(super) fn parse(
         .map(|options| Action::Run(Box::new(options)))
 }
 
-/// A small client for servers that speak the Redis protocol.
-///
-/// Without a command, commands are read from standard input, one on a line.
+/// A small client for servers that speak the Redis protocol. Without a command, it reads commands from standard input.
 #[derive(Debug, Parser)]
 #[command(
     name = "redis-cli",
@@ -187,7 +187,7 @@ struct Arguments {
     #[arg(long, value_name = "YN", value_parser = yes_or_no)]
     show_pushes: Option<bool>,
     /// Print help
-    #[arg(long, action = ArgAction::Help)]
+    #[arg(long, action = ArgAction::HelpShort)]
     help: Option<bool>,
     /// Print version
     #[arg(short, long, action = ArgAction::Version)]
@@ -208,6 +208,27 @@ impl Arguments {
         }
         let style = self.style(environment.terminal);
         let protocol = self.protocol();
+        let place = self.place(matches)?;
+        let password = place.password;
+        Ok(Options {
+            target: self.socket.map_or(place.target, Target::Unix),
+            user: place.user,
+            password_warning: password.is_some() && !self.no_auth_warning,
+            password: password.or(environment.password.map(OsString::into_vec)),
+            database: place.database,
+            protocol,
+            repeat: self.repeat,
+            interval: self.interval,
+            argument_from_stdin: self.argument_from_stdin,
+            fail_on_error: self.fail_on_error,
+            style,
+            show_pushes: self.show_pushes.unwrap_or(environment.terminal),
+            command: self.command.into_iter().map(OsString::into_vec).collect(),
+        })
+    }
+
+    /// What the URI and the options beside it say together: an option counts over the URI if it stands behind it.
+    fn place(&self, matches: &ArgMatches) -> Result<Place, &'static str> {
         let uri = self
             .uri
             .as_deref()
@@ -221,36 +242,17 @@ impl Arguments {
             port,
             database,
         } = uri;
-        // An option counts over the URI if it stands behind it.
-        let behind = |option: &str| match (place(matches, option), place(matches, "uri")) {
-            (Some(option), Some(uri)) => option > uri,
-            (option, _) => option.is_some(),
-        };
-        let host = choose(host, self.host, behind("host"));
-        let port = choose(port, self.port, behind("port"));
-        let password = choose(
-            password.map(Some),
-            self.password.map(OsString::into_vec),
-            behind("password"),
-        );
-        Ok(Options {
-            target: self.socket.map_or(Target::Tcp { host, port }, Target::Unix),
-            user: choose(
-                user.map(Some),
-                self.user.map(OsString::into_vec),
-                behind("user"),
-            ),
-            password_warning: password.is_some() && !self.no_auth_warning,
-            password: password.or(environment.password.map(OsString::into_vec)),
-            database: choose(database, self.database, behind("database")),
-            protocol,
-            repeat: self.repeat,
-            interval: self.interval,
-            argument_from_stdin: self.argument_from_stdin,
-            fail_on_error: self.fail_on_error,
-            style,
-            show_pushes: self.show_pushes.unwrap_or(environment.terminal),
-            command: self.command.into_iter().map(OsString::into_vec).collect(),
+        let uri_index = last_index(matches, "uri");
+        let wins = |option| last_index(matches, option) > uri_index;
+        let bytes = |word: &Option<OsString>| word.clone().map(OsString::into_vec);
+        Ok(Place {
+            target: Target::Tcp {
+                host: choose(host, self.host.clone(), wins("host")),
+                port: choose(port, self.port, wins("port")),
+            },
+            user: choose(user.map(Some), bytes(&self.user), wins("user")),
+            password: choose(password.map(Some), bytes(&self.password), wins("password")),
+            database: choose(database, self.database, wins("database")),
         })
     }
 
@@ -282,6 +284,14 @@ impl Arguments {
     }
 }
 
+/// Where to go and as whom, before the socket and the environment count.
+struct Place {
+    target: Target,
+    user: Option<Vec<u8>>,
+    password: Option<Vec<u8>>,
+    database: i32,
+}
+
 fn choose<T>(from_uri: Option<T>, option: T, option_wins: bool) -> T {
     match from_uri {
         Some(value) if !option_wins => value,
@@ -290,7 +300,7 @@ fn choose<T>(from_uri: Option<T>, option: T, option_wins: bool) -> T {
 }
 
 /// Where an option stands among the arguments, unless it is at its default.
-fn place(matches: &ArgMatches, option: &str) -> Option<usize> {
+fn last_index(matches: &ArgMatches, option: &str) -> Option<usize> {
     let given = matches.value_source(option) == Some(clap::parser::ValueSource::CommandLine);
     given.then(|| matches.indices_of(option)?.max()).flatten()
 }
@@ -308,8 +318,8 @@ fn yes_or_no(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-/// One line, worded as redis-cli words it.
-fn complaint(error: &clap::Error) -> String {
+/// One line, worded as redis-cli words it. An option misses its value only as the last word.
+fn complaint(error: &clap::Error, last: &str) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
@@ -321,9 +331,14 @@ fn complaint(error: &clap::Error) -> String {
     let value = text(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::ValueValidation if option == "-p" => "Invalid server port.".to_owned(),
+        ErrorKind::InvalidValue => unrecognized(last),
         ErrorKind::ValueValidation => format!("Invalid value for '{option}': '{value}'"),
-        _ => format!("Unrecognized option or bad number of args for: '{option}'"),
+        _ => unrecognized(option),
     }
+}
+
+fn unrecognized(option: &str) -> String {
+    format!("Unrecognized option or bad number of args for: '{option}'")
 }
 
 #[cfg(test)]

@@ -154,6 +154,10 @@ fn what_cannot_be_understood_is_named() {
         error("-p"),
         "Unrecognized option or bad number of args for: '-p'"
     );
+    assert_eq!(
+        error("-3 -a"),
+        "Unrecognized option or bad number of args for: '-a'"
+    );
     assert_eq!(error("-p 70000"), "Invalid server port.");
     assert_eq!(error("-r many ping"), "Invalid value for '-r': 'many'");
     assert_eq!(error("-i -1 ping"), "Invalid value for '-i': '-1'");
