@@ -16,10 +16,10 @@
 //!
 //! - Matching takes time in proportion to what of the patterns is found in the channel. It never takes more than
 //!   `channel.len()` times the bytes of all patterns, which only patterns that begin like the channel in as many
-//!   different ways can cause. At a node that has several different `[sets]` each of them is looked at.
+//!   different ways can cause.
 //! - Inserting and removing take time in proportion to the pattern's length (and to the length of one pattern that
 //!   begins like it).
-//! - Beside its bytes and its value a pattern takes about 60 to 100 bytes. No set of patterns takes more than a node
+//! - Beside its bytes and its value a pattern takes 50 to 120 bytes. No set of patterns takes more than a node
 //!   for each token.
 //! - Matching allocates nothing once the work lists have grown; they keep at most [`KEPT_WORK`] places between walks.
 //!
@@ -28,6 +28,7 @@
 mod byte_set;
 mod insert;
 mod node;
+mod sets;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -96,7 +97,7 @@ impl<V> PatternIndex<V> {
     pub fn get_or_insert_with(&mut self, pattern: &[u8], value: impl FnOnce() -> V) -> &mut V {
         let key = match self.find(pattern) {
             Some(key) => key,
-            None => self.insert(pattern, value()),
+            None => self.insert(pattern.into(), value()),
         };
         &mut self.entries[key].value
     }
@@ -132,9 +133,10 @@ impl<V> PatternIndex<V> {
     }
 
     /// Adds a pattern that is not there yet.
-    fn insert(&mut self, pattern: &[u8], value: V) -> usize {
+    fn insert(&mut self, pattern: Box<[u8]>, value: V) -> usize {
+        let hash = self.hasher.hash_one(&*pattern);
         let entry = Entry {
-            pattern: pattern.into(),
+            pattern,
             tail: 0,
             seen: self.walk,
             previous: None,
@@ -144,25 +146,22 @@ impl<V> PatternIndex<V> {
         let key = self.entries.insert(entry);
         let key_in_table = u32::try_from(key).expect("2^32 patterns do not fit into memory");
         let (entries, hasher) = (&self.entries, &self.hasher);
-        self.keys
-            .insert_unique(hasher.hash_one(pattern), key_in_table, |&key| {
-                hasher.hash_one(&*entries[key as usize].pattern)
-            });
+        self.keys.insert_unique(hash, key_in_table, |&key| {
+            hasher.hash_one(&*entries[key as usize].pattern)
+        });
         self.link(key);
         key
     }
 
     /// Gives the tables' memory back when most of it lies idle, by building them anew for what is left.
-    ///
-    /// The fraction keeps the pause short: it is a sixteenth of what has been removed since the tables were this large.
     fn shrink(&mut self) {
-        if self.entries.capacity() < SMALL || self.len() > self.entries.capacity() / 16 {
+        if self.entries.capacity() < SMALL || self.len() > self.entries.capacity() / SPARSE {
             return;
         }
         let old = std::mem::take(self);
         self.entries.reserve_exact(old.entries.len());
         for (_, entry) in old.entries {
-            self.insert(&entry.pattern, entry.value);
+            self.insert(entry.pattern, entry.value);
         }
     }
 }
@@ -191,6 +190,10 @@ const ROOT: usize = 0;
 
 /// Tables with fewer places than this are not worth shrinking.
 const SMALL: usize = 1024;
+
+/// The tables are built anew when one place in so many is in use. The pause is for what is left, so this keeps it at a few
+/// milliseconds for each 100,000 patterns that there have been.
+const SPARSE: usize = 32;
 
 /// How many places of each work list are kept from one walk to the next.
 const KEPT_WORK: usize = 1024;

@@ -1,8 +1,8 @@
 //! The inner nodes of the trie and the edges between them.
 
 use super::byte_set::ByteSet;
+use super::sets::Sets;
 use crate::pattern::Token;
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 /// A place in one of the index's two tables, in four bytes even where it is optional.
@@ -91,7 +91,7 @@ pub(super) struct Node {
     pub(super) literals: Literals,
     pub(super) any: Option<Link>,
     pub(super) star: Option<Link>,
-    sets: Option<Box<BTreeMap<ByteSet, Link>>>,
+    pub(super) sets: Option<Box<Sets>>,
     /// The first entry of the patterns that end here, which all mean the same.
     pub(super) ends: Option<Link>,
     /// The walk that passed the star in front of this node last.
@@ -113,7 +113,7 @@ impl Node {
             Edge::Byte(byte) => self.literals.get(*byte),
             Edge::Any => self.any,
             Edge::Star => self.star,
-            Edge::Set(bytes) => self.sets.as_ref()?.get(bytes).copied(),
+            Edge::Set(bytes) => self.sets.as_ref()?.get(bytes),
         }
     }
 
@@ -123,7 +123,8 @@ impl Node {
             Edge::Any => self.any = Some(child),
             Edge::Star => self.star = Some(child),
             Edge::Set(bytes) => {
-                self.sets.get_or_insert_default().insert(*bytes, child);
+                let sets = self.sets.get_or_insert_default();
+                sets.insert(*bytes, child);
             }
         }
     }
@@ -136,19 +137,12 @@ impl Node {
             Edge::Set(bytes) => {
                 if let Some(sets) = &mut self.sets {
                     sets.remove(bytes);
-                    if sets.is_empty() {
+                    if sets.len() == 0 {
                         self.sets = None;
                     }
                 }
             }
         }
-    }
-
-    /// The children whose set holds the byte, in time of the number of different sets at this node.
-    pub(super) fn set_children(&self, byte: u8) -> impl Iterator<Item = Link> + '_ {
-        let all = self.sets.iter().flat_map(|sets| sets.iter());
-        all.filter(move |(bytes, _)| bytes.contains(byte))
-            .map(|(_, &child)| child)
     }
 
     /// The one child of a node that does not branch; `None` if patterns end here instead.
@@ -158,7 +152,7 @@ impl Node {
             Literals::Few { children, .. } => children[0],
             Literals::Many(many) => many.children.first().copied(),
         };
-        let set = || self.sets.as_ref()?.values().next().copied();
+        let set = || self.sets.as_ref()?.first();
         literal.or(self.any).or(self.star).or_else(set)
     }
 
