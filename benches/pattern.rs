@@ -19,9 +19,7 @@ const MANY: usize = 100_000;
 const CHANNEL: &[u8] = b"news:sports:abc:cups";
 
 /// `#` stands for the number of the pattern.
-const SHAPES: [&str; 8] = [
-    "a:#*", "*:a#", "a?b*c#", "[ab]x#*", "*a#*b#*", "*#", "?#*", "*[ab]#?*",
-];
+const SHAPES: [&str; 8] = ["a:#*", "*:a#", "a?b*c#", "[ab]x#*", "*a#*b#*", "*#", "?#*", "*[ab]#?*"];
 
 fn index_of(patterns: impl Iterator<Item = String>) -> PatternIndex<()> {
     let mut index = PatternIndex::new();
@@ -49,48 +47,34 @@ fn cold(criterion: &mut Criterion) {
         group.bench_function(shape, |bencher| bencher.iter(|| count(&mut index, CHANNEL)));
     }
     let mut all = index_of(SHAPES.into_iter().flat_map(many_of));
-    group.bench_function("all shapes at once", |bencher| {
-        bencher.iter(|| count(&mut all, CHANNEL))
-    });
+    group.bench_function("all shapes at once", |bencher| bencher.iter(|| count(&mut all, CHANNEL)));
 }
 
 fn warm(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("warm");
     let matching = || {
         let name = String::from_utf8_lossy(CHANNEL);
-        (0..100).map(move |number| {
-            format!("{}*{}", &name[..1 + number / 10], &name[10 + number % 10..])
-        })
+        (0..100).map(move |number| format!("{}*{}", &name[..1 + number / 10], &name[10 + number % 10..]))
     };
     let mut alone = index_of(matching());
     assert_eq!(count(&mut alone, CHANNEL), 100);
-    group.bench_function("100 alone", |bencher| {
-        bencher.iter(|| count(&mut alone, CHANNEL))
-    });
+    group.bench_function("100 alone", |bencher| bencher.iter(|| count(&mut alone, CHANNEL)));
     let mut among = index_of(many_of("*:a#").chain(matching()));
     assert_eq!(count(&mut among, CHANNEL), 100);
-    group.bench_function("100 among 100,000", |bencher| {
-        bencher.iter(|| count(&mut among, CHANNEL))
-    });
+    group.bench_function("100 among 100,000", |bencher| bencher.iter(|| count(&mut among, CHANNEL)));
 }
 
 fn hostile(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hostile");
     let channel = [b'a'; 200];
     let stars = |piece: &'static str| (1..=100).map(move |times| piece.repeat(times) + "*b");
-    for (name, piece) in [
-        ("100 x (*a)+*b", "*a"),
-        ("100 x (*a?)+*b", "*a?"),
-        ("100 x (?)+*b", "?"),
-    ] {
+    for (name, piece) in [("100 x (*a)+*b", "*a"), ("100 x (*a?)+*b", "*a?"), ("100 x (?)+*b", "?")] {
         let mut index = index_of(stars(piece));
         assert_eq!(count(&mut index, &channel), 0);
         group.bench_function(name, |bencher| bencher.iter(|| count(&mut index, &channel)));
     }
     let mut sets = index_of((0..1_000).map(|number| format!("[a{number}]*[a{number}]b")));
-    group.bench_function("1,000 x [a#]*[a#]b", |bencher| {
-        bencher.iter(|| count(&mut sets, b"aaaaaaaaaaaaaaaaaaaa"))
-    });
+    group.bench_function("1,000 x [a#]*[a#]b", |bencher| bencher.iter(|| count(&mut sets, b"aaaaaaaaaaaaaaaaaaaa")));
 }
 
 fn churn(criterion: &mut Criterion) {
@@ -112,12 +96,8 @@ fn plain(criterion: &mut Criterion) {
     let mut long = b"a*".repeat(1_000);
     long.push(b'b');
     let text = vec![b'a'; 10_000];
-    group.bench_function("news:*:abc:*", |bencher| {
-        bencher.iter(|| matches(black_box(b"news:*:abc:*"), CHANNEL))
-    });
-    group.bench_function("(a*) x 1,000 b on 10,000 a", |bencher| {
-        bencher.iter(|| matches(black_box(&long), &text))
-    });
+    group.bench_function("news:*:abc:*", |bencher| bencher.iter(|| matches(black_box(b"news:*:abc:*"), CHANNEL)));
+    group.bench_function("(a*) x 1,000 b on 10,000 a", |bencher| bencher.iter(|| matches(black_box(&long), &text)));
 }
 
 criterion_group!(benches, cold, warm, hostile, churn, plain);

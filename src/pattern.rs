@@ -241,13 +241,9 @@ mod tests {
     fn reference(pattern: &[u8], text: &[u8], case: Case) -> bool {
         match Token::split_first(pattern) {
             None => text.is_empty(),
-            Some((Token::Star, rest)) => {
-                (0..=text.len()).any(|taken| reference(rest, &text[taken..], case))
-            }
+            Some((Token::Star, rest)) => (0..=text.len()).any(|taken| reference(rest, &text[taken..], case)),
             Some((token, rest)) => {
-                !text.is_empty()
-                    && token.accepts(text[0], case)
-                    && reference(rest, &text[1..], case)
+                !text.is_empty() && token.accepts(text[0], case) && reference(rest, &text[1..], case)
             }
         }
     }
@@ -284,20 +280,10 @@ mod tests {
     #[track_caller]
     fn check(pattern: &[u8], matching: &[&[u8]], other: &[&[u8]]) {
         for text in matching {
-            assert!(
-                matches(pattern, text),
-                "{} {}",
-                pattern.escape_ascii(),
-                text.escape_ascii()
-            );
+            assert!(matches(pattern, text), "{} {}", pattern.escape_ascii(), text.escape_ascii());
         }
         for text in other {
-            assert!(
-                !matches(pattern, text),
-                "{} {}",
-                pattern.escape_ascii(),
-                text.escape_ascii()
-            );
+            assert!(!matches(pattern, text), "{} {}", pattern.escape_ascii(), text.escape_ascii());
         }
     }
 
@@ -310,11 +296,7 @@ mod tests {
 
     #[test]
     fn a_question_mark_takes_one_byte() {
-        check(
-            b"h?llo",
-            &[b"hello", b"h\xffllo"],
-            &[b"hllo", b"heello", "hällo".as_bytes()],
-        );
+        check(b"h?llo", &[b"hello", b"h\xffllo"], &[b"hllo", b"heello", "hällo".as_bytes()]);
     }
 
     #[test]
@@ -341,11 +323,7 @@ mod tests {
 
     #[test]
     fn a_range_orders_bytes_as_signed_numbers() {
-        check(
-            b"[\xf0-a]",
-            &[b"\xf0", b"\xff", b"\0", b"a"],
-            &[b"\x90", b"b"],
-        );
+        check(b"[\xf0-a]", &[b"\xf0", b"\xff", b"\0", b"a"], &[b"\x90", b"b"]);
         check(b"[\x80-\xff]", &[b"\x80", b"\xc0"], &[b"\0", b"\x7f"]);
     }
 
@@ -391,10 +369,7 @@ mod tests {
         assert!(matches_ignoring_case(b"Max*", b"mAXmemory"));
         assert!(matches_ignoring_case(b"\\A[B-d][X]", b"aCx"));
         assert!(!matches_ignoring_case(b"[\\a]", b"A"));
-        assert!(
-            !matches_ignoring_case(b"[Z-a]", b"z"),
-            "folded, this range runs from z down to a"
-        );
+        assert!(!matches_ignoring_case(b"[Z-a]", b"z"), "folded, this range runs from z down to a");
     }
 
     #[test]
@@ -405,17 +380,7 @@ mod tests {
         unmatched.push(b'b');
         assert!(matches(&stars, &text));
         assert!(!matches(&unmatched, &text));
-        assert!(!matches(
-            &b"*a?"
-                .repeat(1_000)
-                .into_iter()
-                .chain(*b"*b")
-                .collect::<Vec<_>>(),
-            &text
-        ));
-        assert!(!matches(
-            &[&b"*"[..], &vec![b'a'; 1_000], b"b"].concat(),
-            &text
-        ));
+        assert!(!matches(&b"*a?".repeat(1_000).into_iter().chain(*b"*b").collect::<Vec<_>>(), &text));
+        assert!(!matches(&[&b"*"[..], &vec![b'a'; 1_000], b"b"].concat(), &text));
     }
 }

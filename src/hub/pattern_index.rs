@@ -106,10 +106,7 @@ impl<V> PatternIndex<V> {
     pub fn remove(&mut self, pattern: &[u8]) -> Option<V> {
         let hash = self.hasher.hash_one(pattern);
         let entries = &self.entries;
-        let found = self
-            .keys
-            .find_entry(hash, |&key| *entries[key as usize].pattern == *pattern)
-            .ok()?;
+        let found = self.keys.find_entry(hash, |&key| *entries[key as usize].pattern == *pattern).ok()?;
         let key = found.remove().0 as usize;
         self.unlink(key);
         let entry = self.entries.remove(key);
@@ -119,36 +116,23 @@ impl<V> PatternIndex<V> {
 
     /// All patterns with their values, in an order that depends only on what was inserted and removed before.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
-        self.entries
-            .iter()
-            .map(|(_, entry)| (&*entry.pattern, &entry.value))
+        self.entries.iter().map(|(_, entry)| (&*entry.pattern, &entry.value))
     }
 
     fn find(&self, pattern: &[u8]) -> Option<usize> {
         let hash = self.hasher.hash_one(pattern);
-        let key = self
-            .keys
-            .find(hash, |&key| *self.entries[key as usize].pattern == *pattern)?;
+        let key = self.keys.find(hash, |&key| *self.entries[key as usize].pattern == *pattern)?;
         Some(*key as usize)
     }
 
     /// Adds a pattern that is not there yet.
     fn insert(&mut self, pattern: Box<[u8]>, value: V) -> usize {
         let hash = self.hasher.hash_one(&*pattern);
-        let entry = Entry {
-            pattern,
-            tail: 0,
-            seen: self.walk,
-            previous: None,
-            next: None,
-            value,
-        };
+        let entry = Entry { pattern, tail: 0, seen: self.walk, previous: None, next: None, value };
         let key = self.entries.insert(entry);
         let key_in_table = u32::try_from(key).expect("2^32 patterns do not fit into memory");
         let (entries, hasher) = (&self.entries, &self.hasher);
-        self.keys.insert_unique(hash, key_in_table, |&key| {
-            hasher.hash_one(&*entries[key as usize].pattern)
-        });
+        self.keys.insert_unique(hash, key_in_table, |&key| hasher.hash_one(&*entries[key as usize].pattern));
         self.link(key);
         key
     }
@@ -191,8 +175,8 @@ const ROOT: usize = 0;
 /// Tables with fewer places than this are not worth shrinking.
 const SMALL: usize = 1024;
 
-/// The tables are built anew when one place in so many is in use. The pause is for what is left, so this keeps it at a few
-/// milliseconds for each 100,000 patterns that there have been.
+/// The tables are built anew when one place in so many is in use. The pause is for what is left, so this keeps it at a
+/// few milliseconds for each 100,000 patterns that there have been.
 const SPARSE: usize = 32;
 
 /// How many places of each work list are kept from one walk to the next.

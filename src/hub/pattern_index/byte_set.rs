@@ -39,28 +39,20 @@ impl ByteSet {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.words
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// How many bytes of the set come before this one in the set's order.
     pub(super) fn rank(&self, byte: u8) -> usize {
         let bit = bit_of(byte);
-        let whole: u32 = self.words[..bit / 64]
-            .iter()
-            .map(|word| word.count_ones())
-            .sum();
+        let whole: u32 = self.words[..bit / 64].iter().map(|word| word.count_ones()).sum();
         let below = self.words[bit / 64] & ((1 << (bit % 64)) - 1);
         (whole + below.count_ones()) as usize
     }
 
     /// The bytes in the set's order.
     pub(super) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=u8::MAX)
-            .map(|bit| bit ^ SIGN)
-            .filter(|&byte| self.contains(byte))
+        (0..=u8::MAX).map(|bit| bit ^ SIGN).filter(|&byte| self.contains(byte))
     }
 
     fn insert_range(&mut self, low: usize, high: usize) {

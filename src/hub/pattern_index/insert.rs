@@ -121,15 +121,13 @@ impl<V> PatternIndex<V> {
     fn split_node(&mut self, parent: usize, edge: &Edge, child: usize, after: &[u8]) -> usize {
         let mut rest = after;
         let label = &self.nodes[child].label;
-        let shared = label
-            .iter()
-            .take_while(|&&byte| match Edge::split_first(rest) {
-                Some((Edge::Byte(own), others)) if own == byte => {
-                    rest = others;
-                    true
-                }
-                _ => false,
-            });
+        let shared = label.iter().take_while(|&&byte| match Edge::split_first(rest) {
+            Some((Edge::Byte(own), others)) if own == byte => {
+                rest = others;
+                true
+            }
+            _ => false,
+        });
         let shared = shared.count();
         let label = std::mem::take(&mut self.nodes[child].label);
         let Some((&byte, below)) = label[shared..].split_first() else {

@@ -27,17 +27,11 @@ impl Link {
 
     pub(super) fn target(self) -> Target {
         let key = (self.0.get() >> 1) as usize - 1;
-        if self.0.get() & 1 == 0 {
-            Target::Node(key)
-        } else {
-            Target::Entry(key)
-        }
+        if self.0.get() & 1 == 0 { Target::Node(key) } else { Target::Entry(key) }
     }
 
     fn pack(key: usize, tag: u32) -> Self {
-        let packed = u32::try_from((key + 1) << 1)
-            .ok()
-            .and_then(|shifted| NonZeroU32::new(shifted | tag));
+        let packed = u32::try_from((key + 1) << 1).ok().and_then(|shifted| NonZeroU32::new(shifted | tag));
         Link(packed.expect("2^31 patterns do not fit into memory"))
     }
 }
@@ -101,11 +95,7 @@ pub(super) struct Node {
 impl Node {
     /// A node without children that the walks up to this one need not enter.
     pub(super) fn labelled(label: Box<[u8]>, seen: u32) -> Self {
-        Node {
-            label,
-            seen,
-            ..Node::default()
-        }
+        Node { label, seen, ..Node::default() }
     }
 
     pub(super) fn child(&self, edge: &Edge) -> Option<Link> {
@@ -167,11 +157,7 @@ impl Node {
 /// The children of a node by literal byte: in place while there are few, behind a bitmap when there are more.
 #[derive(Debug)]
 pub(super) enum Literals {
-    Few {
-        len: u8,
-        bytes: [u8; FEW],
-        children: [Option<Link>; FEW],
-    },
+    Few { len: u8, bytes: [u8; FEW], children: [Option<Link>; FEW] },
     Many(Box<Many>),
 }
 
@@ -186,11 +172,7 @@ const FEW: usize = 4;
 
 impl Default for Literals {
     fn default() -> Self {
-        Literals::Few {
-            len: 0,
-            bytes: [0; FEW],
-            children: [None; FEW],
-        }
+        Literals::Few { len: 0, bytes: [0; FEW], children: [None; FEW] }
     }
 }
 
@@ -204,30 +186,17 @@ impl Literals {
 
     pub(super) fn get(&self, byte: u8) -> Option<Link> {
         match self {
-            Literals::Few {
-                len,
-                bytes,
-                children,
-            } => {
-                let index = bytes[..usize::from(*len)]
-                    .iter()
-                    .position(|&own| own == byte)?;
+            Literals::Few { len, bytes, children } => {
+                let index = bytes[..usize::from(*len)].iter().position(|&own| own == byte)?;
                 children[index]
             }
-            Literals::Many(many) => many
-                .bytes
-                .contains(byte)
-                .then(|| many.children[many.bytes.rank(byte)]),
+            Literals::Many(many) => many.bytes.contains(byte).then(|| many.children[many.bytes.rank(byte)]),
         }
     }
 
     fn insert(&mut self, byte: u8, child: Link) {
         match self {
-            Literals::Few {
-                len,
-                bytes,
-                children,
-            } => {
+            Literals::Few { len, bytes, children } => {
                 let used = usize::from(*len);
                 if let Some(index) = bytes[..used].iter().position(|&own| own == byte) {
                     children[index] = Some(child);
@@ -235,10 +204,7 @@ impl Literals {
                     (bytes[used], children[used]) = (byte, Some(child));
                     *len += 1;
                 } else {
-                    let mut many = Many {
-                        bytes: ByteSet::default(),
-                        children: Vec::with_capacity(FEW + 1),
-                    };
+                    let mut many = Many { bytes: ByteSet::default(), children: Vec::with_capacity(FEW + 1) };
                     for (&byte, child) in bytes.iter().zip(children.iter().flatten()) {
                         many.insert(byte, *child);
                     }
@@ -252,11 +218,7 @@ impl Literals {
 
     fn remove(&mut self, byte: u8) {
         match self {
-            Literals::Few {
-                len,
-                bytes,
-                children,
-            } => {
+            Literals::Few { len, bytes, children } => {
                 let used = usize::from(*len);
                 if let Some(index) = bytes[..used].iter().position(|&own| own == byte) {
                     (bytes[index], children[index]) = (bytes[used - 1], children[used - 1]);
@@ -332,10 +294,6 @@ mod tests {
 
     #[test]
     fn a_node_stays_small() {
-        assert!(
-            size_of::<Option<Link>>() == 4 && size_of::<Node>() <= 72,
-            "{}",
-            size_of::<Node>()
-        );
+        assert!(size_of::<Option<Link>>() == 4 && size_of::<Node>() <= 72, "{}", size_of::<Node>());
     }
 }

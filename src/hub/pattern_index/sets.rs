@@ -36,27 +36,16 @@ impl Sets {
 
     /// The children whose set holds the byte.
     pub(super) fn of_byte(&self, byte: u8) -> impl Iterator<Item = Link> + '_ {
-        let few = if self.rows.is_empty() {
-            &self.members[..]
-        } else {
-            &[]
-        };
-        let few = few
-            .iter()
-            .filter(move |(bytes, _)| bytes.contains(byte))
-            .map(|&(_, child)| child);
-        let many = self
-            .rows
-            .iter()
-            .zip(self.members.chunks(64))
-            .flat_map(move |(row, members)| {
-                let mut bits = row[usize::from(byte)];
-                std::iter::from_fn(move || {
-                    let place = bits.trailing_zeros() as usize;
-                    bits &= bits.wrapping_sub(1);
-                    members.get(place).map(|&(_, child)| child)
-                })
-            });
+        let few = if self.rows.is_empty() { &self.members[..] } else { &[] };
+        let few = few.iter().filter(move |(bytes, _)| bytes.contains(byte)).map(|&(_, child)| child);
+        let many = self.rows.iter().zip(self.members.chunks(64)).flat_map(move |(row, members)| {
+            let mut bits = row[usize::from(byte)];
+            std::iter::from_fn(move || {
+                let place = bits.trailing_zeros() as usize;
+                bits &= bits.wrapping_sub(1);
+                members.get(place).map(|&(_, child)| child)
+            })
+        });
         few.chain(many)
     }
 

@@ -24,18 +24,10 @@ fn found(index: &mut PatternIndex<Vec<u8>>, channel: &[u8]) -> Vec<Vec<u8>> {
 /// Compares with plain matching of every pattern; nothing may be found twice.
 #[track_caller]
 fn check(index: &mut PatternIndex<Vec<u8>>, channel: &[u8]) {
-    let mut expected: Vec<Vec<u8>> = index
-        .iter()
-        .filter(|(pattern, _)| matches(pattern, channel))
-        .map(|(_, value)| value.clone())
-        .collect();
+    let mut expected: Vec<Vec<u8>> =
+        index.iter().filter(|(pattern, _)| matches(pattern, channel)).map(|(_, value)| value.clone()).collect();
     expected.sort();
-    assert_eq!(
-        found(index, channel),
-        expected,
-        "{}",
-        channel.escape_ascii()
-    );
+    assert_eq!(found(index, channel), expected, "{}", channel.escape_ascii());
 }
 
 fn bytes(alphabet: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -44,10 +36,7 @@ fn bytes(alphabet: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>>
 
 fn patterns() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(
-        &[
-            "a", "b", "c", "ab", "abc", "*", "*", "**", "?", "[ab]", "[^a]", "[]", "\\a", "[",
-            "[^]", "\\",
-        ][..],
+        &["a", "b", "c", "ab", "abc", "*", "*", "**", "?", "[ab]", "[^a]", "[]", "\\a", "[", "[^]", "\\"][..],
     );
     vec(piece, 0..=7).prop_map(|pieces| pieces.concat().into_bytes())
 }
@@ -93,17 +82,11 @@ fn a_pattern_is_kept_once_and_found_by_its_bytes() {
     let mut index = PatternIndex::new();
     *index.get_or_insert_with(b"a*", || 1) += 1;
     *index.get_or_insert_with(b"a*", || 7) += 1;
-    assert_eq!(
-        (index.len(), index.get(b"a*"), index.get(b"a**")),
-        (1, Some(&3), None)
-    );
+    assert_eq!((index.len(), index.get(b"a*"), index.get(b"a**")), (1, Some(&3), None));
     if let Some(value) = index.get_mut(b"a*") {
         *value = 9;
     }
-    assert_eq!(
-        (index.remove(b"a"), index.remove(b"a*"), index.remove(b"a*")),
-        (None, Some(9), None)
-    );
+    assert_eq!((index.remove(b"a"), index.remove(b"a*"), index.remove(b"a*")), (None, Some(9), None));
     assert!(index.is_empty());
 }
 
@@ -114,10 +97,7 @@ fn patterns_that_mean_the_same_are_all_found() {
     assert_eq!(found(&mut index, b"a").len(), 4);
     index.remove(b"[a]**");
     index.remove(b"a*");
-    assert_eq!(
-        found(&mut index, b"ab"),
-        [&b"\\a*"[..], b"a***", b"a?", b"a[^]"]
-    );
+    assert_eq!(found(&mut index, b"ab"), [&b"\\a*"[..], b"a***", b"a?", b"a[^]"]);
 }
 
 #[test]
@@ -131,30 +111,15 @@ fn an_empty_channel_is_matched_by_the_empty_pattern_only() {
 
 #[test]
 fn every_shape_is_found_among_many() {
-    for shape in [
-        "a:#*", "*:a#", "*a#*b#*", "a?b*c#", "[ab]x#*", "\\*#", "*#", "?#[^0-4]",
-    ] {
+    for shape in ["a:#*", "*:a#", "*a#*b#*", "a?b*c#", "[ab]x#*", "\\*#", "*#", "?#[^0-4]"] {
         let named = |number: usize| shape.replace('#', &number.to_string());
         let all: Vec<String> = (0..3_000).map(named).collect();
         let mut index = index_of(&all);
-        for channel in [
-            "a:17",
-            "x:a2999",
-            "za12b12z",
-            "axbc77",
-            "bx100",
-            "*55",
-            "x307",
-            "x3008",
-            "news.sport.football",
-        ] {
+        for channel in ["a:17", "x:a2999", "za12b12z", "axbc77", "bx100", "*55", "x307", "x3008", "news.sport.football"]
+        {
             check(&mut index, channel.as_bytes());
         }
-        assert!(
-            index.nodes.len() < 1_000,
-            "{shape}: {} nodes",
-            index.nodes.len()
-        );
+        assert!(index.nodes.len() < 1_000, "{shape}: {} nodes", index.nodes.len());
     }
 }
 
@@ -165,9 +130,7 @@ fn hostile_sets_of_patterns_end_in_time() {
     stars.extend((1..200).map(|times| [&b"*a?".repeat(times)[..], b"*b"].concat()));
     stars.extend((1..200).map(|times| [&b"?".repeat(times)[..], b"*b"].concat()));
     check(&mut index_of(&stars), &channel);
-    let sets: Vec<String> = (0..500)
-        .map(|number| format!("[a{number}]*[a{number}]*[a{number}]b"))
-        .collect();
+    let sets: Vec<String> = (0..500).map(|number| format!("[a{number}]*[a{number}]*[a{number}]b")).collect();
     check(&mut index_of(&sets), &channel);
 }
 
@@ -206,14 +169,9 @@ fn memory_returns_when_patterns_are_removed() {
 #[test]
 fn the_work_lists_stay_bounded() {
     let sets: Vec<String> = (0..4_000)
-        .map(|number| {
-            format!("[a{}]*x", char::from(b'A' + (number % 50) as u8)) + &number.to_string()
-        })
+        .map(|number| format!("[a{}]*x", char::from(b'A' + (number % 50) as u8)) + &number.to_string())
         .collect();
     let mut index = index_of(&sets);
     check(&mut index, b"axxxx");
-    assert!(
-        index.work.steps.capacity() <= super::KEPT_WORK
-            && index.work.stars.capacity() <= super::KEPT_WORK
-    );
+    assert!(index.work.steps.capacity() <= super::KEPT_WORK && index.work.stars.capacity() <= super::KEPT_WORK);
 }

@@ -45,9 +45,7 @@ impl<V> PatternIndex<V> {
         self.work.stars.clear();
         self.walk = self.walk.checked_add(1).unwrap_or_else(|| {
             self.nodes.iter_mut().for_each(|(_, node)| node.seen = 0);
-            self.entries
-                .iter_mut()
-                .for_each(|(_, entry)| entry.seen = 0);
+            self.entries.iter_mut().for_each(|(_, entry)| entry.seen = 0);
             1
         });
     }
