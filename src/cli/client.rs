@@ -39,12 +39,7 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(
-        options: &'a Options,
-        interactive: bool,
-        out: &'a mut dyn Write,
-        err: &'a mut dyn Write,
-    ) -> Self {
+    pub(super) fn new(options: &'a Options, interactive: bool, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
         Self {
             options,
             target: options.target.clone(),
@@ -72,10 +67,7 @@ impl<'a> Client<'a> {
             Ok(connection) => self.connection = Some(connection),
             Err(error) => {
                 let reason = system_text(&error);
-                self.complain(format_args!(
-                    "Could not connect to Redis at {}: {reason}",
-                    self.target.clone()
-                ));
+                self.complain(format_args!("Could not connect to Redis at {}: {reason}", self.target.clone()));
                 return Err(Failure::Unreachable);
             }
         }
@@ -153,21 +145,9 @@ impl<'a> Client<'a> {
             Target::Tcp { .. } => self.target.to_string(),
             Target::Unix(_) => format!("redis {}", self.target),
         };
-        let database = if self.database == 0 {
-            String::new()
-        } else {
-            format!("[{}]", self.database)
-        };
-        let transaction = if self.before_transaction.is_some() {
-            "(TX)"
-        } else {
-            ""
-        };
-        let subscribed = if self.subscribed {
-            "(subscribed mode)"
-        } else {
-            ""
-        };
+        let database = if self.database == 0 { String::new() } else { format!("[{}]", self.database) };
+        let transaction = if self.before_transaction.is_some() { "(TX)" } else { "" };
+        let subscribed = if self.subscribed { "(subscribed mode)" } else { "" };
         format!("{target}{database}{transaction}{subscribed}> ")
     }
 
@@ -197,10 +177,7 @@ impl<'a> Client<'a> {
             return Ok(true);
         }
         let number = self.wanted_database.to_string();
-        let selected = self.set_up(
-            &format!("SELECT {number}"),
-            &[b"SELECT".to_vec(), number.into_bytes()],
-        )?;
+        let selected = self.set_up(&format!("SELECT {number}"), &[b"SELECT".to_vec(), number.into_bytes()])?;
         if selected {
             self.database = self.wanted_database;
         }
@@ -219,10 +196,7 @@ impl<'a> Client<'a> {
         let reply = self.send(command).and_then(|()| self.receive());
         match reply {
             Ok(Reply::Error(text)) => {
-                self.complain(format_args!(
-                    "{shown} failed: {}",
-                    String::from_utf8_lossy(&text)
-                ));
+                self.complain(format_args!("{shown} failed: {}", String::from_utf8_lossy(&text)));
                 Ok(false)
             }
             Ok(_) => Ok(true),
@@ -234,18 +208,12 @@ impl<'a> Client<'a> {
     }
 
     fn send(&mut self, command: &[Vec<u8>]) -> Result<(), Failure> {
-        let connection = self
-            .connection
-            .as_mut()
-            .ok_or(Failure::Lost(Lost::Closed))?;
+        let connection = self.connection.as_mut().ok_or(Failure::Lost(Lost::Closed))?;
         connection.send(command).map_err(Failure::Lost)
     }
 
     fn receive(&mut self) -> Result<Reply, Failure> {
-        let connection = self
-            .connection
-            .as_mut()
-            .ok_or(Failure::Lost(Lost::Closed))?;
+        let connection = self.connection.as_mut().ok_or(Failure::Lost(Lost::Closed))?;
         connection.receive().map_err(Failure::Lost)
     }
 
@@ -253,9 +221,7 @@ impl<'a> Client<'a> {
     fn receive_in_band(&mut self) -> Result<Reply, Failure> {
         loop {
             match self.receive()? {
-                Reply::Push(items) if self.options.show_pushes => {
-                    self.print_push(Reply::Push(items))?
-                }
+                Reply::Push(items) if self.options.show_pushes => self.print_push(Reply::Push(items))?,
                 Reply::Push(_) => {}
                 reply => return Ok(reply),
             }
@@ -285,18 +251,10 @@ impl<'a> Client<'a> {
         let as_text = answers_with_text(command);
         let subscribes = matches!(name, "subscribe" | "psubscribe" | "ssubscribe");
         let unsubscribes = matches!(name, "unsubscribe" | "punsubscribe" | "sunsubscribe");
-        let mut confirmations = if subscribes || unsubscribes {
-            (command.len() - 1).max(1)
-        } else {
-            0
-        };
+        let mut confirmations = if subscribes || unsubscribes { (command.len() - 1).max(1) } else { 0 };
         loop {
             let in_band = confirmations == 0 && !self.subscribed;
-            let reply = if in_band {
-                self.receive_in_band()?
-            } else {
-                self.receive()?
-            };
+            let reply = if in_band { self.receive_in_band()? } else { self.receive()? };
             self.print_checked(&reply, as_text)?;
             if let Some(kind) = message_kind(&reply, self.resp3)
                 && !in_band
@@ -321,10 +279,7 @@ impl<'a> Client<'a> {
         let failed = matches!(reply, Reply::Error(_));
         match (name, command.len()) {
             ("select", 2) if !failed => {
-                let number = String::from_utf8_lossy(&command[1])
-                    .trim()
-                    .parse()
-                    .unwrap_or(0);
+                let number = String::from_utf8_lossy(&command[1]).trim().parse().unwrap_or(0);
                 self.use_database(number);
             }
             ("auth", 2 | 3) => {
@@ -376,11 +331,7 @@ impl<'a> Client<'a> {
 
     fn print(&mut self, reply: &Reply, as_text: bool) -> Result<(), Failure> {
         let style = &self.options.style;
-        let text = if as_text {
-            style.render_text(reply)
-        } else {
-            style.render(reply)
-        };
+        let text = if as_text { style.render_text(reply) } else { style.render(reply) };
         self.write(&text)
     }
 
@@ -396,10 +347,7 @@ impl<'a> Client<'a> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.out
-            .write_all(bytes)
-            .and_then(|()| self.out.flush())
-            .map_err(|_| Failure::Fatal)
+        self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(|_| Failure::Fatal)
     }
 }
 

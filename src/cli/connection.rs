@@ -40,10 +40,7 @@ impl Lost {
     pub(super) fn is_disconnect(&self) -> bool {
         match self {
             Self::Closed => true,
-            Self::Io(error) => matches!(
-                error.kind(),
-                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-            ),
+            Self::Io(error) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
             Self::Protocol(_) => false,
         }
     }
@@ -62,9 +59,7 @@ impl fmt::Display for Lost {
 /// What the system says about an error, without Rust's additions: "Connection refused".
 pub(super) fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
-    let text = text
-        .strip_prefix("failed to lookup address information: ")
-        .unwrap_or(&text);
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     match text.rfind(" (os error ") {
         Some(at) => text[..at].to_owned(),
         None => text.to_owned(),
@@ -85,22 +80,14 @@ impl Connection {
             Target::Tcp { host, port } => Stream::Tcp(connect_tcp(host, *port)?),
             Target::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
         };
-        Ok(Self {
-            stream,
-            reader: ReplyReader::default(),
-        })
+        Ok(Self { stream, reader: ReplyReader::default() })
     }
 
     /// Sends one command. That the peer has closed is not reported here but by [`Self::receive`], after what the peer
     /// still said: a server that refuses a connection says why and closes.
     pub(super) fn send(&mut self, arguments: &[Vec<u8>]) -> Result<(), Lost> {
         match self.stream.write_all(&request(arguments)) {
-            Err(error)
-                if !matches!(
-                    error.kind(),
-                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-                ) =>
-            {
+            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
                 Err(Lost::Io(error))
             }
             _ => Ok(()),
@@ -145,11 +132,7 @@ fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     addresses.sort_by_key(|address| address.is_ipv6());
     let stream = TcpStream::connect(addresses.as_slice())?;
     stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(KEEPALIVE)
-            .with_interval(KEEPALIVE / 3),
-    )?;
+    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3))?;
     Ok(stream)
 }
 
@@ -200,13 +183,9 @@ mod tests {
 
     #[test]
     fn system_errors_are_shown_without_their_number() {
-        assert_eq!(
-            system_text(&io::Error::from_raw_os_error(111)),
-            "Connection refused"
-        );
+        assert_eq!(system_text(&io::Error::from_raw_os_error(111)), "Connection refused");
         assert_eq!(system_text(&io::Error::other("plain")), "plain");
-        let lookup =
-            io::Error::other("failed to lookup address information: Name or service not known");
+        let lookup = io::Error::other("failed to lookup address information: Name or service not known");
         assert_eq!(system_text(&lookup), "Name or service not known");
     }
 
@@ -219,17 +198,7 @@ mod tests {
 
     #[test]
     fn a_target_is_shown_as_host_and_port_or_as_path() {
-        assert_eq!(
-            Target::Tcp {
-                host: "h".to_owned(),
-                port: 1
-            }
-            .to_string(),
-            "h:1"
-        );
-        assert_eq!(
-            Target::Unix("/run/s.sock".into()).to_string(),
-            "/run/s.sock"
-        );
+        assert_eq!(Target::Tcp { host: "h".to_owned(), port: 1 }.to_string(), "h:1");
+        assert_eq!(Target::Unix("/run/s.sock".into()).to_string(), "/run/s.sock");
     }
 }

@@ -109,10 +109,7 @@ fn indentation(entries: usize, prefix: &str) -> (usize, String) {
 /// The first entry stands on the line of its parent, which has its prefix already.
 fn number_entry(index: usize, width: usize, mark: char, prefix: &str, out: &mut Vec<u8>) {
     let prefix = if index == 0 { "" } else { prefix };
-    put(
-        out,
-        &[format!("{prefix}{:>width$}{mark} ", index + 1).as_bytes()],
-    );
+    put(out, &[format!("{prefix}{:>width$}{mark} ", index + 1).as_bytes()]);
 }
 
 fn takes_several_lines(reply: &Reply) -> bool {
@@ -157,9 +154,7 @@ fn csv(reply: &Reply, out: &mut Vec<u8>) {
             quote(text, out);
         }
         Reply::Status(text) | Reply::Bulk(text) | Reply::Verbatim(text) => quote(text, out),
-        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
-            separated(items, b",", out, csv)
-        }
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => separated(items, b",", out, csv),
         Reply::Map(pairs) => separated(pairs, b",", out, |(key, value), out| {
             csv(key, out);
             out.push(b',');
@@ -259,12 +254,7 @@ fn plain_text(reply: &Reply) -> Vec<u8> {
     }
 }
 
-fn separated<T>(
-    items: &[T],
-    delimiter: &[u8],
-    out: &mut Vec<u8>,
-    mut each: impl FnMut(&T, &mut Vec<u8>),
-) {
+fn separated<T>(items: &[T], delimiter: &[u8], out: &mut Vec<u8>, mut each: impl FnMut(&T, &mut Vec<u8>)) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.extend_from_slice(delimiter);

@@ -5,11 +5,7 @@ use crate::cli::reply::Reply;
 use bytes::Bytes;
 
 fn style(format: Format) -> Style {
-    Style {
-        format,
-        element_delimiter: b"\n".to_vec(),
-        reply_delimiter: b"\n".to_vec(),
-    }
+    Style { format, element_delimiter: b"\n".to_vec(), reply_delimiter: b"\n".to_vec() }
 }
 
 fn bulk(text: &'static str) -> Reply {
@@ -21,45 +17,20 @@ fn check(reply: Reply, expected: [&str; 4]) {
     let formats = [Format::Human, Format::Raw, Format::Csv, Format::Json];
     for (format, expected) in formats.into_iter().zip(expected) {
         let printed = style(format).render(&reply);
-        assert_eq!(
-            String::from_utf8_lossy(&printed),
-            expected,
-            "{format:?} of {reply:?}"
-        );
+        assert_eq!(String::from_utf8_lossy(&printed), expected, "{format:?} of {reply:?}");
     }
 }
 
 #[test]
 fn simple_values() {
-    check(
-        Reply::Status(Bytes::from("OK")),
-        ["OK\n", "OK\n", "\"OK\"\n", "\"OK\"\n"],
-    );
-    check(
-        Reply::Integer(-7),
-        ["(integer) -7\n", "-7\n", "-7\n", "-7\n"],
-    );
-    check(
-        Reply::Double(Bytes::from("3.10")),
-        ["(double) 3.10\n", "3.10\n", "3.10\n", "3.10\n"],
-    );
-    check(
-        Reply::BigNumber(Bytes::from("99")),
-        ["(integer) 99\n", "99\n", "99\n", "99\n"],
-    );
+    check(Reply::Status(Bytes::from("OK")), ["OK\n", "OK\n", "\"OK\"\n", "\"OK\"\n"]);
+    check(Reply::Integer(-7), ["(integer) -7\n", "-7\n", "-7\n", "-7\n"]);
+    check(Reply::Double(Bytes::from("3.10")), ["(double) 3.10\n", "3.10\n", "3.10\n", "3.10\n"]);
+    check(Reply::BigNumber(Bytes::from("99")), ["(integer) 99\n", "99\n", "99\n", "99\n"]);
     check(Reply::Nil, ["(nil)\n", "\n", "NULL\n", "null\n"]);
-    check(
-        Reply::Boolean(true),
-        ["(true)\n", "(true)\n", "true\n", "true\n"],
-    );
-    check(
-        Reply::Boolean(false),
-        ["(false)\n", "(false)\n", "false\n", "false\n"],
-    );
-    check(
-        Reply::Verbatim(Bytes::from("a\nb")),
-        ["a\nb\n", "a\nb\n", "\"a\\nb\"\n", "\"a\\nb\"\n"],
-    );
+    check(Reply::Boolean(true), ["(true)\n", "(true)\n", "true\n", "true\n"]);
+    check(Reply::Boolean(false), ["(false)\n", "(false)\n", "false\n", "false\n"]);
+    check(Reply::Verbatim(Bytes::from("a\nb")), ["a\nb\n", "a\nb\n", "\"a\\nb\"\n", "\"a\\nb\"\n"]);
 }
 
 #[test]
@@ -91,10 +62,7 @@ fn bytes_that_are_not_printable_are_escaped_for_people() {
 
 #[test]
 fn empty_aggregates_are_named() {
-    check(
-        Reply::Array(vec![]),
-        ["(empty array)\n", "\n", "\n", "[]\n"],
-    );
+    check(Reply::Array(vec![]), ["(empty array)\n", "\n", "\n", "[]\n"]);
     check(Reply::Set(vec![]), ["(empty set)\n", "\n", "\n", "[]\n"]);
     check(Reply::Push(vec![]), ["(empty push)\n", "\n", "\n", "[]\n"]);
     check(Reply::Map(vec![]), ["(empty hash)\n", "\n", "\n", "{}\n"]);
@@ -102,10 +70,7 @@ fn empty_aggregates_are_named() {
 
 #[test]
 fn nested_arrays_are_indented_by_the_width_of_the_numbers() {
-    let inner = Reply::Array(vec![
-        bulk("x"),
-        Reply::Array(vec![Reply::Integer(1), Reply::Nil]),
-    ]);
+    let inner = Reply::Array(vec![bulk("x"), Reply::Array(vec![Reply::Integer(1), Reply::Nil])]);
     let mut items = vec![inner];
     items.extend((2..=10).map(Reply::Integer));
     check(
@@ -123,16 +88,9 @@ fn nested_arrays_are_indented_by_the_width_of_the_numbers() {
 #[test]
 fn maps_put_a_long_value_on_its_own_lines() {
     let one = Reply::Array(vec![Reply::Integer(1)]);
-    let two = Reply::Map(vec![
-        (bulk("p"), Reply::Integer(1)),
-        (bulk("q"), Reply::Set(vec![bulk("r"), bulk("s")])),
-    ]);
+    let two = Reply::Map(vec![(bulk("p"), Reply::Integer(1)), (bulk("q"), Reply::Set(vec![bulk("r"), bulk("s")]))]);
     check(
-        Reply::Map(vec![
-            (bulk("a"), one),
-            (Reply::Integer(2), two),
-            (Reply::Status(Bytes::from("c")), Reply::Nil),
-        ]),
+        Reply::Map(vec![(bulk("a"), one), (Reply::Integer(2), two), (Reply::Status(Bytes::from("c")), Reply::Nil)]),
         [
             "1# \"a\" => 1) (integer) 1\n2# (integer) 2 => \n   1# \"p\" => (integer) 1\n   2# \"q\" => \n      \
              1~ \"r\"\n      2~ \"s\"\n3# c => (nil)\n",
@@ -158,11 +116,7 @@ fn pushes_are_numbered_like_arrays() {
 
 #[test]
 fn the_delimiters_of_the_raw_form_can_be_chosen() {
-    let style = Style {
-        format: Format::Raw,
-        element_delimiter: b", ".to_vec(),
-        reply_delimiter: b";".to_vec(),
-    };
+    let style = Style { format: Format::Raw, element_delimiter: b", ".to_vec(), reply_delimiter: b";".to_vec() };
     let reply = Reply::Array(vec![Reply::Integer(1), Reply::Integer(2)]);
     assert_eq!(style.render(&reply), b"1, 2;");
 }
@@ -170,13 +124,7 @@ fn the_delimiters_of_the_raw_form_can_be_chosen() {
 #[test]
 fn text_replies_are_printed_as_they_are_in_every_form() {
     for format in [Format::Human, Format::Raw, Format::Csv, Format::Json] {
-        assert_eq!(
-            style(format).render_text(&bulk("# Server\r\na:1\r\n")),
-            b"# Server\r\na:1\r\n"
-        );
-        assert_eq!(
-            style(format).render_text(&Reply::Error(Bytes::from("ERR no"))),
-            b"ERR no\n"
-        );
+        assert_eq!(style(format).render_text(&bulk("# Server\r\na:1\r\n")), b"# Server\r\na:1\r\n");
+        assert_eq!(style(format).render_text(&Reply::Error(Bytes::from("ERR no"))), b"ERR no\n");
     }
 }

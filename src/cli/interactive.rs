@@ -23,12 +23,7 @@ pub(super) fn run(client: &mut Client<'_>, options: &Options, terminal: bool) ->
     };
     let show_hint = terminal && options.style.format != Format::Raw;
     let slow_is_said = options.style.format == Format::Human;
-    let mut shell = Shell {
-        client,
-        input,
-        show_hint,
-        slow_is_said,
-    };
+    let mut shell = Shell { client, input, show_hint, slow_is_said };
     match shell.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Lost(lost)) => {
@@ -50,10 +45,7 @@ impl Input {
         let stdin = io::stdin();
         let typed = stdin.is_terminal();
         let file = File::from(stdin.as_fd().try_clone_to_owned()?);
-        Ok(Self {
-            lines: BufReader::new(file),
-            typed,
-        })
+        Ok(Self { lines: BufReader::new(file), typed })
     }
 
     /// The next line without its end, `None` at the end of the input.
@@ -131,8 +123,7 @@ impl Shell<'_, '_> {
                 self.tolerate(|client| client.run(&command, repeat))?;
                 let elapsed = start.elapsed();
                 if elapsed >= SLOW && self.slow_is_said {
-                    self.client
-                        .say(&format!("({:.2}s)\n", elapsed.as_secs_f64()))?;
+                    self.client.say(&format!("({:.2}s)\n", elapsed.as_secs_f64()))?;
                 }
             }
         }
@@ -140,10 +131,7 @@ impl Shell<'_, '_> {
     }
 
     /// Lets the shell live on after a failure that a new connection may cure.
-    fn tolerate(
-        &mut self,
-        action: impl FnOnce(&mut Client<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    fn tolerate(&mut self, action: impl FnOnce(&mut Client<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
         match action(self.client) {
             Err(Failure::Lost(lost)) if lost.is_disconnect() => {
                 self.client.complain(format_args!("Error: {lost}"));
@@ -160,8 +148,7 @@ impl Shell<'_, '_> {
         loop {
             self.client.print_arrived()?;
             if self.show_hint {
-                self.client
-                    .say("Reading messages... (press Ctrl-C to quit or Enter to type command)\r")?;
+                self.client.say("Reading messages... (press Ctrl-C to quit or Enter to type command)\r")?;
             }
             let message = self.wait();
             if self.show_hint {
@@ -180,14 +167,9 @@ impl Shell<'_, '_> {
             return false;
         };
         let input = self.input.lines.get_ref();
-        let mut waiting = [
-            PollFd::new(connection, PollFlags::IN),
-            PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN),
-        ];
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let mut waiting =
+            [PollFd::new(connection, PollFlags::IN), PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let timeout = (!self.input.lines.buffer().is_empty()).then_some(&at_once);
         while poll(&mut waiting, timeout) == Err(rustix::io::Errno::INTR) {}
         !waiting[0].revents().is_empty()
@@ -267,8 +249,7 @@ mod tests {
     #[test]
     fn a_number_that_cannot_count_is_refused() {
         for line in ["0 ping", "-1 ping", "99999999999999999999 ping"] {
-            let refused =
-                matches!(read(line.as_bytes()), Line::Unreadable(text) if text.contains("repeat"));
+            let refused = matches!(read(line.as_bytes()), Line::Unreadable(text) if text.contains("repeat"));
             assert!(refused, "{line}");
         }
     }
@@ -281,9 +262,6 @@ mod tests {
         assert!(matches!(read(b"clear"), Line::Clear));
         assert!(matches!(read(b"connect h 7000"), Line::Connect(host, 7000) if host == "h"));
         assert!(matches!(read(b"  "), Line::Nothing));
-        assert!(matches!(
-            read(b"get 'a"),
-            Line::Unreadable("Invalid argument(s)")
-        ));
+        assert!(matches!(read(b"get 'a"), Line::Unreadable("Invalid argument(s)")));
     }
 }

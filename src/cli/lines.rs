@@ -128,10 +128,7 @@ mod tests {
 
     #[test]
     fn blanks_separate_arguments() {
-        assert_eq!(
-            arguments(b"  publish\tnews \x0b\x0c hello\r\n"),
-            list(&[b"publish", b"news", b"hello"])
-        );
+        assert_eq!(arguments(b"  publish\tnews \x0b\x0c hello\r\n"), list(&[b"publish", b"news", b"hello"]));
         assert_eq!(arguments(b""), list(&[]));
         assert_eq!(arguments(b" \t "), list(&[]));
     }
@@ -143,10 +140,7 @@ mod tests {
 
     #[test]
     fn double_quotes_keep_blanks_and_know_escapes() {
-        assert_eq!(
-            arguments(br#"set k "a b\n\r\t\a\b\"\\\q""#),
-            list(&[b"set", b"k", b"a b\n\r\t\x07\x08\"\\q"])
-        );
+        assert_eq!(arguments(br#"set k "a b\n\r\t\a\b\"\\\q""#), list(&[b"set", b"k", b"a b\n\r\t\x07\x08\"\\q"]));
         assert_eq!(arguments(br#""\x00\xfF\xzz""#), list(&[b"\x00\xffxzz"]));
         assert_eq!(arguments(br#""\x4""#), list(&[b"x4"]));
         assert_eq!(arguments(br#""""#), list(&[b""]));
@@ -166,13 +160,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_is_refused() {
-        for line in [
-            br#"get "a"#.as_slice(),
-            b"get 'a",
-            br#""a\"#,
-            br#"""#,
-            br"'a\'",
-        ] {
+        for line in [br#"get "a"#.as_slice(), b"get 'a", br#""a\"#, br#"""#, br"'a\'"] {
             assert_eq!(arguments(line), None, "{}", line.escape_ascii());
         }
     }

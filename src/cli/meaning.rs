@@ -30,11 +30,7 @@ pub(super) fn message_kind(reply: &Reply, resp3: bool) -> Option<&[u8]> {
         _ => return None,
     };
     match items.as_slice() {
-        [Reply::Bulk(kind), _, _, ..]
-            if kind.ends_with(b"message") || kind.ends_with(b"subscribe") =>
-        {
-            Some(kind)
-        }
+        [Reply::Bulk(kind), _, _, ..] if kind.ends_with(b"message") || kind.ends_with(b"subscribe") => Some(kind),
         _ => None,
     }
 }
@@ -64,9 +60,7 @@ mod tests {
     use bytes::Bytes;
 
     fn command(line: &str) -> Vec<Vec<u8>> {
-        line.split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect()
+        line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
     }
 
     fn bulk(text: &'static str) -> Reply {
@@ -75,24 +69,10 @@ mod tests {
 
     #[test]
     fn commands_that_answer_with_text_are_known_in_any_case() {
-        for line in [
-            "INFO",
-            "info server",
-            "Client List",
-            "client info",
-            "memory doctor",
-            "latency doctor",
-        ] {
+        for line in ["INFO", "info server", "Client List", "client info", "memory doctor", "latency doctor"] {
             assert!(answers_with_text(&command(line)), "{line}");
         }
-        for line in [
-            "get info",
-            "client",
-            "client id",
-            "memory stats",
-            "latency doctor x",
-            "latency graph",
-        ] {
+        for line in ["get info", "client", "client id", "memory stats", "latency doctor x", "latency graph"] {
             assert!(!answers_with_text(&command(line)), "{line}");
         }
     }
@@ -100,20 +80,11 @@ mod tests {
     #[test]
     fn a_message_is_a_push_in_resp3_and_an_array_in_resp2() {
         let items = || vec![bulk("pmessage"), bulk("a*"), bulk("a"), bulk("x")];
-        assert_eq!(
-            message_kind(&Reply::Push(items()), true),
-            Some(b"pmessage".as_slice())
-        );
-        assert_eq!(
-            message_kind(&Reply::Array(items()), false),
-            Some(b"pmessage".as_slice())
-        );
+        assert_eq!(message_kind(&Reply::Push(items()), true), Some(b"pmessage".as_slice()));
+        assert_eq!(message_kind(&Reply::Array(items()), false), Some(b"pmessage".as_slice()));
         assert_eq!(message_kind(&Reply::Push(items()), false), None);
         assert_eq!(message_kind(&Reply::Array(items()), true), None);
-        assert_eq!(
-            message_kind(&Reply::Array(vec![bulk("pong"), bulk(""), bulk("")]), false),
-            None
-        );
+        assert_eq!(message_kind(&Reply::Array(vec![bulk("pong"), bulk(""), bulk("")]), false), None);
     }
 
     #[test]
@@ -122,9 +93,6 @@ mod tests {
         let keys = invalidated_keys(&push(Reply::Array(vec![bulk("a"), bulk("b")])));
         assert_eq!(keys, Some(vec![b"'a'".to_vec(), b"'b'".to_vec()]));
         assert_eq!(invalidated_keys(&push(Reply::Nil)), None);
-        assert_eq!(
-            invalidated_keys(&Reply::Push(vec![bulk("other"), Reply::Array(vec![])])),
-            None
-        );
+        assert_eq!(invalidated_keys(&Reply::Push(vec![bulk("other"), Reply::Array(vec![])])), None);
     }
 }

@@ -35,10 +35,7 @@ use std::process::ExitCode;
 /// went away, or the arguments make no sense. Messages of subscriptions are printed until the process is interrupted.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let terminal = io::stdout().is_terminal() || std::env::var_os("FAKETTY").is_some();
-    let environment = Environment {
-        password: std::env::var_os("REDISCLI_AUTH"),
-        terminal,
-    };
+    let environment = Environment { password: std::env::var_os("REDISCLI_AUTH"), terminal };
     match options::parse(arguments, environment) {
         Ok(Action::Run(options)) => start(*options, terminal),
         Ok(Action::Show(text)) => {
@@ -52,18 +49,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn start(mut options: Options, terminal: bool) -> ExitCode {
     if options.password_warning {
-        warn(
-            "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.",
-        );
+        warn("Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.");
     }
     let interactive = options.command.is_empty();
     if options.argument_from_stdin && !interactive {
         let mut argument = Vec::new();
         if let Err(error) = io::stdin().lock().read_to_end(&mut argument) {
-            return fail(&format!(
-                "Reading from standard input: {}",
-                connection::system_text(&error)
-            ));
+            return fail(&format!("Reading from standard input: {}", connection::system_text(&error)));
         }
         options.command.push(argument);
     }

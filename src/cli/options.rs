@@ -64,10 +64,7 @@ pub(super) enum Protocol {
 /// # Errors
 ///
 /// One line for the user.
-pub(super) fn parse(
-    arguments: impl IntoIterator<Item = OsString>,
-    environment: Environment,
-) -> Result<Action, String> {
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Result<Action, String> {
     let mut words: Vec<OsString> = arguments.into_iter().collect();
     if words.last().is_some_and(|last| last == "-h") && words.len() == 2 {
         words[1] = "--help".into();
@@ -76,20 +73,13 @@ pub(super) fn parse(
     let complaint = |error: &clap::Error| complaint(error, &last.to_string_lossy());
     let matches = match Arguments::command().try_get_matches_from(words) {
         Ok(matches) => matches,
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Action::Show(error.to_string()));
         }
         Err(error) => return Err(complaint(&error)),
     };
     let arguments = Arguments::from_arg_matches(&matches).map_err(|error| complaint(&error))?;
-    arguments
-        .into_options(&matches, environment)
-        .map(|options| Action::Run(Box::new(options)))
+    arguments.into_options(&matches, environment).map(|options| Action::Run(Box::new(options)))
 }
 
 /// A small client for servers that speak the Redis protocol. Without a command, it reads commands from standard input.
@@ -104,12 +94,7 @@ pub(super) fn parse(
 )]
 struct Arguments {
     /// Host name or address of the server
-    #[arg(
-        short = 'h',
-        value_name = "HOST",
-        default_value = "127.0.0.1",
-        allow_hyphen_values = true
-    )]
+    #[arg(short = 'h', value_name = "HOST", default_value = "127.0.0.1", allow_hyphen_values = true)]
     host: String,
     /// Port of the server
     #[arg(short, default_value_t = 6379, allow_hyphen_values = true)]
@@ -118,12 +103,7 @@ struct Arguments {
     #[arg(short, allow_hyphen_values = true)]
     socket: Option<PathBuf>,
     /// Password; the environment variable REDISCLI_AUTH hides it from the list of processes
-    #[arg(
-        short = 'a',
-        long = "pass",
-        value_name = "PASSWORD",
-        allow_hyphen_values = true
-    )]
+    #[arg(short = 'a', long = "pass", value_name = "PASSWORD", allow_hyphen_values = true)]
     password: Option<OsString>,
     /// User that the password belongs to
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
@@ -135,23 +115,13 @@ struct Arguments {
     #[arg(short, allow_hyphen_values = true)]
     uri: Option<String>,
     /// Send the command this many times; for ever if negative
-    #[arg(
-        short,
-        value_name = "TIMES",
-        default_value_t = 1,
-        allow_hyphen_values = true
-    )]
+    #[arg(short, value_name = "TIMES", default_value_t = 1, allow_hyphen_values = true)]
     repeat: i64,
     /// Wait so many seconds after each command, 0.1 for example
     #[arg(short, value_name = "SECONDS", value_parser = seconds, default_value = "0", allow_hyphen_values = true)]
     interval: Duration,
     /// Number of the database
-    #[arg(
-        short = 'n',
-        value_name = "NUMBER",
-        default_value_t = 0,
-        allow_hyphen_values = true
-    )]
+    #[arg(short = 'n', value_name = "NUMBER", default_value_t = 0, allow_hyphen_values = true)]
     database: i32,
     /// Speak RESP2
     #[arg(short = '2')]
@@ -198,11 +168,7 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn into_options(
-        self,
-        matches: &ArgMatches,
-        environment: Environment,
-    ) -> Result<Options, String> {
+    fn into_options(self, matches: &ArgMatches, environment: Environment) -> Result<Options, String> {
         if self.resp2 && self.resp3 {
             return Err("Options -2 and -3 are mutually exclusive.".to_owned());
         }
@@ -229,19 +195,8 @@ impl Arguments {
 
     /// What the URI and the options beside it say together: an option counts over the URI if it stands behind it.
     fn place(&self, matches: &ArgMatches) -> Result<Place, &'static str> {
-        let uri = self
-            .uri
-            .as_deref()
-            .map(uri::parse)
-            .transpose()?
-            .unwrap_or_default();
-        let Uri {
-            user,
-            password,
-            host,
-            port,
-            database,
-        } = uri;
+        let uri = self.uri.as_deref().map(uri::parse).transpose()?.unwrap_or_default();
+        let Uri { user, password, host, port, database } = uri;
         let uri_index = last_index(matches, "uri");
         let wins = |option| last_index(matches, option) > uri_index;
         let bytes = |word: &Option<OsString>| word.clone().map(OsString::into_vec);
@@ -265,8 +220,7 @@ impl Arguments {
             _ if terminal => Format::Human,
             _ => Format::Raw,
         };
-        let delimiter =
-            |given: &Option<OsString>| given.clone().map_or(b"\n".to_vec(), OsString::into_vec);
+        let delimiter = |given: &Option<OsString>| given.clone().map_or(b"\n".to_vec(), OsString::into_vec);
         Style {
             format,
             element_delimiter: delimiter(&self.element_delimiter),
@@ -324,10 +278,7 @@ fn complaint(error: &clap::Error, last: &str) -> String {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
     };
-    let option = text(ContextKind::InvalidArg)
-        .split(' ')
-        .next()
-        .unwrap_or_default();
+    let option = text(ContextKind::InvalidArg).split(' ').next().unwrap_or_default();
     let value = text(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::ValueValidation if option == "-p" => "Invalid server port.".to_owned(),

@@ -6,10 +6,7 @@ use std::time::Duration;
 
 fn try_options(line: &str, environment: Environment) -> Result<Options, String> {
     let words = line.split(' ').filter(|word| !word.is_empty());
-    match parse(
-        ["redis-cli"].into_iter().chain(words).map(OsString::from),
-        environment,
-    )? {
+    match parse(["redis-cli"].into_iter().chain(words).map(OsString::from), environment)? {
         Action::Run(options) => Ok(*options),
         Action::Show(text) => Err(text),
     }
@@ -24,10 +21,7 @@ fn error(line: &str) -> String {
 }
 
 fn tcp(host: &str, port: u16) -> Target {
-    Target::Tcp {
-        host: host.to_owned(),
-        port,
-    }
+    Target::Tcp { host: host.to_owned(), port }
 }
 
 fn words(list: &[&str]) -> Vec<Vec<u8>> {
@@ -38,14 +32,8 @@ fn words(list: &[&str]) -> Vec<Vec<u8>> {
 fn without_arguments_the_defaults_hold() {
     let options = options("");
     assert_eq!(options.target, tcp("127.0.0.1", 6379));
-    assert_eq!(
-        (options.repeat, options.interval, options.database),
-        (1, Duration::ZERO, 0)
-    );
-    assert_eq!(
-        (options.protocol, options.style.format),
-        (Protocol::Resp2, Format::Raw)
-    );
+    assert_eq!((options.repeat, options.interval, options.database), (1, Duration::ZERO, 0));
+    assert_eq!((options.protocol, options.style.format), (Protocol::Resp2, Format::Raw));
     assert_eq!((options.password, options.command), (None, vec![]));
 }
 
@@ -53,24 +41,15 @@ fn without_arguments_the_defaults_hold() {
 fn everything_behind_the_command_belongs_to_it() {
     let options = options("-h host -p 7000 -n 3 -r 5 -i 0.25 -x -e publish -h -- --raw -p 1");
     assert_eq!(options.target, tcp("host", 7000));
-    assert_eq!(
-        (options.database, options.repeat, options.interval),
-        (3, 5, Duration::from_millis(250))
-    );
+    assert_eq!((options.database, options.repeat, options.interval), (3, 5, Duration::from_millis(250)));
     assert!(options.argument_from_stdin && options.fail_on_error);
-    assert_eq!(
-        options.command,
-        words(&["publish", "-h", "--", "--raw", "-p", "1"])
-    );
+    assert_eq!(options.command, words(&["publish", "-h", "--", "--raw", "-p", "1"]));
 }
 
 #[test]
 fn a_value_may_start_with_a_hyphen() {
     let options = options("-a -secret -r -1 ping");
-    assert_eq!(
-        (options.password, options.repeat),
-        (Some(b"-secret".to_vec()), -1)
-    );
+    assert_eq!((options.password, options.repeat), (Some(b"-secret".to_vec()), -1));
 }
 
 #[test]
@@ -83,15 +62,9 @@ fn a_password_on_the_command_line_is_warned_about() {
 
 #[test]
 fn the_environment_gives_a_password_that_arguments_override() {
-    let environment = || Environment {
-        password: Some("env".into()),
-        terminal: false,
-    };
+    let environment = || Environment { password: Some("env".into()), terminal: false };
     let from_environment = try_options("ping", environment()).expect("valid");
-    assert_eq!(
-        (from_environment.password, from_environment.password_warning),
-        (Some(b"env".to_vec()), false)
-    );
+    assert_eq!((from_environment.password, from_environment.password_warning), (Some(b"env".to_vec()), false));
     let given = try_options("-a given", environment()).expect("valid");
     assert_eq!(given.password, Some(b"given".to_vec()));
 }
@@ -99,20 +72,14 @@ fn the_environment_gives_a_password_that_arguments_override() {
 #[test]
 fn the_form_follows_the_terminal_unless_chosen() {
     let on_terminal = |line| {
-        let environment = Environment {
-            password: None,
-            terminal: true,
-        };
+        let environment = Environment { password: None, terminal: true };
         try_options(line, environment).expect("valid").style.format
     };
     assert_eq!(on_terminal("ping"), Format::Human);
     assert_eq!(on_terminal("--raw ping"), Format::Raw);
     assert_eq!(options("--no-raw ping").style.format, Format::Human);
     assert_eq!(options("--csv ping").style.format, Format::Csv);
-    assert_eq!(
-        options("--csv --raw --json ping").style.format,
-        Format::Json
-    );
+    assert_eq!(options("--csv --raw --json ping").style.format, Format::Json);
 }
 
 #[test]
@@ -127,10 +94,7 @@ fn json_asks_for_resp3_softly() {
 fn options_behind_the_uri_count_over_it() {
     let behind = options("-u redis://ann:pw@h:7000/2 -h other -n 5 --user bob");
     assert_eq!((behind.target, behind.database), (tcp("other", 7000), 5));
-    assert_eq!(
-        (behind.user, behind.password),
-        (Some(b"bob".to_vec()), Some(b"pw".to_vec()))
-    );
+    assert_eq!((behind.user, behind.password), (Some(b"bob".to_vec()), Some(b"pw".to_vec())));
     let before = options("-h other -n 5 -u redis://h:7000/2");
     assert_eq!((before.target, before.database), (tcp("h", 7000), 2));
     assert_eq!(options("-p 7001 -u redis://h").target, tcp("h", 7001));
@@ -138,26 +102,14 @@ fn options_behind_the_uri_count_over_it() {
 
 #[test]
 fn a_unix_socket_counts_over_host_and_port() {
-    assert_eq!(
-        options("-h h -s /run/r.sock").target,
-        Target::Unix("/run/r.sock".into())
-    );
+    assert_eq!(options("-h h -s /run/r.sock").target, Target::Unix("/run/r.sock".into()));
 }
 
 #[test]
 fn what_cannot_be_understood_is_named() {
-    assert_eq!(
-        error("--nonsense"),
-        "Unrecognized option or bad number of args for: '--nonsense'"
-    );
-    assert_eq!(
-        error("-p"),
-        "Unrecognized option or bad number of args for: '-p'"
-    );
-    assert_eq!(
-        error("-3 -a"),
-        "Unrecognized option or bad number of args for: '-a'"
-    );
+    assert_eq!(error("--nonsense"), "Unrecognized option or bad number of args for: '--nonsense'");
+    assert_eq!(error("-p"), "Unrecognized option or bad number of args for: '-p'");
+    assert_eq!(error("-3 -a"), "Unrecognized option or bad number of args for: '-a'");
     assert_eq!(error("-p 70000"), "Invalid server port.");
     assert_eq!(error("-r many ping"), "Invalid value for '-r': 'many'");
     assert_eq!(error("-i -1 ping"), "Invalid value for '-i': '-1'");

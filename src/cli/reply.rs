@@ -89,9 +89,7 @@ impl ReplyReader {
         };
         if !b"$=!*~>%|:_#+-,(".contains(&kind) {
             let shown = std::ascii::escape_default(kind);
-            return Err(format!(
-                "Protocol error, got \"{shown}\" as reply type byte"
-            ));
+            return Err(format!("Protocol error, got \"{shown}\" as reply type byte"));
         }
         let Some(end) = self.line_end() else {
             return Ok(None);
@@ -135,26 +133,19 @@ impl ReplyReader {
             return Ok(Some(Item::Reply(Reply::Nil)));
         }
         let length = usize::try_from(length).map_err(|_| OUT_OF_RANGE)?;
-        let needed = (end + 2)
-            .checked_add(length)
-            .and_then(|sum| sum.checked_add(2))
-            .ok_or(OUT_OF_RANGE)?;
+        let needed = (end + 2).checked_add(length).and_then(|sum| sum.checked_add(2)).ok_or(OUT_OF_RANGE)?;
         if self.buffer.len() < needed {
             return Ok(None);
         }
         self.buffer.advance(end + 2);
         let mut text = self.buffer.split_to(length).freeze();
         self.buffer.advance(2);
-        let reply =
-            match kind {
-                b'$' => Reply::Bulk(text),
-                b'!' => Reply::Error(text),
-                _ if text.get(3) == Some(&b':') => Reply::Verbatim(text.split_off(4)),
-                _ => return Err(
-                    "Verbatim string 4 bytes of content type are missing or incorrectly encoded."
-                        .to_owned(),
-                ),
-            };
+        let reply = match kind {
+            b'$' => Reply::Bulk(text),
+            b'!' => Reply::Error(text),
+            _ if text.get(3) == Some(&b':') => Reply::Verbatim(text.split_off(4)),
+            _ => return Err("Verbatim string 4 bytes of content type are missing or incorrectly encoded.".to_owned()),
+        };
         Ok(Some(Item::Reply(reply)))
     }
 }
@@ -186,9 +177,7 @@ impl Aggregate {
             b'>' => Some(Reply::Push(self.items)),
             b'%' => {
                 let mut items = self.items.into_iter();
-                Some(Reply::Map(
-                    std::iter::from_fn(|| items.next().zip(items.next())).collect(),
-                ))
+                Some(Reply::Map(std::iter::from_fn(|| items.next().zip(items.next())).collect()))
             }
             _ => None,
         }
@@ -202,18 +191,8 @@ fn aggregate(kind: u8, line: &[u8]) -> Result<Item, String> {
     }
     let count = u64::try_from(count).map_err(|_| "Multi-bulk length out of range")?;
     let pairs = matches!(kind, b'%' | b'|');
-    let missing = if pairs {
-        count
-            .checked_mul(2)
-            .ok_or("Multi-bulk length out of range")?
-    } else {
-        count
-    };
-    let aggregate = Aggregate {
-        kind,
-        missing,
-        items: Vec::new(),
-    };
+    let missing = if pairs { count.checked_mul(2).ok_or("Multi-bulk length out of range")? } else { count };
+    let aggregate = Aggregate { kind, missing, items: Vec::new() };
     if missing > 0 {
         return Ok(Item::Open(aggregate));
     }
@@ -286,17 +265,10 @@ mod tests {
             Reply::Set(vec![]),
             bulk(""),
             status(""),
-            Reply::Array(vec![
-                Reply::Integer(1),
-                Reply::Array(vec![bulk("a"), Reply::Array(vec![])]),
-                Reply::Nil,
-            ]),
+            Reply::Array(vec![Reply::Integer(1), Reply::Array(vec![bulk("a"), Reply::Array(vec![])]), Reply::Nil]),
             Reply::Map(vec![
                 (status("a"), Reply::Array(vec![Reply::Integer(1)])),
-                (
-                    status("b"),
-                    Reply::Map(vec![(Reply::Integer(1), Reply::Integer(2))]),
-                ),
+                (status("b"), Reply::Map(vec![(Reply::Integer(1), Reply::Integer(2))])),
             ]),
             Reply::Set(vec![Reply::Boolean(true)]),
             Reply::Push(vec![bulk("message"), bulk("c"), bulk("hi")]),
@@ -309,10 +281,7 @@ mod tests {
     #[test]
     fn attributes_are_left_out() {
         let bytes = b"|1\r\n+ttl\r\n:3\r\n*2\r\n:1\r\n|1\r\n+a\r\n*1\r\n:9\r\n:2\r\n|0\r\n+OK\r\n";
-        let expected = vec![
-            Reply::Array(vec![Reply::Integer(1), Reply::Integer(2)]),
-            Reply::Status(Bytes::from("OK")),
-        ];
+        let expected = vec![Reply::Array(vec![Reply::Integer(1), Reply::Integer(2)]), Reply::Status(Bytes::from("OK"))];
         for size in 1..=bytes.len() {
             assert_eq!(replies_of(bytes, size), expected, "in pieces of {size}");
         }
@@ -320,33 +289,17 @@ mod tests {
 
     #[test]
     fn a_claimed_length_alone_is_no_reply_and_takes_no_memory() {
-        for bytes in [
-            b"$9000000000000\r\nab".as_slice(),
-            b"*9000000000000\r\n:1\r\n",
-            b"%4000000000000\r\n:1\r\n",
-        ] {
+        for bytes in [b"$9000000000000\r\nab".as_slice(), b"*9000000000000\r\n:1\r\n", b"%4000000000000\r\n:1\r\n"] {
             assert_eq!(replies_of(bytes, 3), []);
         }
     }
 
     #[test]
     fn what_is_not_the_protocol_is_named() {
-        assert_eq!(
-            error_of(b"hello\r\n"),
-            "Protocol error, got \"h\" as reply type byte"
-        );
-        assert_eq!(
-            error_of(b"\r\n"),
-            "Protocol error, got \"\\r\" as reply type byte"
-        );
-        assert_eq!(
-            error_of(b"S"),
-            "Protocol error, got \"S\" as reply type byte"
-        );
-        assert_eq!(
-            error_of(b"\x01\r\n"),
-            "Protocol error, got \"\\x01\" as reply type byte"
-        );
+        assert_eq!(error_of(b"hello\r\n"), "Protocol error, got \"h\" as reply type byte");
+        assert_eq!(error_of(b"\r\n"), "Protocol error, got \"\\r\" as reply type byte");
+        assert_eq!(error_of(b"S"), "Protocol error, got \"S\" as reply type byte");
+        assert_eq!(error_of(b"\x01\r\n"), "Protocol error, got \"\\x01\" as reply type byte");
         assert_eq!(error_of(b":1a\r\n"), "Bad integer value");
         assert_eq!(error_of(b"$-2\r\n"), "Bulk string length out of range");
         assert_eq!(error_of(b"$x\r\n"), "Bad bulk string length");
@@ -360,9 +313,6 @@ mod tests {
 
     #[test]
     fn endless_nesting_is_refused() {
-        assert_eq!(
-            error_of(&b"*1\r\n".repeat(1000)),
-            "Protocol error, replies nested too deeply"
-        );
+        assert_eq!(error_of(&b"*1\r\n".repeat(1000)), "Protocol error, replies nested too deeply");
     }
 }

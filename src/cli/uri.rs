@@ -55,9 +55,7 @@ fn read_user(who: &str, uri: &mut Uri) -> Result<(), &'static str> {
 }
 
 fn read_place(place: &str, uri: &mut Uri) -> Result<(), &'static str> {
-    let bracketed = place
-        .strip_prefix('[')
-        .and_then(|inner| inner.split_once(']'));
+    let bracketed = place.strip_prefix('[').and_then(|inner| inner.split_once(']'));
     let (host, port) = match bracketed {
         Some((host, rest)) => (host, rest.strip_prefix(':')),
         None => match place.split_once(':') {
@@ -69,11 +67,7 @@ fn read_place(place: &str, uri: &mut Uri) -> Result<(), &'static str> {
         uri.host = Some(host.to_owned());
     }
     if let Some(port) = port {
-        uri.port = Some(
-            leading_number(port)
-                .try_into()
-                .map_err(|_| "Invalid server port.")?,
-        );
+        uri.port = Some(leading_number(port).try_into().map_err(|_| "Invalid server port.")?);
     }
     Ok(())
 }
@@ -81,11 +75,7 @@ fn read_place(place: &str, uri: &mut Uri) -> Result<(), &'static str> {
 /// The number that the digits at the start spell, 0 without any.
 fn leading_number(text: &str) -> u64 {
     let digits = text.bytes().take_while(u8::is_ascii_digit);
-    digits.fold(0, |number: u64, digit| {
-        number
-            .saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    })
+    digits.fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
 fn percent_decode(text: &str) -> Result<Vec<u8>, &'static str> {
@@ -111,113 +101,56 @@ fn percent_decode(text: &str) -> Result<Vec<u8>, &'static str> {
 mod tests {
     use super::{Uri, parse};
 
-    fn uri(
-        user: Option<&str>,
-        password: Option<&str>,
-        host: Option<&str>,
-        port: Option<u16>,
-        db: Option<i32>,
-    ) -> Uri {
+    fn uri(user: Option<&str>, password: Option<&str>, host: Option<&str>, port: Option<u16>, db: Option<i32>) -> Uri {
         let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
-        Uri {
-            user: bytes(user),
-            password: bytes(password),
-            host: host.map(str::to_owned),
-            port,
-            database: db,
-        }
+        Uri { user: bytes(user), password: bytes(password), host: host.map(str::to_owned), port, database: db }
     }
 
     #[test]
     fn every_part_may_be_missing() {
         assert_eq!(parse("redis://"), Ok(Uri::default()));
-        assert_eq!(
-            parse("redis://host"),
-            Ok(uri(None, None, Some("host"), None, None))
-        );
-        assert_eq!(
-            parse("REDIS://host:7000"),
-            Ok(uri(None, None, Some("host"), Some(7000), None))
-        );
-        assert_eq!(
-            parse("redis:///3"),
-            Ok(uri(None, None, None, None, Some(3)))
-        );
-        assert_eq!(
-            parse("redis://:7000/"),
-            Ok(uri(None, None, None, Some(7000), None))
-        );
-        assert_eq!(
-            parse("redis://pw@"),
-            Ok(uri(None, Some("pw"), None, None, None))
-        );
+        assert_eq!(parse("redis://host"), Ok(uri(None, None, Some("host"), None, None)));
+        assert_eq!(parse("REDIS://host:7000"), Ok(uri(None, None, Some("host"), Some(7000), None)));
+        assert_eq!(parse("redis:///3"), Ok(uri(None, None, None, None, Some(3))));
+        assert_eq!(parse("redis://:7000/"), Ok(uri(None, None, None, Some(7000), None)));
+        assert_eq!(parse("redis://pw@"), Ok(uri(None, Some("pw"), None, None, None)));
     }
 
     #[test]
     fn all_parts_together() {
-        let all = uri(
-            Some("ann"),
-            Some("s:cret"),
-            Some("h.example"),
-            Some(6380),
-            Some(12),
-        );
+        let all = uri(Some("ann"), Some("s:cret"), Some("h.example"), Some(6380), Some(12));
         assert_eq!(parse("redis://ann:s:cret@h.example:6380/12"), Ok(all));
     }
 
     #[test]
     fn one_word_before_the_at_sign_is_the_password() {
-        assert_eq!(
-            parse("redis://secret@h"),
-            Ok(uri(None, Some("secret"), Some("h"), None, None))
-        );
-        assert_eq!(
-            parse("redis://:secret@h"),
-            Ok(uri(Some(""), Some("secret"), Some("h"), None, None))
-        );
+        assert_eq!(parse("redis://secret@h"), Ok(uri(None, Some("secret"), Some("h"), None, None)));
+        assert_eq!(parse("redis://:secret@h"), Ok(uri(Some(""), Some("secret"), Some("h"), None, None)));
     }
 
     #[test]
     fn user_and_password_are_percent_decoded() {
-        assert_eq!(
-            parse("redis://a%3Ab:p%40%2f@h"),
-            Ok(uri(Some("a:b"), Some("p@/"), Some("h"), None, None))
-        );
+        assert_eq!(parse("redis://a%3Ab:p%40%2f@h"), Ok(uri(Some("a:b"), Some("p@/"), Some("h"), None, None)));
         assert_eq!(parse("redis://a%4@h"), Err("Incomplete URI encoding"));
-        assert_eq!(
-            parse("redis://a%zz@h"),
-            Err("Illegal character in URI encoding")
-        );
+        assert_eq!(parse("redis://a%zz@h"), Err("Illegal character in URI encoding"));
     }
 
     #[test]
     fn an_ipv6_address_stands_in_brackets() {
-        assert_eq!(
-            parse("redis://[::1]:7000/1"),
-            Ok(uri(None, None, Some("::1"), Some(7000), Some(1)))
-        );
-        assert_eq!(
-            parse("redis://[::1]"),
-            Ok(uri(None, None, Some("::1"), None, None))
-        );
+        assert_eq!(parse("redis://[::1]:7000/1"), Ok(uri(None, None, Some("::1"), Some(7000), Some(1))));
+        assert_eq!(parse("redis://[::1]"), Ok(uri(None, None, Some("::1"), None, None)));
     }
 
     #[test]
     fn what_follows_the_database_is_ignored() {
-        assert_eq!(
-            parse("redis://h/2?timeout=1"),
-            Ok(uri(None, None, Some("h"), None, Some(2)))
-        );
+        assert_eq!(parse("redis://h/2?timeout=1"), Ok(uri(None, None, Some("h"), None, Some(2))));
     }
 
     #[test]
     fn another_scheme_tls_and_a_wrong_port_are_refused() {
         assert_eq!(parse("http://h"), Err("Invalid URI scheme"));
         assert_eq!(parse("localhost:6379"), Err("Invalid URI scheme"));
-        assert_eq!(
-            parse("rediss://h"),
-            Err("rediss:// is not supported: this client has no TLS")
-        );
+        assert_eq!(parse("rediss://h"), Err("rediss:// is not supported: this client has no TLS"));
         assert_eq!(parse("redis://h:70000"), Err("Invalid server port."));
     }
 }

@@ -52,11 +52,7 @@ impl Value for Anything {
     const SEVERAL: bool = true;
 
     fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
-        if given.args.is_empty() {
-            Err("wrong number of arguments".into())
-        } else {
-            Ok(Self(given.args.to_vec()))
-        }
+        if given.args.is_empty() { Err("wrong number of arguments".into()) } else { Ok(Self(given.args.to_vec())) }
     }
 
     fn show(&self) -> Vec<u8> {
@@ -80,22 +76,14 @@ impl Value for Save {
             return Ok(Self::default());
         }
         let (pairs, rest) = given.args.as_chunks::<2>();
-        let mut saves = if given.again {
-            old.0.clone()
-        } else {
-            Vec::new()
-        };
+        let mut saves = if given.again { old.0.clone() } else { Vec::new() };
         for [seconds, changes] in pairs {
             match (integer(seconds), integer(changes)) {
                 (Some(seconds @ 1..), Some(changes @ 0..)) => saves.push((seconds, changes)),
                 _ => return Err("Invalid save parameters".into()),
             }
         }
-        if rest.is_empty() {
-            Ok(Self(saves))
-        } else {
-            Err("Invalid save parameters".into())
-        }
+        if rest.is_empty() { Ok(Self(saves)) } else { Err("Invalid save parameters".into()) }
     }
 
     fn show(&self) -> Vec<u8> {
@@ -103,11 +91,7 @@ impl Value for Save {
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
-        if self.0.is_empty() {
-            vec![quoted(b"")]
-        } else {
-            self.pairs()
-        }
+        if self.0.is_empty() { vec![quoted(b"")] } else { self.pairs() }
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -117,10 +101,7 @@ impl Value for Save {
 
 impl Save {
     fn pairs(&self) -> Vec<Vec<u8>> {
-        self.0
-            .iter()
-            .map(|(seconds, changes)| format!("{seconds} {changes}").into_bytes())
-            .collect()
+        self.0.iter().map(|(seconds, changes)| format!("{seconds} {changes}").into_bytes()).collect()
     }
 }
 
@@ -162,9 +143,7 @@ impl Value for ReplicaOf {
 
     fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
         match given.args {
-            [host, port]
-                if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") =>
-            {
+            [host, port] if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") => {
                 Ok(Self::default())
             }
             [host, port] => match integer(port) {
@@ -180,11 +159,7 @@ impl Value for ReplicaOf {
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
-        if self.0.is_empty() {
-            Vec::new()
-        } else {
-            vec![self.show()]
-        }
+        if self.0.is_empty() { Vec::new() } else { vec![self.show()] }
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -208,17 +183,12 @@ impl KeyspaceEvents {
 impl Value for KeyspaceEvents {
     fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
         let letters = given.one();
-        if !letters
-            .iter()
-            .all(|letter| *letter == b'A' || Self::LETTERS.contains(letter))
-        {
+        if !letters.iter().all(|letter| *letter == b'A' || Self::LETTERS.contains(letter)) {
             return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into());
         }
         let all = letters.contains(&b'A');
         let wanted = |letter: &&u8| letters.contains(letter) || (all && Self::ALL.contains(letter));
-        Ok(Self {
-            classes: Self::LETTERS.iter().filter(wanted).copied().collect(),
-        })
+        Ok(Self { classes: Self::LETTERS.iter().filter(wanted).copied().collect() })
     }
 
     fn show(&self) -> Vec<u8> {

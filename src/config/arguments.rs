@@ -50,12 +50,8 @@ pub fn invocation_with(
     let arguments = Arguments::read(&args).map_err(on_command_line)?;
     match arguments.wish {
         Wish::Print(text) => Ok(Invocation::Print(text())),
-        Wish::Run => arguments
-            .load(stdin)
-            .map(|(config, warnings)| Invocation::Run { config, warnings }),
-        Wish::Check => arguments
-            .load(stdin)
-            .map(|(config, warnings)| Invocation::Check { config, warnings }),
+        Wish::Run => arguments.load(stdin).map(|(config, warnings)| Invocation::Run { config, warnings }),
+        Wish::Check => arguments.load(stdin).map(|(config, warnings)| Invocation::Check { config, warnings }),
     }
 }
 
@@ -90,12 +86,7 @@ impl Wish {
 
 impl Arguments {
     fn read(args: &[Vec<u8>]) -> Result<Self, StartError> {
-        let mut all = Self {
-            wish: Wish::Run,
-            file: None,
-            stdin: false,
-            options: Vec::new(),
-        };
+        let mut all = Self { wish: Wish::Run, file: None, stdin: false, options: Vec::new() };
         // The last option has no value yet, so the next argument is one whatever it looks like.
         let mut awaits_value = false;
         for (index, arg) in args.iter().enumerate() {
@@ -112,10 +103,7 @@ impl Arguments {
                 [b'-', ..] | [] if index == 0 => return Err(unexpected(arg)),
                 path if index == 0 => all.file = Some(OsString::from_vec(path.to_vec()).into()),
                 value => {
-                    all.options
-                        .last_mut()
-                        .ok_or_else(|| unexpected(arg))?
-                        .push(value.to_vec());
+                    all.options.last_mut().ok_or_else(|| unexpected(arg))?.push(value.to_vec());
                     awaits_value = false;
                 }
             }
@@ -125,9 +113,7 @@ impl Arguments {
 
     /// Begins an option; true when its value is still to come.
     fn option(&mut self, text: &[u8], next: Option<&Vec<u8>>) -> Result<bool, StartError> {
-        let mut words = lex::words(text)
-            .filter(|words| !words.is_empty())
-            .ok_or_else(|| unexpected(text))?;
+        let mut words = lex::words(text).filter(|words| !words.is_empty()).ok_or_else(|| unexpected(text))?;
         let bare_save = words.len() == 1
             && words[0].eq_ignore_ascii_case(b"save")
             && next.is_none_or(|next| next.starts_with(b"--"));
@@ -142,9 +128,7 @@ impl Arguments {
     fn load(self, stdin: &mut dyn Read) -> Result<(Box<Config>, Vec<String>), StartError> {
         let mut loader = Loader::default();
         // Absolute, so that CONFIG REWRITE finds it whatever the current directory is then.
-        let file = self
-            .file
-            .map(|file| std::path::absolute(&file).unwrap_or(file));
+        let file = self.file.map(|file| std::path::absolute(&file).unwrap_or(file));
         if let Some(file) = &file {
             loader.file(file)?;
         }
@@ -160,9 +144,7 @@ impl Arguments {
             loader.text("standard input", &text)?;
         }
         for option in &self.options {
-            loader
-                .directive(option)
-                .map_err(|error| on_command_line(with_hint(error, option)))?;
+            loader.directive(option).map_err(|error| on_command_line(with_hint(error, option)))?;
         }
         let warnings = loader.warnings();
         Ok((Box::new(Config::loaded(loader, file)), warnings))
@@ -183,8 +165,5 @@ fn with_hint(mut error: StartError, option: &[Vec<u8>]) -> StartError {
 
 fn unexpected(arg: &[u8]) -> StartError {
     let text = format!("unexpected argument '{}'", String::from_utf8_lossy(arg));
-    StartError::new(
-        text,
-        "the configuration file comes first, and every directive begins with --, as in --port 7000",
-    )
+    StartError::new(text, "the configuration file comes first, and every directive begins with --, as in --port 7000")
 }

@@ -22,10 +22,7 @@ impl BindAddress {
     /// Reads `[-]host`.
     pub fn read(text: &str) -> Self {
         let host = text.strip_prefix('-');
-        Self {
-            host: host.unwrap_or(text).to_owned(),
-            optional: host.is_some(),
-        }
+        Self { host: host.unwrap_or(text).to_owned(), optional: host.is_some() }
     }
 }
 
@@ -46,12 +43,7 @@ impl Value for Vec<BindAddress> {
             return Ok(Vec::new());
         }
         let host = |arg: &Vec<u8>| std::str::from_utf8(arg).map(BindAddress::read);
-        given
-            .args
-            .iter()
-            .map(host)
-            .collect::<Result<_, _>>()
-            .map_err(|_| "Invalid bind address.".into())
+        given.args.iter().map(host).collect::<Result<_, _>>().map_err(|_| "Invalid bind address.".into())
     }
 
     fn show(&self) -> Vec<u8> {
@@ -60,11 +52,7 @@ impl Value for Vec<BindAddress> {
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
-        if self.is_empty() {
-            vec![quoted(b"")]
-        } else {
-            vec![self.show()]
-        }
+        if self.is_empty() { vec![quoted(b"")] } else { vec![self.show()] }
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -85,11 +73,7 @@ pub struct OutputLimit {
 
 impl OutputLimit {
     const fn new(hard: ByteSize, soft: ByteSize, soft_seconds: u64) -> Self {
-        Self {
-            hard,
-            soft,
-            soft_for: Duration::from_secs(soft_seconds),
-        }
+        Self { hard, soft, soft_for: Duration::from_secs(soft_seconds) }
     }
 }
 
@@ -125,11 +109,7 @@ impl OutputLimits {
     }
 
     fn classes(&self, replica: &'static str) -> [(&'static str, OutputLimit); 3] {
-        [
-            ("normal", self.normal),
-            (replica, self.replica),
-            ("pubsub", self.pubsub),
-        ]
+        [("normal", self.normal), (replica, self.replica), ("pubsub", self.pubsub)]
     }
 }
 
@@ -143,19 +123,11 @@ impl Value for OutputLimits {
         }
         let mut limits = *old;
         for [class, hard, soft, seconds] in groups {
-            let limit = limits
-                .of_class(class)
-                .ok_or("Invalid client class specified in buffer limit configuration.")?;
-            let seconds = std::str::from_utf8(seconds)
-                .ok()
-                .and_then(|text| text.parse().ok());
-            let (Some(hard), Some(soft), Some(seconds)) =
-                (ByteSize::read(hard), ByteSize::read(soft), seconds)
-            else {
-                return Err(
-                    "Error in hard, soft or soft_seconds setting in buffer limit configuration."
-                        .into(),
-                );
+            let limit =
+                limits.of_class(class).ok_or("Invalid client class specified in buffer limit configuration.")?;
+            let seconds = std::str::from_utf8(seconds).ok().and_then(|text| text.parse().ok());
+            let (Some(hard), Some(soft), Some(seconds)) = (ByteSize::read(hard), ByteSize::read(soft), seconds) else {
+                return Err("Error in hard, soft or soft_seconds setting in buffer limit configuration.".into());
             };
             *limit = OutputLimit::new(hard, soft, seconds);
         }
@@ -165,30 +137,15 @@ impl Value for OutputLimits {
     fn show(&self) -> Vec<u8> {
         // CONFIG GET answers the old word for replicas, the file gets the new one: both as Redis does.
         let text = |(name, limit): (&str, OutputLimit)| {
-            format!(
-                "{name} {} {} {}",
-                limit.hard.0,
-                limit.soft.0,
-                limit.soft_for.as_secs()
-            )
+            format!("{name} {} {} {}", limit.hard.0, limit.soft.0, limit.soft_for.as_secs())
         };
         self.classes("slave").map(text).join(" ").into_bytes()
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
         let line = |(name, limit): (&str, OutputLimit)| {
-            let OutputLimit {
-                hard,
-                soft,
-                soft_for,
-            } = limit;
-            format!(
-                "{name} {} {} {}",
-                hard.with_unit(),
-                soft.with_unit(),
-                soft_for.as_secs()
-            )
-            .into_bytes()
+            let OutputLimit { hard, soft, soft_for } = limit;
+            format!("{name} {} {} {}", hard.with_unit(), soft.with_unit(), soft_for.as_secs()).into_bytes()
         };
         self.classes("replica").map(line).to_vec()
     }
@@ -210,49 +167,27 @@ impl Value for Percentiles {
             return Ok(Self(Vec::new()));
         }
         let number = |arg: &Vec<u8>| -> Result<f64, String> {
-            let number = std::str::from_utf8(arg)
-                .ok()
-                .and_then(|text| text.parse::<f64>().ok());
+            let number = std::str::from_utf8(arg).ok().and_then(|text| text.parse::<f64>().ok());
             match number.filter(|number| number.is_finite()) {
                 None => Err("Invalid latency-tracking-info-percentiles parameters".into()),
                 Some(number) if (0.0..=100.0).contains(&number) => Ok(number),
-                Some(_) => Err(
-                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
-                        .into(),
-                ),
+                Some(_) => Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into()),
             }
         };
-        given
-            .args
-            .iter()
-            .map(number)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        given.args.iter().map(number).collect::<Result<_, _>>().map(Self)
     }
 
     fn show(&self) -> Vec<u8> {
         // Six digits without the zeros at the end, as Redis prints a double here.
         let text = |number: &f64| {
             let digits = format!("{number:.6}");
-            digits
-                .trim_end_matches('0')
-                .trim_end_matches('.')
-                .to_owned()
+            digits.trim_end_matches('0').trim_end_matches('.').to_owned()
         };
-        self.0
-            .iter()
-            .map(text)
-            .collect::<Vec<_>>()
-            .join(" ")
-            .into_bytes()
+        self.0.iter().map(text).collect::<Vec<_>>().join(" ").into_bytes()
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
-        if self.0.is_empty() {
-            vec![quoted(b"")]
-        } else {
-            vec![self.show()]
-        }
+        if self.0.is_empty() { vec![quoted(b"")] } else { vec![self.show()] }
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -274,9 +209,7 @@ impl MaxmemoryClients {
     pub fn limit(self, maxmemory: ByteSize) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => bytes.limit(),
-            Self::Percent(percent) => maxmemory
-                .limit()
-                .map(|bytes| bytes / 100 * u64::from(percent)),
+            Self::Percent(percent) => maxmemory.limit().map(|bytes| bytes / 100 * u64::from(percent)),
         }
     }
 }
@@ -287,9 +220,7 @@ impl Value for MaxmemoryClients {
         if let Some(bytes) = ByteSize::read(text) {
             return given.bytes().map(|_| Self::Bytes(bytes));
         }
-        let percent = text
-            .strip_suffix(b"%")
-            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let percent = text.strip_suffix(b"%").and_then(|digits| std::str::from_utf8(digits).ok());
         match percent.and_then(|digits| digits.parse::<u32>().ok()) {
             None => Err("argument must be a memory or percent value".into()),
             Some(0) => Ok(Self::Bytes(ByteSize(0))),
@@ -334,12 +265,7 @@ impl ShutdownFlags {
     const WORDS: [&'static str; 5] = ["default", "save", "nosave", "now", "force"];
 
     fn flags(&mut self) -> [&mut bool; 4] {
-        [
-            &mut self.save,
-            &mut self.nosave,
-            &mut self.now,
-            &mut self.force,
-        ]
+        [&mut self.save, &mut self.nosave, &mut self.now, &mut self.force]
     }
 }
 
@@ -354,28 +280,18 @@ impl Value for ShutdownFlags {
             }
         }
         match flags {
-            Self {
-                save: true,
-                nosave: true,
-                ..
-            } => Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into()),
+            Self { save: true, nosave: true, .. } => {
+                Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into())
+            }
             _ => Ok(flags),
         }
     }
 
     fn show(&self) -> Vec<u8> {
         let mut copy = *self;
-        let set = copy
-            .flags()
-            .into_iter()
-            .zip(&Self::WORDS[1..])
-            .filter(|(flag, _)| **flag);
+        let set = copy.flags().into_iter().zip(&Self::WORDS[1..]).filter(|(flag, _)| **flag);
         let words: Vec<&str> = set.map(|(_, word)| *word).collect();
-        if words.is_empty() {
-            b"default".to_vec()
-        } else {
-            words.join(" ").into_bytes()
-        }
+        if words.is_empty() { b"default".to_vec() } else { words.join(" ").into_bytes() }
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -401,10 +317,7 @@ impl Value for Vec<Rename> {
             return Err("wrong number of arguments".into());
         };
         let mut renames = if given.again { old.clone() } else { Vec::new() };
-        renames.push(Rename {
-            from: from.clone(),
-            to: to.clone(),
-        });
+        renames.push(Rename { from: from.clone(), to: to.clone() });
         Ok(renames)
     }
 
@@ -413,9 +326,7 @@ impl Value for Vec<Rename> {
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
-        self.iter()
-            .map(|rename| [quoted(&rename.from), quoted(&rename.to)].join(&b' '))
-            .collect()
+        self.iter().map(|rename| [quoted(&rename.from), quoted(&rename.to)].join(&b' ')).collect()
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -436,11 +347,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(if self.0.is_empty() {
-            "Secret(none)"
-        } else {
-            "Secret(set)"
-        })
+        out.write_str(if self.0.is_empty() { "Secret(none)" } else { "Secret(set)" })
     }
 }
 

@@ -19,12 +19,7 @@ pub struct StartError {
 impl StartError {
     /// An error without a place; [`StartError::at`] adds it.
     pub fn new(text: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self {
-            origin: None,
-            line: None,
-            text: text.into(),
-            cure: cure.into(),
-        }
+        Self { origin: None, line: None, text: text.into(), cure: cure.into() }
     }
 
     /// Says where it happened, unless that is known already (from an included file).
@@ -76,10 +71,7 @@ pub enum SetError {
 impl SetError {
     /// For the part of a change that happens outside the table, for instance a port that cannot be listened on.
     pub fn failed(argument: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Failed {
-            argument: argument.into(),
-            reason: reason.into(),
-        }
+        Self::Failed { argument: argument.into(), reason: reason.into() }
     }
 }
 
@@ -87,16 +79,10 @@ impl fmt::Display for SetError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { name } => {
-                write!(
-                    out,
-                    "Unknown option or number of arguments for CONFIG SET - '{name}'"
-                )
+                write!(out, "Unknown option or number of arguments for CONFIG SET - '{name}'")
             }
             Self::Failed { argument, reason } => {
-                write!(
-                    out,
-                    "CONFIG SET failed (possibly related to argument '{argument}') - {reason}"
-                )
+                write!(out, "CONFIG SET failed (possibly related to argument '{argument}') - {reason}")
             }
         }
     }

@@ -22,51 +22,15 @@ pub(super) struct Group {
 
 /// Every directive without effect, in the order of the example file.
 pub(super) static GROUPS: &[Group] = &[
-    Group {
-        title: "Persistence",
-        why: "Nothing is kept on disk.",
-        params: PERSISTENCE,
-    },
-    Group {
-        title: "Replication",
-        why: "There are no replicas.",
-        params: REPLICATION,
-    },
-    Group {
-        title: "Cluster",
-        why: "There is no cluster mode.",
-        params: CLUSTER,
-    },
-    Group {
-        title: "Scripts and modules",
-        why: "There are neither Lua scripts nor modules.",
-        params: SCRIPTS,
-    },
-    Group {
-        title: "Encodings",
-        why: "Data is laid out in another way.",
-        params: ENCODINGS,
-    },
-    Group {
-        title: "Memory",
-        why: "Nothing is evicted, defragmented or freed in the background.",
-        params: MEMORY,
-    },
-    Group {
-        title: "Process",
-        why: "The server runs in the foreground and has other threads.",
-        params: PROCESS,
-    },
-    Group {
-        title: "Users",
-        why: "There is one user, whose password is requirepass.",
-        params: USERS,
-    },
-    Group {
-        title: "TLS",
-        why: "Connections are not encrypted here; tls-port must be 0.",
-        params: TLS,
-    },
+    Group { title: "Persistence", why: "Nothing is kept on disk.", params: PERSISTENCE },
+    Group { title: "Replication", why: "There are no replicas.", params: REPLICATION },
+    Group { title: "Cluster", why: "There is no cluster mode.", params: CLUSTER },
+    Group { title: "Scripts and modules", why: "There are neither Lua scripts nor modules.", params: SCRIPTS },
+    Group { title: "Encodings", why: "Data is laid out in another way.", params: ENCODINGS },
+    Group { title: "Memory", why: "Nothing is evicted, defragmented or freed in the background.", params: MEMORY },
+    Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
+    Group { title: "Users", why: "There is one user, whose password is requirepass.", params: USERS },
+    Group { title: "TLS", why: "Connections are not encrypted here; tls-port must be 0.", params: TLS },
 ];
 
 const fn flag(name: &'static str, default: &'static str) -> Param {
@@ -113,9 +77,7 @@ static PERSISTENCE: &[Param] = &[
 ];
 
 static REPLICATION: &[Param] = &[
-    ignored::<ReplicaOf>("replicaof", "")
-        .alias("slaveof")
-        .change(Start),
+    ignored::<ReplicaOf>("replicaof", "").alias("slaveof").change(Start),
     ignored::<Secret>("masterauth", ""),
     ignored::<Secret>("masteruser", ""),
     flag("replica-serve-stale-data", "yes").alias("slave-serve-stale-data"),
@@ -130,11 +92,7 @@ static REPLICATION: &[Param] = &[
     flag("repl-diskless-sync", "yes"),
     int("repl-diskless-sync-delay", "5", 0, INT_MAX),
     int("repl-diskless-sync-max-replicas", "0", 0, INT_MAX),
-    word(
-        "repl-diskless-load",
-        "disabled",
-        &["disabled", "on-empty-db", "swapdb"],
-    ),
+    word("repl-diskless-load", "disabled", &["disabled", "on-empty-db", "swapdb"]),
     flag("repl-disable-tcp-nodelay", "no"),
     int("repl-timeout", "60", 1, INT_MAX),
     int("repl-ping-replica-period", "10", 1, INT_MAX).alias("repl-ping-slave-period"),
@@ -142,11 +100,7 @@ static REPLICATION: &[Param] = &[
     int("repl-backlog-ttl", "3600", 0, LONG_MAX),
     int("min-replicas-to-write", "0", 0, INT_MAX).alias("min-slaves-to-write"),
     int("min-replicas-max-lag", "10", 0, INT_MAX).alias("min-slaves-max-lag"),
-    word(
-        "propagation-error-behavior",
-        "ignore",
-        &["ignore", "panic", "panic-on-replicas"],
-    ),
+    word("propagation-error-behavior", "ignore", &["ignore", "panic", "panic-on-replicas"]),
 ];
 
 static CLUSTER: &[Param] = &[
@@ -168,11 +122,7 @@ static CLUSTER: &[Param] = &[
     flag("cluster-allow-reads-when-down", "no"),
     flag("cluster-allow-pubsubshard-when-down", "yes"),
     bytes("cluster-link-sendbuf-limit", "0", 0, u64::MAX as i128),
-    word(
-        "cluster-preferred-endpoint-type",
-        "ip",
-        &["ip", "hostname", "unknown-endpoint"],
-    ),
+    word("cluster-preferred-endpoint-type", "ip", &["ip", "hostname", "unknown-endpoint"]),
 ];
 
 static SCRIPTS: &[Param] = &[
@@ -235,9 +185,7 @@ static MEMORY: &[Param] = &[
     ignored::<KeyspaceEvents>("notify-keyspace-events", ""),
 ];
 
-const FACILITIES: &[&str] = &[
-    "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
-];
+const FACILITIES: &[&str] = &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 
 static PROCESS: &[Param] = &[
     flag("daemonize", "no").change(Start).only_default(
@@ -272,20 +220,19 @@ static PROCESS: &[Param] = &[
 ];
 
 static USERS: &[Param] = &[
-    text("aclfile", "")
-        .change(Start)
-        .only_default("users and their rights are not supported; remove the line and protect the server with requirepass"),
-    ignored::<Anything>("user", "")
-        .change(FileOnly)
-        .only_default("users and their rights are not supported; remove the line and protect the server with requirepass"),
+    text("aclfile", "").change(Start).only_default(
+        "users and their rights are not supported; remove the line and protect the server with requirepass",
+    ),
+    ignored::<Anything>("user", "").change(FileOnly).only_default(
+        "users and their rights are not supported; remove the line and protect the server with requirepass",
+    ),
     word("acl-pubsub-default", "resetchannels", &["allchannels", "resetchannels"]),
     int("acllog-max-len", "128", 0, LONG_MAX),
 ];
 
 static TLS: &[Param] = &[
-    int("tls-port", "0", 0, 65535).only_default(
-        "TLS is not supported; set it to 0 and let a proxy such as stunnel encrypt the connections",
-    ),
+    int("tls-port", "0", 0, 65535)
+        .only_default("TLS is not supported; set it to 0 and let a proxy such as stunnel encrypt the connections"),
     text("tls-cert-file", ""),
     text("tls-key-file", ""),
     ignored::<Secret>("tls-key-file-pass", ""),

@@ -67,9 +67,7 @@ fn double_quoted(mut word: Vec<u8>, mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])>
         rest = match rest {
             [] => return None,
             [b'"', after @ ..] => return closed(word, after),
-            [b'\\', b'x', high, low, after @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 word.push(hex(*high) << 4 | hex(*low));
                 after
             }
@@ -103,10 +101,7 @@ fn single_quoted(mut word: Vec<u8>, mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])>
 }
 
 fn closed(word: Vec<u8>, after: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    after
-        .first()
-        .is_none_or(|byte| is_blank(*byte))
-        .then_some((word, after))
+    after.first().is_none_or(|byte| is_blank(*byte)).then_some((word, after))
 }
 
 fn unescaped(byte: u8) -> u8 {
@@ -138,28 +133,16 @@ mod tests {
 
     #[test]
     fn words_are_separated_by_any_blanks() {
-        assert_eq!(
-            split(b"  bind \t 127.0.0.1\t-::1 "),
-            Some(vec!["bind".into(), "127.0.0.1".into(), "-::1".into()])
-        );
+        assert_eq!(split(b"  bind \t 127.0.0.1\t-::1 "), Some(vec!["bind".into(), "127.0.0.1".into(), "-::1".into()]));
         assert_eq!(split(b" \t"), Some(vec![]));
     }
 
     #[test]
     fn quotes_hold_blanks_and_escapes() {
-        assert_eq!(
-            split(br#"a "b c" 'd "e'"#),
-            Some(vec!["a".into(), "b c".into(), "d \"e".into()])
-        );
-        assert_eq!(
-            words(br#""\x00\xfF\n\t\q\\\"""#),
-            Some(vec![b"\x00\xff\n\tq\\\"".to_vec()])
-        );
+        assert_eq!(split(br#"a "b c" 'd "e'"#), Some(vec!["a".into(), "b c".into(), "d \"e".into()]));
+        assert_eq!(words(br#""\x00\xfF\n\t\q\\\"""#), Some(vec![b"\x00\xff\n\tq\\\"".to_vec()]));
         assert_eq!(split(br"'it\'s \n'"), Some(vec![r"it's \n".into()]));
-        assert_eq!(
-            split(br#"save """#),
-            Some(vec!["save".into(), String::new()])
-        );
+        assert_eq!(split(br#"save """#), Some(vec!["save".into(), String::new()]));
         assert_eq!(split(br#"pre"fix in""#), Some(vec!["prefix in".into()]));
     }
 

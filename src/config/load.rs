@@ -41,8 +41,7 @@ impl Loader {
     /// Reads the text of a file or of standard input.
     pub(super) fn text(&mut self, origin: &str, text: &[u8]) -> Result<(), StartError> {
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            self.line(line)
-                .map_err(|error| error.at(origin, Some(index + 1)))?;
+            self.line(line).map_err(|error| error.at(origin, Some(index + 1)))?;
         }
         Ok(())
     }
@@ -71,10 +70,7 @@ impl Loader {
         if self.ignored.is_empty() {
             return Vec::new();
         }
-        vec![format!(
-            "these directives are accepted for compatibility and have no effect: {}",
-            self.ignored.join(", ")
-        )]
+        vec![format!("these directives are accepted for compatibility and have no effect: {}", self.ignored.join(", "))]
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), StartError> {
@@ -83,10 +79,7 @@ impl Loader {
             return Ok(());
         }
         let words = lex::words(line).ok_or_else(|| {
-            StartError::new(
-                "unbalanced quotes",
-                "close every quote, and put a blank after a closing one",
-            )
+            StartError::new("unbalanced quotes", "close every quote, and put a blank after a closing one")
         })?;
         self.directive(&words)
     }
@@ -105,10 +98,7 @@ impl Loader {
         };
         result.map_err(|why| match param.only_default {
             Some(cure) if why == cure => refused(param, cure),
-            _ => StartError::new(
-                format!("{}: {why}", param.name),
-                format!("it takes: {}", param.expects()),
-            ),
+            _ => StartError::new(format!("{}: {why}", param.name), format!("it takes: {}", param.expects())),
         })?;
         self.explicit.insert(param.name);
         if param.is_ignored() && param.only_default.is_none() {
@@ -127,17 +117,11 @@ impl Loader {
     /// including file. A pattern that matches nothing is no error, so that an empty directory can be included.
     fn include(&mut self, args: &[Vec<u8>]) -> Result<(), StartError> {
         let [path] = args else {
-            return Err(StartError::new(
-                "include: wrong number of arguments",
-                "it takes: a path or a pattern",
-            ));
+            return Err(StartError::new("include: wrong number of arguments", "it takes: a path or a pattern"));
         };
         if self.depth == MAX_INCLUDE_DEPTH {
             let cure = "remove the include by which a file includes itself";
-            return Err(StartError::new(
-                format!("more than {MAX_INCLUDE_DEPTH} files include one another"),
-                cure,
-            ));
+            return Err(StartError::new(format!("more than {MAX_INCLUDE_DEPTH} files include one another"), cure));
         }
         self.depth += 1;
         let result = included(path)?.iter().try_for_each(|file| self.file(file));
@@ -151,23 +135,12 @@ fn included(path: &[u8]) -> Result<Vec<PathBuf>, StartError> {
     if !path.iter().any(|byte| b"*?[".contains(byte)) {
         return Ok(vec![PathBuf::from(OsStr::from_bytes(path))]);
     }
-    let wrong = |why: String| {
-        StartError::new(
-            format!("include: {why}"),
-            "correct the pattern or its directory",
-        )
-    };
-    let pattern =
-        std::str::from_utf8(path).map_err(|_| wrong("a pattern has to be UTF-8".into()))?;
-    let options = glob::MatchOptions {
-        case_sensitive: true,
-        require_literal_separator: true,
-        require_literal_leading_dot: true,
-    };
+    let wrong = |why: String| StartError::new(format!("include: {why}"), "correct the pattern or its directory");
+    let pattern = std::str::from_utf8(path).map_err(|_| wrong("a pattern has to be UTF-8".into()))?;
+    let options =
+        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
     let files = glob::glob_with(pattern, options).map_err(|error| wrong(error.to_string()))?;
-    files
-        .collect::<Result<_, _>>()
-        .map_err(|error| wrong(error.to_string()))
+    files.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
 }
 
 fn refused(param: &Param, why: &str) -> StartError {
@@ -178,26 +151,15 @@ fn refused(param: &Param, why: &str) -> StartError {
 fn unknown(name: &[u8]) -> StartError {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     let text = format!("unknown directive '{name}'");
-    if let Some((directive, value)) = name
-        .split_once('=')
-        .filter(|(directive, _)| find(directive.as_bytes()).is_some())
+    if let Some((directive, value)) = name.split_once('=').filter(|(directive, _)| find(directive.as_bytes()).is_some())
     {
-        return StartError::new(
-            text,
-            format!("write the value after a blank: {directive} {value}"),
-        );
+        return StartError::new(text, format!("write the value after a blank: {directive} {value}"));
     }
     let names = params().flat_map(Param::names);
-    let near = names
-        .map(|known| (distance(known, &name), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 2);
+    let near = names.map(|known| (distance(known, &name), known)).min().filter(|(distance, _)| *distance <= 2);
     match near {
         Some((_, known)) => StartError::new(text, format!("did you mean '{known}'?")),
-        None => StartError::new(
-            text,
-            "remove it; pregon --print-example lists every directive",
-        ),
+        None => StartError::new(text, "remove it; pregon --print-example lists every directive"),
     }
 }
 

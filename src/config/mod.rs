@@ -38,8 +38,7 @@ use std::sync::Arc;
 
 pub use arguments::{Invocation, invocation, invocation_with};
 pub use compound::{
-    BindAddress, IoThreads, MaxmemoryClients, OutputLimit, OutputLimits, Percentiles, Rename,
-    Secret, ShutdownFlags,
+    BindAddress, IoThreads, MaxmemoryClients, OutputLimit, OutputLimits, Percentiles, Rename, Secret, ShutdownFlags,
 };
 pub use error::{RewriteError, SetError, StartError};
 pub use param::{Change, Param, Section};
@@ -52,9 +51,7 @@ use param::Values;
 
 /// Every directive, those with an effect first.
 pub fn params() -> impl Iterator<Item = &'static Param> {
-    table::WORKING
-        .iter()
-        .chain(ignored::GROUPS.iter().flat_map(|group| group.params))
+    table::WORKING.iter().chain(ignored::GROUPS.iter().flat_map(|group| group.params))
 }
 
 /// The directive of that name or alias, in any case.
@@ -128,10 +125,7 @@ impl Config {
     pub fn get(&self, patterns: &[&[u8]]) -> Vec<(String, Vec<u8>)> {
         let mut found: Vec<(String, Vec<u8>)> = Vec::new();
         let mut add = |name: &str, param: &Param| {
-            if !found
-                .iter()
-                .any(|(known, _)| known.eq_ignore_ascii_case(name))
-            {
+            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 found.push((name.to_owned(), param.get(&self.values)));
             }
         };
@@ -152,11 +146,7 @@ impl Config {
     }
 
     /// CONFIG SET: all pairs or none. Returns the directives that got another value.
-    pub fn set(
-        &mut self,
-        pairs: &[(&[u8], &[u8])],
-        caller: Caller,
-    ) -> Result<Vec<&'static str>, SetError> {
+    pub fn set(&mut self, pairs: &[(&[u8], &[u8])], caller: Caller) -> Result<Vec<&'static str>, SetError> {
         let plan = self.plan(pairs, caller)?;
         let changed = plan.changed.clone();
         self.commit(plan);
@@ -169,34 +159,21 @@ impl Config {
         for (name, _) in pairs {
             let param = self.changeable(name, caller)?;
             if params.iter().any(|known| known.name == param.name) {
-                return Err(SetError::failed(
-                    String::from_utf8_lossy(name),
-                    "duplicate parameter",
-                ));
+                return Err(SetError::failed(String::from_utf8_lossy(name), "duplicate parameter"));
             }
             params.push(param);
         }
         let mut values = self.values.clone();
         for (param, (_, value)) in params.iter().zip(pairs) {
             let args: Vec<Vec<u8>> = if param.several {
-                value
-                    .split(|byte| *byte == b' ')
-                    .map(<[u8]>::to_vec)
-                    .collect()
+                value.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect()
             } else {
                 vec![value.to_vec()]
             };
-            param
-                .set(&mut values, &args, false)
-                .map_err(|reason| SetError::failed(param.name, reason))?;
+            param.set(&mut values, &args, false).map_err(|reason| SetError::failed(param.name, reason))?;
         }
-        let changed = params
-            .iter()
-            .filter(|param| param.get(&values) != param.get(&self.values));
-        Ok(Plan {
-            changed: changed.map(|param| param.name).collect(),
-            values,
-        })
+        let changed = params.iter().filter(|param| param.get(&values) != param.get(&self.values));
+        Ok(Plan { changed: changed.map(|param| param.name).collect(), values })
     }
 
     /// Makes the planned change.
@@ -211,11 +188,7 @@ impl Config {
     }
 
     fn loaded(loader: Loader, file: Option<PathBuf>) -> Self {
-        Self {
-            values: loader.values,
-            file,
-            explicit: loader.explicit,
-        }
+        Self { values: loader.values, file, explicit: loader.explicit }
     }
 
     /// The directive, if CONFIG SET may change it now.
@@ -223,17 +196,12 @@ impl Config {
         let text = || String::from_utf8_lossy(name).into_owned();
         let known = find(name).filter(|param| param.change != Change::FileOnly);
         let param = known.ok_or_else(|| SetError::Unknown { name: text() })?;
-        let unprotected = self
-            .settings()
-            .enable_protected_configs
-            .allows(caller == Caller::Local);
+        let unprotected = self.settings().enable_protected_configs.allows(caller == Caller::Local);
         match param.change {
             Change::Runtime => Ok(param),
             Change::Protected if unprotected => Ok(param),
             Change::Protected => Err(SetError::failed(text(), "can't set protected config")),
-            Change::Start | Change::FileOnly => {
-                Err(SetError::failed(text(), "can't set immutable config"))
-            }
+            Change::Start | Change::FileOnly => Err(SetError::failed(text(), "can't set immutable config")),
         }
     }
 }

@@ -63,15 +63,8 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order of the example file.
-    pub const ALL: [Self; 7] = [
-        Self::Network,
-        Self::Security,
-        Self::Limits,
-        Self::Process,
-        Self::Observation,
-        Self::Shutdown,
-        Self::NoEffect,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Network, Self::Security, Self::Limits, Self::Process, Self::Observation, Self::Shutdown, Self::NoEffect];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -114,8 +107,7 @@ pub(super) enum Store {
 impl Param {
     /// Whether `name` is one of its names, in any case.
     pub fn is_called(&self, name: &[u8]) -> bool {
-        self.names()
-            .any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+        self.names().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Its names: the present one, then the older one.
@@ -160,25 +152,14 @@ impl Param {
 
     /// Reads the arguments into `values`. `again`: this load has set it before. The error is Redis' reason; nothing has
     /// changed then.
-    pub(super) fn set(
-        &self,
-        values: &mut Values,
-        args: &[Vec<u8>],
-        again: bool,
-    ) -> Result<(), String> {
+    pub(super) fn set(&self, values: &mut Values, args: &[Vec<u8>], again: bool) -> Result<(), String> {
         if !self.several && args.len() != 1 {
             return Err("wrong number of arguments".into());
         }
-        let given = Given {
-            args,
-            rule: &self.rule,
-            again,
-        };
+        let given = Given { args, rule: &self.rule, again };
         match self.store {
             Store::Setting { set, .. } => set(Arc::make_mut(&mut values.settings), &given),
-            Store::Ignored {
-                default, accept, ..
-            } => {
+            Store::Ignored { default, accept, .. } => {
                 let value = accept(&given, &self.get(values))?;
                 if let Some(why) = self.only_default.filter(|_| value != default.as_bytes()) {
                     return Err(why.into());
@@ -194,16 +175,11 @@ impl Param {
 const WORKING_DIRECTORY: &str = "dir";
 
 fn working_directory() -> Vec<u8> {
-    std::env::current_dir().map_or(Vec::new(), |path| {
-        path.into_os_string().into_encoded_bytes()
-    })
+    std::env::current_dir().map_or(Vec::new(), |path| path.into_os_string().into_encoded_bytes())
 }
 
 /// An entry whose value is checked by type `T`, answered again, and otherwise without effect.
-pub(super) const fn ignored<T: Value + Default>(
-    name: &'static str,
-    default: &'static str,
-) -> Param {
+pub(super) const fn ignored<T: Value + Default>(name: &'static str, default: &'static str) -> Param {
     Param {
         name,
         alias: None,
@@ -216,11 +192,7 @@ pub(super) const fn ignored<T: Value + Default>(
         rule: ANY,
         expects: T::expects,
         only_default: None,
-        store: Store::Ignored {
-            default,
-            lines: stored_lines::<T>,
-            accept: accept::<T>,
-        },
+        store: Store::Ignored { default, lines: stored_lines::<T>, accept: accept::<T> },
     }
 }
 
@@ -259,18 +231,7 @@ fn stored_lines<T: Value + Default>(text: &[u8], rule: &Rule) -> Vec<Vec<u8>> {
 /// The value behind a text that `show` has written.
 fn stored<T: Value + Default>(text: &[u8], rule: &Rule) -> T {
     let one = [text.to_vec()];
-    let many: Vec<Vec<u8>> = text
-        .split(|byte| *byte == b' ')
-        .map(<[u8]>::to_vec)
-        .collect();
+    let many: Vec<Vec<u8>> = text.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect();
     let args: &[Vec<u8>] = if T::SEVERAL { &many } else { &one };
-    T::parse(
-        &Given {
-            args,
-            rule,
-            again: false,
-        },
-        &T::default(),
-    )
-    .unwrap_or_default()
+    T::parse(&Given { args, rule, again: false }, &T::default()).unwrap_or_default()
 }

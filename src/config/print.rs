@@ -14,10 +14,7 @@ const HELP_WIDTH: usize = 96;
 
 /// One line for `--version`. It holds `Redis server v=`, which tools that start redis-server look for.
 pub(super) fn version() -> String {
-    format!(
-        "Pregon, compatible with Redis server v={REDIS_VERSION}; pregon_version={}\n",
-        env!("CARGO_PKG_VERSION")
-    )
+    format!("Pregon, compatible with Redis server v={REDIS_VERSION}; pregon_version={}\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// The text of `--help`.
@@ -35,20 +32,13 @@ pub(super) fn help() -> String {
          \x20 --version, -v    print the version\n\
          \x20 --help, -h       print this\n",
     );
-    for section in Section::ALL
-        .into_iter()
-        .filter(|section| *section != Section::NoEffect)
-    {
+    for section in Section::ALL.into_iter().filter(|section| *section != Section::NoEffect) {
         out += &format!("\n{}:\n", section.title());
         for param in WORKING.iter().filter(|param| param.section == section) {
             out += &help_entry(param, &defaults);
         }
     }
-    let names: Vec<&str> = GROUPS
-        .iter()
-        .flat_map(|group| group.params)
-        .flat_map(Param::names)
-        .collect();
+    let names: Vec<&str> = GROUPS.iter().flat_map(|group| group.params).flat_map(Param::names).collect();
     out += &format!("\n{}:\n", Section::NoEffect.title());
     for line in wrapped(&names.join(" "), HELP_WIDTH) {
         out += &format!("  {line}\n");
@@ -71,10 +61,7 @@ pub(super) fn example() -> String {
          #\n\
          # This file is printed by: pregon --print-example\n",
     );
-    for section in Section::ALL
-        .into_iter()
-        .filter(|section| *section != Section::NoEffect)
-    {
+    for section in Section::ALL.into_iter().filter(|section| *section != Section::NoEffect) {
         out += &heading(section.title());
         for param in WORKING.iter().filter(|param| param.section == section) {
             out += &example_entry(param, &defaults);
@@ -94,11 +81,7 @@ pub(super) fn example() -> String {
 }
 
 fn heading(title: &str) -> String {
-    format!(
-        "\n# {}\n# {title}\n# {}\n",
-        "-".repeat(title.len()),
-        "-".repeat(title.len())
-    )
+    format!("\n# {}\n# {title}\n# {}\n", "-".repeat(title.len()), "-".repeat(title.len()))
 }
 
 /// Name, what it takes, default, and the first sentence of its doc.
@@ -111,11 +94,7 @@ fn help_entry(param: &Param, defaults: &Values) -> String {
         _ => String::from_utf8_lossy(&param.get(defaults)).into_owned(),
     };
     let default = if default.is_empty() { "none" } else { &default };
-    format!(
-        "  --{} <{}>\n      {first} [{default}]\n",
-        param.name,
-        param.expects()
-    )
+    format!("  --{} <{}>\n      {first} [{default}]\n", param.name, param.expects())
 }
 
 fn example_entry(param: &Param, defaults: &Values) -> String {
@@ -131,11 +110,7 @@ fn example_entry(param: &Param, defaults: &Values) -> String {
         Some(sample) => out += &format!("# {} {sample}\n", param.name),
         None => {
             let lines = param.lines(defaults);
-            let lines = if lines.is_empty() {
-                vec![b"\"\"".to_vec()]
-            } else {
-                lines
-            };
+            let lines = if lines.is_empty() { vec![b"\"\"".to_vec()] } else { lines };
             for line in lines {
                 out += &format!("{} {}\n", param.name, String::from_utf8_lossy(&line));
             }
@@ -146,13 +121,7 @@ fn example_entry(param: &Param, defaults: &Values) -> String {
 
 /// The doc comment as running text.
 fn prose(param: &Param) -> String {
-    param
-        .doc
-        .iter()
-        .map(|line| line.trim())
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace('`', "")
+    param.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").replace('`', "")
 }
 
 /// Breaks a text at blanks into lines of at most `width` letters.

@@ -53,11 +53,7 @@ struct Layout {
 
 impl Layout {
     fn read(text: &[u8]) -> Self {
-        let mut layout = Self {
-            lines: Vec::new(),
-            places: BTreeMap::new(),
-            signed: false,
-        };
+        let mut layout = Self { lines: Vec::new(), places: BTreeMap::new(), signed: false };
         if text.is_empty() {
             return layout;
         }
@@ -74,9 +70,7 @@ impl Layout {
             self.signed |= line == SIGNATURE;
             return;
         }
-        let name = lex::words(line)
-            .and_then(|words| words.into_iter().next())
-            .unwrap_or_default();
+        let name = lex::words(line).and_then(|words| words.into_iter().next()).unwrap_or_default();
         match find(&name) {
             Some(param) if param.change == Change::FileOnly => {}
             Some(param) => self.places.entry(param.name).or_default().push_back(place),
@@ -111,12 +105,8 @@ impl Layout {
     }
 
     fn finish(mut self) -> Vec<u8> {
-        self.lines
-            .dedup_by(|next, line| next.is_empty() && line.is_empty());
-        self.lines
-            .iter()
-            .flat_map(|line| [line.as_slice(), b"\n"].concat())
-            .collect()
+        self.lines.dedup_by(|next, line| next.is_empty() && line.is_empty());
+        self.lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect()
     }
 }
 
@@ -129,9 +119,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&new);
         return result;
     }
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
@@ -143,11 +131,7 @@ fn neighbour(path: &Path) -> PathBuf {
 }
 
 fn write_new(new: &Path, old: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(NEW_FILE_MODE)
-        .open(new)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(NEW_FILE_MODE).open(new)?;
     match fs::metadata(old) {
         // A file may hold a password: whoever could not read it before cannot afterwards.
         Ok(metadata) => file.set_permissions(metadata.permissions())?,

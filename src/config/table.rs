@@ -7,14 +7,12 @@
 use std::path::PathBuf;
 
 use super::compound::{
-    BindAddress, IoThreads, MaxmemoryClients, OutputLimits, Percentiles, Rename, Secret,
-    ShutdownFlags,
+    BindAddress, IoThreads, MaxmemoryClients, OutputLimits, Percentiles, Rename, Secret, ShutdownFlags,
 };
 use super::param::{Change, Param, Section, Store};
 use super::settings::directives;
 use super::value::{
-    ANY, ByteSize, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission,
-    Seconds, Value, number,
+    ANY, ByteSize, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission, Seconds, Value, number,
 };
 
 directives! {

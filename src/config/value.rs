@@ -53,8 +53,7 @@ impl Given<'_> {
 
     /// A decimal integer inside the bounds, in the strict form that Redis takes: no plus sign, no leading zeros.
     fn integer(&self) -> Result<i128, String> {
-        let number =
-            strict_integer(self.one()).ok_or("argument couldn't be parsed into an integer")?;
+        let number = strict_integer(self.one()).ok_or("argument couldn't be parsed into an integer")?;
         self.rule.bounded(i128::from(number))
     }
 
@@ -75,11 +74,7 @@ pub(crate) struct Rule {
 }
 
 /// No bounds beyond those of the type.
-pub(crate) const ANY: Rule = Rule {
-    min: i128::MIN,
-    max: i128::MAX,
-    words: &[],
-};
+pub(crate) const ANY: Rule = Rule { min: i128::MIN, max: i128::MAX, words: &[] };
 /// The largest value of a C `int`, which bounds most of Redis' numbers.
 pub(crate) const INT_MAX: i128 = i32::MAX as i128;
 /// The largest value of a C `long`.
@@ -87,36 +82,21 @@ pub(crate) const LONG_MAX: i128 = i64::MAX as i128;
 
 /// A number from `min` to `max`, both included.
 pub(crate) const fn number(min: i128, max: i128) -> Rule {
-    Rule {
-        min,
-        max,
-        words: &[],
-    }
+    Rule { min, max, words: &[] }
 }
 
 /// One of these words, in any case.
 pub(crate) const fn words(words: &'static [&'static str]) -> Rule {
-    Rule {
-        min: 0,
-        max: 0,
-        words,
-    }
+    Rule { min: 0, max: 0, words }
 }
 
 impl Rule {
     fn bounded(&self, number: i128) -> Result<i128, String> {
-        if (self.min..=self.max).contains(&number) {
-            Ok(number)
-        } else {
-            Err(self.out_of_bounds())
-        }
+        if (self.min..=self.max).contains(&number) { Ok(number) } else { Err(self.out_of_bounds()) }
     }
 
     fn out_of_bounds(&self) -> String {
-        format!(
-            "argument must be between {} and {} inclusive",
-            self.min, self.max
-        )
+        format!("argument must be between {} and {} inclusive", self.min, self.max)
     }
 
     fn range(&self) -> String {
@@ -127,13 +107,8 @@ impl Rule {
 /// Redis' `string2ll`: `0`, or an optional minus and digits that do not start with a zero, inside 64 bits.
 fn strict_integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
-    let plain = text == b"0"
-        || matches!(digits, [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit));
-    if plain {
-        std::str::from_utf8(text).ok()?.parse().ok()
-    } else {
-        None
-    }
+    let plain = text == b"0" || matches!(digits, [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit));
+    if plain { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 
 macro_rules! integers {
@@ -165,11 +140,7 @@ impl Value for bool {
     }
 
     fn show(&self) -> Vec<u8> {
-        if *self {
-            b"yes".to_vec()
-        } else {
-            b"no".to_vec()
-        }
+        if *self { b"yes".to_vec() } else { b"no".to_vec() }
     }
 
     fn expects(_rule: &Rule) -> String {
@@ -209,25 +180,14 @@ impl ByteSize {
             _ => return None,
         };
         // An empty argument is 0, as in Redis.
-        let count: u64 = if digits.is_empty() {
-            0
-        } else {
-            std::str::from_utf8(digits).ok()?.parse().ok()?
-        };
+        let count: u64 = if digits.is_empty() { 0 } else { std::str::from_utf8(digits).ok()?.parse().ok()? };
         count.checked_mul(factor).map(Self)
     }
 
     /// The shortest exact form with a binary unit, as CONFIG REWRITE writes it.
     pub(crate) fn with_unit(self) -> String {
-        let units = [
-            (Self::KIB.pow(3), "gb"),
-            (Self::KIB.pow(2), "mb"),
-            (Self::KIB, "kb"),
-        ];
-        match units
-            .iter()
-            .find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size))
-        {
+        let units = [(Self::KIB.pow(3), "gb"), (Self::KIB.pow(2), "mb"), (Self::KIB, "kb")];
+        match units.iter().find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size)) {
             Some((size, unit)) => format!("{}{unit}", self.0 / size),
             None => self.0.to_string(),
         }
@@ -320,8 +280,7 @@ impl Value for Option<PathBuf> {
     }
 
     fn show(&self) -> Vec<u8> {
-        self.as_ref()
-            .map_or(Vec::new(), |path| path.as_os_str().as_bytes().to_vec())
+        self.as_ref().map_or(Vec::new(), |path| path.as_os_str().as_bytes().to_vec())
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
@@ -338,12 +297,7 @@ pub(crate) fn word_index(given: &[u8], words: &[&str]) -> Result<usize, String> 
     words
         .iter()
         .position(|word| given.eq_ignore_ascii_case(word.as_bytes()))
-        .ok_or_else(|| {
-            format!(
-                "argument(s) must be one of the following: {}",
-                words.join(", ")
-            )
-        })
+        .ok_or_else(|| format!("argument(s) must be one of the following: {}", words.join(", ")))
 }
 
 macro_rules! choices {

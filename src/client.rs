@@ -1,0 +1,207 @@
+//! One connected client as its own shard sees it: the outbox and the subscriptions that deliveries and orders reach,
+//! beside the session, which only the client's own commands reach.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use tokio::sync::Notify;
+
+use crate::clients::{ClientInfo, Flag};
+use crate::hub::{Slot, Topic};
+use crate::message::Frame;
+use crate::outbox::Outbox;
+use crate::resp::Proto;
+use crate::stream::Stream;
+
+/// Why a connection ends before its peer ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// CLIENT KILL.
+    Killed,
+    /// More waits to be written than the hard limit allows.
+    HardLimit,
+    /// More waits to be written than the soft limit allows, for longer than it allows.
+    SoftLimit,
+    /// Nothing was received for `timeout`.
+    Idle,
+    /// The unfinished request is longer than `client-query-buffer-limit`.
+    QueryBuffer,
+    /// All clients together need more memory than `maxmemory-clients`.
+    Evicted,
+    /// The socket does not take output any more.
+    WriteFailed,
+}
+
+impl Closing {
+    /// The reason as the log gives it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Closing::Killed => "killed by CLIENT KILL",
+            Closing::HardLimit => "output buffer hard limit reached",
+            Closing::SoftLimit => "output buffer soft limit reached",
+            Closing::Idle => "idle for longer than timeout",
+            Closing::QueryBuffer => "query buffer limit reached",
+            Closing::Evicted => "evicted: maxmemory-clients reached",
+            Closing::WriteFailed => "the socket takes no more output",
+        }
+    }
+}
+
+/// A subscription of one client: the list of its shard that it stands in, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Membership {
+    pub(crate) slot: Slot,
+    pub(crate) index: u32,
+}
+
+/// The names a client listens to, of one kind.
+pub(crate) type Memberships = HashMap<Arc<[u8]>, Membership, RandomState>;
+
+/// A client on its shard.
+#[derive(Debug)]
+pub struct Client {
+    /// What other threads may know of it.
+    pub info: Arc<ClientInfo>,
+    /// Its socket; none in tests of the core.
+    pub(crate) stream: Option<Stream>,
+    pub(crate) outbox: RefCell<Outbox>,
+    pub(crate) memberships: RefCell<[Memberships; 3]>,
+    /// Rung when the connection's task has something to do beside reading.
+    pub(crate) bell: Notify,
+    proto: Cell<Proto>,
+    closing: Cell<Option<Closing>>,
+    /// Whether the socket took less than it was offered and has not become writable since.
+    congested: Cell<bool>,
+    /// Whether it stands in the shard's list of outboxes to flush.
+    pub(crate) dirty: Cell<bool>,
+    /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
+    pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
+}
+
+impl Client {
+    pub(crate) fn new(info: Arc<ClientInfo>, stream: Option<Stream>) -> Rc<Self> {
+        Rc::new(Client {
+            info,
+            stream,
+            outbox: RefCell::default(),
+            memberships: RefCell::default(),
+            bell: Notify::new(),
+            proto: Cell::default(),
+            closing: Cell::new(None),
+            congested: Cell::new(false),
+            dirty: Cell::new(false),
+            over_soft_limit_since_ms: Cell::new(None),
+        })
+    }
+
+    /// The protocol version of what it is sent.
+    pub fn proto(&self) -> Proto {
+        self.proto.get()
+    }
+
+    pub(crate) fn set_proto(&self, proto: Proto) {
+        self.proto.set(proto);
+        self.info.proto.store(proto.number(), Relaxed);
+    }
+
+    /// How many names of this kind it listens to.
+    pub fn subscriptions(&self, topic: Topic) -> usize {
+        self.memberships.borrow()[topic as usize].len()
+    }
+
+    /// Whether it listens to anything.
+    pub fn is_subscriber(&self) -> bool {
+        self.memberships.borrow().iter().any(|names| !names.is_empty())
+    }
+
+    /// Whether it has asked for MONITOR.
+    pub(crate) fn is_monitor(&self) -> bool {
+        self.info.has_flag(Flag::Monitor)
+    }
+
+    /// Lets other threads see how many names of this kind it listens to.
+    pub(crate) fn publish_counts(&self, topic: Topic) {
+        let count = self.memberships.borrow()[topic as usize].len();
+        self.info.subscriptions[topic as usize].store(count as u32, Relaxed);
+    }
+
+    /// Why it is being closed, if it is.
+    pub fn closing(&self) -> Option<Closing> {
+        self.closing.get()
+    }
+
+    /// Closes the connection as soon as its task runs. The first reason stays.
+    pub(crate) fn close(&self, why: Closing) {
+        if self.closing.get().is_none() {
+            self.closing.set(Some(why));
+            self.outbox.borrow_mut().clear();
+            self.bell.notify_one();
+        }
+    }
+
+    /// Queues a frame.
+    pub(crate) fn push(&self, frame: &Rc<Frame>) {
+        if self.closing.get().is_none() {
+            self.outbox.borrow_mut().push(frame.clone());
+        }
+    }
+
+    /// Whether its socket has not taken all that it was offered. A client without a socket takes nothing.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.congested.get() || self.stream.is_none()
+    }
+
+    /// Writes as much of the outbox as the socket takes and answers how many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket. A full socket is none: the rest stays, and the connection's task waits for room.
+    pub(crate) fn flush(&self) -> io::Result<usize> {
+        let Some(stream) = &self.stream else { return Ok(0) };
+        let mut outbox = self.outbox.borrow_mut();
+        let mut total = 0;
+        while !outbox.is_empty() {
+            let mut slices = [io::IoSlice::new(&[]); SLICES];
+            let used = outbox.gather(&mut slices);
+            match stream.try_write_vectored(&slices[..used]) {
+                Ok(count) => {
+                    outbox.advance(count);
+                    total += count;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.set_congested(!outbox.is_empty());
+        Ok(total)
+    }
+
+    /// Takes all that waits to be written, for a client without a socket.
+    pub fn take_output(&self) -> Vec<u8> {
+        let mut outbox = self.outbox.borrow_mut();
+        let mut output = Vec::with_capacity(outbox.bytes());
+        while !outbox.is_empty() {
+            let mut slices = [io::IoSlice::new(&[])];
+            outbox.gather(&mut slices);
+            output.extend_from_slice(&slices[0]);
+            outbox.advance(slices[0].len());
+        }
+        output
+    }
+
+    fn set_congested(&self, congested: bool) {
+        if congested && !self.congested.get() {
+            // The task must wait for room beside input.
+            self.bell.notify_one();
+        }
+        self.congested.set(congested);
+    }
+}
+
+/// How many pieces one system call writes at most.
+const SLICES: usize = 128;

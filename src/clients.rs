@@ -1,0 +1,241 @@
+//! The live clients: what every thread may know of each, for CLIENT LIST, KILL and `maxclients`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use crate::clock::Now;
+use crate::hub::ShardId;
+
+/// A client's number: unique for the life of the server, rising, from 1.
+pub type ClientId = u64;
+
+/// The two ends of a connection.
+#[derive(Clone, Debug)]
+pub enum Address {
+    /// A TCP connection.
+    Tcp {
+        /// The client's end.
+        peer: SocketAddr,
+        /// The server's end.
+        local: SocketAddr,
+    },
+    /// A connection over the unix socket at this path.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// The client's end as CLIENT LIST shows it.
+    pub fn peer(&self) -> String {
+        match self {
+            Address::Tcp { peer, .. } => peer.to_string(),
+            Address::Unix(path) => format!("{}:0", path.display()),
+        }
+    }
+
+    /// The server's end as CLIENT LIST shows it.
+    pub fn local(&self) -> String {
+        match self {
+            Address::Tcp { local, .. } => local.to_string(),
+            Address::Unix(path) => format!("{}:0", path.display()),
+        }
+    }
+
+    /// Whether the client is on this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Address::Tcp { peer, .. } => peer.ip().to_canonical().is_loopback(),
+            Address::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.peer())
+    }
+}
+
+/// What a client says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// CLIENT SETNAME
+    pub name: Box<str>,
+    /// CLIENT SETINFO LIB-NAME
+    pub lib_name: Box<str>,
+    /// CLIENT SETINFO LIB-VER
+    pub lib_version: Box<str>,
+}
+
+/// A truth about a client that CLIENT LIST shows as a letter.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub enum Flag {
+    /// MONITOR
+    Monitor,
+    /// Between MULTI and EXEC.
+    Multi,
+    /// The connection closes when the reply has been written.
+    CloseAfterReply,
+    /// The connection is being closed.
+    CloseAsap,
+    /// CLIENT NO-EVICT ON
+    NoEvict,
+    /// CLIENT NO-TOUCH ON
+    NoTouch,
+    /// Waits: for the end of a pause, or in a blocking command.
+    Blocked,
+}
+
+/// The public side of one client. Its own thread writes it, any thread reads it; no field depends on another.
+#[derive(Debug)]
+pub struct ClientInfo {
+    /// Its number.
+    pub id: ClientId,
+    /// The shard it lives on.
+    pub shard: ShardId,
+    /// Its place on that shard.
+    pub slot: AtomicU32,
+    /// Its connection.
+    pub address: Address,
+    /// The file descriptor of its socket.
+    pub fd: i32,
+    /// When it connected, in milliseconds of the server's clock.
+    pub connected_ms: u64,
+    /// When it last sent something, in milliseconds of the server's clock.
+    pub active_ms: AtomicU64,
+    /// Its database.
+    pub db: AtomicU16,
+    /// The number of its protocol version.
+    pub proto: AtomicU8,
+    /// Subscriptions to channels, patterns and shard channels.
+    pub subscriptions: [AtomicU32; 3],
+    /// Commands queued by MULTI.
+    pub queued: AtomicU32,
+    /// Bytes of the commands queued by MULTI.
+    pub queued_bytes: AtomicUsize,
+    /// Keys watched.
+    pub watched: AtomicU32,
+    /// Bytes received that are not yet a whole request.
+    pub input_bytes: AtomicUsize,
+    /// Room for more of them.
+    pub input_room: AtomicUsize,
+    /// Bytes that wait to be written.
+    pub output_bytes: AtomicUsize,
+    /// Pieces that wait to be written.
+    pub output_pieces: AtomicUsize,
+    /// Bytes received in all.
+    pub total_in: AtomicU64,
+    /// Bytes sent in all.
+    pub total_out: AtomicU64,
+    /// Commands executed in all.
+    pub total_commands: AtomicU64,
+    /// The last command's place in the command table, `u16::MAX` before the first.
+    pub last_command: AtomicU16,
+    /// Whether it has been told to end; it is not listed any more.
+    pub killed: AtomicBool,
+    /// Its labels.
+    pub labels: Mutex<Labels>,
+    flags: AtomicU32,
+}
+
+impl ClientInfo {
+    /// A client that has just connected.
+    pub fn new(id: ClientId, shard: ShardId, address: Address, fd: i32, now: Now) -> Self {
+        ClientInfo {
+            id,
+            shard,
+            slot: AtomicU32::new(u32::MAX),
+            address,
+            fd,
+            connected_ms: now.ms(),
+            active_ms: AtomicU64::new(now.ms()),
+            db: AtomicU16::new(0),
+            proto: AtomicU8::new(2),
+            subscriptions: Default::default(),
+            queued: AtomicU32::new(0),
+            queued_bytes: AtomicUsize::new(0),
+            watched: AtomicU32::new(0),
+            input_bytes: AtomicUsize::new(0),
+            input_room: AtomicUsize::new(0),
+            output_bytes: AtomicUsize::new(0),
+            output_pieces: AtomicUsize::new(0),
+            total_in: AtomicU64::new(0),
+            total_out: AtomicU64::new(0),
+            total_commands: AtomicU64::new(0),
+            last_command: AtomicU16::new(u16::MAX),
+            killed: AtomicBool::new(false),
+            labels: Mutex::default(),
+            flags: AtomicU32::new(0),
+        }
+    }
+
+    /// Sets or clears a flag.
+    pub fn set_flag(&self, flag: Flag, on: bool) {
+        let bit = 1 << flag as u8;
+        if on {
+            self.flags.fetch_or(bit, Relaxed);
+        } else {
+            self.flags.fetch_and(!bit, Relaxed);
+        }
+    }
+
+    /// Whether a flag is set.
+    pub fn has_flag(&self, flag: Flag) -> bool {
+        self.flags.load(Relaxed) & (1 << flag as u8) != 0
+    }
+
+    /// Whether it listens to anything.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+    }
+}
+
+/// All live clients by id.
+#[derive(Debug, Default)]
+pub struct Clients {
+    live: Mutex<BTreeMap<ClientId, Arc<ClientInfo>>>,
+    last_id: AtomicU64,
+}
+
+impl Clients {
+    /// A number for the next client.
+    pub fn next_id(&self) -> ClientId {
+        self.last_id.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Adds a client.
+    pub fn insert(&self, info: Arc<ClientInfo>) {
+        self.live.lock().insert(info.id, info);
+    }
+
+    /// Removes a client.
+    pub fn remove(&self, id: ClientId) {
+        self.live.lock().remove(&id);
+    }
+
+    /// The client with this number, if it lives.
+    pub fn get(&self, id: ClientId) -> Option<Arc<ClientInfo>> {
+        self.live.lock().get(&id).filter(|info| !info.killed.load(Relaxed)).cloned()
+    }
+
+    /// All live clients, the oldest first.
+    pub fn all(&self) -> Vec<Arc<ClientInfo>> {
+        self.live.lock().values().filter(|info| !info.killed.load(Relaxed)).cloned().collect()
+    }
+
+    /// How many connections are open.
+    pub fn len(&self) -> usize {
+        self.live.lock().len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

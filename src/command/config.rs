@@ -1,0 +1,5 @@
+//! Family config.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

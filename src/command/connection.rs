@@ -1,0 +1,246 @@
+//! HELLO, AUTH, PING, ECHO, SELECT, QUIT, RESET.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::spec::{Arg, Command, Flags, Group};
+use super::{Call, client, gate, transaction};
+use crate::clients::Flag;
+use crate::resp::Proto;
+use crate::resp::decode::parse_integer;
+use crate::resp::errors::ReplyError;
+use crate::server::REDIS_VERSION;
+use crate::session::ReplyMode;
+
+const ALWAYS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST);
+const BEFORE_AUTH: Flags = ALWAYS.and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
+const DEFAULT: Command = Command { group: Group::Connection, ..Command::DEFAULT };
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "hello",
+        summary: "Handshakes with the server",
+        since: "6.0.0",
+        arity: -1,
+        flags: BEFORE_AUTH,
+        args: &[Arg::block(
+            "arguments",
+            &[
+                Arg::integer("protover"),
+                Arg::block("auth", &[Arg::string("username"), Arg::string("password")]).token("AUTH").optional(),
+                Arg::string("clientname").token("SETNAME").optional(),
+            ],
+        )
+        .optional()],
+        history: &[("6.2.0", "The version may be left out; then nothing changes and the context is answered.")],
+        run: Some(hello),
+        ..DEFAULT
+    },
+    Command {
+        name: "auth",
+        summary: "Authenticates the connection",
+        complexity: "O(N) where N is the length of the password",
+        arity: -2,
+        flags: BEFORE_AUTH,
+        args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
+        history: &[("6.0.0", "A username may be given.")],
+        run: Some(auth),
+        ..DEFAULT
+    },
+    Command {
+        name: "ping",
+        summary: "Returns the server's liveliness response",
+        arity: -1,
+        flags: Flags::FAST.and(Flags::SUBSCRIBED_MODE),
+        args: &[Arg::string("message").optional()],
+        run: Some(ping),
+        ..DEFAULT
+    },
+    Command {
+        name: "echo",
+        summary: "Returns the given string",
+        arity: 2,
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        args: &[Arg::string("message")],
+        run: Some(echo),
+        ..DEFAULT
+    },
+    Command {
+        name: "select",
+        summary: "Changes the selected database",
+        arity: 2,
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        args: &[Arg::integer("index")],
+        run: Some(select),
+        ..DEFAULT
+    },
+    Command {
+        name: "quit",
+        summary: "Closes the connection",
+        arity: -1,
+        flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
+        deprecated: Some(("7.2.0", "just closing the connection")),
+        run: Some(quit),
+        ..DEFAULT
+    },
+    Command {
+        name: "reset",
+        summary: "Resets the connection",
+        since: "6.2.0",
+        flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
+        run: Some(reset),
+        ..DEFAULT
+    },
+];
+
+fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let args = call.args;
+    let proto = match args.get(1) {
+        None => None,
+        Some(version) => match parse_integer(version).ok_or(ReplyError::HELLO_VERSION)? {
+            2 => Some(Proto::Resp2),
+            3 => Some(Proto::Resp3),
+            _ => return Err(ReplyError::NOPROTO),
+        },
+    };
+    let mut index = 2;
+    let mut credentials = None;
+    let mut name = None;
+    while let Some(option) = args.get(index) {
+        if option.eq_ignore_ascii_case(b"AUTH") && index + 2 < args.len() {
+            call.session.secret_args.extend([index + 1, index + 2]);
+            credentials = Some((&args[index + 1], &args[index + 2]));
+            index += 3;
+        } else if option.eq_ignore_ascii_case(b"SETNAME") && index + 1 < args.len() {
+            name = Some(client::valid_label(&args[index + 1]).ok_or(ReplyError::CLIENT_NAME)?);
+            index += 2;
+        } else {
+            return Err(ReplyError::hello_option(option));
+        }
+    }
+    if let Some((user, password)) = credentials {
+        authenticate(call, user, password)?;
+    }
+    if call.settings.requirepass.password().is_some() && !call.session.authenticated {
+        return Err(ReplyError::HELLO_NOAUTH);
+    }
+    if let Some(name) = name {
+        call.client.info.labels.lock().name = name.into();
+    }
+    if let Some(proto) = proto {
+        call.client.set_proto(proto);
+        call.reply.set_proto(proto);
+    }
+    greet(call);
+    Ok(())
+}
+
+fn greet(call: &mut Call<'_, '_>) {
+    let proto = i64::from(call.reply.proto().number());
+    let id = call.client.info.id as i64;
+    let reply = &mut *call.reply;
+    reply.map(7);
+    for (key, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        reply.bulk(key);
+        reply.bulk(value);
+    }
+    for (key, value) in [("proto", proto), ("id", id)] {
+        reply.bulk(key);
+        reply.integer(value);
+    }
+    for (key, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk(key);
+        reply.bulk(value);
+    }
+    reply.bulk("modules");
+    reply.array(0);
+}
+
+fn auth(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let args = call.args;
+    call.session.secret_args.extend(1..args.len());
+    match args.len() {
+        2 if call.settings.requirepass.password().is_none() => return Err(ReplyError::NO_PASSWORD_SET),
+        2 => authenticate(call, b"default", &args[1])?,
+        3 => authenticate(call, &args[1], &args[2])?,
+        _ => return Err(ReplyError::SYNTAX),
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+/// Without a password set, the default user takes any.
+fn authenticate(call: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
+    let right = call.settings.requirepass.password().is_none_or(|secret| equal_in_constant_time(secret, password));
+    if user != b"default" || !right {
+        call.server.stats.denied_auth.fetch_add(1, Relaxed);
+        return Err(ReplyError::WRONGPASS);
+    }
+    call.session.authenticated = true;
+    Ok(())
+}
+
+/// Whether both are equal, in a time that does not tell how far they are.
+fn equal_in_constant_time(secret: &[u8], given: &[u8]) -> bool {
+    let differing = given.iter().enumerate().fold(0, |found, (i, byte)| found | (byte ^ secret[i % secret.len()]));
+    differing == 0 && secret.len() == given.len()
+}
+
+fn ping(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if call.args.len() > 2 {
+        return Err(ReplyError::arity(call.entry.command.name));
+    }
+    let message = call.args.get(1);
+    if call.reply.proto() == Proto::Resp2 && call.client.is_subscriber() {
+        call.reply.array(2);
+        call.reply.bulk("pong");
+        call.reply.bulk(message.unwrap_or_default());
+    } else {
+        match message {
+            Some(message) => call.reply.bulk(message),
+            None => call.reply.simple("PONG"),
+        }
+    }
+    Ok(())
+}
+
+fn echo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.reply.bulk(&call.args[1]);
+    Ok(())
+}
+
+fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let index = call.integer(1)?;
+    if index < 0 || index >= i64::from(call.settings.databases) {
+        return Err(ReplyError::DB_OUT_OF_RANGE);
+    }
+    call.session.db = index as u16;
+    call.client.info.db.store(call.session.db, Relaxed);
+    call.reply.ok();
+    Ok(())
+}
+
+fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.reply.ok();
+    gate::close_after_reply(call.client, call.session);
+    Ok(())
+}
+
+fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    transaction::discard(call.client, call.session);
+    gate::stop_monitoring(call.shard, call.client);
+    call.queue_reply();
+    call.shard.leave_all(call.client, call.hub);
+    call.session.reply_mode = ReplyMode::On;
+    call.reply.set_muted(false);
+    call.client.set_proto(Proto::Resp2);
+    call.reply.set_proto(Proto::Resp2);
+    call.session.db = 0;
+    call.session.authenticated = call.settings.requirepass.password().is_none();
+    let info = &call.client.info;
+    info.db.store(0, Relaxed);
+    info.labels.lock().name = "".into();
+    info.set_flag(Flag::NoEvict, false);
+    info.set_flag(Flag::NoTouch, false);
+    call.reply.simple("RESET");
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! The rules every request passes before its command runs, in Redis' order: it exists, its arity, authentication,
+//! transactions, subscribed mode, pauses; and what is counted and shown of an execution.
+//!
+//! Source: `processCommand` and `call` in Redis 7.2 (server.c).
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Call;
+use super::spec::{Flags, Handler};
+use super::table::{Entry, Lookup};
+use crate::client::{Client, Closing};
+use crate::clients::Flag;
+use crate::hub::Control;
+use crate::message::Frame;
+use crate::pause::PauseMode;
+use crate::quoting;
+use crate::resp::Proto;
+use crate::resp::decode::Args;
+use crate::resp::errors::ReplyError;
+use crate::session::{Blocked, ReplyMode, SessionState, Transaction, Turn};
+use crate::shard::Shard;
+use crate::stats::Counter;
+
+/// What the gate decided.
+enum Verdict<'s> {
+    Run(&'s Entry, Handler),
+    Queue(&'s Entry),
+    Wait,
+    /// A web browser was made to speak to us: say nothing that it could use.
+    Hang(&'static str),
+}
+
+/// Runs, queues, postpones or refuses the request in `args`.
+pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>) {
+    turn.reply.set_muted(matches!(state.reply_mode, ReplyMode::Off | ReplyMode::Skip));
+    match judge(turn, state, args) {
+        Ok(Verdict::Run(entry, handler)) => run(turn, state, args, entry, handler),
+        Ok(Verdict::Queue(entry)) => queue(turn, state, args, entry),
+        Ok(Verdict::Wait) => {
+            turn.client.info.set_flag(Flag::Blocked, true);
+            state.blocked = Some(Blocked::Paused(args.to_owned()));
+            return;
+        }
+        Ok(Verdict::Hang(reason)) => {
+            let peer = turn.client.info.address.peer();
+            tracing::warn!(client = turn.client.info.id, peer, "possible cross-protocol attack: {reason}; closed");
+            turn.client.close(Closing::Killed);
+        }
+        Err(error) => reject(turn, state, args, &error),
+    }
+    if state.reply_mode == ReplyMode::SkipNext {
+        state.reply_mode = ReplyMode::Skip;
+    } else if state.reply_mode == ReplyMode::Skip {
+        state.reply_mode = ReplyMode::On;
+    }
+    deliver_to_oneself(turn, state);
+}
+
+/// Answers a violation of the protocol, the last thing this client is told.
+pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, state: &mut SessionState, error: &ReplyError) {
+    count_error(turn.shard, error);
+    let peer = turn.client.info.address.peer();
+    let text = String::from_utf8_lossy(error.text()).into_owned();
+    tracing::debug!(client = turn.client.info.id, peer, error = text, "protocol error, closed");
+    turn.reply.error(error);
+    close_after_reply(turn.client, state);
+}
+
+/// Ends the connection when its output has been written.
+pub(crate) fn close_after_reply(client: &Client, state: &mut SessionState) {
+    state.close_after_reply = true;
+    client.info.set_flag(Flag::CloseAfterReply, true);
+}
+
+/// Lets go of what the client's state holds elsewhere in the server.
+pub(crate) fn end(shard: &Shard, client: &Client, state: &mut SessionState) {
+    state.transaction = None;
+    stop_monitoring(shard, client);
+}
+
+/// Ends MONITOR for `client`.
+pub(crate) fn stop_monitoring(shard: &Shard, client: &Client) {
+    if client.is_monitor() {
+        client.info.set_flag(Flag::Monitor, false);
+        shard.server.monitors.fetch_sub(1, Relaxed);
+    }
+}
+
+fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Result<Verdict<'s>, ReplyError> {
+    if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
+        return Ok(Verdict::Hang("POST or Host: received"));
+    }
+    let shard: &'s Shard = turn.shard;
+    let (entry, handler) = find(shard, args)?;
+    turn.client.info.last_command.store(entry.index, Relaxed);
+    let flags = entry.command.flags;
+    if flags.has(Flags::PROTECTED) && !turn.settings.enable_debug_command.allows(turn.client.info.address.is_local()) {
+        return Err(debug_refused());
+    }
+    let password_missing = turn.settings.requirepass.password().is_some() && !state.authenticated;
+    if password_missing && !flags.has(Flags::NO_AUTH) {
+        return Err(ReplyError::NOAUTH);
+    }
+    if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
+        return Err(ReplyError::NOT_IN_MULTI);
+    }
+    let subscribed = turn.client.proto() == Proto::Resp2 && turn.client.is_subscriber();
+    if subscribed && !flags.has(Flags::SUBSCRIBED_MODE) {
+        return Err(ReplyError::subscribed_mode(&entry.full_name));
+    }
+    if is_paused(turn, state, entry) {
+        return Ok(Verdict::Wait);
+    }
+    if state.transaction.is_some() && !flags.has(Flags::UNQUEUED) {
+        return Ok(Verdict::Queue(entry));
+    }
+    Ok(Verdict::Run(entry, handler))
+}
+
+fn find<'s>(shard: &'s Shard, args: Args<'_>) -> Result<(&'s Entry, Handler), ReplyError> {
+    let entry = match shard.server.commands.lookup(args) {
+        Lookup::Found(entry) => entry,
+        Lookup::Unknown => return Err(ReplyError::unknown_command(&args[0], args.from(1))),
+        Lookup::UnknownSubcommand(container) => {
+            return Err(ReplyError::unknown_subcommand(&container.full_name, &args[1]));
+        }
+    };
+    match entry.command.run {
+        Some(handler) if entry.command.accepts(args.len()) => Ok((entry, handler)),
+        _ => Err(ReplyError::arity(&entry.full_name)),
+    }
+}
+
+fn debug_refused() -> ReplyError {
+    ReplyError::err(
+        "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
+         connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+    )
+}
+
+fn is_paused(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> bool {
+    let changes = Flags::WRITE | Flags::MAY_REPLICATE;
+    match turn.shard.server.pause.mode(turn.now.ms()) {
+        None => false,
+        Some(PauseMode::All) => true,
+        Some(PauseMode::Write) if entry.command.name == super::transaction::EXEC => {
+            let queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
+            let commands = &turn.shard.server.commands;
+            queue.into_iter().any(|(index, _)| commands.entry(*index).command.flags.has_any(changes))
+        }
+        Some(PauseMode::Write) => entry.command.flags.has_any(changes),
+    }
+}
+
+fn queue(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, entry: &Entry) {
+    if let Some(transaction) = state.transaction.as_deref_mut().filter(|transaction| !transaction.failed) {
+        let args = args.to_owned();
+        turn.client.info.queued_bytes.fetch_add(args.size_bytes(), Relaxed);
+        transaction.queue.push((entry.index, args));
+        turn.client.info.queued.store(transaction.queue.len() as u32, Relaxed);
+    }
+    turn.reply.simple("QUEUED");
+}
+
+fn reject(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, error: &ReplyError) {
+    if let Some(Transaction { failed, .. }) = state.transaction.as_deref_mut() {
+        *failed = true;
+    }
+    let found = match turn.shard.server.commands.lookup(args) {
+        Lookup::Found(entry) => Some(entry),
+        _ => None,
+    };
+    if let Some(entry) = found {
+        turn.shard.stats().by_command[usize::from(entry.index)].rejected.add(1);
+    }
+    if found.is_some_and(|entry| entry.command.name == super::transaction::EXEC) {
+        super::transaction::discard(turn.client, state);
+        let error = ReplyError::exec_abort(error);
+        count_error(turn.shard, &error);
+        return turn.reply.error(&error);
+    }
+    count_error(turn.shard, error);
+    turn.reply.error(error);
+}
+
+fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry: &'s Entry, handler: Handler) {
+    let mut call = Call {
+        entry,
+        args,
+        reply: &mut turn.reply,
+        session: state,
+        client: turn.client,
+        shard: turn.shard,
+        server: &turn.shard.server,
+        settings: &turn.settings,
+        hub: &mut turn.hub,
+        wake: &mut turn.wake,
+        now: turn.now,
+    };
+    turn.now = execute(&mut call, handler);
+}
+
+/// Runs a command that may run, counts and shows it, and answers when it ended.
+pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock::Now {
+    let result = handler(call);
+    if let Err(error) = &result {
+        count_error(call.shard, error);
+        call.reply.error(error);
+    }
+    let end = call.shard.now();
+    let us = end.us().saturating_sub(call.now.us());
+    let stats = call.shard.stats();
+    stats.commands.add(1);
+    Counter::add_to(&call.client.info.total_commands, 1);
+    let command = &stats.by_command[usize::from(call.entry.index)];
+    command.calls.add(1);
+    command.us.add(us);
+    if result.is_err() {
+        command.failed.add(1);
+    }
+    if call.settings.latency_tracking {
+        command.record_latency(end.ns().saturating_sub(call.now.ns()));
+    }
+    observe(call, us);
+    call.session.secret_args.clear();
+    end
+}
+
+/// Shows the command to MONITOR, SLOWLOG and LATENCY.
+fn observe(call: &mut Call<'_, '_>, us: u64) {
+    let flags = call.entry.command.flags;
+    if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR | Flags::ADMIN) {
+        let line = Frame::whole(monitor_line(call));
+        for shard in 0..call.server.shards.len() {
+            call.order(shard, Control::Monitor(line.clone()));
+        }
+    }
+    let unix = call.now.unix().as_secs();
+    let slow = call.settings.slowlog_log_slower_than.0;
+    if slow >= 0 && us as i64 >= slow && !flags.has(Flags::SKIP_SLOWLOG) {
+        let name = call.client.info.labels.lock().name.to_string();
+        let hidden = redacted(call);
+        let max_len = usize::try_from(call.settings.slowlog_max_len).unwrap_or(usize::MAX);
+        let peer = call.client.info.address.peer();
+        call.server.slowlog.add(unix as i64, us as i64, hidden.args(), peer, name, max_len);
+    }
+    let threshold_ms = call.settings.latency_monitor_threshold.0;
+    if threshold_ms > 0 && us / 1000 >= threshold_ms as u64 {
+        let event = if flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        call.server.latency.add(event, unix, us / 1000);
+    }
+}
+
+/// The arguments, without those that logs must not show.
+fn redacted(call: &Call<'_, '_>) -> crate::resp::decode::OwnedArgs {
+    let secret = &call.session.secret_args;
+    let shown = call.args.iter().enumerate();
+    let shown = shown.map(|(i, arg)| if secret.contains(&i) { &b"(redacted)"[..] } else { arg });
+    crate::resp::decode::OwnedArgs::new(shown)
+}
+
+/// The line that MONITOR shows of this execution.
+fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
+    let unix = call.now.unix();
+    let db = call.session.db;
+    let peer = match &call.client.info.address {
+        crate::clients::Address::Unix(path) => format!("unix:{}", path.display()),
+        address => address.peer(),
+    };
+    let mut line = format!("+{}.{:06} [{db} {peer}]", unix.as_secs(), unix.subsec_micros()).into_bytes();
+    for arg in redacted(call).args().iter() {
+        line.push(b' ');
+        quoting::quote(arg, &mut line);
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+fn count_error(shard: &Shard, error: &ReplyError) {
+    shard.stats().errors.add(1);
+    shard.server.stats.count_error(error.code());
+}
+
+/// A client that hears what it publishes hears it behind the reply of that command, before the next one's.
+fn deliver_to_oneself(turn: &mut Turn<'_>, state: &mut SessionState) {
+    if !std::mem::take(&mut state.published) || !turn.client.is_subscriber() {
+        return;
+    }
+    let client: &Rc<Client> = turn.client;
+    client.outbox.borrow_mut().push_own(turn.reply.bytes());
+    turn.reply.clear();
+    turn.shard.deliver(&mut turn.hub);
+}

@@ -1,0 +1,5 @@
+//! Family info.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

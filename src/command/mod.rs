@@ -1,0 +1,127 @@
+//! Commands: what they are, where they are found, how they run.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`spec`] | what an entry of the table says of a command |
+//! | [`table`] | all commands by name |
+//! | [`gate`] | the rules that decide whether a command runs, waits, is queued or refused |
+//! | [`pubsub`] | SUBSCRIBE, PUBLISH and their families, PUBSUB |
+//! | [`connection`] | HELLO, AUTH, PING, SELECT, QUIT, RESET, ... |
+//! | [`client`] | CLIENT and its subcommands |
+//! | [`transaction`] | MULTI, EXEC, DISCARD |
+//! | [`introspect`] | COMMAND and its subcommands |
+//! | [`config`] | CONFIG |
+//! | [`info`] | INFO |
+//! | [`server`] | TIME, SHUTDOWN, DEBUG, MONITOR, ROLE, ... |
+//! | [`observe`] | SLOWLOG, LATENCY, MEMORY |
+//!
+//! A command is a plain function that takes a [`Call`] and answers into it. It never waits: what must wait leaves the
+//! session blocked (see [`crate::session`]).
+
+pub mod client;
+pub mod config;
+pub mod connection;
+pub mod gate;
+pub mod info;
+pub mod introspect;
+pub mod observe;
+pub mod pubsub;
+pub mod server;
+pub mod spec;
+pub mod table;
+pub mod transaction;
+
+use std::rc::Rc;
+
+use crate::client::Client;
+use crate::clock::Now;
+use crate::config::Settings;
+use crate::hub::access::HubAccess;
+use crate::hub::{Control, ShardId, ShardSet};
+use crate::resp::decode::{Args, parse_integer};
+use crate::resp::encode::Reply;
+use crate::resp::errors::ReplyError;
+use crate::server::Server;
+use crate::session::SessionState;
+use crate::shard::Shard;
+use spec::Command;
+use table::Entry;
+
+/// All commands, a slice for each family.
+fn families() -> [&'static [Command]; 9] {
+    [
+        pubsub::COMMANDS,
+        connection::COMMANDS,
+        client::COMMANDS,
+        transaction::COMMANDS,
+        introspect::COMMANDS,
+        config::COMMANDS,
+        info::COMMANDS,
+        server::COMMANDS,
+        observe::COMMANDS,
+    ]
+}
+
+/// One execution of a command: `'s` is as long as its client's turn, `'c` as long as the execution.
+#[derive(Debug)]
+pub struct Call<'c, 's> {
+    /// The command, as the table has it.
+    pub entry: &'s Entry,
+    /// Its arguments, its name first.
+    pub args: Args<'c>,
+    /// Where the answer goes.
+    pub reply: &'c mut Reply,
+    /// The protocol state of the client that calls.
+    pub session: &'c mut SessionState,
+    /// The client that calls.
+    pub client: &'s Rc<Client>,
+    /// Its shard.
+    pub shard: &'s Shard,
+    /// What all shards share.
+    pub server: &'s Server,
+    /// The values of all directives.
+    pub settings: &'c Settings,
+    /// Access to the hub, for the whole of EXEC under one lock.
+    pub hub: &'c mut HubAccess<'s>,
+    /// Shards that this turn has given something to do.
+    pub wake: &'c mut ShardSet,
+    /// When it began.
+    pub now: Now,
+}
+
+impl Call<'_, '_> {
+    /// The argument at `index` as an integer.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError::NOT_AN_INTEGER`] if it is none.
+    pub fn integer(&self, index: usize) -> Result<i64, ReplyError> {
+        parse_integer(&self.args[index]).ok_or(ReplyError::NOT_AN_INTEGER)
+    }
+
+    /// Whether the argument at `index` is there and is this word, in any case.
+    pub fn is_word(&self, index: usize, word: &str) -> bool {
+        self.args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// Queues what has been answered so far, so that what is pushed from now on follows it. Within EXEC pushes follow
+    /// the whole answer, so nothing is queued before its end.
+    pub(crate) fn queue_reply(&mut self) {
+        if !self.session.executing {
+            self.client.outbox.borrow_mut().push_own(self.reply.bytes());
+            self.reply.clear();
+        }
+    }
+
+    /// Sends an order to `shard` at this position of its inbox.
+    pub(crate) fn order(&mut self, shard: ShardId, control: Control) {
+        if self.hub.with(|hub| hub.send(shard, control)) {
+            self.wake.insert(shard);
+        }
+    }
+
+    /// Answers the help of a container: its usage lines, from the entries of its subcommands.
+    pub fn help(&mut self) -> Result<(), ReplyError> {
+        introspect::help(self)
+    }
+}

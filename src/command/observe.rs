@@ -1,0 +1,5 @@
+//! Family observe.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

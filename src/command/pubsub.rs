@@ -1,0 +1,282 @@
+//! SUBSCRIBE, PUBLISH and their families, PUBSUB.
+
+use std::sync::Arc;
+
+use super::spec::{Arg, Channels, Command, Flags, Group};
+use super::{Call, introspect};
+use crate::hub::Topic;
+use crate::message::{Kind, Message};
+use crate::resp::errors::ReplyError;
+
+const SUBSCRIPTION: Flags =
+    Flags::PUBSUB.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::SUBSCRIBED_MODE);
+const PUBLICATION: Flags =
+    Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::MAY_REPLICATE);
+const INTROSPECTION: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
+const DEFAULT: Command = Command { group: Group::PubSub, since: "2.0.0", ..Command::DEFAULT };
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "subscribe",
+        summary: "Listens for messages published to channels",
+        complexity: "O(N) where N is the number of channels to subscribe to",
+        arity: -2,
+        flags: SUBSCRIPTION,
+        channels: Some(Channels::Subscribe(1)),
+        args: &[Arg::string("channel").multiple()],
+        run: Some(|call| subscribe(call, Topic::Channel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "unsubscribe",
+        summary: "Stops listening to messages published to channels",
+        complexity: "O(N) where N is the number of channels to unsubscribe",
+        arity: -1,
+        flags: SUBSCRIPTION,
+        args: &[Arg::string("channel").optional().multiple()],
+        run: Some(|call| unsubscribe(call, Topic::Channel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "psubscribe",
+        summary: "Listens for messages published to channels that match one or more patterns",
+        complexity: "O(N) where N is the total length of the patterns",
+        arity: -2,
+        flags: SUBSCRIPTION,
+        channels: Some(Channels::PatternSubscribe(1)),
+        args: &[Arg::pattern("pattern").multiple()],
+        run: Some(|call| subscribe(call, Topic::Pattern)),
+        ..DEFAULT
+    },
+    Command {
+        name: "punsubscribe",
+        summary: "Stops listening to messages published to channels that match one or more patterns",
+        complexity: "O(N) where N is the total length of the patterns",
+        arity: -1,
+        flags: SUBSCRIPTION,
+        args: &[Arg::pattern("pattern").optional().multiple()],
+        run: Some(|call| unsubscribe(call, Topic::Pattern)),
+        ..DEFAULT
+    },
+    Command {
+        name: "ssubscribe",
+        summary: "Listens for messages published to shard channels",
+        since: "7.0.0",
+        complexity: "O(N) where N is the number of shard channels to subscribe to",
+        arity: -2,
+        flags: SUBSCRIPTION,
+        channels: Some(Channels::Subscribe(1)),
+        args: &[Arg::string("shardchannel").multiple()],
+        run: Some(|call| subscribe(call, Topic::ShardChannel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "sunsubscribe",
+        summary: "Stops listening to messages posted to shard channels",
+        since: "7.0.0",
+        complexity: "O(N) where N is the number of shard channels to unsubscribe",
+        arity: -1,
+        flags: SUBSCRIPTION,
+        args: &[Arg::string("shardchannel").optional().multiple()],
+        run: Some(|call| unsubscribe(call, Topic::ShardChannel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "publish",
+        summary: "Posts a message to a channel",
+        complexity: "O(N+M) where N is the number of clients that receive the message and M is the length of the channel's name",
+        arity: 3,
+        flags: PUBLICATION,
+        channels: Some(Channels::Publish(1)),
+        args: &[Arg::string("channel"), Arg::string("message")],
+        run: Some(|call| publish(call, Kind::Channel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "spublish",
+        summary: "Posts a message to a shard channel",
+        since: "7.0.0",
+        complexity: "O(N) where N is the number of clients subscribed to the shard channel",
+        arity: 3,
+        flags: PUBLICATION,
+        channels: Some(Channels::Publish(1)),
+        args: &[Arg::string("shardchannel"), Arg::string("message")],
+        run: Some(|call| publish(call, Kind::ShardChannel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "pubsub",
+        summary: "A container for Pub/Sub commands",
+        since: "2.8.0",
+        complexity: "Depends on subcommand",
+        arity: -2,
+        subcommands: PUBSUB,
+        ..DEFAULT
+    },
+];
+
+const PUBSUB: &[Command] = &[
+    Command {
+        name: "channels",
+        summary: "Returns the channels that have subscribers",
+        since: "2.8.0",
+        complexity: "O(N) where N is the number of channels that have subscribers",
+        arity: -2,
+        flags: INTROSPECTION,
+        args: &[Arg::pattern("pattern").optional()],
+        run: Some(|call| channels(call, Kind::Channel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "numpat",
+        summary: "Returns how many different patterns are subscribed to",
+        since: "2.8.0",
+        arity: 2,
+        flags: INTROSPECTION,
+        run: Some(numpat),
+        ..DEFAULT
+    },
+    Command {
+        name: "numsub",
+        summary: "Returns the number of subscribers of each given channel, patterns not counted",
+        since: "2.8.0",
+        complexity: "O(N) where N is the number of given channels",
+        arity: -2,
+        flags: INTROSPECTION,
+        args: &[Arg::string("channel").optional().multiple()],
+        run: Some(|call| numsub(call, Kind::Channel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "shardchannels",
+        summary: "Returns the shard channels that have subscribers",
+        since: "7.0.0",
+        complexity: "O(N) where N is the number of shard channels that have subscribers",
+        arity: -2,
+        flags: INTROSPECTION,
+        args: &[Arg::pattern("pattern").optional()],
+        run: Some(|call| channels(call, Kind::ShardChannel)),
+        ..DEFAULT
+    },
+    Command {
+        name: "shardnumsub",
+        summary: "Returns the number of subscribers of each given shard channel",
+        since: "7.0.0",
+        complexity: "O(N) where N is the number of given shard channels",
+        arity: -2,
+        flags: INTROSPECTION,
+        args: &[Arg::string("shardchannel").optional().multiple()],
+        run: Some(|call| numsub(call, Kind::ShardChannel)),
+        ..DEFAULT
+    },
+    Command { since: "6.2.0", flags: Flags::LOADING.and(Flags::STALE), ..introspect::help_of(Group::PubSub) },
+];
+
+/// The words that confirm a change: for a subscription and for its end.
+fn confirmations(topic: Topic) -> (&'static str, &'static str) {
+    match topic {
+        Topic::Channel => ("subscribe", "unsubscribe"),
+        Topic::Pattern => ("psubscribe", "punsubscribe"),
+        Topic::ShardChannel => ("ssubscribe", "sunsubscribe"),
+    }
+}
+
+/// One confirmation: the name, or null where there was nothing to end, and what this client still listens to.
+fn confirm(call: &mut Call<'_, '_>, word: &str, topic: Topic, name: Option<&[u8]>) {
+    let count = match topic {
+        Topic::ShardChannel => call.client.subscriptions(Topic::ShardChannel),
+        Topic::Channel | Topic::Pattern => {
+            call.client.subscriptions(Topic::Channel) + call.client.subscriptions(Topic::Pattern)
+        }
+    };
+    call.reply.push(3, |reply| {
+        reply.bulk(word);
+        match name {
+            Some(name) => reply.bulk(name),
+            None => reply.null(),
+        }
+        reply.count(count);
+    });
+}
+
+fn subscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
+    let (word, _) = confirmations(topic);
+    for name in call.args.from(1) {
+        call.queue_reply();
+        call.shard.join(call.client, topic, name, call.hub);
+        confirm(call, word, topic, Some(name));
+    }
+    Ok(())
+}
+
+fn unsubscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
+    let (_, word) = confirmations(topic);
+    if call.args.len() > 1 {
+        for name in call.args.from(1) {
+            leave(call, word, topic, name);
+        }
+        return Ok(());
+    }
+    let names: Vec<Arc<[u8]>> = call.client.memberships.borrow()[topic as usize].keys().cloned().collect();
+    for name in &names {
+        leave(call, word, topic, name);
+    }
+    if names.is_empty() {
+        confirm(call, word, topic, None);
+    }
+    Ok(())
+}
+
+fn leave(call: &mut Call<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
+    call.queue_reply();
+    call.shard.leave(call.client, topic, name, call.hub);
+    confirm(call, word, topic, Some(name));
+}
+
+fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+    let (channel, payload) = (&call.args[1], &call.args[2]);
+    // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
+    // the best guess.
+    if !call.session.expects_receivers && call.hub.with(|hub| hub.receivers(kind, channel)) == 0 {
+        call.reply.integer(0);
+        return Ok(());
+    }
+    let message = Arc::new(Message::new(kind, channel, payload));
+    let published = call.hub.with(|hub| hub.publish(kind, channel, &message));
+    call.session.expects_receivers = published.receivers > 0;
+    call.session.published |= published.receivers > 0;
+    call.session.crowded |= published.crowded;
+    call.wake.extend(published.wake);
+    call.reply.count(published.receivers);
+    Ok(())
+}
+
+fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+    if call.args.len() > 3 {
+        return Err(introspect::wrong_subcommand(call));
+    }
+    let pattern = call.args.get(2);
+    let wanted = |name: &[u8]| pattern.is_none_or(|pattern| crate::pattern::matches(pattern, name));
+    let names: Vec<Vec<u8>> =
+        call.hub.with(|hub| hub.channels(kind).filter(|name| wanted(name)).map(<[u8]>::to_vec).collect());
+    call.reply.array(names.len());
+    names.iter().for_each(|name| call.reply.bulk(name));
+    Ok(())
+}
+
+fn numsub(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+    let names = call.args.from(2);
+    let counts: Vec<usize> = call.hub.with(|hub| names.clone().map(|name| hub.subscriber_count(kind, name)).collect());
+    call.reply.array(counts.len() * 2);
+    for (name, count) in names.zip(counts) {
+        call.reply.bulk(name);
+        call.reply.count(count);
+    }
+    Ok(())
+}
+
+fn numpat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let count = call.hub.with(|hub| hub.pattern_count());
+    call.reply.count(count);
+    Ok(())
+}

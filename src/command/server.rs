@@ -1,0 +1,5 @@
+//! Family server.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

@@ -1,0 +1,389 @@
+//! What a command is: one entry beside its function. Dispatch, arity errors, the rules of the gate, COMMAND INFO, DOCS
+//! and GETKEYS, HELP, statistics and the README's table are derived from it.
+
+use super::Call;
+use crate::resp::errors::ReplyError;
+
+/// What runs a command. An error is answered to the client; otherwise the function has answered.
+pub type Handler = fn(&mut Call<'_, '_>) -> Result<(), ReplyError>;
+
+/// The family a command is documented in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Connection management.
+    Connection,
+    /// Keys of any type.
+    Generic,
+    /// Lists.
+    List,
+    /// Publish and subscribe.
+    PubSub,
+    /// Server management.
+    Server,
+    /// Streams.
+    Stream,
+    /// Strings.
+    String,
+    /// MULTI and what belongs to it.
+    Transactions,
+}
+
+impl Group {
+    /// The name COMMAND DOCS gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Connection => "connection",
+            Group::Generic => "generic",
+            Group::List => "list",
+            Group::PubSub => "pubsub",
+            Group::Server => "server",
+            Group::Stream => "stream",
+            Group::String => "string",
+            Group::Transactions => "transactions",
+        }
+    }
+}
+
+/// Truths about a command that the gate and COMMAND INFO use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u32);
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal, $shown:literal;)*) => {
+        impl Flags {
+            $($(#[$doc])* pub const $name: Flags = Flags(1 << $bit);)*
+            /// All flags with the names COMMAND INFO gives them, in its order.
+            pub const NAMED: &[(Flags, &str)] = &[$((Flags::$name, $shown)),*];
+        }
+    };
+}
+
+flags! {
+    /// Changes keys.
+    WRITE = 0, "write";
+    /// Reads keys.
+    READONLY = 1, "readonly";
+    /// May need memory; refused when there is none.
+    DENYOOM = 2, "denyoom";
+    /// Calls for an operator.
+    ADMIN = 3, "admin";
+    /// Publish and subscribe.
+    PUBSUB = 4, "pubsub";
+    /// Not for scripts.
+    NOSCRIPT = 5, "noscript";
+    /// May wait.
+    BLOCKING = 6, "blocking";
+    /// Allowed while data is loaded.
+    LOADING = 7, "loading";
+    /// Allowed on a stale replica.
+    STALE = 8, "stale";
+    /// Not shown to MONITOR.
+    SKIP_MONITOR = 9, "skip_monitor";
+    /// Not kept by SLOWLOG.
+    SKIP_SLOWLOG = 10, "skip_slowlog";
+    /// Takes constant or logarithmic time.
+    FAST = 11, "fast";
+    /// Allowed before authentication.
+    NO_AUTH = 12, "no_auth";
+    /// Waits in a pause of writes, though it changes no key.
+    MAY_REPLICATE = 13, "may_replicate";
+    /// Has keys, or not, depending on its arguments.
+    NO_MANDATORY_KEYS = 14, "no_mandatory_keys";
+    /// Needs a directive that allows it.
+    PROTECTED = 15, "protected";
+    /// Not while data is loaded in the background.
+    NO_ASYNC_LOADING = 16, "no_async_loading";
+    /// Not in MULTI.
+    NO_MULTI = 17, "no_multi";
+    /// Allowed while a script is busy.
+    ALLOW_BUSY = 18, "allow_busy";
+    /// Its keys cannot be found by position alone.
+    MOVABLE_KEYS = 19, "movablekeys";
+    /// Sent in a RESP2 connection that subscribes (not shown).
+    SUBSCRIBED_MODE = 20, "";
+    /// Runs inside MULTI instead of being queued (not shown).
+    UNQUEUED = 21, "";
+}
+
+impl Flags {
+    /// No flag.
+    pub const NONE: Flags = Flags(0);
+
+    /// These flags and the others.
+    pub const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are set.
+    pub const fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` is set.
+    pub const fn has_any(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl std::ops::BitOr for Flags {
+    type Output = Flags;
+
+    fn bitor(self, other: Flags) -> Flags {
+        self.and(other)
+    }
+}
+
+/// Where keys stand in a command's arguments, and what becomes of them.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// What is done to the keys: words as COMMAND GETKEYSANDFLAGS shows them, `RW`, `access`, `update` and so on.
+    pub flags: &'static [&'static str],
+    /// Where the search begins.
+    pub begin: BeginSearch,
+    /// How keys are found from there.
+    pub find: FindKeys,
+}
+
+/// Where the search for keys begins.
+#[derive(Clone, Copy, Debug)]
+pub enum BeginSearch {
+    /// At this argument.
+    Index(i32),
+    /// Behind this word, looked for from this argument on (from the end if negative).
+    Keyword(&'static str, i32),
+}
+
+/// How keys are found from where the search begins.
+#[derive(Clone, Copy, Debug)]
+pub enum FindKeys {
+    /// Up to `last` arguments further (from the end if negative), every `step`th; `limit` as in the reference.
+    Range {
+        /// The last key, relative to the first; negative counts from the end.
+        last: i32,
+        /// Distance between keys.
+        step: i32,
+        /// 2 means that keys fill only half of the range, and so on; 0 and 1 the whole.
+        limit: i32,
+    },
+    /// As many as an argument says.
+    Count {
+        /// Where the number stands, relative to the beginning.
+        count: i32,
+        /// Where the first key stands, relative to the beginning.
+        first: i32,
+        /// Distance between keys.
+        step: i32,
+    },
+}
+
+/// Where channels or patterns stand in a command's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// The argument is a channel to publish to.
+    Publish(usize),
+    /// All arguments from here are channels to subscribe to.
+    Subscribe(usize),
+    /// All arguments from here are patterns to subscribe to.
+    PatternSubscribe(usize),
+}
+
+/// How an argument is given, for COMMAND DOCS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// Any bytes.
+    String,
+    /// An integer.
+    Integer,
+    /// A number.
+    Double,
+    /// The name of a key; the number of its key specification.
+    Key(usize),
+    /// A pattern.
+    Pattern,
+    /// A moment in seconds or milliseconds since 1970-01-01.
+    UnixTime,
+    /// A fixed word.
+    PureToken,
+    /// One of several.
+    OneOf,
+    /// Several together.
+    Block,
+}
+
+impl ArgKind {
+    /// The name COMMAND DOCS gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ArgKind::String => "string",
+            ArgKind::Integer => "integer",
+            ArgKind::Double => "double",
+            ArgKind::Key(_) => "key",
+            ArgKind::Pattern => "pattern",
+            ArgKind::UnixTime => "unix-time",
+            ArgKind::PureToken => "pure-token",
+            ArgKind::OneOf => "oneof",
+            ArgKind::Block => "block",
+        }
+    }
+}
+
+/// An argument of a command, for COMMAND DOCS.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is given.
+    pub kind: ArgKind,
+    /// The word before it, or the word that it is.
+    pub token: Option<&'static str>,
+    /// Since when it exists, where that is later than the command.
+    pub since: Option<&'static str>,
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// Whether it may be repeated.
+    pub multiple: bool,
+    /// Whether its token is repeated with it.
+    pub multiple_token: bool,
+    /// What it consists of, for one of several and for several together.
+    pub parts: &'static [Arg],
+}
+
+impl Arg {
+    /// An argument of this kind.
+    pub const fn new(name: &'static str, kind: ArgKind) -> Arg {
+        let (token, since) = (None, None);
+        Arg { name, kind, token, since, optional: false, multiple: false, multiple_token: false, parts: &[] }
+    }
+
+    /// Any bytes.
+    pub const fn string(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::String)
+    }
+
+    /// An integer.
+    pub const fn integer(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Integer)
+    }
+
+    /// A pattern.
+    pub const fn pattern(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Pattern)
+    }
+
+    /// The name of a key, of the first key specification.
+    pub const fn key(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Key(0))
+    }
+
+    /// A fixed word.
+    pub const fn word(name: &'static str, token: &'static str) -> Arg {
+        Arg::new(name, ArgKind::PureToken).token(token)
+    }
+
+    /// One of `parts`.
+    pub const fn one_of(name: &'static str, parts: &'static [Arg]) -> Arg {
+        Arg { parts, ..Arg::new(name, ArgKind::OneOf) }
+    }
+
+    /// All of `parts`, in order.
+    pub const fn block(name: &'static str, parts: &'static [Arg]) -> Arg {
+        Arg { parts, ..Arg::new(name, ArgKind::Block) }
+    }
+
+    /// With this word before it.
+    pub const fn token(mut self, token: &'static str) -> Arg {
+        self.token = Some(token);
+        self
+    }
+
+    /// Which exists since this version.
+    pub const fn since(mut self, version: &'static str) -> Arg {
+        self.since = Some(version);
+        self
+    }
+
+    /// Which may be left out.
+    pub const fn optional(mut self) -> Arg {
+        self.optional = true;
+        self
+    }
+
+    /// Which may be repeated.
+    pub const fn multiple(mut self) -> Arg {
+        self.multiple = true;
+        self
+    }
+
+    /// Which may be repeated together with its token.
+    pub const fn multiple_token(mut self) -> Arg {
+        self.multiple = true;
+        self.multiple_token = true;
+        self
+    }
+}
+
+/// One command, or one subcommand of a container.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// Its name in lower case, without its container's.
+    pub name: &'static str,
+    /// What it does, in one sentence without a full stop.
+    pub summary: &'static str,
+    /// The version of Redis that introduced it.
+    pub since: &'static str,
+    /// Its family.
+    pub group: Group,
+    /// How its cost grows.
+    pub complexity: &'static str,
+    /// Its number of arguments with its name (and its container's); negative for at least so many.
+    pub arity: i32,
+    /// Truths about it.
+    pub flags: Flags,
+    /// ACL categories beside those that follow from flags and group, such as `dangerous`.
+    pub categories: &'static [&'static str],
+    /// Hints for clients that speak to several nodes.
+    pub tips: &'static [&'static str],
+    /// Where its keys stand.
+    pub keys: &'static [KeySpec],
+    /// Where its channels stand.
+    pub channels: Option<Channels>,
+    /// Its arguments.
+    pub args: &'static [Arg],
+    /// Versions that changed it, and how.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Since when it is discouraged, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// What runs it; none for a container that needs a subcommand.
+    pub run: Option<Handler>,
+    /// Its subcommands.
+    pub subcommands: &'static [Command],
+}
+
+impl Command {
+    /// A command with nothing special about it, to be completed by struct update.
+    pub const DEFAULT: Command = Command {
+        name: "",
+        summary: "",
+        since: "1.0.0",
+        group: Group::Server,
+        complexity: "O(1)",
+        arity: 1,
+        flags: Flags::NONE,
+        categories: &[],
+        tips: &[],
+        keys: &[],
+        channels: None,
+        args: &[],
+        history: &[],
+        deprecated: None,
+        run: None,
+        subcommands: &[],
+    };
+
+    /// Whether a call with `count` arguments, the name included, is long enough and not too long.
+    pub fn accepts(&self, count: usize) -> bool {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let arity = i64::from(self.arity);
+        if arity >= 0 { count == arity } else { count >= -arity }
+    }
+}

@@ -1,0 +1,109 @@
+//! MULTI, EXEC, DISCARD.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::spec::{Command, Flags, Group};
+use super::{Call, gate};
+use crate::client::Client;
+use crate::clients::Flag;
+use crate::resp::errors::ReplyError;
+use crate::session::SessionState;
+
+/// The name of the command that runs what was queued.
+pub(super) const EXEC: &str = "exec";
+
+const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALLOW_BUSY).and(Flags::UNQUEUED);
+const DEFAULT: Command = Command { group: Group::Transactions, since: "1.2.0", flags: FLAGS, ..Command::DEFAULT };
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "multi",
+        summary: "Starts a transaction",
+        flags: FLAGS.and(Flags::FAST),
+        run: Some(multi),
+        ..DEFAULT
+    },
+    Command {
+        name: EXEC,
+        summary: "Executes all commands in a transaction",
+        complexity: "Depends on commands in the transaction",
+        flags: FLAGS.and(Flags::SKIP_SLOWLOG),
+        run: Some(exec),
+        ..DEFAULT
+    },
+    Command {
+        name: "discard",
+        summary: "Discards a transaction",
+        since: "2.0.0",
+        complexity: "O(N), when N is the number of queued commands",
+        flags: FLAGS.and(Flags::FAST),
+        run: Some(discard_command),
+        ..DEFAULT
+    },
+];
+
+/// Forgets what was queued and leaves the transaction.
+pub(super) fn discard(client: &Client, state: &mut SessionState) {
+    state.transaction = None;
+    client.info.set_flag(Flag::Multi, false);
+    client.info.queued.store(0, Relaxed);
+    client.info.queued_bytes.store(0, Relaxed);
+}
+
+fn multi(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if call.session.transaction.is_some() {
+        return Err(ReplyError::NESTED_MULTI);
+    }
+    call.session.transaction = Some(Box::default());
+    call.client.info.set_flag(Flag::Multi, true);
+    call.reply.ok();
+    Ok(())
+}
+
+fn discard_command(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if call.session.transaction.is_none() {
+        return Err(ReplyError::DISCARD_WITHOUT_MULTI);
+    }
+    discard(call.client, call.session);
+    call.reply.ok();
+    Ok(())
+}
+
+/// Runs all that was queued under one lock, so that nobody else's command comes in between; what is pushed to this
+/// client meanwhile follows the whole answer.
+fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let Some(transaction) = call.session.transaction.take() else { return Err(ReplyError::EXEC_WITHOUT_MULTI) };
+    discard(call.client, call.session);
+    if transaction.failed {
+        return Err(ReplyError::EXECABORT);
+    }
+    call.queue_reply();
+    call.client.outbox.borrow_mut().hold();
+    call.hub.hold();
+    call.session.executing = true;
+    call.reply.array(transaction.queue.len());
+    for (index, args) in &transaction.queue {
+        let entry = call.server.commands.entry(*index);
+        let mut queued = Call {
+            entry,
+            args: args.args(),
+            reply: &mut *call.reply,
+            session: &mut *call.session,
+            client: call.client,
+            shard: call.shard,
+            server: call.server,
+            settings: call.settings,
+            hub: &mut *call.hub,
+            wake: &mut *call.wake,
+            now: call.shard.now(),
+        };
+        if let Some(handler) = entry.command.run {
+            gate::execute(&mut queued, handler);
+        }
+    }
+    call.session.executing = false;
+    call.hub.release();
+    call.queue_reply();
+    call.client.outbox.borrow_mut().release();
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! How a command reaches the hub: under a lock for each step, or under one lock for a whole transaction.
+
+use parking_lot::MutexGuard;
+
+use super::{Hub, HubState};
+
+/// Access to the hub for the length of one command or transaction.
+#[derive(Debug)]
+pub struct HubAccess<'a> {
+    hub: &'a Hub,
+    held: Option<MutexGuard<'a, HubState>>,
+}
+
+impl<'a> HubAccess<'a> {
+    /// Access that locks for each step.
+    pub fn new(hub: &'a Hub) -> Self {
+        HubAccess { hub, held: None }
+    }
+
+    /// Keeps the lock from now on, so that nobody else's step comes in between.
+    pub(crate) fn hold(&mut self) {
+        self.held.get_or_insert_with(|| self.hub.lock());
+    }
+
+    /// Gives a kept lock back.
+    pub(crate) fn release(&mut self) {
+        self.held = None;
+    }
+
+    /// Runs one step under the lock.
+    pub(crate) fn with<R>(&mut self, step: impl FnOnce(&mut HubState) -> R) -> R {
+        match &mut self.held {
+            Some(state) => step(state),
+            None => step(&mut self.hub.lock()),
+        }
+    }
+}

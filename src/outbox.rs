@@ -1,0 +1,184 @@
+//! What waits to be written to one client: its own replies and the shared frames it is delivered, in order.
+//!
+//! An outbox belongs to its connection's thread, so nothing in it is atomic. A frame in it costs a pointer.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+use crate::message::Frame;
+
+/// Replies are gathered into pieces of up to this many bytes before a new piece is begun.
+const OWN_PIECE: usize = 16 * 1024;
+/// Entries for which the queue keeps its memory after it has become empty.
+const KEPT_ENTRIES: usize = 16;
+
+#[derive(Debug)]
+enum Chunk {
+    Own(Vec<u8>),
+    Shared(Rc<Frame>),
+}
+
+impl Chunk {
+    fn len(&self) -> usize {
+        match self {
+            Chunk::Own(bytes) => bytes.len(),
+            Chunk::Shared(frame) => frame.len(),
+        }
+    }
+
+    fn pieces(&self) -> [&[u8]; 2] {
+        match self {
+            Chunk::Own(bytes) => [bytes, &[]],
+            Chunk::Shared(frame) => frame.pieces(),
+        }
+    }
+}
+
+/// The queue of one client.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    chunks: VecDeque<Chunk>,
+    /// How much of the first chunk has been written.
+    written: usize,
+    /// Length of all that waits, in bytes.
+    bytes: usize,
+    /// While the client executes a transaction: frames that must follow its reply.
+    held: Option<Vec<Rc<Frame>>>,
+}
+
+impl Outbox {
+    /// Queues a shared frame, behind the reply that is being written if there is one.
+    pub fn push(&mut self, frame: Rc<Frame>) {
+        match &mut self.held {
+            Some(held) => held.push(frame),
+            None => {
+                self.bytes += frame.len();
+                self.chunks.push_back(Chunk::Shared(frame));
+            }
+        }
+    }
+
+    /// Queues a reply. It does not wait for held frames: it is what they wait for.
+    pub fn push_own(&mut self, reply: &[u8]) {
+        if reply.is_empty() {
+            return;
+        }
+        self.bytes += reply.len();
+        match self.chunks.back_mut() {
+            Some(Chunk::Own(last)) if last.len() + reply.len() <= OWN_PIECE => last.extend_from_slice(reply),
+            _ => self.chunks.push_back(Chunk::Own(reply.to_vec())),
+        }
+    }
+
+    /// From now on frames wait for [`Outbox::release`].
+    pub fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Queues the frames that were held.
+    pub fn release(&mut self) {
+        for frame in self.held.take().unwrap_or_default() {
+            self.push(frame);
+        }
+    }
+
+    /// Length of all that waits to be written, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many pieces wait to be written.
+    pub fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Fills `slices` with what is to be written next and answers how many it used.
+    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut used = 0;
+        let mut skip = self.written;
+        for piece in self.chunks.iter().flat_map(Chunk::pieces) {
+            if used == slices.len() {
+                break;
+            }
+            let skipped = skip.min(piece.len());
+            skip -= skipped;
+            if skipped < piece.len() {
+                slices[used] = IoSlice::new(&piece[skipped..]);
+                used += 1;
+            }
+        }
+        used
+    }
+
+    /// Takes the first `count` bytes off, which have been written.
+    pub fn advance(&mut self, count: usize) {
+        self.bytes -= count;
+        self.written += count;
+        while let Some(first) = self.chunks.front() {
+            if self.written < first.len() {
+                return;
+            }
+            self.written -= first.len();
+            self.chunks.pop_front();
+        }
+        self.chunks.shrink_to(KEPT_ENTRIES);
+    }
+
+    /// Throws everything away.
+    pub fn clear(&mut self) {
+        *self = Outbox::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(bytes: &'static [u8]) -> Rc<Frame> {
+        Rc::new(Frame::whole(bytes))
+    }
+
+    /// Takes everything off, at most `step` bytes at a time.
+    fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !outbox.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 2];
+            let used = outbox.gather(&mut slices);
+            let next: Vec<u8> = slices[..used].iter().flat_map(|s| s.iter().copied()).take(step).collect();
+            outbox.advance(next.len());
+            all.extend(next);
+        }
+        all
+    }
+
+    #[test]
+    fn bytes_leave_in_order_whatever_the_size_of_the_writes() {
+        for step in 1..12 {
+            let mut outbox = Outbox::default();
+            outbox.push_own(b"+OK\r\n");
+            outbox.push(frame(b"first"));
+            outbox.push(frame(b"second"));
+            outbox.push_own(b":1\r\n");
+            outbox.push_own(b":2\r\n");
+            assert_eq!(outbox.bytes(), 24);
+            assert_eq!(drain(&mut outbox, step), b"+OK\r\nfirstsecond:1\r\n:2\r\n");
+            assert_eq!(outbox.bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn held_frames_follow_the_reply() {
+        let mut outbox = Outbox::default();
+        outbox.hold();
+        outbox.push(frame(b"push"));
+        outbox.push_own(b"reply ");
+        outbox.release();
+        assert_eq!(drain(&mut outbox, 100), b"reply push");
+    }
+}

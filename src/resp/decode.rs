@@ -1,0 +1,366 @@
+//! The resumable request decoder: multibulk and inline requests, fed in pieces of any size.
+//!
+//! Invariants: no byte is scanned twice, whatever the split; nothing is allocated from a length that the peer merely
+//! claims; arguments are spans of the caller's buffer, so decoding copies nothing (inline words excepted, which lose
+//! their quotes).
+//!
+//! Source: PROTOCOL texts and the behaviour of `processMultibulkBuffer` and `processInlineBuffer` in Redis 7.2.
+
+use crate::quoting;
+
+/// The longest line (inline request, count or length) that a peer may leave unfinished, in bytes.
+const MAX_LINE: usize = 64 * 1024;
+/// More arguments than this are refused before authentication.
+const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
+/// A longer bulk than this is refused before authentication, in bytes.
+const MAX_UNAUTHENTICATED_BULK: i64 = 16 * 1024;
+/// Capacity for argument spans that is kept between requests.
+const KEPT_SPANS: usize = 1024;
+
+/// What bounds a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// `proto-max-bulk-len`, in bytes.
+    pub max_bulk: usize,
+    /// Whether the client may send requests of any size; false until it has authenticated.
+    pub authenticated: bool,
+}
+
+/// A violation of the protocol: reported once, then the connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// The count behind `*` is not an integer or too large.
+    InvalidMultibulkLength,
+    /// The length behind `$` is not an integer, negative or too large.
+    InvalidBulkLength,
+    /// No end of line within the first 64 KiB of a count.
+    TooBigMultibulkCount,
+    /// No end of line within the first 64 KiB of a length.
+    TooBigBulkCount,
+    /// No end of line within the first 64 KiB of an inline request.
+    TooBigInline,
+    /// A quote in an inline request is not closed.
+    UnbalancedQuotes,
+    /// An argument does not begin with `$` but with this byte.
+    ExpectedDollar(u8),
+    /// More than ten arguments before authentication.
+    UnauthenticatedMultibulkLength,
+    /// An argument of more than 16 KiB before authentication.
+    UnauthenticatedBulkLength,
+}
+
+impl ProtocolError {
+    /// The text behind `-ERR Protocol error: `, as bytes because it may quote one of the peer's.
+    pub fn text(&self) -> Vec<u8> {
+        let fixed: &[u8] = match self {
+            Self::InvalidMultibulkLength => b"invalid multibulk length",
+            Self::InvalidBulkLength => b"invalid bulk length",
+            Self::TooBigMultibulkCount => b"too big mbulk count string",
+            Self::TooBigBulkCount => b"too big bulk count string",
+            Self::TooBigInline => b"too big inline request",
+            Self::UnbalancedQuotes => b"unbalanced quotes in request",
+            Self::ExpectedDollar(got) => return [b"expected '$', got '", &[*got][..], b"'"].concat(),
+            Self::UnauthenticatedMultibulkLength => b"unauthenticated multibulk length",
+            Self::UnauthenticatedBulkLength => b"unauthenticated bulk length",
+        };
+        fixed.to_vec()
+    }
+}
+
+/// Where an argument lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    len: usize,
+}
+
+/// The arguments of one request; the first is the command's name. Never empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    buffer: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Args<'a> {
+    /// How many arguments there are, the command's name included.
+    #[allow(clippy::len_without_is_empty)] // a request without arguments is never handed out
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The argument at `index`, if there is one.
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        self.spans.get(index).map(|span| &self.buffer[span.start..span.start + span.len])
+    }
+
+    /// All arguments from `from` on.
+    pub fn from(&self, from: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+        let buffer = self.buffer;
+        let spans = self.spans.get(from..).unwrap_or_default();
+        spans.iter().map(move |span| &buffer[span.start..span.start + span.len])
+    }
+
+    /// All arguments.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+        self.from(0)
+    }
+
+    /// A copy that owns its bytes, for requests that are kept: queued by MULTI or postponed.
+    pub fn to_owned(&self) -> OwnedArgs {
+        OwnedArgs::new(self.iter())
+    }
+}
+
+impl std::ops::Index<usize> for Args<'_> {
+    type Output = [u8];
+
+    fn index(&self, index: usize) -> &[u8] {
+        let span = self.spans[index];
+        &self.buffer[span.start..span.start + span.len]
+    }
+}
+
+/// A request that outlives the buffer it was read from.
+#[derive(Clone, Debug)]
+pub struct OwnedArgs {
+    buffer: Box<[u8]>,
+    spans: Box<[Span]>,
+}
+
+impl OwnedArgs {
+    /// Copies `args` into one allocation.
+    pub fn new<'a>(args: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let mut buffer = Vec::with_capacity(args.clone().map(<[u8]>::len).sum());
+        let spans = args
+            .map(|arg| {
+                let start = buffer.len();
+                buffer.extend_from_slice(arg);
+                Span { start, len: arg.len() }
+            })
+            .collect();
+        OwnedArgs { buffer: buffer.into_boxed_slice(), spans }
+    }
+
+    /// The arguments, as a handler takes them.
+    pub fn args(&self) -> Args<'_> {
+        Args { buffer: &self.buffer, spans: &self.spans }
+    }
+
+    /// What it occupies, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.buffer.len() + std::mem::size_of_val(&*self.spans)
+    }
+}
+
+/// What the decoder found at the front of the buffer.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// A whole request, and how many bytes of the buffer it took.
+    Request(Args<'a>, usize),
+    /// Nothing to do (an empty line, `*0`, `*-1`) in this many bytes.
+    Nothing(usize),
+    /// More bytes are needed. The next call must see the same bytes again, with more behind them.
+    Incomplete,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// At the first byte of a request.
+    #[default]
+    Start,
+    /// In an inline request.
+    Inline,
+    /// In the line behind `*`.
+    Count,
+    /// In the line behind `$`; this many arguments are still to come.
+    Length { missing: usize },
+    /// In an argument of `len` bytes; this many arguments are still to come, this one included.
+    Bulk { missing: usize, len: usize },
+}
+
+/// The decoder of one connection. It remembers how far into the unfinished request it has come.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    state: State,
+    /// First byte of the item being read, relative to the request's first byte.
+    position: usize,
+    /// No end of line lies before this offset.
+    scanned: usize,
+    spans: Vec<Span>,
+    /// The words of an inline request, without their quotes.
+    words: Vec<u8>,
+}
+
+impl Decoder {
+    /// Decodes the request at the front of `buffer`.
+    ///
+    /// After [`Step::Request`] and [`Step::Nothing`] the next call takes the buffer behind the bytes that were used.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`], after which the connection cannot be used any more.
+    pub fn next<'a>(&'a mut self, buffer: &'a [u8], limits: Limits) -> Result<Step<'a>, ProtocolError> {
+        if self.state == State::Start {
+            match buffer.first() {
+                None => return Ok(Step::Incomplete),
+                Some(b'*') => self.begin(State::Count),
+                Some(_) => self.begin(State::Inline),
+            }
+        }
+        if self.state == State::Inline {
+            return self.inline(buffer);
+        }
+        match self.multibulk(buffer, limits)? {
+            false => Ok(Step::Incomplete),
+            true => {
+                let used = self.position;
+                self.state = State::Start;
+                if self.spans.is_empty() {
+                    return Ok(Step::Nothing(used));
+                }
+                Ok(Step::Request(Args { buffer, spans: &self.spans }, used))
+            }
+        }
+    }
+
+    fn begin(&mut self, state: State) {
+        self.state = state;
+        self.position = 0;
+        self.scanned = 0;
+        self.spans.clear();
+        self.spans.shrink_to(KEPT_SPANS);
+    }
+
+    /// Goes on with a multibulk request; true when it is complete.
+    fn multibulk(&mut self, buffer: &[u8], limits: Limits) -> Result<bool, ProtocolError> {
+        loop {
+            match self.state {
+                State::Count => {
+                    let Some(line) = self.line(buffer, ProtocolError::TooBigMultibulkCount)? else { return Ok(false) };
+                    let missing = count(line, limits)?;
+                    self.advance_past(line.len());
+                    self.state = State::Length { missing };
+                }
+                State::Length { missing: 0 } => return Ok(true),
+                State::Length { missing } => {
+                    let Some(line) = self.line(buffer, ProtocolError::TooBigBulkCount)? else { return Ok(false) };
+                    let len = length(line, limits)?;
+                    self.advance_past(line.len());
+                    self.state = State::Bulk { missing, len };
+                }
+                State::Bulk { missing, len } => {
+                    if buffer.len() - self.position < len + 2 {
+                        return Ok(false);
+                    }
+                    self.spans.push(Span { start: self.position, len });
+                    self.position += len + 2;
+                    self.scanned = self.position;
+                    self.state = State::Length { missing: missing - 1 };
+                }
+                State::Start | State::Inline => return Ok(true),
+            }
+        }
+    }
+
+    /// The line at the current position without its end, which is a carriage return and one more byte.
+    fn line<'a>(&mut self, buffer: &'a [u8], too_big: ProtocolError) -> Result<Option<&'a [u8]>, ProtocolError> {
+        match memchr::memchr(b'\r', &buffer[self.scanned..]) {
+            Some(offset) => {
+                let end = self.scanned + offset;
+                self.scanned = end;
+                Ok((end + 2 <= buffer.len()).then(|| &buffer[self.position..end]))
+            }
+            None if buffer.len() - self.position > MAX_LINE => Err(too_big),
+            None => {
+                self.scanned = buffer.len();
+                Ok(None)
+            }
+        }
+    }
+
+    fn advance_past(&mut self, line_len: usize) {
+        self.position += line_len + 2;
+        self.scanned = self.position;
+    }
+
+    fn inline<'a>(&'a mut self, buffer: &'a [u8]) -> Result<Step<'a>, ProtocolError> {
+        let Some(offset) = memchr::memchr(b'\n', &buffer[self.scanned..]) else {
+            if buffer.len() > MAX_LINE {
+                return Err(ProtocolError::TooBigInline);
+            }
+            self.scanned = buffer.len();
+            return Ok(Step::Incomplete);
+        };
+        let end = self.scanned + offset;
+        let line = &buffer[..end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let words = quoting::split(line).map_err(|quoting::Unbalanced| ProtocolError::UnbalancedQuotes)?;
+        self.state = State::Start;
+        if words.is_empty() {
+            return Ok(Step::Nothing(end + 1));
+        }
+        self.words.clear();
+        for word in &words {
+            self.spans.push(Span { start: self.words.len(), len: word.len() });
+            self.words.extend_from_slice(word);
+        }
+        Ok(Step::Request(Args { buffer: &self.words, spans: &self.spans }, end + 1))
+    }
+}
+
+/// The number of arguments that a line beginning with `*` announces; none for zero and below.
+fn count(line: &[u8], limits: Limits) -> Result<usize, ProtocolError> {
+    match parse_integer(&line[1..]) {
+        Some(n) if n > i64::from(i32::MAX) => Err(ProtocolError::InvalidMultibulkLength),
+        Some(n) if n > MAX_UNAUTHENTICATED_ARGS && !limits.authenticated => {
+            Err(ProtocolError::UnauthenticatedMultibulkLength)
+        }
+        Some(n) => Ok(usize::try_from(n).unwrap_or(0)),
+        None => Err(ProtocolError::InvalidMultibulkLength),
+    }
+}
+
+/// The length in bytes that a line announces, which must begin with `$`.
+fn length(line: &[u8], limits: Limits) -> Result<usize, ProtocolError> {
+    let digits = match line {
+        [b'$', digits @ ..] => digits,
+        // An empty line begins with its own end.
+        other => return Err(ProtocolError::ExpectedDollar(other.first().copied().unwrap_or(b'\r'))),
+    };
+    let announced = parse_integer(digits).ok_or(ProtocolError::InvalidBulkLength)?;
+    let len = usize::try_from(announced).map_err(|_| ProtocolError::InvalidBulkLength)?;
+    if len > limits.max_bulk {
+        return Err(ProtocolError::InvalidBulkLength);
+    }
+    if announced > MAX_UNAUTHENTICATED_BULK && !limits.authenticated {
+        return Err(ProtocolError::UnauthenticatedBulkLength);
+    }
+    Ok(len)
+}
+
+/// A decimal integer in its one canonical form: no sign but `-`, no leading zeros, no white space.
+///
+/// Source: `string2ll` in Redis 7.2 (util.c), which is also how commands read integer arguments.
+pub fn parse_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let mut value: i64 = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        // Counted downwards, because the smallest integer has no positive counterpart.
+        value = value.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+    }
+    if negative { Some(value) } else { value.checked_neg() }
+}
+
+#[cfg(test)]
+mod tests;

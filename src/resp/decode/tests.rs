@@ -1,0 +1,142 @@
+use super::*;
+use proptest::prelude::*;
+
+const OPEN: Limits = Limits { max_bulk: 512 * 1024 * 1024, authenticated: true };
+const CLOSED: Limits = Limits { authenticated: false, ..OPEN };
+
+/// All requests in `bytes`, fed in pieces that end at the given offsets, and the error that ended it, if any.
+fn decode(bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Vec<Vec<u8>>>, Option<ProtocolError>) {
+    let mut decoder = Decoder::default();
+    let mut requests = Vec::new();
+    let mut start = 0;
+    for end in cuts.iter().copied().chain([bytes.len()]) {
+        loop {
+            match decoder.next(&bytes[start..end.max(start)], limits) {
+                Ok(Step::Request(args, used)) => {
+                    requests.push(args.iter().map(<[u8]>::to_vec).collect());
+                    start += used;
+                }
+                Ok(Step::Nothing(used)) => start += used,
+                Ok(Step::Incomplete) => break,
+                Err(error) => return (requests, Some(error)),
+            }
+        }
+    }
+    (requests, None)
+}
+
+fn error_of(bytes: &[u8], limits: Limits) -> Option<ProtocolError> {
+    decode(bytes, &[], limits).1
+}
+
+fn encode(request: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", request.len()).into_bytes();
+    for arg in request {
+        bytes.extend(format!("${}\r\n", arg.len()).into_bytes());
+        bytes.extend(arg);
+        bytes.extend(b"\r\n");
+    }
+    bytes
+}
+
+#[test]
+fn every_protocol_error_is_recognised() {
+    use ProtocolError::*;
+    let cases: [(&[u8], ProtocolError); 13] = [
+        (b"*x\r\n", InvalidMultibulkLength),
+        (b"*\r\n", InvalidMultibulkLength),
+        (b"*+1\r\n", InvalidMultibulkLength),
+        (b"*2147483648\r\n", InvalidMultibulkLength),
+        (b"*1\r\n$x\r\n", InvalidBulkLength),
+        (b"*1\r\n$-1\r\n", InvalidBulkLength),
+        (b"*1\r\n$536870913\r\n", InvalidBulkLength),
+        (b"*1\r\n$99999999999999999999\r\n", InvalidBulkLength),
+        (b"*1\r\nPING\r\n", ExpectedDollar(b'P')),
+        (b"*1\r\n\r\n", ExpectedDollar(b'\r')),
+        (b"echo \"x\r\n", UnbalancedQuotes),
+        (b"echo 'x\r\n", UnbalancedQuotes),
+        (b"echo \"x\"y\r\n", UnbalancedQuotes),
+    ];
+    for (bytes, error) in cases {
+        assert_eq!(error_of(bytes, OPEN), Some(error), "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn a_line_may_be_64_kilobytes_and_no_longer() {
+    let long = |start: &str, len: usize| [start.as_bytes(), &vec![b'1'; len]].concat();
+    assert_eq!(error_of(&long("*", MAX_LINE - 1), OPEN), None);
+    assert_eq!(error_of(&long("*", MAX_LINE), OPEN), Some(ProtocolError::TooBigMultibulkCount));
+    assert_eq!(error_of(&long("*1\r\n$", MAX_LINE), OPEN), Some(ProtocolError::TooBigBulkCount));
+    assert_eq!(error_of(&long("", MAX_LINE), OPEN), None);
+    assert_eq!(error_of(&long("", MAX_LINE + 1), OPEN), Some(ProtocolError::TooBigInline));
+}
+
+#[test]
+fn an_unauthenticated_peer_sends_small_requests_only() {
+    assert_eq!(error_of(b"*10\r\n$16384\r\n", CLOSED), None);
+    assert_eq!(error_of(b"*11\r\n", CLOSED), Some(ProtocolError::UnauthenticatedMultibulkLength));
+    assert_eq!(error_of(b"*1\r\n$16385\r\n", CLOSED), Some(ProtocolError::UnauthenticatedBulkLength));
+}
+
+#[test]
+fn empty_requests_are_passed_over() {
+    let (requests, error) = decode(b"\r\n*0\r\n*-1\r\n\n  \r\nPING\r\n*-5\r\n*1\r\n$4\r\nPING\r\n", &[], OPEN);
+    assert_eq!(error, None);
+    assert_eq!(requests, [[b"PING"], [b"PING"]]);
+}
+
+#[test]
+fn a_claimed_length_allocates_nothing() {
+    let mut decoder = Decoder::default();
+    assert!(matches!(decoder.next(b"*2147483647\r\n$536870912\r\n", OPEN), Ok(Step::Incomplete)));
+    assert!(decoder.spans.capacity() <= KEPT_SPANS);
+}
+
+#[test]
+fn integers_have_one_form_only() {
+    let valid: [(&str, i64); 6] = [
+        ("0", 0),
+        ("7", 7),
+        ("-12", -12),
+        ("9223372036854775807", i64::MAX),
+        ("-9223372036854775808", i64::MIN),
+        ("10", 10),
+    ];
+    for (text, value) in valid {
+        assert_eq!(parse_integer(text.as_bytes()), Some(value));
+    }
+    for text in ["", "-", "-0", "01", "+1", " 1", "1 ", "1a", "9223372036854775808", "-9223372036854775809"] {
+        assert_eq!(parse_integer(text.as_bytes()), None, "{text:?}");
+    }
+}
+
+fn requests() -> impl Strategy<Value = Vec<u8>> {
+    let multibulk = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..5).prop_map(|r| encode(&r));
+    let inline = "[a-z]{1,5}( [a-z]{1,5}| \"[a-z\\\\n]{0,4}\"){0,3}\r?\n".prop_map(String::into_bytes);
+    let noise = prop::collection::vec(prop::sample::select(b"*$19\r\n-a\"".to_vec()), 0..12);
+    let mixed = prop_oneof![4 => multibulk, 2 => inline, 1 => noise];
+    prop::collection::vec(mixed, 0..6).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn the_result_is_the_same_however_the_bytes_are_split(
+        bytes in requests(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.sort_unstable();
+        let whole = decode(&bytes, &[], OPEN);
+        prop_assert_eq!(&decode(&bytes, &cuts, OPEN), &whole);
+        let every_byte: Vec<usize> = (0..bytes.len()).collect();
+        prop_assert_eq!(&decode(&bytes, &every_byte, OPEN), &whole);
+    }
+
+    #[test]
+    fn arguments_are_binary_safe(request in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 1..8)) {
+        let (requests, error) = decode(&encode(&request), &[], OPEN);
+        prop_assert_eq!(error, None);
+        prop_assert_eq!(requests, [request]);
+    }
+}

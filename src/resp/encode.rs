@@ -1,0 +1,263 @@
+//! Replies and pushes in the protocol version that the client speaks.
+
+use super::Proto;
+use super::errors::ReplyError;
+
+/// Collects what a client is answered.
+///
+/// While it is muted (CLIENT REPLY OFF and SKIP) replies are dropped, pushes are not.
+#[derive(Debug, Default)]
+pub struct Reply {
+    bytes: Vec<u8>,
+    proto: Proto,
+    muted: bool,
+}
+
+impl Reply {
+    /// An empty reply in `proto`, which reuses the memory of `bytes`.
+    pub fn new(mut bytes: Vec<u8>, proto: Proto) -> Self {
+        bytes.clear();
+        Reply { bytes, proto, muted: false }
+    }
+
+    /// The protocol version of what is written from now on.
+    pub fn proto(&self) -> Proto {
+        self.proto
+    }
+
+    /// Changes the protocol version, as HELLO and RESET do before they answer.
+    pub fn set_proto(&mut self, proto: Proto) {
+        self.proto = proto;
+    }
+
+    /// Drops replies from now on, or lets them through again.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// What has been written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets what has been written.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Gives the memory back for reuse.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Bytes that are already encoded.
+    pub fn raw(&mut self, encoded: &[u8]) {
+        if !self.muted {
+            self.bytes.extend_from_slice(encoded);
+        }
+    }
+
+    /// `+OK`
+    pub fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
+    /// A simple string; `text` holds no line end.
+    pub fn simple(&mut self, text: &str) {
+        self.raw(b"+");
+        self.raw(text.as_bytes());
+        self.raw(b"\r\n");
+    }
+
+    /// An error.
+    pub fn error(&mut self, error: &ReplyError) {
+        self.raw(b"-");
+        self.raw(error.text());
+        self.raw(b"\r\n");
+    }
+
+    /// An integer.
+    pub fn integer(&mut self, value: i64) {
+        self.header(b':', value);
+    }
+
+    /// An integer that counts something.
+    pub fn count(&mut self, value: usize) {
+        self.header(b':', i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    /// A string of bytes.
+    pub fn bulk(&mut self, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        self.length(b'$', value.len());
+        self.raw(value);
+        self.raw(b"\r\n");
+    }
+
+    /// The absence of a string.
+    pub fn null(&mut self) {
+        self.by_proto(b"$-1\r\n", b"_\r\n");
+    }
+
+    /// The absence of an array.
+    pub fn null_array(&mut self) {
+        self.by_proto(b"*-1\r\n", b"_\r\n");
+    }
+
+    /// A truth value; an integer in RESP2.
+    pub fn boolean(&mut self, value: bool) {
+        match (self.proto, value) {
+            (Proto::Resp2, false) => self.raw(b":0\r\n"),
+            (Proto::Resp2, true) => self.raw(b":1\r\n"),
+            (Proto::Resp3, false) => self.raw(b"#f\r\n"),
+            (Proto::Resp3, true) => self.raw(b"#t\r\n"),
+        }
+    }
+
+    /// A floating-point number; a string in RESP2.
+    pub fn double(&mut self, value: f64) {
+        let text = format_double(value);
+        match self.proto {
+            Proto::Resp2 => self.bulk(text),
+            Proto::Resp3 => {
+                self.raw(b",");
+                self.raw(text.as_bytes());
+                self.raw(b"\r\n");
+            }
+        }
+    }
+
+    /// Text for people; a plain string in RESP2.
+    pub fn verbatim(&mut self, text: &str) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(text),
+            Proto::Resp3 => {
+                self.length(b'=', text.len() + 4);
+                self.raw(b"txt:");
+                self.raw(text.as_bytes());
+                self.raw(b"\r\n");
+            }
+        }
+    }
+
+    /// Begins an array of `len` elements.
+    pub fn array(&mut self, len: usize) {
+        self.length(b'*', len);
+    }
+
+    /// Begins a map of `len` pairs; twice as many elements in RESP2.
+    pub fn map(&mut self, len: usize) {
+        match self.proto {
+            Proto::Resp2 => self.length(b'*', len * 2),
+            Proto::Resp3 => self.length(b'%', len),
+        }
+    }
+
+    /// Begins a set of `len` elements; an array in RESP2.
+    pub fn set(&mut self, len: usize) {
+        match self.proto {
+            Proto::Resp2 => self.length(b'*', len),
+            Proto::Resp3 => self.length(b'~', len),
+        }
+    }
+
+    /// Writes a push of `len` elements, which a muted reply lets through.
+    pub fn push(&mut self, len: usize, elements: impl FnOnce(&mut Self)) {
+        let muted = std::mem::replace(&mut self.muted, false);
+        match self.proto {
+            Proto::Resp2 => self.length(b'*', len),
+            Proto::Resp3 => self.length(b'>', len),
+        }
+        elements(self);
+        self.muted = muted;
+    }
+
+    fn by_proto(&mut self, resp2: &[u8], resp3: &[u8]) {
+        match self.proto {
+            Proto::Resp2 => self.raw(resp2),
+            Proto::Resp3 => self.raw(resp3),
+        }
+    }
+
+    fn length(&mut self, kind: u8, len: usize) {
+        self.header(kind, i64::try_from(len).unwrap_or(i64::MAX));
+    }
+
+    fn header(&mut self, kind: u8, value: i64) {
+        if !self.muted {
+            header(&mut self.bytes, kind, value);
+        }
+    }
+}
+
+/// Appends one header line such as `$5\r\n` or `:42\r\n`.
+pub(crate) fn header(out: &mut Vec<u8>, kind: u8, value: i64) {
+    let mut digits = itoa::Buffer::new();
+    out.push(kind);
+    out.extend_from_slice(digits.format(value).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a string of bytes with its length.
+pub(crate) fn bulk(out: &mut Vec<u8>, value: &[u8]) {
+    header(out, b'$', i64::try_from(value.len()).unwrap_or(i64::MAX));
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A number as Redis writes doubles: no fraction where there is none, `inf`, `-inf` and `nan`.
+fn format_double(value: f64) -> String {
+    if value.is_nan() {
+        "nan".into()
+    } else if value.is_infinite() {
+        if value > 0.0 { "inf".into() } else { "-inf".into() }
+    } else {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(proto: Proto, write: impl FnOnce(&mut Reply)) -> String {
+        let mut reply = Reply::new(Vec::new(), proto);
+        write(&mut reply);
+        String::from_utf8(reply.into_bytes()).expect("the tests write text")
+    }
+
+    #[test]
+    fn resp2_has_plain_types_for_what_resp3_distinguishes() {
+        let write = |reply: &mut Reply| {
+            reply.map(1);
+            reply.null();
+            reply.boolean(true);
+            reply.set(1);
+            reply.double(1.5);
+            reply.verbatim("hi");
+            reply.null_array();
+        };
+        assert_eq!(written(Proto::Resp2, write), "*2\r\n$-1\r\n:1\r\n*1\r\n$3\r\n1.5\r\n$2\r\nhi\r\n*-1\r\n");
+        assert_eq!(written(Proto::Resp3, write), "%1\r\n_\r\n#t\r\n~1\r\n,1.5\r\n=6\r\ntxt:hi\r\n_\r\n");
+    }
+
+    #[test]
+    fn a_muted_reply_lets_only_pushes_through() {
+        for (proto, push) in [(Proto::Resp2, "*1\r\n:1\r\n"), (Proto::Resp3, ">1\r\n:1\r\n")] {
+            let text = written(proto, |reply| {
+                reply.set_muted(true);
+                reply.bulk("dropped");
+                reply.push(1, |reply| reply.integer(1));
+                reply.ok();
+            });
+            assert_eq!(text, push);
+        }
+    }
+
+    #[test]
+    fn doubles_are_written_as_redis_writes_them() {
+        for (value, text) in [(3.0, "3"), (0.25, "0.25"), (f64::INFINITY, "inf"), (f64::NAN, "nan")] {
+            assert_eq!(format_double(value), text);
+        }
+    }
+}

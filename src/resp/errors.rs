@@ -1,0 +1,214 @@
+//! Every error text that a command may answer, in one place, because clients match on them.
+//!
+//! A text begins with its code, the first word, which `errorstats` counts.
+
+use std::borrow::Cow;
+
+/// An error reply: the command failed, the connection lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyError(Cow<'static, [u8]>);
+
+macro_rules! fixed {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+        impl ReplyError {
+            $($(#[$doc])* pub const $name: ReplyError = ReplyError(Cow::Borrowed($text.as_bytes()));)*
+        }
+    };
+}
+
+fixed! {
+    /// An option or its place is not understood.
+    SYNTAX = "ERR syntax error";
+    /// An argument should be an integer of 64 bits.
+    NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+    /// A time-out is not a number.
+    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
+    /// A time-out is below zero.
+    TIMEOUT_NEGATIVE = "ERR timeout is negative";
+    /// A command before AUTH where a password is set.
+    NOAUTH = "NOAUTH Authentication required.";
+    /// AUTH or HELLO with the wrong user or password.
+    WRONGPASS = "WRONGPASS invalid username-password pair or user is disabled.";
+    /// AUTH with one argument where no password is set.
+    NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. \
+        Are you sure your configuration is correct?";
+    /// HELLO without AUTH where a password is set.
+    HELLO_NOAUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+        HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \
+        RESP protocol version at the same time";
+    /// HELLO with a version other than 2 and 3.
+    NOPROTO = "NOPROTO unsupported protocol version";
+    /// HELLO with a version that is not an integer.
+    HELLO_VERSION = "ERR Protocol version is not an integer or out of range";
+    /// SELECT beyond `databases`.
+    DB_OUT_OF_RANGE = "ERR DB index is out of range";
+    /// A name or library name with white space or other bytes outside the printable range.
+    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
+    /// A command that MULTI does not take.
+    NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
+    /// EXEC after a command could not be queued.
+    EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
+    /// MULTI in MULTI.
+    NESTED_MULTI = "ERR MULTI calls can not be nested";
+    /// EXEC alone.
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    /// DISCARD alone.
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+    /// CLIENT KILL in its old form found nobody.
+    NO_SUCH_CLIENT = "ERR No such client";
+    /// CLIENT KILL ID with something else than a positive integer.
+    CLIENT_ID_POSITIVE = "ERR client-id should be greater than 0";
+    /// CLIENT LIST ID with something else than an integer.
+    INVALID_CLIENT_ID = "ERR Invalid client ID";
+    /// CLIENT PAUSE with an unknown mode.
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
+    /// Something that only a disk could do.
+    NO_DISK = "ERR nothing is kept on disk: this server holds all data in memory and never saves";
+    /// The connection would be one more than `maxclients`.
+    MAX_CLIENTS = "ERR max number of clients reached";
+}
+
+impl ReplyError {
+    /// An error with the code `ERR` and `text` behind it.
+    pub fn err(text: impl AsRef<[u8]>) -> Self {
+        Self::coded("ERR", text)
+    }
+
+    /// An error with a code of its own. Line ends in `text` become blanks.
+    pub fn coded(code: &str, text: impl AsRef<[u8]>) -> Self {
+        let text = text.as_ref();
+        let mut bytes = Vec::with_capacity(code.len() + 1 + text.len());
+        bytes.extend_from_slice(code.as_bytes());
+        bytes.push(b' ');
+        bytes.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+        ReplyError(Cow::Owned(bytes))
+    }
+
+    /// No command of this name.
+    pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut shown = Vec::new();
+        for arg in args {
+            if shown.len() >= SHOWN_BYTES {
+                break;
+            }
+            let room = SHOWN_BYTES - shown.len();
+            shown.push(b'\'');
+            shown.extend_from_slice(shorten(arg, room));
+            shown.extend_from_slice(b"' ");
+        }
+        let name = shorten(name, SHOWN_BYTES);
+        Self::err([b"unknown command '", name, b"', with args beginning with: ", &shown].concat())
+    }
+
+    /// No subcommand of this name in `container`.
+    pub fn unknown_subcommand(container: &str, name: &[u8]) -> Self {
+        let name = shorten(name, SHOWN_BYTES);
+        Self::err([b"unknown subcommand '", name, b"'. Try ", container.to_uppercase().as_bytes(), b" HELP."].concat())
+    }
+
+    /// A subcommand that exists, with arguments that it does not take.
+    pub fn wrong_subcommand(container: &str, name: &[u8]) -> Self {
+        let name = shorten(name, SHOWN_BYTES);
+        let container = container.to_uppercase();
+        Self::err(
+            [
+                b"unknown subcommand or wrong number of arguments for '",
+                name,
+                b"'. Try ",
+                container.as_bytes(),
+                b" HELP.",
+            ]
+            .concat(),
+        )
+    }
+
+    /// Too few or too many arguments; `full_name` as in `pubsub|numpat`.
+    pub fn arity(full_name: &str) -> Self {
+        Self::err(format!("wrong number of arguments for '{full_name}' command"))
+    }
+
+    /// A command that a RESP2 subscriber may not send.
+    pub fn subscribed_mode(full_name: &str) -> Self {
+        Self::err(format!(
+            "Can't execute '{full_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+             this context"
+        ))
+    }
+
+    /// EXEC where something keeps the queued commands from running.
+    pub fn exec_abort(cause: &ReplyError) -> Self {
+        let cause = cause.text();
+        let cause = cause.strip_prefix(b"ERR ").unwrap_or(cause);
+        Self::coded("EXECABORT", [b"Transaction discarded because of: ", cause].concat())
+    }
+
+    /// A violation of the protocol, the last reply of a connection.
+    pub fn protocol(text: &[u8]) -> Self {
+        Self::err([b"Protocol error: ", text].concat())
+    }
+
+    /// An option of HELLO that is not known or lacks its arguments.
+    pub fn hello_option(option: &[u8]) -> Self {
+        Self::err([b"Syntax error in HELLO option '", option, b"'"].concat())
+    }
+
+    /// CLIENT LIST and CLIENT KILL with a TYPE that does not exist.
+    pub fn unknown_client_type(name: &[u8]) -> Self {
+        Self::err([b"Unknown client type '", name, b"'"].concat())
+    }
+
+    /// An integer outside the bounds that the command gives.
+    pub fn out_of_bounds(min: i64, max: i64) -> Self {
+        Self::err(format!("value is out of range, value must between {min} and {max}"))
+    }
+
+    /// The text with its code, without line end.
+    pub fn text(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The first word of the text.
+    pub fn code(&self) -> &[u8] {
+        self.0.split(|byte| *byte == b' ').next().unwrap_or_default()
+    }
+}
+
+/// How much of a peer's own words an error repeats, in bytes.
+const SHOWN_BYTES: usize = 128;
+
+/// The first `limit` bytes of `text`, and no further than a NUL, as a formatted C string would be shown.
+fn shorten(text: &[u8], limit: usize) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    &text[..end.min(limit)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(error: ReplyError) -> String {
+        String::from_utf8_lossy(error.text()).into_owned()
+    }
+
+    #[test]
+    fn an_unknown_command_is_shown_with_its_first_arguments() {
+        let args: [&[u8]; 2] = [b"a", b"b\r\nc"];
+        assert_eq!(
+            text(ReplyError::unknown_command(b"foo", args.into_iter())),
+            "ERR unknown command 'foo', with args beginning with: 'a' 'b  c' "
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        let name = [b'x'; 300];
+        let shown = text(ReplyError::unknown_command(&name, [].into_iter()));
+        assert_eq!(shown.matches('x').count(), 128, "{shown}");
+    }
+
+    #[test]
+    fn the_code_is_the_first_word() {
+        assert_eq!(ReplyError::NOAUTH.code(), b"NOAUTH");
+        assert_eq!(ReplyError::err("x").code(), b"ERR");
+    }
+}

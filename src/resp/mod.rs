@@ -1,0 +1,36 @@
+//! The wire: requests in, replies and pushes out.
+//!
+//! [`decode`] turns received bytes into arguments, [`encode`] writes replies in RESP2 or RESP3, [`errors`] holds every
+//! error text that a client may match on.
+
+pub mod decode;
+pub mod encode;
+pub mod errors;
+
+/// The protocol version a client has chosen with HELLO; RESP2 until it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proto {
+    /// Arrays, bulks, integers and simple strings only.
+    #[default]
+    Resp2,
+    /// Adds maps, sets, doubles, booleans, nulls and pushes.
+    Resp3,
+}
+
+impl Proto {
+    /// Both versions, for what must hold in each.
+    pub const ALL: [Proto; 2] = [Proto::Resp2, Proto::Resp3];
+
+    /// The number that HELLO and CLIENT LIST show.
+    pub fn number(self) -> u8 {
+        match self {
+            Proto::Resp2 => 2,
+            Proto::Resp3 => 3,
+        }
+    }
+
+    /// An index for tables with one entry a version.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+}

@@ -1,0 +1,277 @@
+//! The protocol state of one client: bytes in, replies into its outbox. No socket, no waiting; time comes from the
+//! server's clock.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed};
+
+use crate::client::{Client, Closing};
+use crate::clients::Flag;
+use crate::clock::Now;
+use crate::command::gate;
+use crate::command::table::CommandIndex;
+use crate::config::Settings;
+use crate::hub::ShardSet;
+use crate::hub::access::HubAccess;
+use crate::resp::decode::{Decoder, Limits, OwnedArgs, Step};
+use crate::resp::encode::Reply;
+use crate::resp::errors::ReplyError;
+use crate::shard::Shard;
+use crate::stats::Counter;
+
+/// Whether replies are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// They are.
+    #[default]
+    On,
+    /// They are not.
+    Off,
+    /// This command's is, the next one's is not.
+    SkipNext,
+    /// This command's is not.
+    Skip,
+}
+
+/// What MULTI has collected.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands, with their places in the table.
+    pub queue: Vec<(CommandIndex, OwnedArgs)>,
+    /// Whether a command was refused, so that EXEC must fail.
+    pub failed: bool,
+}
+
+/// Why a client's commands wait.
+#[derive(Debug)]
+pub enum Blocked {
+    /// A pause is in force; this command has still to run.
+    Paused(OwnedArgs),
+    /// Other shards have still to obey an order of its last command.
+    Ordered(Arc<AtomicUsize>),
+    /// DEBUG SLEEP, until this moment in milliseconds of the server's clock.
+    Sleeping(u64),
+}
+
+/// What commands may know and change of the session.
+#[derive(Debug, Default)]
+pub struct SessionState {
+    /// The selected database.
+    pub db: u16,
+    /// Whether it has given the password, or none was needed when it connected.
+    pub authenticated: bool,
+    /// Between MULTI and EXEC.
+    pub transaction: Option<Box<Transaction>>,
+    /// While EXEC runs.
+    pub executing: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// Why its commands wait, if they do.
+    pub blocked: Option<Blocked>,
+    /// Whether the connection ends when its output has been written.
+    pub close_after_reply: bool,
+    /// Whether a command of this turn published something.
+    pub published: bool,
+    /// Whether its last message had receivers: then the next one is encoded before the hub is locked.
+    pub expects_receivers: bool,
+    /// Whether a shard is so far behind that this publisher should wait for it.
+    pub crowded: bool,
+    /// Arguments that logs must not show.
+    pub secret_args: Vec<usize>,
+}
+
+/// One client's session.
+pub struct Session {
+    client: Rc<Client>,
+    shard: Rc<Shard>,
+    decoder: Decoder,
+    /// Received and not yet consumed: an unfinished request, or whole ones while the session is blocked.
+    input: Vec<u8>,
+    state: SessionState,
+    /// Answered, but not to be sent before the session goes on.
+    withheld: Vec<u8>,
+    wake: ShardSet,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("client", &self.client.info.id).field("state", &self.state).finish()
+    }
+}
+
+/// What the commands of one turn (one call of [`Session::feed`]) share.
+pub(crate) struct Turn<'s> {
+    pub(crate) client: &'s Rc<Client>,
+    pub(crate) shard: &'s Shard,
+    pub(crate) settings: Rc<Settings>,
+    pub(crate) reply: Reply,
+    pub(crate) hub: HubAccess<'s>,
+    pub(crate) wake: ShardSet,
+    pub(crate) now: Now,
+}
+
+impl Session {
+    /// The session of `client`, which has just connected to `shard`.
+    pub fn new(shard: Rc<Shard>, client: Rc<Client>) -> Self {
+        let authenticated = shard.settings().requirepass.password().is_none();
+        Session {
+            client,
+            shard,
+            decoder: Decoder::default(),
+            input: Vec::new(),
+            state: SessionState { authenticated, ..SessionState::default() },
+            withheld: Vec::new(),
+            wake: ShardSet::default(),
+        }
+    }
+
+    /// Runs the commands in `bytes` and queues the replies in the client's outbox. Call [`Session::spread`] when they
+    /// have been offered to the socket.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let now = self.shard.now();
+        self.client.info.active_ms.store(now.ms(), Relaxed);
+        Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
+        self.shard.stats().net_input_bytes.add(bytes.len() as u64);
+        if self.input.is_empty() && self.state.blocked.is_none() {
+            let used = self.run(bytes);
+            if !self.is_finished() {
+                self.input.extend_from_slice(&bytes[used..]);
+            }
+        } else {
+            self.input.extend_from_slice(bytes);
+            if self.state.blocked.is_none() {
+                self.run_input();
+            }
+        }
+        self.enforce_input_limit();
+    }
+
+    /// Goes on after it was blocked, if the reason has gone. Does nothing otherwise.
+    pub fn resume(&mut self) {
+        let now_ms = self.shard.now().ms();
+        match &self.state.blocked {
+            None => return,
+            Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
+            Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
+            Some(Blocked::Paused(_)) if self.shard.server.pause.mode(now_ms).is_some() => return,
+            Some(_) => {}
+        }
+        self.client.info.set_flag(Flag::Blocked, false);
+        self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
+        if let Some(Blocked::Paused(args)) = self.state.blocked.take() {
+            self.turn(|turn, state, _| gate::admit(turn, state, args.args()));
+        }
+        if self.state.blocked.is_none() {
+            self.run_input();
+        }
+    }
+
+    /// Hands what this turn published and ordered to the shards concerned, this one included.
+    pub fn spread(&mut self) {
+        let mut wake = std::mem::take(&mut self.wake);
+        for shard in wake.drain() {
+            if shard == self.shard.id() {
+                self.shard.deliver_inbox();
+            } else {
+                self.shard.server.shards[shard].bell.notify_one();
+            }
+        }
+    }
+
+    /// Whether nothing more is to be read: the connection ends when its output has been written.
+    pub fn is_finished(&self) -> bool {
+        self.state.close_after_reply || self.client.closing().is_some()
+    }
+
+    /// Whether a shard is so far behind that this publisher should wait for it; asking resets it.
+    pub fn take_crowded(&mut self) -> bool {
+        std::mem::take(&mut self.state.crowded)
+    }
+
+    /// Whether its commands wait.
+    pub fn is_blocked(&self) -> bool {
+        self.state.blocked.is_some()
+    }
+
+    /// Lets go of what outlives the connection's socket. The client must have been unregistered.
+    pub fn end(&mut self) {
+        gate::end(&self.shard, &self.client, &mut self.state);
+    }
+
+    fn run_input(&mut self) {
+        let input = std::mem::take(&mut self.input);
+        let used = self.run(&input);
+        if self.is_finished() || used == input.len() {
+            // The buffer goes: idle connections hold none.
+            return;
+        }
+        self.input = input;
+        self.input.drain(..used);
+        if self.input.len() < self.input.capacity() / 4 {
+            self.input.shrink_to(self.input.len() * 2);
+        }
+    }
+
+    /// Runs the requests at the front of `input` and answers how many bytes they took.
+    fn run(&mut self, input: &[u8]) -> usize {
+        let mut used = 0;
+        self.turn(|turn, state, decoder| {
+            while state.blocked.is_none() && !state.close_after_reply && turn.client.closing().is_none() {
+                let password_missing = turn.settings.requirepass.password().is_some() && !state.authenticated;
+                let max_bulk = usize::try_from(turn.settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
+                match decoder.next(&input[used..], Limits { max_bulk, authenticated: !password_missing }) {
+                    Ok(Step::Request(args, taken)) => {
+                        used += taken;
+                        gate::admit(turn, state, args);
+                    }
+                    Ok(Step::Nothing(taken)) => used += taken,
+                    Ok(Step::Incomplete) => break,
+                    Err(error) => {
+                        let error = ReplyError::protocol(&error.text());
+                        gate::refuse_protocol(turn, state, &error);
+                    }
+                }
+            }
+        });
+        used
+    }
+
+    /// Runs `commands` with everything they need, and queues what they answered.
+    fn turn(&mut self, commands: impl FnOnce(&mut Turn<'_>, &mut SessionState, &mut Decoder)) {
+        let buffer = std::mem::take(&mut *self.shard.reply_buffer.borrow_mut());
+        let mut turn = Turn {
+            client: &self.client,
+            shard: &self.shard,
+            settings: self.shard.settings(),
+            reply: Reply::new(buffer, self.client.proto()),
+            hub: HubAccess::new(&self.shard.server.hub),
+            wake: ShardSet::default(),
+            now: self.shard.now(),
+        };
+        commands(&mut turn, &mut self.state, &mut self.decoder);
+        self.wake.extend(turn.wake);
+        let reply = turn.reply;
+        if matches!(self.state.blocked, Some(Blocked::Ordered(_) | Blocked::Sleeping(_))) {
+            self.withheld.extend_from_slice(reply.bytes());
+        } else {
+            self.client.outbox.borrow_mut().push_own(reply.bytes());
+        }
+        let mut buffer = reply.into_bytes();
+        buffer.clear();
+        buffer.shrink_to(KEPT_REPLY);
+        *self.shard.reply_buffer.borrow_mut() = buffer;
+    }
+
+    fn enforce_input_limit(&mut self) {
+        let info = &self.client.info;
+        info.input_bytes.store(self.input.len(), Relaxed);
+        info.input_room.store(self.input.capacity() - self.input.len(), Relaxed);
+        if self.input.len() as u64 > self.shard.settings().client_query_buffer_limit.0 {
+            self.client.close(Closing::QueryBuffer);
+        }
+    }
+}
+
+/// Memory for replies that a shard keeps between turns, in bytes.
+const KEPT_REPLY: usize = 64 * 1024;

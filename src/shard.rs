@@ -1,0 +1,339 @@
+//! One io-thread's share of the server: its connections, and the lists of who of them listens to what.
+//!
+//! A shard is used by one thread only. Other threads reach it through its inbox in the hub. Every change of its lists
+//! happens at one position of that inbox: take the inbox under the lock under which the hub counts the change, deliver
+//! what was taken to the lists as they were, then change them ([`Shard::join`], [`Shard::leave`]).
+
+mod lists;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use slab::Slab;
+use tokio::sync::Notify;
+
+use crate::client::{Client, Closing};
+use crate::clients::{Address, ClientId, ClientInfo};
+use crate::clock::Now;
+use crate::config::{ByteSize, Settings};
+use crate::hub::access::HubAccess;
+use crate::hub::{Control, Entry, Publication, Receipt, ShardId, Topic};
+use crate::message::Frame;
+use crate::resp::Proto;
+use crate::server::Server;
+use crate::stats::{Counter, ShardStats};
+use crate::stream::Stream;
+use lists::Lists;
+
+/// A publisher lets the shard write first once this much has been queued and not yet offered to sockets, in bytes.
+const UNFLUSHED_BYTES: usize = 1024 * 1024;
+
+/// One io-thread's share of the server.
+#[derive(Debug)]
+pub struct Shard {
+    id: ShardId,
+    /// What all shards share.
+    pub server: Arc<Server>,
+    clients: RefCell<Slab<Rc<Client>>>,
+    lists: RefCell<Lists>,
+    /// Taken from the inbox, not yet delivered.
+    incoming: RefCell<VecDeque<Entry>>,
+    /// Killed by order of another client; their subscriptions are still to be ended.
+    doomed: RefCell<Vec<(ClientId, Receipt)>>,
+    /// Outboxes to offer to their sockets.
+    dirty: RefCell<VecDeque<Rc<Client>>>,
+    /// Bytes queued since nothing was dirty, for sockets that are not full.
+    unflushed_bytes: Cell<usize>,
+    /// Rung when `dirty` has entries.
+    pub(crate) flush_bell: Notify,
+    settings: RefCell<(u64, Rc<Settings>)>,
+    /// Memory for replies, reused by all sessions.
+    pub(crate) reply_buffer: RefCell<Vec<u8>>,
+}
+
+impl Shard {
+    /// The shard `id` of `server`, to be used on the thread that calls this.
+    pub fn new(server: Arc<Server>, id: ShardId) -> Rc<Self> {
+        let settings = (server.settings_version(), Rc::new(Settings::clone(&server.settings())));
+        Rc::new(Shard {
+            id,
+            server,
+            clients: RefCell::default(),
+            lists: RefCell::default(),
+            incoming: RefCell::default(),
+            doomed: RefCell::default(),
+            dirty: RefCell::default(),
+            unflushed_bytes: Cell::new(0),
+            flush_bell: Notify::new(),
+            settings: RefCell::new(settings),
+            reply_buffer: RefCell::default(),
+        })
+    }
+
+    /// Its index.
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Now {
+        self.server.clock.now()
+    }
+
+    /// Its own counters.
+    pub(crate) fn stats(&self) -> &ShardStats {
+        &self.server.shards[self.id].stats
+    }
+
+    /// The settings as of now, shared within this thread only so that reading them touches no other core's memory.
+    pub fn settings(&self) -> Rc<Settings> {
+        let version = self.server.settings_version();
+        let mut cached = self.settings.borrow_mut();
+        if cached.0 != version {
+            *cached = (version, Rc::new(Settings::clone(&self.server.settings())));
+        }
+        cached.1.clone()
+    }
+
+    /// Takes a new connection in.
+    pub fn register(&self, address: Address, stream: Option<Stream>) -> Rc<Client> {
+        let fd = stream.as_ref().map_or(-1, Stream::fd);
+        let info = Arc::new(ClientInfo::new(self.server.clients.next_id(), self.id, address, fd, self.now()));
+        let client = Client::new(info.clone(), stream);
+        let slot = self.clients.borrow_mut().insert(client.clone());
+        info.slot.store(slot as u32, Relaxed);
+        self.server.clients.insert(info);
+        client
+    }
+
+    /// Lets a connection go: its subscriptions end, its number is free.
+    pub fn unregister(&self, client: &Rc<Client>) {
+        self.leave_all(client, &mut HubAccess::new(&self.server.hub));
+        self.server.clients.remove(client.info.id);
+        self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
+    }
+
+    /// The client with this number, if it lives here.
+    pub(crate) fn client(&self, info: &ClientInfo) -> Option<Rc<Client>> {
+        let clients = self.clients.borrow();
+        clients.get(info.slot.load(Relaxed) as usize).filter(|client| client.info.id == info.id).cloned()
+    }
+
+    /// All clients of this shard, for the jobs that look at each from time to time.
+    pub(crate) fn all_clients(&self) -> Vec<Rc<Client>> {
+        self.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
+    }
+
+    /// Subscribes `client` to `name` at this position of the inbox. A repeated subscription changes nothing.
+    pub(crate) fn join(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) {
+        if client.memberships.borrow()[topic as usize].contains_key(name) {
+            return;
+        }
+        let (name, slot) = hub.with(|hub| {
+            self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
+            hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open(topic))
+        });
+        self.settle();
+        self.lists.borrow_mut().add(slot, client, topic, name);
+    }
+
+    /// Ends a subscription of `client` at this position of the inbox; false if there was none.
+    pub(crate) fn leave(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) -> bool {
+        if !client.memberships.borrow()[topic as usize].contains_key(name) {
+            return false;
+        }
+        hub.with(|hub| {
+            self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
+            hub.unsubscribe(self.id, topic, name);
+        });
+        self.settle();
+        self.lists.borrow_mut().remove(client, topic, name);
+        true
+    }
+
+    /// Ends all subscriptions of `client` at one position of the inbox.
+    pub(crate) fn leave_all(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
+        if !client.is_subscriber() {
+            return;
+        }
+        let names: Vec<(Topic, Arc<[u8]>)> = {
+            let memberships = client.memberships.borrow();
+            let of = |topic: Topic| memberships[topic as usize].keys().map(move |name| (topic, name.clone()));
+            of(Topic::Channel).chain(of(Topic::Pattern)).chain(of(Topic::ShardChannel)).collect()
+        };
+        hub.with(|hub| {
+            self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
+            for (topic, name) in &names {
+                hub.unsubscribe(self.id, *topic, name);
+            }
+        });
+        self.settle();
+        let mut lists = self.lists.borrow_mut();
+        for (topic, name) in &names {
+            lists.remove(client, *topic, name);
+        }
+    }
+
+    /// Takes the inbox and delivers it, for callers that hold nothing of the hub.
+    pub fn deliver_inbox(&self) {
+        self.deliver(&mut HubAccess::new(&self.server.hub));
+    }
+
+    /// Takes the inbox and delivers it to the outboxes of this shard's clients.
+    pub(crate) fn deliver(&self, hub: &mut HubAccess<'_>) {
+        let entries = hub.with(|hub| hub.take_inbox(self.id));
+        self.incoming.borrow_mut().extend(entries);
+        self.settle();
+        loop {
+            let Some((id, receipt)) = self.doomed.borrow_mut().pop() else { return };
+            if let Some(client) = self.client_by_id(id) {
+                self.kill(&client, hub);
+            }
+            if receipt.missing.fetch_sub(1, AcqRel) == 1 {
+                let woken = hub.with(|hub| hub.send(receipt.shard, Control::Resume(receipt.client)));
+                if woken {
+                    self.server.shards[receipt.shard].bell.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Closes `client` by order of another; its subscriptions end at once.
+    pub(crate) fn kill(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
+        client.close(Closing::Killed);
+        self.leave_all(client, hub);
+    }
+
+    /// Delivers all that has been taken from the inbox.
+    fn settle(&self) {
+        loop {
+            let Some(entry) = self.incoming.borrow_mut().pop_front() else { return };
+            match entry {
+                Entry::Publication(publication) => self.fan_out(&publication),
+                Entry::Control(control) => self.obey(control),
+            }
+        }
+    }
+
+    fn fan_out(&self, publication: &Publication) {
+        let lists = self.lists.borrow();
+        if let Some(slot) = publication.exact {
+            self.push_all(lists.clients(slot), |proto| publication.message.exact_frame(proto).clone());
+        }
+        for (slot, pattern) in &publication.patterns {
+            self.push_all(lists.clients(*slot), |proto| publication.message.pattern_frame(proto, pattern));
+        }
+    }
+
+    /// Pushes one frame to each of `clients`: the frame is made once for each protocol version in use, and shared by
+    /// this shard's clients without atomic counting.
+    fn push_all(&self, clients: &[Rc<Client>], make: impl Fn(Proto) -> Frame) {
+        let mut frames: [Option<Rc<Frame>>; Proto::ALL.len()] = Default::default();
+        for client in clients {
+            let proto = client.proto();
+            let frame = frames[proto.index()].get_or_insert_with(|| Rc::new(make(proto)));
+            self.push(client, frame);
+        }
+    }
+
+    fn push(&self, client: &Rc<Client>, frame: &Rc<Frame>) {
+        client.push(frame);
+        if client.is_congested() {
+            self.enforce_output_limits(client);
+        } else {
+            self.unflushed_bytes.set(self.unflushed_bytes.get() + frame.len());
+            self.mark_dirty(client);
+        }
+    }
+
+    fn obey(&self, control: Control) {
+        match control {
+            Control::Kill(id, receipt) => self.doomed.borrow_mut().push((id, receipt)),
+            Control::Resume(id) => {
+                if let Some(client) = self.client_by_id(id) {
+                    client.bell.notify_one();
+                }
+            }
+            Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
+            Control::Monitor(line) => {
+                let line = Rc::new(line);
+                let clients = self.all_clients();
+                let monitors = clients.iter().filter(|client| client.is_monitor());
+                monitors.for_each(|client| self.push(client, &line));
+            }
+        }
+    }
+
+    fn client_by_id(&self, id: ClientId) -> Option<Rc<Client>> {
+        let clients = self.clients.borrow();
+        clients.iter().map(|(_, client)| client).find(|client| client.info.id == id).cloned()
+    }
+
+    /// Notes that `client` has output that its socket has not been offered.
+    pub(crate) fn mark_dirty(&self, client: &Rc<Client>) {
+        if !client.dirty.replace(true) {
+            let mut dirty = self.dirty.borrow_mut();
+            dirty.push_back(client.clone());
+            if dirty.len() == 1 {
+                self.flush_bell.notify_one();
+            }
+        }
+    }
+
+    /// Offers up to `most` outboxes to their sockets; true if more are waiting.
+    pub(crate) fn flush_dirty(&self, most: usize) -> bool {
+        for _ in 0..most {
+            let Some(client) = self.dirty.borrow_mut().pop_front() else { break };
+            client.dirty.set(false);
+            self.flush(&client);
+        }
+        let more = !self.dirty.borrow().is_empty();
+        if !more {
+            self.unflushed_bytes.set(0);
+        }
+        more
+    }
+
+    /// Offers the outbox of `client` to its socket and applies the output limits to what the socket does not take.
+    pub(crate) fn flush(&self, client: &Rc<Client>) {
+        match client.flush() {
+            Ok(count) => {
+                self.stats().net_output_bytes.add(count as u64);
+                Counter::add_to(&client.info.total_out, count as u64);
+            }
+            Err(_) => client.close(Closing::WriteFailed),
+        }
+        self.enforce_output_limits(client);
+    }
+
+    /// Closes `client` if more waits for it than its class allows. Only what its socket has refused counts: a client
+    /// that reads is never closed because the server itself is busy.
+    pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
+        let bytes = client.outbox.borrow().bytes();
+        client.info.output_bytes.store(bytes, Relaxed);
+        let settings = self.settings();
+        let limits = &settings.client_output_buffer_limit;
+        let limit = if client.is_subscriber() { limits.pubsub } else { limits.normal };
+        let exceeds = |bound: ByteSize| bound.0 > 0 && bytes as u64 > bound.0;
+        if exceeds(limit.hard) {
+            client.close(Closing::HardLimit);
+        } else if exceeds(limit.soft) {
+            let now_ms = self.now().ms();
+            let since_ms = client.over_soft_limit_since_ms.get().unwrap_or(now_ms);
+            client.over_soft_limit_since_ms.set(Some(since_ms));
+            if u128::from(now_ms.saturating_sub(since_ms)) > limit.soft_for.as_millis() {
+                client.close(Closing::SoftLimit);
+            }
+        } else {
+            client.over_soft_limit_since_ms.set(None);
+        }
+    }
+
+    /// Whether publishers on this shard should let it write before they go on.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.unflushed_bytes.get() > UNFLUSHED_BYTES
+    }
+}

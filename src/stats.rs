@@ -1,0 +1,201 @@
+//! Counters for INFO: written by one shard each without contention, added up when somebody asks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+
+/// A counter with one writer; any thread may read it.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `count`.
+    pub fn add(&self, count: u64) {
+        Self::add_to(&self.0, count);
+    }
+
+    /// Adds `count` to a number that only the calling thread writes, without the cost of an atomic addition.
+    pub fn add_to(number: &AtomicU64, count: u64) {
+        number.store(number.load(Relaxed).wrapping_add(count), Relaxed);
+    }
+
+    /// Its value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Sets it back to zero. An addition at the same moment may survive.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// What is known of one command's executions.
+#[derive(Debug, Default)]
+pub struct CommandStats {
+    /// Executions.
+    pub calls: Counter,
+    /// Time spent in them, in microseconds.
+    pub us: Counter,
+    /// Refused before execution.
+    pub rejected: Counter,
+    /// Executions that answered an error.
+    pub failed: Counter,
+    /// Distribution of the time of an execution in nanoseconds, from its first execution on.
+    pub latency: Mutex<Option<Box<Histogram<u64>>>>,
+}
+
+/// The longest execution that a histogram tells from longer ones, in nanoseconds.
+const LONGEST_NS: u64 = 1_000_000_000;
+
+impl CommandStats {
+    /// Adds an execution of `ns` nanoseconds to the distribution.
+    pub fn record_latency(&self, ns: u64) {
+        let mut latency = self.latency.lock();
+        let histogram = latency.get_or_insert_with(|| Box::new(new_histogram()));
+        histogram.saturating_record(ns.clamp(1, LONGEST_NS));
+    }
+}
+
+/// An empty distribution with the bounds and the precision that LATENCY HISTOGRAM promises.
+pub fn new_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("the bounds are valid: 1 < 2 * 1 <= LONGEST_NS, precision 2")
+}
+
+/// Counters of one shard.
+#[derive(Debug)]
+pub struct ShardStats {
+    /// Bytes received.
+    pub net_input_bytes: Counter,
+    /// Bytes sent.
+    pub net_output_bytes: Counter,
+    /// Commands executed.
+    pub commands: Counter,
+    /// Calls of read on sockets.
+    pub reads: Counter,
+    /// Calls of write on sockets.
+    pub writes: Counter,
+    /// Error replies.
+    pub errors: Counter,
+    /// Clients closed by their class' output limit.
+    pub output_limit_disconnections: Counter,
+    /// Clients closed because of `client-query-buffer-limit`.
+    pub query_buffer_disconnections: Counter,
+    /// Clients closed because of `maxmemory-clients`.
+    pub evicted_clients: Counter,
+    /// By the command's place in the table.
+    pub by_command: Box<[CommandStats]>,
+}
+
+impl ShardStats {
+    /// Counters for a table of `commands` commands.
+    pub fn new(commands: usize) -> Self {
+        ShardStats {
+            net_input_bytes: Counter::default(),
+            net_output_bytes: Counter::default(),
+            commands: Counter::default(),
+            reads: Counter::default(),
+            writes: Counter::default(),
+            errors: Counter::default(),
+            output_limit_disconnections: Counter::default(),
+            query_buffer_disconnections: Counter::default(),
+            evicted_clients: Counter::default(),
+            by_command: (0..commands).map(|_| CommandStats::default()).collect(),
+        }
+    }
+
+    /// CONFIG RESETSTAT
+    pub fn reset(&self) {
+        let plain = [
+            &self.net_input_bytes,
+            &self.net_output_bytes,
+            &self.commands,
+            &self.reads,
+            &self.writes,
+            &self.errors,
+            &self.output_limit_disconnections,
+            &self.query_buffer_disconnections,
+            &self.evicted_clients,
+        ];
+        plain.into_iter().for_each(Counter::reset);
+        for command in &self.by_command {
+            [&command.calls, &command.us, &command.rejected, &command.failed].into_iter().for_each(Counter::reset);
+            *command.latency.lock() = None;
+        }
+    }
+}
+
+/// Counters of things that happen seldom, for the whole server.
+#[derive(Debug, Default)]
+pub struct ServerStats {
+    /// Connections accepted.
+    pub connections: AtomicU64,
+    /// Connections refused because of `maxclients`.
+    pub rejected_connections: AtomicU64,
+    /// Error replies by their code; the number of codes is bounded, see [`ServerStats::count_error`].
+    pub errors: Mutex<BTreeMap<String, u64>>,
+    /// The most clients there ever were at a time.
+    pub peak_clients: AtomicU64,
+    /// AUTH and HELLO with a wrong password.
+    pub denied_auth: AtomicU64,
+    /// Throughput over the last moments.
+    pub rates: Mutex<Rates>,
+}
+
+/// The most different error codes that are counted, as in Redis.
+const MAX_ERROR_CODES: usize = 128;
+
+impl ServerStats {
+    /// Counts an error reply under its code. A code that is new when there are too many already is not counted, because
+    /// codes may come from peers.
+    pub fn count_error(&self, code: &[u8]) {
+        let code = String::from_utf8_lossy(code);
+        let mut errors = self.errors.lock();
+        if let Some(count) = errors.get_mut(&*code) {
+            *count += 1;
+        } else if errors.len() < MAX_ERROR_CODES {
+            errors.insert(code.into_owned(), 1);
+        }
+    }
+
+    /// CONFIG RESETSTAT
+    pub fn reset(&self) {
+        for number in [&self.connections, &self.rejected_connections, &self.denied_auth] {
+            number.store(0, Relaxed);
+        }
+        self.errors.lock().clear();
+        *self.rates.lock() = Rates::default();
+    }
+}
+
+/// How many samples a rate is the mean of.
+const SAMPLES: usize = 16;
+
+/// Rates of commands and bytes, from totals sampled at regular times.
+#[derive(Debug, Default)]
+pub struct Rates {
+    last: Option<(u64, [u64; 3])>,
+    samples: [[u64; 3]; SAMPLES],
+    next: usize,
+}
+
+impl Rates {
+    /// Takes a sample of the totals of commands, bytes received and bytes sent.
+    pub fn sample(&mut self, now_ms: u64, totals: [u64; 3]) {
+        if let Some((then_ms, before)) = self.last {
+            let elapsed_ms = now_ms.saturating_sub(then_ms).max(1);
+            let rate = |i: usize| totals[i].saturating_sub(before[i]) * 1000 / elapsed_ms;
+            self.samples[self.next] = [rate(0), rate(1), rate(2)];
+            self.next = (self.next + 1) % SAMPLES;
+        }
+        self.last = Some((now_ms, totals));
+    }
+
+    /// Commands, bytes received and bytes sent, each for one second.
+    pub fn per_second(&self) -> [u64; 3] {
+        let mean = |i: usize| self.samples.iter().map(|sample| sample[i]).sum::<u64>() / SAMPLES as u64;
+        [mean(0), mean(1), mean(2)]
+    }
+}
