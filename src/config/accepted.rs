@@ -64,6 +64,32 @@ impl Value for Anything {
     }
 }
 
+/// A user's rights. The user that every Redis has, without a password and with every right, shows as empty: Redis'
+/// CONFIG REWRITE writes that line into each file, and it asks for nothing that this server does not do.
+#[derive(Default)]
+pub(super) struct StockUser(Vec<u8>);
+
+impl StockUser {
+    const WORDS: [&'static [u8]; 6] = [b"default", b"on", b"nopass", b"~*", b"&*", b"+@all"];
+}
+
+impl Value for StockUser {
+    const SEVERAL: bool = true;
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let words = given.args.iter().map(Vec::as_slice).filter(|word| *word != b"sanitize-payload");
+        if words.eq(Self::WORDS) { Ok(Self::default()) } else { Ok(Self(given.args.join(&b' '))) }
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "default on nopass ~* &* +@all".into()
+    }
+}
+
 /// Pairs of seconds and changes; lines of one file add up.
 #[derive(Clone, Default)]
 pub(super) struct Save(Vec<(i64, i64)>);

@@ -17,7 +17,7 @@ pub struct StartError {
 }
 
 impl StartError {
-    /// An error without a place; [`StartError::at`] adds it.
+    /// An error without a place, which the caller that knows it adds.
     pub fn new(text: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { origin: None, line: None, text: text.into(), cure: cure.into() }
     }
@@ -90,7 +90,7 @@ impl fmt::Display for SetError {
 
 impl std::error::Error for SetError {}
 
-/// Why CONFIG REWRITE wrote nothing. `Display` is what follows `-ERR `. The old file is untouched.
+/// Why CONFIG REWRITE failed. `Display` is what follows `-ERR `. The file is whole: the old one, or rarely the new one.
 #[derive(Debug)]
 pub enum RewriteError {
     /// The server was started without a file.

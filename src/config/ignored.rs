@@ -5,7 +5,7 @@
 //! Bounds, defaults, aliases and what may change at run time are those of Redis' own table (`config.c`). Where ignoring a
 //! value would be dangerous, the entry takes only its default: see `only_default`.
 
-use super::accepted::{Anything, KeyspaceEvents, OomScores, ReplicaOf, Save, Text, Word};
+use super::accepted::{Anything, KeyspaceEvents, OomScores, ReplicaOf, Save, StockUser, Text, Word};
 use super::compound::Secret;
 use super::param::Change::{FileOnly, Protected, Start};
 use super::param::{Param, ignored};
@@ -141,7 +141,7 @@ static ENCODINGS: &[Param] = &[
     ignored::<Anything>("list-max-ziplist-value", "").change(FileOnly),
     int("set-max-intset-entries", "512", 0, LONG_MAX),
     int("set-max-listpack-entries", "128", 0, LONG_MAX),
-    bytes("set-max-listpack-value", "64", 0, LONG_MAX),
+    int("set-max-listpack-value", "64", 0, LONG_MAX),
     int("zset-max-listpack-entries", "128", 0, LONG_MAX).alias("zset-max-ziplist-entries"),
     bytes("zset-max-listpack-value", "64", 0, LONG_MAX).alias("zset-max-ziplist-value"),
     bytes("hll-sparse-max-bytes", "3000", 0, LONG_MAX),
@@ -223,7 +223,7 @@ static USERS: &[Param] = &[
     text("aclfile", "").change(Start).only_default(
         "users and their rights are not supported; remove the line and protect the server with requirepass",
     ),
-    ignored::<Anything>("user", "").change(FileOnly).only_default(
+    ignored::<StockUser>("user", "").change(FileOnly).only_default(
         "users and their rights are not supported; remove the line and protect the server with requirepass",
     ),
     word("acl-pubsub-default", "resetchannels", &["allchannels", "resetchannels"]),

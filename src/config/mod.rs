@@ -6,7 +6,7 @@
 //! | `ignored.rs` | the directives of Redis that have none here |
 //! | `param.rs` | what an entry is |
 //! | `settings.rs` | the macro behind the table |
-//! | `value.rs`, `compound.rs`, `accepted.rs` | the types of values: read, check, show |
+//! | `value.rs`, `compound.rs`, `limits.rs`, `accepted.rs` | the types of values: read, check, show |
 //! | `lex.rs` | words and quotes of a line |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
@@ -24,6 +24,7 @@ mod compound;
 mod error;
 mod ignored;
 mod lex;
+mod limits;
 mod load;
 mod param;
 mod print;
@@ -37,10 +38,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use arguments::{Invocation, invocation, invocation_with};
-pub use compound::{
-    BindAddress, IoThreads, MaxmemoryClients, OutputLimit, OutputLimits, Percentiles, Rename, Secret, ShutdownFlags,
-};
+pub use compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 pub use error::{RewriteError, SetError, StartError};
+pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Param, Section};
 pub use print::REDIS_VERSION;
 pub use settings::Settings;
@@ -159,18 +159,21 @@ impl Config {
         for (name, _) in pairs {
             let param = self.changeable(name, caller)?;
             if params.iter().any(|known| known.name == param.name) {
-                return Err(SetError::failed(String::from_utf8_lossy(name), "duplicate parameter"));
+                let name = String::from_utf8_lossy(name);
+                return Err(SetError::failed(name, "duplicate parameter"));
             }
             params.push(param);
         }
         let mut values = self.values.clone();
-        for (param, (_, value)) in params.iter().zip(pairs) {
-            let args: Vec<Vec<u8>> = if param.several {
-                value.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect()
-            } else {
-                vec![value.to_vec()]
+        for (param, (name, value)) in params.iter().zip(pairs) {
+            let args = match value {
+                [] if param.several => Vec::new(),
+                _ if param.several => value.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect(),
+                _ => vec![value.to_vec()],
             };
-            param.set(&mut values, &args, false).map_err(|reason| SetError::failed(param.name, reason))?;
+            // The name that was used, but as the table writes it.
+            let failed = |reason| SetError::failed(String::from_utf8_lossy(name).to_ascii_lowercase(), reason);
+            param.set(&mut values, &args, false).map_err(failed)?;
         }
         let changed = params.iter().filter(|param| param.get(&values) != param.get(&self.values));
         Ok(Plan { changed: changed.map(|param| param.name).collect(), values })

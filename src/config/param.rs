@@ -1,6 +1,7 @@
 //! One directive: name, section, when it may change, doc, and the functions that read, check and write its value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::settings::Settings;
@@ -81,11 +82,19 @@ impl Section {
 }
 
 /// All values at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Values {
     pub(super) settings: Arc<Settings>,
     /// Values of directives without effect, where they differ from the default in the table.
     pub(super) ignored: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl fmt::Debug for Values {
+    /// Without the values that have no effect: a replication password may be among them.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ignored: Vec<_> = self.ignored.keys().collect();
+        out.debug_struct("Values").field("settings", &self.settings).field("ignored", &ignored).finish()
+    }
 }
 
 /// Where a value lives, with the functions of its type.

@@ -50,14 +50,18 @@ pub(super) fn help() -> String {
 pub(super) fn example() -> String {
     let defaults = Values::default();
     let mut out = String::from(
-        "# Configuration of Pregon, with every directive at its default. Start with: pregon /path/to/this/file\n\
+        "# Configuration of Pregon, with every directive at its default.\n\
+         # Start with: pregon /path/to/this/file\n\
          #\n\
-         # The syntax is that of redis.conf: a directive and its values on each line, blanks between them, quotes around\n\
-         # values with blanks, and \\n \\r \\t \\\" \\\\ \\xHH inside double quotes. The last value wins. Sizes take units:\n\
-         # 1k is 1000 bytes and 1kb is 1024, 1m and 1mb, 1g and 1gb accordingly, in any case.\n\
+         # The syntax is that of redis.conf: on each line a directive and its values, blanks between them,\n\
+         # quotes around values with blanks, and \\n \\r \\t \\\" \\\\ \\xHH inside double quotes. The last value\n\
+         # wins. Sizes take units in any case: 1k is 1000 bytes and 1kb is 1024; 1m, 1mb, 1g and 1gb\n\
+         # accordingly.\n\
          #\n\
-         # \"include /path/to/*.conf\" reads other files at that place; a path is relative to the directory in which\n\
-         # the server was started. \"At run time\" means: by CONFIG SET, too; CONFIG REWRITE then changes this file.\n\
+         # \"include /path/to/*.conf\" reads other files at that place. A relative path begins at the\n\
+         # directory in which the server was started, here and everywhere else.\n\
+         #\n\
+         # What \"changes at run time\" takes CONFIG SET, too; CONFIG REWRITE then writes it into this file.\n\
          #\n\
          # This file is printed by: pregon --print-example\n",
     );
@@ -68,16 +72,27 @@ pub(super) fn example() -> String {
         }
     }
     out += &heading(Section::NoEffect.title());
-    out += "\n# A file made for Redis may contain them: they are checked, answered by CONFIG GET, and named in one warning\n\
-            # at start.\n";
+    out += "\n# A file made for Redis may contain them: they are checked, answered by CONFIG GET, and named in\n\
+            # one warning at start.\n";
     for group in GROUPS {
         let names: Vec<&str> = group.params.iter().flat_map(Param::names).collect();
         out += &format!("\n# {}. {}\n", group.title, group.why);
         for line in wrapped(&names.join(" "), EXAMPLE_WIDTH - 2) {
             out += &format!("#   {line}\n");
         }
+        for param in group.params {
+            for line in param.only_default.iter().flat_map(|why| wrapped(&only(param, why), EXAMPLE_WIDTH)) {
+                out += &format!("# {line}\n");
+            }
+        }
     }
     out
+}
+
+/// Why a directive takes nothing but its default.
+fn only(param: &Param, why: &str) -> String {
+    let (text, cure) = why.split_once("; ").unwrap_or((why, ""));
+    format!("{} takes nothing but its default: {text}; {cure}.", param.name)
 }
 
 fn heading(title: &str) -> String {

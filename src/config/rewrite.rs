@@ -3,7 +3,7 @@
 //! A line of a directive is replaced where it stands; further lines of it are blanked; a directive that is not in the
 //! file and differs from its default is appended under a signature. Comments, `include`, `rename-command` and what is
 //! not understood stay (the last marked with `# ???`). Several empty lines become one. So does Redis, whose
-//! `rewriteConfig` is the source.
+//! `rewriteConfig` is the source; only the empty line that it leaves at the end is not written.
 //!
 //! The new file is written beside the old one and renamed over it, so a reader or a crash never sees half of it. It gets
 //! the permissions of the old one; a symbolic link keeps pointing to it.
@@ -106,6 +106,8 @@ impl Layout {
 
     fn finish(mut self) -> Vec<u8> {
         self.lines.dedup_by(|next, line| next.is_empty() && line.is_empty());
+        // What follows the last line end is no line; without this every rewrite would add one.
+        self.lines.pop_if(|last| last.is_empty());
         self.lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect()
     }
 }
@@ -113,6 +115,8 @@ impl Layout {
 /// Puts the content in the file's place in one step.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = neighbour(path);
+    // A crash may have left one; in a container the next process has the same id. Usually there is none to remove.
+    let _ = fs::remove_file(&new);
     let result = write_new(&new, path, content).and_then(|()| fs::rename(&new, path));
     if result.is_err() {
         // The error to report is the first one; a file that was not even created cannot be removed.

@@ -6,9 +6,8 @@
 
 use std::path::PathBuf;
 
-use super::compound::{
-    BindAddress, IoThreads, MaxmemoryClients, OutputLimits, Percentiles, Rename, Secret, ShutdownFlags,
-};
+use super::compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Param, Section, Store};
 use super::settings::directives;
 use super::value::{

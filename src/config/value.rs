@@ -165,7 +165,7 @@ impl ByteSize {
         (self.0 > 0).then_some(self.0)
     }
 
-    /// Reads digits and an optional unit; `None` for anything else and for what does not fit 64 bits.
+    /// Reads digits and an optional unit; `None` for anything else.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, unit) = text.split_at(digits);
@@ -179,9 +179,9 @@ impl ByteSize {
             b"gb" => Self::KIB.pow(3),
             _ => return None,
         };
-        // An empty argument is 0, as in Redis.
-        let count: u64 = if digits.is_empty() { 0 } else { std::str::from_utf8(digits).ok()?.parse().ok()? };
-        count.checked_mul(factor).map(Self)
+        // No digits are 0, and too many are the largest number, as in Redis; bounds are checked later.
+        let add = |sum: u64, digit: &u8| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+        Some(Self(digits.iter().fold(0, add).saturating_mul(factor)))
     }
 
     /// The shortest exact form with a binary unit, as CONFIG REWRITE writes it.
