@@ -189,7 +189,8 @@ impl Client {
             let mut slices = [io::IoSlice::new(&[])];
             outbox.gather(&mut slices);
             output.extend_from_slice(&slices[0]);
-            outbox.advance(slices[0].len());
+            let taken = slices[0].len();
+            outbox.advance(taken);
         }
         output
     }
