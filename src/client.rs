@@ -6,9 +6,11 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use socket2::SockRef;
 use tokio::sync::Notify;
 
 use crate::clients::{ClientInfo, Flag};
@@ -79,6 +81,8 @@ pub struct Client {
     congested: Cell<bool>,
     /// Whether it stands in the shard's list of outboxes to flush.
     pub(crate) dirty: Cell<bool>,
+    /// For how long sent data may stay unacknowledged, where that has been set.
+    unacknowledged_limit: Cell<Option<Duration>>,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
     pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
 }
@@ -95,6 +99,7 @@ impl Client {
             closing: Cell::new(None),
             congested: Cell::new(false),
             dirty: Cell::new(false),
+            unacknowledged_limit: Cell::new(None),
             over_soft_limit_since_ms: Cell::new(None),
         })
     }
@@ -179,6 +184,18 @@ impl Client {
         }
         self.set_congested(!outbox.is_empty());
         Ok(total)
+    }
+
+    /// Lets the kernel end the connection when sent data stays unacknowledged for this long; none for the kernel's own
+    /// limit.
+    pub(crate) fn limit_unacknowledged(&self, limit: Option<Duration>) {
+        if self.unacknowledged_limit.replace(limit) == limit {
+            return;
+        }
+        if let Some(Stream::Tcp(stream)) = &self.stream {
+            // Best effort: without it the peer's death is only noticed later.
+            let _ = SockRef::from(stream).set_tcp_user_timeout(limit);
+        }
     }
 
     /// Takes all that waits to be written, for a client without a socket.

@@ -22,11 +22,13 @@ pub struct Pause {
 
 impl Pause {
     /// Pauses until `until_ms`. A pause that is in force already is made longer and stricter, never shorter or laxer.
-    pub fn start(&self, mode: PauseMode, until_ms: u64) {
+    pub fn start(&self, mode: PauseMode, until_ms: u64, now_ms: u64) {
         let mut state = self.state.lock();
         let (mode, until_ms) = match *state {
-            Some((old_mode, old_until_ms)) => (mode.max(old_mode), until_ms.max(old_until_ms)),
-            None => (mode, until_ms),
+            Some((old_mode, old_until_ms)) if self.until_ms.load(Relaxed) > now_ms => {
+                (mode.max(old_mode), until_ms.max(old_until_ms))
+            }
+            _ => (mode, until_ms),
         };
         *state = Some((mode, until_ms));
         self.until_ms.store(until_ms, Relaxed);
@@ -46,9 +48,8 @@ impl Pause {
         self.state.lock().map(|(mode, _)| mode)
     }
 
-    /// Forgets a pause whose time has come; true if this call did.
-    pub fn expire(&self, now_ms: u64) -> bool {
-        let until_ms = self.until_ms.load(Relaxed);
-        until_ms != 0 && until_ms <= now_ms && self.end()
+    /// When the pause ends, in milliseconds of the server's clock; 0 without one.
+    pub fn until_ms(&self) -> u64 {
+        self.until_ms.load(Relaxed)
     }
 }

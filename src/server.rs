@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use crate::command::table::CommandTable;
 use crate::config::{Config, Settings, StartError};
 use crate::hub::{Hub, ShardSet};
 use crate::latency::LatencyMonitor;
+use crate::listen::Listener;
 use crate::pause::Pause;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
@@ -28,6 +29,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct ShardHandle {
     /// Rung when the inbox has become non-empty.
     pub bell: Notify,
+    /// Connections that it has been given and that are open.
+    pub connections: AtomicUsize,
     /// Its counters.
     pub stats: ShardStats,
 }
@@ -60,6 +63,8 @@ pub struct Server {
     pub pause: Pause,
     /// SHUTDOWN and signals.
     pub shutdown: Shutdown,
+    /// Connections that are open, those included that no shard has welcomed yet.
+    pub connections: AtomicUsize,
     /// How many clients monitor.
     pub monitors: AtomicUsize,
     /// Where time comes from.
@@ -68,17 +73,30 @@ pub struct Server {
     pub run_id: String,
     /// The program file, for INFO.
     pub executable: PathBuf,
-    /// Whether debug logging of the configuration's change is to be applied by the process around this core.
+    /// What the process around this core must act on after CONFIG SET.
     pub reconfigured: Reconfigured,
 }
 
-/// Tells the process around the core that directives have changed which it must act on (addresses, log level).
+/// Tells the process around the core that directives have changed which it must act on.
 #[derive(Debug, Default)]
 pub struct Reconfigured {
     /// Rung at every change.
     pub bell: Notify,
-    /// Whether there was one since it was last looked at.
-    pub pending: AtomicBool,
+    /// Sockets bound to changed addresses, which replace those that are listened on.
+    listeners: Mutex<Option<Vec<Listener>>>,
+}
+
+impl Reconfigured {
+    /// Replaces the TCP sockets that are listened on.
+    pub fn put_listeners(&self, listeners: Vec<Listener>) {
+        *self.listeners.lock() = Some(listeners);
+        self.bell.notify_one();
+    }
+
+    /// Takes the sockets that replace those that are listened on, if there are new ones.
+    pub fn take_listeners(&self) -> Option<Vec<Listener>> {
+        self.listeners.lock().take()
+    }
 }
 
 impl Server {
@@ -90,7 +108,11 @@ impl Server {
     pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let settings = config.settings().clone();
         let commands = CommandTable::new(&settings.rename_command)?;
-        let shard = |_| ShardHandle { bell: Notify::new(), stats: ShardStats::new(commands.len()) };
+        let shard = |_| ShardHandle {
+            bell: Notify::new(),
+            connections: AtomicUsize::new(0),
+            stats: ShardStats::new(commands.len()),
+        };
         let shards: Box<[ShardHandle]> = (0..usize::from(settings.io_threads.0)).map(shard).collect();
         Ok(Arc::new(Server {
             hub: Hub::new(shards.len()),
@@ -104,6 +126,7 @@ impl Server {
             latency: LatencyMonitor::default(),
             pause: Pause::default(),
             shutdown: Shutdown::default(),
+            connections: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             clock,
             run_id: random_hex(),
@@ -127,7 +150,6 @@ impl Server {
     pub fn apply_settings(&self, settings: Arc<Settings>) {
         *self.settings.write() = settings;
         self.settings_version.fetch_add(1, Release);
-        self.reconfigured.pending.store(true, Relaxed);
         self.reconfigured.bell.notify_one();
     }
 

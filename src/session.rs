@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::client::{Client, Closing};
 use crate::clients::Flag;
@@ -133,14 +134,15 @@ impl Session {
         self.client.info.active_ms.store(now.ms(), Relaxed);
         Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
         self.shard.stats().net_input_bytes.add(bytes.len() as u64);
-        if self.input.is_empty() && self.state.blocked.is_none() {
+        let waits = self.state.blocked.is_some() || self.shard.is_draining();
+        if self.input.is_empty() && !waits {
             let used = self.run(bytes);
             if !self.is_finished() {
                 self.input.extend_from_slice(&bytes[used..]);
             }
         } else {
             self.input.extend_from_slice(bytes);
-            if self.state.blocked.is_none() {
+            if !waits {
                 self.run_input();
             }
         }
@@ -151,7 +153,9 @@ impl Session {
     pub fn resume(&mut self) {
         let now_ms = self.shard.now().ms();
         match &self.state.blocked {
-            None => return,
+            _ if self.shard.is_draining() => return,
+            None if self.input.is_empty() => return,
+            None => return self.run_input(),
             Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
             Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
             Some(Blocked::Paused(_)) if self.shard.server.pause.mode(now_ms).is_some() => return,
@@ -192,6 +196,16 @@ impl Session {
     /// Whether its commands wait.
     pub fn is_blocked(&self) -> bool {
         self.state.blocked.is_some()
+    }
+
+    /// How long it stays blocked if nothing else lets it go on, where time does.
+    pub fn wakes_in(&self) -> Option<Duration> {
+        let until_ms = match &self.state.blocked {
+            Some(Blocked::Sleeping(until_ms)) => *until_ms,
+            Some(Blocked::Paused(_)) => self.shard.server.pause.until_ms(),
+            Some(Blocked::Ordered(_)) | None => return None,
+        };
+        Some(Duration::from_millis(until_ms.saturating_sub(self.shard.now().ms())))
     }
 
     /// Lets go of what outlives the connection's socket. The client must have been unregistered.

@@ -23,7 +23,7 @@ use crate::hub::access::HubAccess;
 use crate::hub::{Control, Entry, Publication, Receipt, ShardId, Topic};
 use crate::message::Frame;
 use crate::resp::Proto;
-use crate::server::Server;
+use crate::server::{Server, ShardHandle};
 use crate::stats::{Counter, ShardStats};
 use crate::stream::Stream;
 use lists::Lists;
@@ -52,7 +52,14 @@ pub struct Shard {
     settings: RefCell<(u64, Rc<Settings>)>,
     /// Memory for replies, reused by all sessions.
     pub(crate) reply_buffer: RefCell<Vec<u8>>,
+    /// Memory for input, used by all connections in turn: an idle one holds none.
+    pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    /// Whether the server is ending: commands wait, output does not.
+    draining: Cell<bool>,
 }
+
+/// How much is read from a socket at once, in bytes.
+const READ_BYTES: usize = 64 * 1024;
 
 impl Shard {
     /// The shard `id` of `server`, to be used on the thread that calls this.
@@ -70,6 +77,8 @@ impl Shard {
             flush_bell: Notify::new(),
             settings: RefCell::new(settings),
             reply_buffer: RefCell::default(),
+            read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            draining: Cell::new(false),
         })
     }
 
@@ -83,9 +92,27 @@ impl Shard {
         self.server.clock.now()
     }
 
+    /// What other threads know of it.
+    pub(crate) fn handle(&self) -> &ShardHandle {
+        &self.server.shards[self.id]
+    }
+
     /// Its own counters.
     pub(crate) fn stats(&self) -> &ShardStats {
-        &self.server.shards[self.id].stats
+        &self.handle().stats
+    }
+
+    /// Whether the server is ending: then no command is run any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Says whether the server is ending, and lets the clients go on if it is not.
+    pub(crate) fn set_draining(&self, draining: bool) {
+        self.draining.set(draining);
+        if !draining {
+            self.obey(Control::ResumeAll);
+        }
     }
 
     /// The settings as of now, shared within this thread only so that reading them touches no other core's memory.
@@ -255,6 +282,11 @@ impl Shard {
             Control::Resume(id) => {
                 if let Some(client) = self.client_by_id(id) {
                     client.bell.notify_one();
+                }
+            }
+            Control::Evict(id) => {
+                if let Some(client) = self.client_by_id(id) {
+                    client.close(Closing::Evicted);
                 }
             }
             Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),

@@ -32,6 +32,8 @@ pub(crate) struct Publication {
 pub(crate) enum Control {
     /// End this client: its subscriptions now, its connection as soon as its thread comes to it; then say so.
     Kill(ClientId, Receipt),
+    /// End this client because all together hold too much.
+    Evict(ClientId),
     /// This client may go on with what it waits for.
     Resume(ClientId),
     /// A line for every client of this shard that monitors.

@@ -1,0 +1,176 @@
+//! The one loop of a client's connection: read, run, write, wait.
+//!
+//! The task owns what only this client's commands touch (the session); what deliveries touch (outbox and socket) is the
+//! shard's, which writes to the socket itself when messages have been delivered. The task reads, writes what the
+//! client's own commands answered, and waits for room when the socket is full.
+
+use std::future::pending;
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::client::{Client, Closing};
+use crate::clients::Address;
+use crate::session::Session;
+use crate::shard::Shard;
+use crate::stream::Stream;
+
+/// How long a connection that is to end after its last reply may take to accept that reply.
+const LAST_REPLY: Duration = Duration::from_secs(5);
+
+/// Serves one client until it goes or is closed.
+///
+/// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
+/// also then, and also when a command panics.
+pub async fn serve(shard: Rc<Shard>, stream: Stream, address: Address) {
+    let client = shard.register(address, Some(stream));
+    let mut connection =
+        Connection { session: Session::new(shard.clone(), client.clone()), shard, client, alarm: None };
+    tracing::debug!(client = connection.client.info.id, peer = %connection.client.info.address, "connected");
+    connection.converse().await;
+    if connection.client.closing().is_none() {
+        connection.write_last_reply().await;
+    }
+}
+
+struct Connection {
+    shard: Rc<Shard>,
+    client: Rc<Client>,
+    session: Session,
+    /// When a blocked session goes on by itself.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a connection waited for.
+enum Event {
+    Bell,
+    Alarm,
+    Socket(io::Result<tokio::io::Ready>),
+}
+
+impl Connection {
+    async fn converse(&mut self) {
+        while !self.session.is_finished() {
+            match self.next_event().await {
+                Event::Bell => self.session.resume(),
+                Event::Alarm => {
+                    self.alarm = None;
+                    self.session.resume();
+                }
+                Event::Socket(Err(_)) => return,
+                Event::Socket(Ok(ready)) => {
+                    if ready.is_writable() {
+                        self.shard.flush(&self.client);
+                    }
+                    if (ready.is_readable() || ready.is_read_closed()) && self.read().is_break() {
+                        return;
+                    }
+                }
+            }
+            self.shard.flush(&self.client);
+            self.session.spread();
+            self.set_alarm();
+            self.give_way().await;
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let Some(stream) = &self.client.stream else { return Event::Socket(Err(io::ErrorKind::NotConnected.into())) };
+        let interest =
+            if self.client.is_congested() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let alarm = &mut self.alarm;
+        tokio::select! {
+            biased;
+            () = self.client.bell.notified() => Event::Bell,
+            () = async { match alarm { Some(alarm) => alarm.await, None => pending().await } } => Event::Alarm,
+            ready = stream.ready(interest) => Event::Socket(ready),
+        }
+    }
+
+    /// Reads what is there and runs it. Ends the conversation at the end of input or when the socket fails.
+    fn read(&mut self) -> ControlFlow<()> {
+        let Some(stream) = &self.client.stream else { return ControlFlow::Break(()) };
+        let mut buffer = self.shard.read_buffer.borrow_mut();
+        match stream.try_read(&mut buffer[..]) {
+            Ok(0) => ControlFlow::Break(()),
+            Ok(count) => {
+                self.shard.stats().reads.add(1);
+                self.session.feed(&buffer[..count]);
+                ControlFlow::Continue(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
+    fn set_alarm(&mut self) {
+        let wakes_in = self.session.wakes_in();
+        if wakes_in.is_none() || self.alarm.is_none() {
+            self.alarm = wakes_in.map(|wait| Box::pin(sleep(wait)));
+        }
+    }
+
+    /// Lets the shards write what has been published before more is read, if they are behind. The server's own work is
+    /// what a publisher may wait for; it never waits for a subscriber.
+    async fn give_way(&mut self) {
+        if self.session.take_crowded() {
+            self.shard.server.hub.relieved().await;
+        }
+        while self.shard.is_crowded() && !self.session.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn write_last_reply(&mut self) {
+        let Some(stream) = &self.client.stream else { return };
+        let written = async {
+            while !self.client.outbox.borrow().is_empty() && self.client.closing().is_none() {
+                if stream.ready(Interest::WRITABLE).await.is_err() {
+                    return;
+                }
+                self.shard.flush(&self.client);
+            }
+        };
+        // A peer that does not take its last reply in time does not get it.
+        let _ = timeout(LAST_REPLY, written).await;
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.session.end();
+        self.shard.unregister(&self.client);
+        self.shard.server.connections.fetch_sub(1, Relaxed);
+        self.shard.handle().connections.fetch_sub(1, Relaxed);
+        report(&self.shard, &self.client);
+    }
+}
+
+/// Counts and logs why a client was closed, if it did not go by itself.
+fn report(shard: &Shard, client: &Client) {
+    let info = &client.info;
+    let peer = info.address.peer();
+    let Some(closing) = client.closing() else {
+        return tracing::debug!(client = info.id, peer, "disconnected");
+    };
+    let name = info.labels.lock().name.clone();
+    let reason = closing.reason();
+    let stats = shard.stats();
+    match closing {
+        Closing::HardLimit | Closing::SoftLimit => stats.output_limit_disconnections.add(1),
+        Closing::QueryBuffer => stats.query_buffer_disconnections.add(1),
+        Closing::Evicted => stats.evicted_clients.add(1),
+        Closing::Killed | Closing::Idle | Closing::WriteFailed => {
+            return tracing::debug!(client = info.id, peer, %name, reason, "closed");
+        }
+    }
+    let output_bytes = info.output_bytes.load(Relaxed);
+    let input_bytes = info.input_bytes.load(Relaxed);
+    tracing::warn!(client = info.id, peer, %name, output_bytes, input_bytes, reason, "closed");
+}

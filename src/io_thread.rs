@@ -1,0 +1,138 @@
+//! One io-thread: a runtime of its own, and the tasks that serve its shard.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::clients::Address;
+use crate::connection;
+use crate::hub::ShardId;
+use crate::listen::Accepted;
+use crate::server::Server;
+use crate::shard::Shard;
+use crate::stream::Stream;
+use crate::upkeep;
+
+/// Outboxes that are flushed before other tasks run: few enough that a publisher is answered soon, so that messages
+/// gather in the outboxes that are still waiting.
+const FLUSHED_AT_ONCE: usize = 16;
+/// How often a shard looks after its clients.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the io-threads are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Serve.
+    Serving,
+    /// Write what is queued, read nothing.
+    Draining,
+    /// End.
+    Ended,
+}
+
+/// A runtime for one io-thread.
+///
+/// # Errors
+///
+/// Those of the system, when it has no descriptors for it.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// What an io-thread receives from outside.
+#[derive(Debug)]
+pub struct Inlet {
+    /// Connections to serve.
+    pub accepted: mpsc::UnboundedReceiver<Accepted>,
+    /// What to do.
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// Serves shard `id` until the end; `beside` runs on the same thread meanwhile.
+pub fn run(
+    runtime: &Runtime,
+    server: Arc<Server>,
+    id: ShardId,
+    inlet: Inlet,
+    beside: impl Future<Output = ()> + 'static,
+) {
+    let tasks = LocalSet::new();
+    tasks.block_on(runtime, async move {
+        let shard = Shard::new(server, id);
+        spawn_local(beside);
+        spawn_local(deliver(shard.clone()));
+        spawn_local(flush(shard.clone()));
+        spawn_local(tick(shard.clone()));
+        serve(shard, inlet).await;
+    });
+}
+
+async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {
+    loop {
+        tokio::select! {
+            Some(accepted) = inlet.accepted.recv() => welcome(&shard, accepted),
+            Ok(()) = inlet.phase.changed() => {
+                let phase = *inlet.phase.borrow_and_update();
+                shard.set_draining(phase == Phase::Draining);
+                if phase == Phase::Ended {
+                    return;
+                }
+            }
+            else => return,
+        }
+    }
+}
+
+fn welcome(shard: &Rc<Shard>, accepted: Accepted) {
+    let stream = match &accepted.address {
+        Address::Tcp { .. } => TcpStream::from_std(accepted.socket.into()).map(Stream::Tcp),
+        Address::Unix(_) => UnixStream::from_std(accepted.socket.into()).map(Stream::Unix),
+    };
+    match stream {
+        Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, accepted.address))),
+        Err(error) => {
+            tracing::warn!(%error, "cannot serve a connection");
+            shard.server.connections.fetch_sub(1, Relaxed);
+            shard.handle().connections.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// Fans out what other shards publish.
+async fn deliver(shard: Rc<Shard>) {
+    loop {
+        shard.handle().bell.notified().await;
+        shard.deliver_inbox();
+    }
+}
+
+/// Writes what has been delivered: one write for each connection, whatever has gathered in its outbox.
+async fn flush(shard: Rc<Shard>) {
+    loop {
+        shard.flush_bell.notified().await;
+        while shard.flush_dirty(FLUSHED_AT_ONCE) {
+            yield_now().await;
+        }
+    }
+}
+
+async fn tick(shard: Rc<Shard>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_second = Instant::now();
+    loop {
+        let now = ticks.tick().await;
+        upkeep::often(&shard);
+        if now - last_second >= Duration::from_secs(1) {
+            last_second = now;
+            upkeep::each_second(&shard);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Listening sockets: bound as `port`, `bind` and `unixsocket` say, accepted with a pause when descriptors run out.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::net::{SocketFlags, acceptfrom_with};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use crate::clients::Address;
+use crate::config::{BindAddress, Settings, StartError};
+
+/// How long nothing is accepted when there is no descriptor left.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// A bound socket that is not yet accepted from.
+#[derive(Debug)]
+pub struct Listener {
+    socket: OwnedFd,
+    place: Place,
+}
+
+/// Where a listener is bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An address and port.
+    Tcp(SocketAddr),
+    /// A socket file.
+    Unix(PathBuf),
+}
+
+impl Listener {
+    /// Where it is bound.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// A connection that has just been accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Its socket, not blocking.
+    pub socket: OwnedFd,
+    /// Its two ends.
+    pub address: Address,
+}
+
+/// Binds everything that the settings ask for.
+///
+/// # Errors
+///
+/// [`StartError`] naming the address and the cure, for the first address that cannot be had and is not optional.
+pub fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = bind_tcp(settings)?;
+    if let Some(path) = &settings.unixsocket {
+        listeners.push(bind_unix(path, settings)?);
+    }
+    if listeners.is_empty() {
+        return Err(StartError::new(
+            "there is nothing to listen on: port is 0 and unixsocket is empty, or no address of bind exists here",
+            "set port, unixsocket or bind",
+        ));
+    }
+    Ok(listeners)
+}
+
+/// Binds `port` on all addresses of `bind`; none if the port is 0.
+///
+/// # Errors
+///
+/// As [`bind`].
+pub fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    if settings.port == 0 {
+        return Ok(listeners);
+    }
+    for address in &settings.bind {
+        for place in resolve(address, settings.port)? {
+            match bind_address(place, settings) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) if is_absent(&error, address.optional) => {
+                    tracing::debug!(address = %place, %error, "not listening on an address that is not here");
+                }
+                Err(error) => return Err(cannot_listen(&place.to_string(), &error)),
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+fn resolve(address: &BindAddress, port: u16) -> Result<Vec<SocketAddr>, StartError> {
+    let host = match address.host.as_str() {
+        "*" => "0.0.0.0",
+        "::*" => "::",
+        host => host,
+    };
+    match (host, port).to_socket_addrs() {
+        Ok(found) => Ok(found.take(1).collect()),
+        Err(_) if address.optional => Ok(Vec::new()),
+        Err(error) => Err(StartError::new(format!("cannot resolve {host}: {error}"), "correct bind")),
+    }
+}
+
+/// Whether an address may be left out: the protocol does not exist here, or an optional address does not.
+fn is_absent(error: &io::Error, optional: bool) -> bool {
+    use rustix::io::Errno;
+    let unsupported = [Errno::AFNOSUPPORT, Errno::PFNOSUPPORT, Errno::PROTONOSUPPORT, Errno::NOPROTOOPT];
+    match Errno::from_io_error(error) {
+        Some(errno) => unsupported.contains(&errno) || (optional && errno == Errno::ADDRNOTAVAIL),
+        None => false,
+    }
+}
+
+fn cannot_listen(place: &str, error: &io::Error) -> StartError {
+    let cure = match error.kind() {
+        io::ErrorKind::AddrInUse => "end the program that uses it, or choose another port",
+        io::ErrorKind::PermissionDenied => "choose a port from 1024 on, or allow this user the one you chose",
+        io::ErrorKind::AddrNotAvailable => "name an address of this machine in bind, or put - in front of it",
+        _ => "correct port and bind",
+    };
+    StartError::new(format!("cannot listen on {place}: {error}"), cure)
+}
+
+fn bind_address(place: SocketAddr, settings: &Settings) -> io::Result<Listener> {
+    let socket = Socket::new(Domain::for_address(place), Type::STREAM, Some(Protocol::TCP))?;
+    if place.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    // Accepted connections inherit these two, which saves calls for each.
+    socket.set_tcp_nodelay(true)?;
+    if let Some(idle) = settings.tcp_keepalive.enabled() {
+        let interval = (idle / 3).max(Duration::from_secs(1));
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3))?;
+    }
+    socket.bind(&SockAddr::from(place))?;
+    socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    let bound = TcpListener::from(socket);
+    let place = Place::Tcp(bound.local_addr()?);
+    Ok(Listener { socket: bound.into(), place })
+}
+
+fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
+    let fail = |error: io::Error| {
+        let cure = "choose a path in unixsocket that this user may write to and no other server uses";
+        StartError::new(format!("cannot listen on {}: {error}", path.display()), cure)
+    };
+    if UnixStream::connect(path).is_ok() {
+        return Err(fail(io::ErrorKind::AddrInUse.into()));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+        _ => {}
+    }
+    let bound = UnixListener::bind(path).map_err(fail)?;
+    if settings.unixsocketperm.0 != 0 {
+        let permissions = std::fs::Permissions::from_mode(settings.unixsocketperm.0);
+        std::fs::set_permissions(path, permissions).map_err(fail)?;
+    }
+    bound.set_nonblocking(true).map_err(fail)?;
+    Ok(Listener { socket: bound.into(), place: Place::Unix(path.to_owned()) })
+}
+
+/// Accepts connections for ever and hands each to `take`.
+///
+/// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
+/// in the kernel's queue meanwhile.
+pub async fn accept(listener: Listener, mut take: impl FnMut(Accepted)) {
+    let Listener { socket, place } = listener;
+    // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
+    // reactor, and most are to be served by other threads.
+    let socket = match TcpStream::from_std(socket.into()) {
+        Ok(socket) => socket,
+        Err(error) => return tracing::error!(?place, %error, "cannot accept connections here"),
+    };
+    loop {
+        if socket.readable().await.is_err() {
+            return;
+        }
+        match socket.try_io(Interest::READABLE, || accept_one(&socket, &place)) {
+            Ok(accepted) => take(accepted),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if is_exhaustion(&error) => {
+                tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BACK_OFF.as_millis());
+                tokio::time::sleep(BACK_OFF).await;
+            }
+            Err(error) => tracing::debug!(%error, "a connection went away before it was accepted"),
+        }
+    }
+}
+
+fn accept_one(listener: impl AsFd, place: &Place) -> io::Result<Accepted> {
+    let (socket, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let address = match place {
+        Place::Unix(path) => Address::Unix(path.clone()),
+        Place::Tcp(bound) => {
+            let peer = peer.ok_or(io::ErrorKind::NotConnected)?;
+            let peer = SocketAddr::try_from(peer).map_err(io::Error::from)?;
+            Address::Tcp { peer, local: local_end(&socket, *bound)? }
+        }
+    };
+    Ok(Accepted { socket, address })
+}
+
+/// The server's end: where it is bound, unless that is every address.
+fn local_end(socket: &OwnedFd, bound: SocketAddr) -> io::Result<SocketAddr> {
+    let everywhere = match bound.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified(),
+        IpAddr::V6(ip) => ip.is_unspecified(),
+    };
+    if !everywhere {
+        return Ok(bound);
+    }
+    let local = rustix::net::getsockname(socket)?;
+    SocketAddr::try_from(local).map_err(io::Error::from)
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
+}

@@ -1,0 +1,273 @@
+//! The server as a process: listeners, io-threads, signals, and the end.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle as Task, spawn_local};
+use tokio::time::{Instant, sleep};
+
+use crate::clients::Address;
+use crate::clock::Clock;
+use crate::config::{Config, Settings, ShutdownFlags, StartError};
+use crate::io_thread::{self, Inlet, Phase};
+use crate::listen::{self, Accepted, Listener, Place};
+use crate::log;
+use crate::resp::errors::ReplyError;
+use crate::server::{Server, VERSION};
+
+/// Descriptors that the server needs beside those of its clients.
+const RESERVED_DESCRIPTORS: u64 = 64;
+/// How often the end looks whether all output has been taken.
+const DRAIN_CHECK: Duration = Duration::from_millis(10);
+
+/// Serves until it is told to end.
+///
+/// # Errors
+///
+/// [`StartError`] for whatever keeps the server from starting; once it serves there is none.
+pub fn run(config: Config, warnings: &[String]) -> Result<(), StartError> {
+    let settings = config.settings().clone();
+    log::start(&settings)?;
+    log_panics();
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    raise_descriptor_limit(&settings);
+    let listeners = listen::bind(&settings)?;
+    let server = Server::new(config, Clock::real())?;
+    let pidfile = write_pidfile(&settings);
+    let result = serve(&server, listeners);
+    if let Some(path) = pidfile {
+        let _ = fs::remove_file(path);
+    }
+    if let Some(path) = &settings.unixsocket {
+        let _ = fs::remove_file(path);
+    }
+    tracing::info!("ended");
+    result
+}
+
+fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
+    let no_runtime = |error: std::io::Error| {
+        StartError::new(format!("cannot start an io-thread: {error}"), "raise the limits of this process")
+    };
+    let own_runtime = io_thread::runtime().map_err(no_runtime)?;
+    let (phase, phase_seen) = watch::channel(Phase::Serving);
+    let mut doors = Vec::new();
+    let mut threads = Vec::new();
+    let mut own_inlet = None;
+    for id in 0..server.shards.len() {
+        let (door, accepted) = mpsc::unbounded_channel();
+        let inlet = Inlet { accepted, phase: phase_seen.clone() };
+        doors.push(door);
+        if id == 0 {
+            own_inlet = Some(inlet);
+        } else {
+            threads.push(spawn_io_thread(server.clone(), id, inlet).map_err(no_runtime)?);
+        }
+    }
+    if let Some(inlet) = own_inlet {
+        let beside = govern(server.clone(), listeners, doors, phase);
+        io_thread::run(&own_runtime, server.clone(), 0, inlet, beside);
+    }
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("an io-thread ended with a panic");
+        }
+    }
+    Ok(())
+}
+
+fn spawn_io_thread(server: Arc<Server>, id: usize, inlet: Inlet) -> std::io::Result<JoinHandle<()>> {
+    let runtime = io_thread::runtime()?;
+    std::thread::Builder::new()
+        .name(format!("io-{id}"))
+        .spawn(move || io_thread::run(&runtime, server, id, inlet, std::future::ready(())))
+}
+
+/// What the first io-thread does beside serving: listen, hear signals, change what CONFIG SET changes, end.
+async fn govern(
+    server: Arc<Server>,
+    listeners: Vec<Listener>,
+    doors: Vec<mpsc::UnboundedSender<Accepted>>,
+    phase: watch::Sender<Phase>,
+) {
+    hear_signals(&server);
+    let mut doormen = admit(&server, listeners, &doors);
+    let settings = server.settings();
+    tracing::info!(
+        version = VERSION,
+        pid = std::process::id(),
+        port = settings.port,
+        io_threads = server.shards.len(),
+        "ready to accept connections"
+    );
+    loop {
+        tokio::select! {
+            () = server.shutdown.bell.notified() => {
+                if server.shutdown.is_requested() && end(&server, &phase, &mut doormen).await {
+                    return;
+                }
+            }
+            () = server.reconfigured.bell.notified() => {
+                log::set_level(server.settings().loglevel);
+                let fresh = server.reconfigured.take_listeners();
+                if let Some(fresh) = fresh {
+                    doormen.retain(|doorman| doorman.is_unix || { doorman.task.abort(); false });
+                    doormen.extend(admit(&server, fresh, &doors));
+                }
+            }
+        }
+    }
+}
+
+/// A task that accepts from one listener.
+struct Doorman {
+    task: Task<()>,
+    is_unix: bool,
+}
+
+fn admit(server: &Arc<Server>, listeners: Vec<Listener>, doors: &[mpsc::UnboundedSender<Accepted>]) -> Vec<Doorman> {
+    let admit_one = |listener: Listener| {
+        let is_unix = matches!(listener.place(), Place::Unix(_));
+        let server = server.clone();
+        let doors = doors.to_vec();
+        let task = spawn_local(listen::accept(listener, move |accepted| take_in(&server, &doors, accepted)));
+        Doorman { task, is_unix }
+    };
+    listeners.into_iter().map(admit_one).collect()
+}
+
+/// Sends a new connection to the io-thread that has the fewest, or away.
+fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Accepted>], accepted: Accepted) {
+    server.stats.connections.fetch_add(1, Relaxed);
+    let settings = server.settings();
+    let open = server.connections.fetch_add(1, Relaxed) + 1;
+    let refusal = if open > settings.maxclients as usize {
+        server.stats.rejected_connections.fetch_add(1, Relaxed);
+        Some([b"-", ReplyError::MAX_CLIENTS.text(), b"\r\n"].concat())
+    } else if is_denied(&settings, &accepted.address) {
+        server.stats.rejected_connections.fetch_add(1, Relaxed);
+        Some(DENIED.as_bytes().to_vec())
+    } else {
+        None
+    };
+    if let Some(text) = refusal {
+        server.connections.fetch_sub(1, Relaxed);
+        // Best effort, as the peer may be gone; the socket closes when it is dropped.
+        let _ = rustix::io::write(&accepted.socket, &text);
+        return;
+    }
+    server.stats.peak_clients.fetch_max(open as u64, Relaxed);
+    let fewest = (0..doors.len()).min_by_key(|id| server.shards[*id].connections.load(Relaxed)).unwrap_or(0);
+    server.shards[fewest].connections.fetch_add(1, Relaxed);
+    // Fails only when the io-thread has ended, which is when the server ends.
+    let _ = doors[fewest].send(accepted);
+}
+
+fn is_denied(settings: &Settings, address: &Address) -> bool {
+    settings.protected_mode && settings.requirepass.password().is_none() && !address.is_local()
+}
+
+/// What a client from elsewhere is told in protected mode.
+const DENIED: &str = "-DENIED Pregon is running in protected mode: no password is set for the default user, so only \
+    clients on its own machine are served. To connect from elsewhere, do one of the following: 1) set a password, with \
+    'requirepass' in the configuration file or with CONFIG SET requirepass from the server's machine, and give it with \
+    AUTH; 2) if the network keeps strangers away, switch protected mode off with CONFIG SET protected-mode no from the \
+    server's machine, and CONFIG REWRITE to keep it; 3) switch it off in the configuration file with 'protected-mode no' \
+    and start the server again; 4) start the server by hand with '--protected-mode no'.\r\n";
+
+/// Ends the server: nothing more is accepted or read, what is queued is written within `shutdown-timeout`. False if the
+/// request was withdrawn meanwhile.
+async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>, doormen: &mut Vec<Doorman>) -> bool {
+    tracing::info!("ending: writing what is queued");
+    let settings = server.settings();
+    let wait = settings.shutdown_timeout.enabled().unwrap_or_default();
+    let deadline = Instant::now() + wait;
+    let _ = phase.send(Phase::Draining);
+    loop {
+        let queued: usize = server.clients.all().iter().map(|info| info.output_bytes.load(Relaxed)).sum();
+        if queued == 0 || server.shutdown.is_immediate() || Instant::now() >= deadline {
+            break;
+        }
+        sleep(DRAIN_CHECK).await;
+        if !server.shutdown.is_requested() {
+            tracing::info!("the end was called off");
+            let _ = phase.send(Phase::Serving);
+            return false;
+        }
+    }
+    doormen.drain(..).for_each(|doorman| doorman.task.abort());
+    let _ = phase.send(Phase::Ended);
+    true
+}
+
+fn hear_signals(server: &Arc<Server>) {
+    hear(server, SignalKind::terminate(), "SIGTERM", Some(|settings| settings.shutdown_on_sigterm));
+    hear(server, SignalKind::interrupt(), "SIGINT", Some(|settings| settings.shutdown_on_sigint));
+    // A terminal that goes away does not end a server.
+    hear(server, SignalKind::hangup(), "SIGHUP", None);
+}
+
+fn hear(server: &Arc<Server>, kind: SignalKind, name: &'static str, ends: Option<fn(&Settings) -> ShutdownFlags>) {
+    let mut signals = match signal(kind) {
+        Ok(signals) => signals,
+        Err(error) => return tracing::warn!(%error, "cannot hear {name}"),
+    };
+    let server = server.clone();
+    spawn_local(async move {
+        while signals.recv().await.is_some() {
+            let Some(flags) = ends else { continue };
+            // Told a second time, it does not wait for anybody.
+            let again = server.shutdown.is_requested();
+            tracing::info!("received {name}");
+            server.shutdown.request(again || flags(&server.settings()).now);
+        }
+    });
+}
+
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("no text");
+        tracing::error!(place, "a panic: {text}");
+    }));
+}
+
+/// Raises the soft limit on descriptors so that `maxclients` fit, and says so when the hard limit is below that.
+fn raise_descriptor_limit(settings: &Settings) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let wanted = u64::from(settings.maxclients) + RESERVED_DESCRIPTORS;
+    let mut limit = getrlimit(Resource::Nofile);
+    let have = limit.current.unwrap_or(u64::MAX);
+    if have >= wanted {
+        return;
+    }
+    let reachable = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
+    limit.current = Some(reachable);
+    match setrlimit(Resource::Nofile, limit) {
+        Ok(()) if reachable >= wanted => {
+            tracing::info!(from = have, to = reachable, "raised the limit of open files for maxclients");
+        }
+        Ok(()) => tracing::warn!(
+            limit = reachable,
+            wanted,
+            "the limit of open files is too low for maxclients; raise it with ulimit -n or LimitNOFILE"
+        ),
+        Err(error) => tracing::warn!(%error, limit = have, wanted, "cannot raise the limit of open files"),
+    }
+}
+
+fn write_pidfile(settings: &Settings) -> Option<&std::path::Path> {
+    let path = settings.pidfile.as_deref()?;
+    match fs::write(path, format!("{}\n", std::process::id())) {
+        Ok(()) => Some(path),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "cannot write the pid file");
+            None
+        }
+    }
+}

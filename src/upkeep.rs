@@ -1,0 +1,72 @@
+//! What a shard does for its clients from time to time: idle timeouts, soft output limits, limits on all clients
+//! together, dead peers.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::client::{Client, Closing};
+use crate::clients::Flag;
+use crate::config::Settings;
+use crate::hub::Control;
+use crate::hub::access::HubAccess;
+use crate::shard::Shard;
+
+/// What is due ten times a second.
+pub fn often(shard: &Shard) {
+    if shard.id() == 0 {
+        evict_clients(shard);
+    }
+}
+
+/// What is due once a second.
+pub fn each_second(shard: &Shard) {
+    let settings = shard.settings();
+    let now_ms = shard.now().ms();
+    for client in shard.all_clients() {
+        close_if_idle(&client, &settings, now_ms);
+        if client.over_soft_limit_since_ms.get().is_some() {
+            shard.enforce_output_limits(&client);
+        }
+        notice_dead_peer(&client, &settings);
+    }
+}
+
+fn close_if_idle(client: &Client, settings: &Settings, now_ms: u64) {
+    let Some(limit) = settings.timeout.enabled() else { return };
+    let waits = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::Blocked);
+    let idle_ms = now_ms.saturating_sub(client.info.active_ms.load(Relaxed));
+    if !waits && u128::from(idle_ms) > limit.as_millis() {
+        client.close(Closing::Idle);
+    }
+}
+
+/// A subscriber that is only sent to would not be noticed to be gone for a quarter of an hour. Set here and not at the
+/// subscription, because most subscriptions of most clients need no system call.
+fn notice_dead_peer(client: &Rc<Client>, settings: &Settings) {
+    let limit = settings.subscriber_dead_peer_timeout.enabled().filter(|_| client.is_subscriber());
+    client.limit_unacknowledged(limit);
+}
+
+/// Closes the clients that hold most until all together are within `maxmemory-clients`.
+fn evict_clients(shard: &Shard) {
+    let settings = shard.settings();
+    let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
+    let held = |info: &crate::clients::ClientInfo| {
+        (info.output_bytes.load(Relaxed) + info.input_bytes.load(Relaxed) + info.queued_bytes.load(Relaxed)) as u64
+    };
+    let mut clients = shard.server.clients.all();
+    let mut total: u64 = clients.iter().map(|info| held(info)).sum();
+    clients.retain(|info| !info.has_flag(Flag::NoEvict));
+    clients.sort_by_key(|info| std::cmp::Reverse(held(info)));
+    let mut hub = HubAccess::new(&shard.server.hub);
+    for info in clients {
+        if total <= limit {
+            break;
+        }
+        total -= held(&info);
+        info.killed.store(true, Relaxed);
+        if hub.with(|hub| hub.send(info.shard, Control::Evict(info.id))) {
+            shard.server.shards[info.shard].bell.notify_one();
+        }
+    }
+}
