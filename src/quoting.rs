@@ -9,15 +9,17 @@ pub struct Unbalanced;
 /// Splits `line` at white space into words.
 ///
 /// `"..."` understands `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` and `\` before any other byte; `'...'` understands `\'`
-/// only. Outside quotes a backslash is an ordinary byte. A NUL ends the line.
+/// only. Outside quotes a backslash is an ordinary byte. A NUL ends the line. A vertical tab or form feed separates
+/// words only beside other white space.
 ///
 /// # Errors
 ///
 /// [`Unbalanced`], where Redis answers `unbalanced quotes in request`.
 pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
+    let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut words = Vec::new();
     let mut rest = skip_space(line);
-    while !matches!(rest.first(), None | Some(0)) {
+    while !rest.is_empty() {
         let (word, after) = take_word(rest)?;
         words.push(word);
         rest = skip_space(after);
@@ -40,8 +42,7 @@ fn take_word(mut rest: &[u8]) -> Result<(Vec<u8>, &[u8]), Unbalanced> {
         match rest {
             [b'"', inner @ ..] => return take_quoted(inner, word, b'"'),
             [b'\'', inner @ ..] => return take_quoted(inner, word, b'\''),
-            [] | [0, ..] => return Ok((word, rest)),
-            [byte, ..] if is_space(*byte) => return Ok((word, rest)),
+            [] | [b' ' | b'\t' | b'\n' | b'\r', ..] => return Ok((word, rest)),
             [byte, after @ ..] => {
                 word.push(*byte);
                 rest = after;
@@ -102,7 +103,14 @@ fn unescape(byte: u8) -> u8 {
     }
 }
 
-/// Writes `bytes` as one double-quoted word that [`split`] reads back, as MONITOR and error texts show arguments.
+/// `bytes` as one double-quoted word that [`split`] reads back.
+pub fn quoted(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 2);
+    quote(bytes, &mut out);
+    out
+}
+
+/// Appends `bytes` as one double-quoted word that [`split`] reads back, as MONITOR shows arguments.
 pub fn quote(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in bytes {
@@ -135,33 +143,54 @@ mod tests {
 
     #[test]
     fn words_are_separated_by_any_white_space() {
-        assert_eq!(words("  set\tkey   value \r").unwrap(), ["set", "key", "value"]);
+        assert_eq!(words("  set\tkey \x0b\x0c  value \r").unwrap(), ["set", "key", "value"]);
         assert!(words(" \t ").unwrap().is_empty());
     }
 
     #[test]
+    fn a_vertical_tab_inside_a_word_belongs_to_it() {
+        assert_eq!(words("a\x0bb").unwrap(), ["a\x0bb"]);
+    }
+
+    #[test]
     fn double_quotes_understand_escapes() {
-        assert_eq!(split(br#""a\x41\n\"\q" x"#).unwrap(), [b"aA\n\"q".to_vec(), b"x".to_vec()]);
+        let line = br#""a\x41\n\r\t\a\b\"\\\q" "\x00\xfF\xzz" "\x4" """#;
+        let read = [&b"aA\n\r\t\x07\x08\"\\q"[..], b"\x00\xffxzz", b"x4", b""];
+        assert_eq!(split(line).unwrap(), read);
     }
 
     #[test]
     fn single_quotes_understand_only_the_escaped_quote() {
-        assert_eq!(words(r"'it\'s' '\n'").unwrap(), ["it's", r"\n"]);
+        assert_eq!(words(r"'it\'s' '\n' ''").unwrap(), ["it's", r"\n", ""]);
+    }
+
+    #[test]
+    fn a_quote_may_open_inside_a_word() {
+        assert_eq!(words(r#"a"b c" d'e f'"#).unwrap(), ["ab c", "de f"]);
     }
 
     #[test]
     fn unbalanced_quotes_are_refused() {
-        for line in [r#""open"#, "'open", r#""a"b"#, r#"'a'b"#, r#""a\"#] {
+        for line in [r#""open"#, "'open", r#""a"b"#, r#"'a'b"#, r#""a\"#, r#"""#, r"'a\'"] {
             assert_eq!(words(line), Err(Unbalanced), "{line}");
         }
+    }
+
+    #[test]
+    fn a_backslash_outside_quotes_is_a_byte() {
+        assert_eq!(words(r"a\n \").unwrap(), [r"a\n", r"\"]);
+    }
+
+    #[test]
+    fn a_nul_ends_the_line() {
+        assert_eq!(words("ping\0 x").unwrap(), ["ping"]);
+        assert_eq!(words("\"ping\0\""), Err(Unbalanced));
     }
 
     proptest! {
         #[test]
         fn what_was_quoted_is_read_back(bytes: Vec<u8>) {
-            let mut line = Vec::new();
-            quote(&bytes, &mut line);
-            prop_assert_eq!(split(&line).unwrap(), [bytes]);
+            prop_assert_eq!(split(&quoted(&bytes)).unwrap(), [bytes]);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::client::{Client, Failure};
 use super::format::Format;
-use super::lines;
 use super::options::Options;
+use crate::quoting;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
@@ -184,7 +184,7 @@ const HELP: &str = "Type a command of the server, with quotes as in \"a b\\n\\x0
     COMMAND DOCS <name> describes a command. CONNECT <host> <port> goes to another server, QUIT leaves.\n";
 
 fn read(line: &[u8]) -> Line {
-    let Some(mut words) = lines::split(line) else {
+    let Ok(mut words) = quoting::split(line) else {
         return Line::Unreadable("Invalid argument(s)");
     };
     let mut repeat = 1;

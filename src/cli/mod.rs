@@ -16,7 +16,6 @@ mod client;
 mod connection;
 mod format;
 mod interactive;
-mod lines;
 mod meaning;
 mod options;
 mod reply;

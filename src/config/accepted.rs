@@ -1,8 +1,8 @@
 //! Types of values that only directives without effect have. Each checks as Redis does, so that a mistake in a
 //! configuration file is found here as well.
 
-use super::lex::quoted;
 use super::value::{Given, Rule, Value, word_index};
+use crate::quoting::quoted;
 
 /// Any single text.
 #[derive(Default)]

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::error::{StartError, reason};
-use super::lex;
 use super::load::Loader;
 use super::print;
+use crate::quoting;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Arguments {
 
     /// Begins an option; true when its value is still to come.
     fn option(&mut self, text: &[u8], next: Option<&Vec<u8>>) -> Result<bool, StartError> {
-        let mut words = lex::words(text).filter(|words| !words.is_empty()).ok_or_else(|| unexpected(text))?;
+        let mut words = quoting::split(text).ok().filter(|words| !words.is_empty()).ok_or_else(|| unexpected(text))?;
         let bare_save = words.len() == 1
             && words[0].eq_ignore_ascii_case(b"save")
             && next.is_none_or(|next| next.starts_with(b"--"));

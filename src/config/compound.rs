@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::lex::quoted;
 use super::value::{Given, Rule, Value, word_index};
+use crate::quoting::quoted;
 
 /// An address to listen on, as `bind` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{StartError, reason};
-use super::lex;
 use super::param::{Param, Values};
 use super::{find, params};
+use crate::quoting;
 
 /// How deep files may include one another; a file that includes itself ends here.
 const MAX_INCLUDE_DEPTH: usize = 16;
@@ -78,7 +78,7 @@ impl Loader {
         if line.starts_with(b"#") {
             return Ok(());
         }
-        let words = lex::words(line).ok_or_else(|| {
+        let words = quoting::split(line).map_err(|quoting::Unbalanced| {
             StartError::new("unbalanced quotes", "close every quote, and put a blank after a closing one")
         })?;
         self.directive(&words)
@@ -87,7 +87,7 @@ impl Loader {
     fn set(&mut self, param: &'static Param, args: &[Vec<u8>]) -> Result<(), StartError> {
         // One quoted argument may hold all of several: --bind "127.0.0.1 ::1"
         let inner = match args {
-            [only] if param.several && !only.is_empty() => lex::words(only),
+            [only] if param.several && !only.is_empty() => quoting::split(only).ok(),
             _ => Some(args.to_vec()),
         };
         let again = self.explicit.contains(param.name);

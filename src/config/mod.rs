@@ -7,7 +7,6 @@
 //! | `param.rs` | what an entry is |
 //! | `settings.rs` | the macro behind the table |
 //! | `value.rs`, `compound.rs`, `limits.rs`, `accepted.rs` | the types of values: read, check, show |
-//! | `lex.rs` | words and quotes of a line |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
 //! | `rewrite.rs` | CONFIG REWRITE |
@@ -23,7 +22,6 @@ mod arguments;
 mod compound;
 mod error;
 mod ignored;
-mod lex;
 mod limits;
 mod load;
 mod param;

@@ -284,7 +284,7 @@ impl Value for Option<PathBuf> {
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
-        vec![super::lex::quoted(&self.show())]
+        vec![crate::quoting::quoted(&self.show())]
     }
 
     fn expects(_rule: &Rule) -> String {
