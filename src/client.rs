@@ -79,8 +79,9 @@ pub struct Client {
     closing: Cell<Option<Closing>>,
     /// Whether the socket took less than it was offered and has not become writable since.
     congested: Cell<bool>,
-    /// Whether it stands in the shard's list of outboxes to flush.
-    pub(crate) dirty: Cell<bool>,
+    /// Bytes queued that its socket has not been offered; while there are any, it stands in the shard's list of outboxes
+    /// to flush.
+    pub(crate) unoffered_bytes: Cell<usize>,
     /// For how long sent data may stay unacknowledged, where that has been set.
     unacknowledged_limit: Cell<Option<Duration>>,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
@@ -98,7 +99,7 @@ impl Client {
             proto: Cell::default(),
             closing: Cell::new(None),
             congested: Cell::new(false),
-            dirty: Cell::new(false),
+            unoffered_bytes: Cell::new(0),
             unacknowledged_limit: Cell::new(None),
             over_soft_limit_since_ms: Cell::new(None),
         })

@@ -1,4 +1,72 @@
 //! Pregon: a pub/sub server that speaks the Redis protocol.
+//!
+//! # The data's walk
+//!
+//! ```text
+//! socket -> read buffer -> Decoder -> Args -> gate -> handler (plain fn)
+//!                                                       | reply into the client's own outbox
+//!                                                       v
+//!                      Hub: count the receivers, one entry in the inbox of each shard that has any
+//!                                                       |
+//! socket <- one writev for all that has gathered <- Outbox <- Shard: fan out to its own clients
+//! ```
+//!
+//! A [*shard*](shard) is one io-thread with its connections. Everything of a connection happens on its shard's thread:
+//! reading, running commands, writing. The only thing that threads share on the way of a message is the [hub], and what
+//! happens under its lock costs what the number of shards costs: a publish looks the channel up, adds up the counts of
+//! its listeners and appends one entry to the inbox of each shard that has some. The fan-out itself runs outside the
+//! lock, on every core at once, in memory that only one core touches.
+//!
+//! # Threads
+//!
+//! `io-threads` runtimes of one thread each, no work stealing: a connection never moves. A publish wakes another shard
+//! once, when its inbox becomes non-empty, not once for each subscriber. A shard writes to the sockets of its
+//! subscribers itself, without waking their tasks, a few at a time between reading from publishers: the publisher has
+//! its reply at once, so messages gather in the outboxes and leave together, which saves the system calls that fan-out
+//! costs most.
+//!
+//! # Order
+//!
+//! All inboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
+//! messages in one order (P1, P2), and an effect comes after its cause (P3). A shard changes its lists of subscribers
+//! only at one position of its inbox: it takes the inbox under the same lock under which the hub counts the change, and
+//! delivers what it took before it makes the change (P4). EXEC holds the lock from its first command to its last.
+//!
+//! # Pressure
+//!
+//! A publisher never waits for a subscriber; it waits only while the server itself is behind with offering messages to
+//! sockets ([`hub::Hub::relieved`], and the connection's `give_way`). A subscriber is cut only for bytes that its socket
+//! has refused (P7).
+//!
+//! # Modules
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`process`], [`listen`], [`io_thread`], [`upkeep`], [`log`] | the process: sockets, threads, signals, time, log |
+//! | [`connection`], [`stream`] | one client's loop, and its socket |
+//! | [`session`] | one client's protocol state; bytes in, replies out, no I/O |
+//! | [`command`] | the commands: table, gate, families |
+//! | [`resp`], [`quoting`] | the protocol: decoder, replies, error texts, quotes |
+//! | [`hub`], [`pattern`] | who listens to what, on which shard; the index of patterns |
+//! | [`shard`], [`client`], [`outbox`], [`message`] | a thread's clients, what waits for them, shared frames |
+//! | [`server`], [`clients`], [`pause`], [`shutdown`] | what all threads share |
+//! | [`stats`], [`slowlog`], [`latency`] | what is counted and kept for operators |
+//! | [`config`] | directives: the table, files, command line, CONFIG |
+//! | [`clock`] | time, real or simulated |
+//! | [`cli`] | the client that the binary is when called as `redis-cli` |
+//!
+//! # Locks
+//!
+//! Taken in this order, none across an `.await`: the configuration, the [hub], the live [`clients`], then any other,
+//! of which none is taken while another of them is held.
+//!
+//! # Words
+//!
+//! *Client*: the peer, and what its shard keeps of it. *Connection*: its socket and task. *Session*: its protocol state.
+//! *Outbox*: what waits to be written to it. *Hub*: who listens to what. *Shard*: one io-thread's share of the clients.
+//! *Inbox*: what waits for a shard. *Message*: what was published. *Frame*: its encoded bytes. *Topic*: the kind of a
+//! subscription. *Command*: an entry of the table. *Call*: one execution of it. *Turn*: what one read of a client runs.
+//! *Param*: a directive.
 
 pub mod cli;
 pub mod client;

@@ -29,7 +29,7 @@ use crate::stream::Stream;
 use lists::Lists;
 
 /// A publisher lets the shard write first once this much has been queued and not yet offered to sockets, in bytes.
-const UNFLUSHED_BYTES: usize = 1024 * 1024;
+const UNOFFERED_BYTES: usize = 1024 * 1024;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ pub struct Shard {
     doomed: RefCell<Vec<(ClientId, Receipt)>>,
     /// Outboxes to offer to their sockets.
     dirty: RefCell<VecDeque<Rc<Client>>>,
-    /// Bytes queued since nothing was dirty, for sockets that are not full.
-    unflushed_bytes: Cell<usize>,
+    /// Bytes in these outboxes that have not been offered.
+    unoffered_bytes: Cell<usize>,
     /// Rung when `dirty` has entries.
     pub(crate) flush_bell: Notify,
     settings: RefCell<(u64, Rc<Settings>)>,
@@ -73,7 +73,7 @@ impl Shard {
             incoming: RefCell::default(),
             doomed: RefCell::default(),
             dirty: RefCell::default(),
-            unflushed_bytes: Cell::new(0),
+            unoffered_bytes: Cell::new(0),
             flush_bell: Notify::new(),
             settings: RefCell::new(settings),
             reply_buffer: RefCell::default(),
@@ -271,8 +271,7 @@ impl Shard {
         if client.is_congested() {
             self.enforce_output_limits(client);
         } else {
-            self.unflushed_bytes.set(self.unflushed_bytes.get() + frame.len());
-            self.mark_dirty(client);
+            self.mark_dirty(client, frame.len());
         }
     }
 
@@ -304,9 +303,10 @@ impl Shard {
         clients.iter().map(|(_, client)| client).find(|client| client.info.id == id).cloned()
     }
 
-    /// Notes that `client` has output that its socket has not been offered.
-    pub(crate) fn mark_dirty(&self, client: &Rc<Client>) {
-        if !client.dirty.replace(true) {
+    /// Notes that `bytes` more wait in the outbox of `client` that its socket has not been offered.
+    fn mark_dirty(&self, client: &Rc<Client>, bytes: usize) {
+        self.unoffered_bytes.set(self.unoffered_bytes.get() + bytes);
+        if client.unoffered_bytes.replace(client.unoffered_bytes.get() + bytes) == 0 {
             let mut dirty = self.dirty.borrow_mut();
             dirty.push_back(client.clone());
             if dirty.len() == 1 {
@@ -319,14 +319,11 @@ impl Shard {
     pub(crate) fn flush_dirty(&self, most: usize) -> bool {
         for _ in 0..most {
             let Some(client) = self.dirty.borrow_mut().pop_front() else { break };
-            client.dirty.set(false);
+            let offered = client.unoffered_bytes.take();
+            self.unoffered_bytes.set(self.unoffered_bytes.get() - offered);
             self.flush(&client);
         }
-        let more = !self.dirty.borrow().is_empty();
-        if !more {
-            self.unflushed_bytes.set(0);
-        }
-        more
+        !self.dirty.borrow().is_empty()
     }
 
     /// Offers the outbox of `client` to its socket and applies the output limits to what the socket does not take.
@@ -366,6 +363,6 @@ impl Shard {
 
     /// Whether publishers on this shard should let it write before they go on.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.unflushed_bytes.get() > UNFLUSHED_BYTES
+        self.unoffered_bytes.get() > UNOFFERED_BYTES
     }
 }
