@@ -5,7 +5,7 @@
 //! once, whatever the protocol versions and patterns of its subscribers; for a small one, head and tail are copied into
 //! one piece, because a second piece to write costs more than the copy.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -82,15 +82,27 @@ impl Message {
 
     /// The frame for those who subscribed to the channel itself; encoded at its first use.
     pub fn exact_frame(&self, proto: Proto) -> &Frame {
-        self.exact[proto.index()].get_or_init(|| {
-            let head: &'static [u8] = match (self.kind, proto) {
-                (Kind::Channel, Proto::Resp2) => b"*3\r\n$7\r\nmessage\r\n",
-                (Kind::Channel, Proto::Resp3) => b">3\r\n$7\r\nmessage\r\n",
-                (Kind::ShardChannel, Proto::Resp2) => b"*3\r\n$8\r\nsmessage\r\n",
-                (Kind::ShardChannel, Proto::Resp3) => b">3\r\n$8\r\nsmessage\r\n",
-            };
-            self.frame(Bytes::from_static(head))
-        })
+        self.exact[proto.index()].get_or_init(|| self.frame(Bytes::from_static(self.exact_head(proto))))
+    }
+
+    /// One frame of several messages for those who subscribed to their channel, in this order.
+    pub fn run_frame(messages: &[Arc<Message>], proto: Proto) -> Frame {
+        let len = messages.iter().map(|message| message.exact_head(proto).len() + message.tail.len()).sum();
+        let mut bytes = Vec::with_capacity(len);
+        for message in messages {
+            bytes.extend_from_slice(message.exact_head(proto));
+            bytes.extend_from_slice(&message.tail);
+        }
+        Frame::whole(bytes)
+    }
+
+    fn exact_head(&self, proto: Proto) -> &'static [u8] {
+        match (self.kind, proto) {
+            (Kind::Channel, Proto::Resp2) => b"*3\r\n$7\r\nmessage\r\n",
+            (Kind::Channel, Proto::Resp3) => b">3\r\n$7\r\nmessage\r\n",
+            (Kind::ShardChannel, Proto::Resp2) => b"*3\r\n$8\r\nsmessage\r\n",
+            (Kind::ShardChannel, Proto::Resp3) => b">3\r\n$8\r\nsmessage\r\n",
+        }
     }
 
     /// A frame for those who subscribed to `pattern`.

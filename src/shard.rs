@@ -4,6 +4,7 @@
 //! happens at one position of that inbox: take the inbox under the lock under which the hub counts the change, deliver
 //! what was taken to the lists as they were, then change them ([`Shard::join`], [`Shard::leave`]).
 
+mod fan_out;
 mod lists;
 
 use std::cell::{Cell, RefCell};
@@ -20,9 +21,7 @@ use crate::clients::{Address, ClientId, ClientInfo};
 use crate::clock::Now;
 use crate::config::{ByteSize, Settings};
 use crate::hub::access::HubAccess;
-use crate::hub::{Control, Entry, Publication, Receipt, ShardId, Topic};
-use crate::message::Frame;
-use crate::resp::Proto;
+use crate::hub::{Control, Entry, Receipt, ShardId, Topic};
 use crate::server::{Server, ShardHandle};
 use crate::stats::{Counter, ShardStats};
 use crate::stream::Stream;
@@ -234,47 +233,7 @@ impl Shard {
         self.leave_all(client, hub);
     }
 
-    /// Delivers all that has been taken from the inbox.
-    fn settle(&self) {
-        loop {
-            let Some(entry) = self.incoming.borrow_mut().pop_front() else { return };
-            match entry {
-                Entry::Publication(publication) => self.fan_out(&publication),
-                Entry::Control(control) => self.obey(control),
-            }
-        }
-    }
-
-    fn fan_out(&self, publication: &Publication) {
-        let lists = self.lists.borrow();
-        if let Some(slot) = publication.exact {
-            self.push_all(lists.clients(slot), |proto| publication.message.exact_frame(proto).clone());
-        }
-        for (slot, pattern) in &publication.patterns {
-            self.push_all(lists.clients(*slot), |proto| publication.message.pattern_frame(proto, pattern));
-        }
-    }
-
-    /// Pushes one frame to each of `clients`: the frame is made once for each protocol version in use, and shared by
-    /// this shard's clients without atomic counting.
-    fn push_all(&self, clients: &[Rc<Client>], make: impl Fn(Proto) -> Frame) {
-        let mut frames: [Option<Rc<Frame>>; Proto::ALL.len()] = Default::default();
-        for client in clients {
-            let proto = client.proto();
-            let frame = frames[proto.index()].get_or_insert_with(|| Rc::new(make(proto)));
-            self.push(client, frame);
-        }
-    }
-
-    fn push(&self, client: &Rc<Client>, frame: &Rc<Frame>) {
-        client.push(frame);
-        if client.is_congested() {
-            self.enforce_output_limits(client);
-        } else {
-            self.mark_dirty(client, frame.len());
-        }
-    }
-
+    /// Carries an order out.
     fn obey(&self, control: Control) {
         match control {
             Control::Kill(id, receipt) => self.doomed.borrow_mut().push((id, receipt)),

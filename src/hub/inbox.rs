@@ -27,6 +27,13 @@ pub(crate) struct Publication {
     pub(crate) patterns: Vec<(Slot, Arc<[u8]>)>,
 }
 
+impl Publication {
+    /// The list that it goes to, if it goes to one list of exact subscribers and to no pattern.
+    pub(crate) fn only_exact(&self) -> Option<Slot> {
+        self.exact.filter(|_| self.patterns.is_empty())
+    }
+}
+
 /// An order to a shard.
 #[derive(Debug)]
 pub(crate) enum Control {
