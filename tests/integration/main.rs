@@ -1,0 +1,6 @@
+//! Tests that run the real server and talk to it over sockets, in one binary so that they link once.
+
+#[path = "../support/mod.rs"]
+pub mod support;
+
+mod harness;
