@@ -1,0 +1,91 @@
+// go_redis drives the server with go-redis: one case by name, or the list of all of them.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// deadline ends a case that waits for something that never comes.
+const deadline = 20 * time.Second
+
+// cases are the functions of cases.go and payloads.go by the names that the test harness uses.
+var cases = map[string]func(context.Context){
+	"the_connection_speaks_the_protocol_asked_for":            theConnectionSpeaksTheProtocolAskedFor,
+	"a_message_arrives_as_it_was_published":                   aMessageArrivesAsItWasPublished,
+	"publish_counts_its_receivers":                            publishCountsItsReceivers,
+	"a_pattern_delivers_pattern_channel_and_message":          aPatternDeliversPatternChannelAndMessage,
+	"sharded_messages_reach_only_sharded_subscribers":         shardedMessagesReachOnlyShardedSubscribers,
+	"several_subscriptions_share_one_connection":              severalSubscriptionsShareOneConnection,
+	"unsubscribing_one_channel_keeps_the_others":              unsubscribingOneChannelKeepsTheOthers,
+	"unsubscribing_from_all_ends_delivery":                    unsubscribingFromAllEndsDelivery,
+	"introspection_names_and_counts_subscriptions":            introspectionNamesAndCountsSubscriptions,
+	"a_subscriber_returns_after_the_server_restarts":          aSubscriberReturnsAfterTheServerRestarts,
+	"a_transaction_publishes_everything_at_once":              aTransactionPublishesEverythingAtOnce,
+	"an_unknown_command_fails_without_harming_the_connection": anUnknownCommandFailsWithoutHarmingTheConnection,
+	"the_right_password_opens_the_server":                     theRightPasswordOpensTheServer,
+	"a_wrong_password_is_refused":                             aWrongPasswordIsRefused,
+	"a_missing_password_is_refused":                           aMissingPasswordIsRefused,
+	"every_byte_value_survives_in_names_and_messages":         everyByteValueSurvivesInNamesAndMessages,
+	"a_megabyte_survives":                                     aMegabyteSurvives,
+	"a_thousand_channels_fit_on_one_connection":               aThousandChannelsFitOnOneConnection,
+	"ten_thousand_messages_keep_their_order":                  tenThousandMessagesKeepTheirOrder,
+	"the_client_list_knows_name_and_id":                       theClientListKnowsNameAndID,
+	"a_selected_database_does_not_separate_channels":          aSelectedDatabaseDoesNotSeparateChannels,
+	"pings_are_answered_beside_subscriptions":                 pingsAreAnsweredBesideSubscriptions,
+}
+
+func main() {
+	if os.Args[1] == "--list" {
+		for name := range cases {
+			fmt.Println(name)
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	cases[os.Args[1]](ctx)
+}
+
+// restartServer returns when the server runs again, on the same port.
+func restartServer() {
+	fmt.Println("@restart")
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	check(err)
+	equal(answer, "ok\n")
+}
+
+// fail ends the program with the place that called it.
+func fail(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n%s", append(args, debug.Stack())...)
+	os.Exit(1)
+}
+
+func check(err error) {
+	if err != nil {
+		fail("%v", err)
+	}
+}
+
+// must returns the value of a call that has to succeed.
+func must[T any](value T, err error) T {
+	check(err)
+	return value
+}
+
+func equal[T comparable](got, want T) {
+	if got != want {
+		fail("got %.200q, want %.200q", fmt.Sprint(got), fmt.Sprint(want))
+	}
+}
+
+func equalSlices[T comparable](got, want []T) {
+	if !slices.Equal(got, want) {
+		fail("got %q, want %q", got, want)
+	}
+}

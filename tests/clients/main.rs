@@ -1,0 +1,143 @@
+//! Real clients, in their own languages, use the server as their documentation says.
+//!
+//! Each suite is a program beside this file, pinned by its language's lock file. What it needs is fetched once into
+//! `clients/` in Cargo's target directory, never into the source tree. Every case of every suite is a test of its own with
+//! a server of its own; see [`program`] for what harness and program say to each other, and [`cases`] for the cases.
+//!
+//! A language that this machine does not have makes its tests ignored, by name and with the reason; where `CI` is `true`
+//! they fail instead, so that nothing goes untested unseen. libtest cannot ignore a test at run time, which is why this
+//! binary has a harness of its own (with the same arguments and output).
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+#[path = "../support/mod.rs"]
+pub mod support;
+
+mod cases;
+mod language;
+mod program;
+mod redis_cli;
+
+use self::cases::EVERY_CLIENT;
+use self::language::Language;
+use self::program::Program;
+
+/// One client library and the program that drives it through [`EVERY_CLIENT`].
+#[derive(Clone, Copy, Debug)]
+struct Suite {
+    name: &'static str,
+    program: Program,
+}
+
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "redis_py_sync",
+        program: Program {
+            language: Language::Python,
+            source: "redis_py_sync.py",
+        },
+    },
+    Suite {
+        name: "redis_py_asyncio",
+        program: Program {
+            language: Language::Python,
+            source: "redis_py_asyncio.py",
+        },
+    },
+    Suite {
+        name: "ioredis",
+        program: Program {
+            language: Language::Node,
+            source: "ioredis.mjs",
+        },
+    },
+    Suite {
+        name: "node_redis",
+        program: Program {
+            language: Language::Node,
+            source: "node_redis.mjs",
+        },
+    },
+    Suite {
+        name: "go_redis",
+        program: Program {
+            language: Language::Go,
+            source: "go_redis",
+        },
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let must_have_all = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    let mut trials = Vec::new();
+    for language in Language::ALL {
+        let missing = language.missing();
+        for suite in SUITES
+            .iter()
+            .filter(|suite| suite.program.language == language)
+        {
+            trials.extend(
+                suite
+                    .trials()
+                    .map(|trial| unless_missing(trial, &missing, must_have_all)),
+            );
+        }
+    }
+    let missing = redis_cli::missing();
+    trials.extend(redis_cli::trials().map(|trial| unless_missing(trial, &missing, must_have_all)));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+impl Suite {
+    /// One trial for each case and protocol version, and one that compares the lists of cases.
+    fn trials(self) -> impl Iterator<Item = Unchecked> {
+        let agreement = Unchecked {
+            name: format!("{}::program_and_harness_know_the_same_cases", self.name),
+            run: Box::new(move || self.compare_case_lists()),
+        };
+        let runs = EVERY_CLIENT
+            .iter()
+            .flat_map(|case| [2, 3].map(|resp| (case, resp)));
+        let trials = runs.map(move |(case, resp)| Unchecked {
+            name: format!("{}::resp{resp}::{}", self.name, case.name),
+            run: Box::new(move || self.program.run(case, resp)),
+        });
+        std::iter::once(agreement).chain(trials)
+    }
+
+    fn compare_case_lists(&self) -> Result<(), Failed> {
+        let mut known: Vec<&str> = EVERY_CLIENT.iter().map(|case| case.name).collect();
+        known.sort_unstable();
+        let listed = self.program.list()?;
+        let mut listed: Vec<&str> = listed.lines().collect();
+        listed.sort_unstable();
+        if known == listed {
+            Ok(())
+        } else {
+            Err(format!("the harness knows {known:#?}\nthe program knows {listed:#?}").into())
+        }
+    }
+}
+
+/// A test of which it is not yet decided whether this machine can run it.
+struct Unchecked {
+    name: String,
+    run: Box<dyn FnOnce() -> Result<(), Failed> + Send>,
+}
+
+/// The trial as it is, or ignored or failing where the machine lacks what it needs.
+fn unless_missing(test: Unchecked, missing: &Option<String>, must_have_all: bool) -> Trial {
+    match missing {
+        None => Trial::test(test.name, test.run),
+        Some(reason) if must_have_all => {
+            let reason = reason.clone();
+            Trial::test(test.name, move || Err(reason.into()))
+        }
+        Some(reason) => {
+            Trial::test(format!("{} ({reason})", test.name), test.run).with_ignored_flag(true)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// What both Node programs share: the environment, the inbox of a subscriber, and the way to ask for a server restart.
+
+import { createInterface } from "node:readline";
+
+export const host = process.env.PREGON_HOST ?? "127.0.0.1";
+export const port = Number(process.env.PREGON_PORT ?? "6379");
+export const resp = Number(process.env.PREGON_RESP ?? "3");
+export const password = process.env.PREGON_PASSWORD;
+
+// A name and a message with every byte value, CR LF and NUL included.
+export const everyByte = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
+
+const deadlineMs = 20_000;
+
+// What a subscriber's listener was called with, in order.
+export class Inbox {
+  #received = [];
+  #wake = () => {};
+
+  // The listener: keeps its arguments.
+  put = (...args) => {
+    this.#received.push(args);
+    this.#wake();
+  };
+
+  // Removes and returns the next `count` calls as soon as they are there.
+  async take(count = 1) {
+    while (this.#received.length < count) {
+      await new Promise((resolve) => (this.#wake = resolve));
+    }
+    return this.#received.splice(0, count);
+  }
+}
+
+// Asks `condition` again until it holds. A case that never gets there ends with the deadline of the whole program.
+export async function until(condition) {
+  while (!(await condition())) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+// Resolves when the server runs again, on the same port.
+export async function restartServer() {
+  const lines = createInterface({ input: process.stdin });
+  console.log("@restart");
+  const answer = await new Promise((resolve) => lines.once("line", resolve));
+  lines.close();
+  if (answer !== "ok") throw new Error(`the harness answered ${answer}`);
+}
+
+// The fields of one line of CLIENT LIST or CLIENT INFO.
+export function clientFields(line) {
+  return Object.fromEntries(line.trim().split(" ").map((field) => field.split(/=(.*)/s, 2)));
+}
+
+// Runs the case that the first argument names, or lists all of them.
+export async function main(cases) {
+  const name = process.argv[2];
+  if (name === "--list") {
+    console.log(Object.keys(cases).join("\n"));
+    return;
+  }
+  setTimeout(() => {
+    console.error("the case did not end in time");
+    process.exit(1);
+  }, deadlineMs);
+  await cases[name]();
+  process.exit(0);
+}

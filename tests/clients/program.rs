@@ -1,0 +1,192 @@
+//! Running a client's program against a server, and what the two say to each other.
+//!
+//! The program is started with the name of one case as its argument, or with `--list` to print the names of its cases.
+//! It finds the server in its environment:
+//!
+//! | Variable | Meaning |
+//! |---|---|
+//! | `PREGON_HOST`, `PREGON_PORT` | where the server listens |
+//! | `PREGON_RESP` | protocol version to use, 2 or 3 |
+//! | `PREGON_PASSWORD` | the password, in the cases whose server asks for one |
+//!
+//! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when the
+//! server has done so. It ends with exit code 0 when the case holds, and otherwise prints why.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+
+use crate::cases::{Case, PASSWORD};
+use crate::language::Language;
+use crate::support::TestServer;
+
+/// How long a program may take for one case. Programs have deadlines of their own, which tell more.
+const CASE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A client's program in `tests/clients/`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    pub(crate) language: Language,
+    pub(crate) source: &'static str,
+}
+
+impl Program {
+    /// Runs one case against a new server.
+    pub(crate) fn run(&self, case: &Case, resp: u8) -> Result<(), Failed> {
+        let mut command = self.command()?;
+        let protection: &[&str] = if case.password {
+            &["--requirepass", PASSWORD]
+        } else {
+            &[]
+        };
+        let mut server = TestServer::start(protection);
+        command
+            .arg(case.name)
+            .env("PREGON_HOST", "127.0.0.1")
+            .env("PREGON_PORT", server.port().to_string())
+            .env("PREGON_RESP", resp.to_string())
+            .env("PREGON_PASSWORD", PASSWORD);
+        Conversation::begin(&mut command)
+            .finish(&mut server)
+            .map_err(|why| {
+                let log = server.log();
+                format!("{why}--- log of the server:\n{log}---").into()
+            })
+    }
+
+    /// The names of the cases that the program knows, one in a line.
+    pub(crate) fn list(&self) -> Result<String, Failed> {
+        let output = self.command()?.arg("--list").output()?;
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout)?)
+        } else {
+            Err(format!(
+                "{}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            )
+            .into())
+        }
+    }
+
+    fn command(&self) -> Result<Command, Failed> {
+        let installed = self.language.installed()?;
+        let mut command = match self.language {
+            Language::Python => {
+                let mut python = Command::new(installed.join("venv/bin/python"));
+                // Python writes compiled modules beside their sources otherwise.
+                python
+                    .arg("-B")
+                    .arg(self.language.sources().join(self.source));
+                python
+            }
+            Language::Node => {
+                let mut node = Command::new("node");
+                node.arg(installed.join(self.source));
+                node
+            }
+            Language::Go => Command::new(installed.join(self.source)),
+        };
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ok(command)
+    }
+}
+
+/// A running program whose output is read by one thread for each of its two streams.
+struct Conversation {
+    child: Child,
+    replies: Option<ChildStdin>,
+    lines: Receiver<String>,
+    printed: String,
+}
+
+impl Conversation {
+    fn begin(command: &mut Command) -> Conversation {
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display()));
+        let (sender, lines) = mpsc::channel();
+        read_lines(child.stdout.take(), sender.clone());
+        read_lines(child.stderr.take(), sender);
+        let replies = child.stdin.take();
+        Conversation {
+            child,
+            replies,
+            lines,
+            printed: String::new(),
+        }
+    }
+
+    /// Does what the program asks for until it ends. An error says what it printed.
+    fn finish(mut self, server: &mut TestServer) -> Result<(), String> {
+        let deadline = Instant::now() + CASE_DEADLINE;
+        loop {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => self.hear(&line, server),
+                Err(RecvTimeoutError::Timeout) => return Err(self.failure("did not end in time")),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let status = self
+            .child
+            .wait()
+            .map_err(|e| format!("waiting for the program: {e}"))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.failure(&status.to_string()))
+        }
+    }
+
+    fn hear(&mut self, line: &str, server: &mut TestServer) {
+        match line.trim_end() {
+            "@restart" => server.restart(),
+            "@stop" => server.stop(),
+            "@start" => server.start_again(),
+            _ => return self.printed.push_str(line),
+        }
+        if let Some(replies) = &mut self.replies {
+            // A program that has ended meanwhile says so by its exit code.
+            let _ = replies.write_all(b"ok\n");
+        }
+    }
+
+    fn failure(&self, why: &str) -> String {
+        format!("the program failed: {why}\n{}", self.printed)
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        // An error says that it has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Passes on the lines of `stream`, whatever bytes they hold, until it ends.
+pub(crate) fn read_lines(stream: Option<impl Read + Send + 'static>, to: Sender<String>) {
+    let Some(stream) = stream else { return };
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            if to
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
+                return;
+            }
+            line.clear();
+        }
+    });
+}

@@ -1,0 +1,37 @@
+"""What both Python programs share: the environment, the list of cases, and the way to ask for a server restart."""
+
+import os
+import sys
+
+HOST = os.environ.get("PREGON_HOST", "127.0.0.1")
+PORT = int(os.environ.get("PREGON_PORT", "6379"))
+RESP = int(os.environ.get("PREGON_RESP", "3"))
+PASSWORD = os.environ.get("PREGON_PASSWORD", "")
+
+# Seconds after which a case gives up waiting.
+DEADLINE = 20
+
+# A name and a message with every byte value, CR LF and NUL included.
+EVERY_BYTE = bytes(range(256))
+
+_cases = {}
+
+
+def case(function):
+    """Registers a function as a case that the test harness can ask for by name."""
+    _cases[function.__name__] = function
+    return function
+
+
+def restart_server():
+    """Returns when the server runs again, on the same port."""
+    print("@restart", flush=True)
+    assert sys.stdin.readline() == "ok\n"
+
+
+def main(run=lambda function: function()):
+    """Runs the case that the first argument names, or lists all of them."""
+    if sys.argv[1] == "--list":
+        print("\n".join(_cases))
+    else:
+        run(_cases[sys.argv[1]])
