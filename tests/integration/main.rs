@@ -4,3 +4,4 @@
 pub mod support;
 
 mod harness;
+mod redis_rs;
