@@ -16,6 +16,7 @@ pub use self::peer::Peer;
 pub use self::server::TestServer;
 
 pub mod peer;
+pub mod redis;
 pub mod server;
 
 /// How long a test waits for anything before it fails.
