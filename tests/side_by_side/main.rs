@@ -62,14 +62,15 @@ fn load() -> Result<Vec<Script>, String> {
     Ok(scripts)
 }
 
-/// One test for each script. Scripts with the same options share a pair of servers, which ends with the last of them.
+/// One test for each script. Scripts with the same options and protocol version share a pair of servers, which ends
+/// with the last of them. (The two versions of one script use the same names, so they are kept apart.)
 fn trials(scripts: Vec<Script>) -> Vec<Trial> {
-    let mut shared: HashMap<Vec<String>, Arc<SharedPair>> = HashMap::new();
+    let mut shared: HashMap<(Vec<String>, u8), Arc<SharedPair>> = HashMap::new();
     let mut trials = Vec::with_capacity(scripts.len());
     for script in scripts {
         let pair = match script.own {
             true => Arc::default(),
-            false => Arc::clone(shared.entry(script.options.clone()).or_default()),
+            false => Arc::clone(shared.entry((script.options.clone(), script.resp)).or_default()),
         };
         let name = format!("{}: {}", script.family, script.name);
         trials.push(Trial::test(name, move || {

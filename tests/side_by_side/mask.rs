@@ -54,6 +54,9 @@ impl Masks {
         if self.has("shuffled") {
             sort_names(&mut frames);
         }
+        if self.has("sorted") {
+            frames.sort();
+        }
         let mut masked = Vec::with_capacity(bytes.len());
         frames.iter().for_each(|frame| frame.encode(&mut masked));
         masked

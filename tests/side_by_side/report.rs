@@ -9,6 +9,9 @@ use crate::text::readable;
 const SHOWN: usize = 1200;
 const SHOWN_BEFORE: usize = 300;
 
+/// How many characters of a script's line are shown.
+const SHOWN_OF_SOURCE: usize = 300;
+
 /// A report of the first step whose bytes differ (after masking), or that did not get what it waits for.
 pub fn first_difference(script: &Script, theirs: &[Received], ours: &[Received]) -> Option<String> {
     let steps = theirs.len().max(ours.len());
@@ -55,8 +58,8 @@ fn heading(script: &Script, step: usize, problem: &str) -> String {
     let mut text = format!("{problem}\n");
     let end = (step + 1).min(script.steps.len());
     for shown in &script.steps[end.saturating_sub(4)..end] {
-        let source = readable(shown.source.as_bytes(), 0, 300);
-        text.push_str(&format!("  {}.txt:{}:  {}", script.family, shown.line, source.trim_start()));
+        let source: String = shown.source.chars().take(SHOWN_OF_SOURCE).collect();
+        text.push_str(&format!("  {}.txt:{}:  {source}\n", script.family, shown.line));
     }
     if step == script.steps.len() {
         text.push_str("  after the last step\n");

@@ -10,7 +10,7 @@ use crate::script::{Action, Amount, Receive, Script};
 use crate::text::{Template, Variables};
 
 /// How long a server may take for what one step waits for. Only a failing script ever waits this long.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the last PING on each connection carries.
 const LAST_WORD: &str = "end-of-script";
