@@ -2,7 +2,7 @@
 
 /// One reply or push of either protocol version.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Frame {
+pub(crate) enum Frame {
     /// A type byte and a line: simple strings, errors, numbers, nulls, booleans.
     Line(u8, Vec<u8>),
     /// A type byte and bytes of a given length: bulk and verbatim strings.
@@ -16,7 +16,7 @@ impl Frame {
     ///
     /// # Errors
     /// Says what no frame can begin with.
-    pub fn parse(bytes: &[u8]) -> Result<Option<(Frame, usize)>, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Frame, usize)>, String> {
         let Some(line_length) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
             return Ok(None);
         };
@@ -34,7 +34,10 @@ impl Frame {
                 if bytes.len() < end + 2 {
                     return Ok(None);
                 }
-                Ok(Some((Frame::Bulk(kind, bytes[length..end].to_vec()), end + 2)))
+                Ok(Some((
+                    Frame::Bulk(kind, bytes[length..end].to_vec()),
+                    end + 2,
+                )))
             }
             b'*' | b'~' | b'>' | b'%' | b'|' => {
                 let pairs = if matches!(kind, b'%' | b'|') { 2 } else { 1 };
@@ -53,7 +56,7 @@ impl Frame {
     }
 
     /// All frames of the bytes, which must end where a frame ends.
-    pub fn parse_all(mut bytes: &[u8]) -> Option<Vec<Frame>> {
+    pub(crate) fn parse_all(mut bytes: &[u8]) -> Option<Vec<Frame>> {
         let mut frames = Vec::new();
         while !bytes.is_empty() {
             let (frame, length) = Frame::parse(bytes).ok()??;
@@ -64,7 +67,7 @@ impl Frame {
     }
 
     /// Appends the frame as it goes over the wire.
-    pub fn encode(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, bytes: &mut Vec<u8>) {
         match self {
             Frame::Line(kind, line) => {
                 bytes.push(*kind);

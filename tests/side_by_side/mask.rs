@@ -6,23 +6,27 @@ use crate::frame::Frame;
 
 /// The masks of a script or of one of its steps; see the README beside the scripts for what each one hides.
 #[derive(Clone, Debug, Default)]
-pub struct Masks {
+pub(crate) struct Masks {
     named: BTreeSet<String>,
     only: BTreeSet<String>,
 }
 
-const NAMES: [&str; 9] =
-    ["addr", "digits", "id", "int", "pairs", "shuffled", "sorted", "time", "version"];
+const NAMES: [&str; 9] = [
+    "addr", "digits", "id", "int", "pairs", "shuffled", "sorted", "time", "version",
+];
 
 impl Masks {
     /// Adds masks, given by name.
     ///
     /// # Errors
     /// Names the mask that does not exist.
-    pub fn add(&mut self, names: &[&str]) -> Result<(), String> {
+    pub(crate) fn add(&mut self, names: &[&str]) -> Result<(), String> {
         for &name in names {
             if !NAMES.contains(&name) {
-                return Err(format!("no mask is called `{name}`; there are {}", NAMES.join(", ")));
+                return Err(format!(
+                    "no mask is called `{name}`; there are {}",
+                    NAMES.join(", ")
+                ));
             }
             self.named.insert(name.to_owned());
         }
@@ -30,12 +34,13 @@ impl Masks {
     }
 
     /// Keeps only the named fields of texts such as INFO and CLIENT LIST.
-    pub fn keep_only(&mut self, fields: &[&str]) {
-        self.only.extend(fields.iter().map(|&field| field.to_owned()));
+    pub(crate) fn keep_only(&mut self, fields: &[&str]) {
+        self.only
+            .extend(fields.iter().map(|&field| field.to_owned()));
     }
 
     /// Both sets of masks together.
-    pub fn with(&self, other: &Masks) -> Masks {
+    pub(crate) fn with(&self, other: &Masks) -> Masks {
         Masks {
             named: self.named.union(&other.named).cloned().collect(),
             only: self.only.union(&other.only).cloned().collect(),
@@ -43,7 +48,7 @@ impl Masks {
     }
 
     /// The bytes with everything masked that these masks name. Bytes that are no frames stay as they are.
-    pub fn apply(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn apply(&self, bytes: &[u8]) -> Vec<u8> {
         if self.named.is_empty() && self.only.is_empty() {
             return bytes.to_vec();
         }
@@ -74,7 +79,13 @@ impl Masks {
                     *number = b"#".to_vec();
                 }
             }
-            Frame::Line(b'-' | b'+', text) | Frame::Bulk(_, text) => self.mask_text(text),
+            Frame::Line(b'-' | b'+', text) => self.mask_text(text),
+            Frame::Bulk(_, text) => {
+                if !self.only.is_empty() {
+                    *text = self.kept_fields(text);
+                }
+                self.mask_text(text);
+            }
             Frame::Line(..) => {}
             Frame::Elements(kind, elements) => {
                 elements.iter_mut().for_each(|element| self.mask(element));
@@ -89,10 +100,7 @@ impl Masks {
     }
 
     fn mask_text(&self, text: &mut Vec<u8>) {
-        if !self.only.is_empty() {
-            *text = self.kept_fields(text);
-        }
-        if self.has("time") && text.len() >= 1 && text.iter().all(u8::is_ascii_digit) {
+        if self.has("time") && !text.is_empty() && text.iter().all(u8::is_ascii_digit) {
             *text = b"#".to_vec();
         }
         if self.has("addr") {
@@ -109,32 +117,47 @@ impl Masks {
     /// In a map (or what RESP2 makes of one) hides the value that follows the keys `id` and `version`.
     fn mask_values(&self, elements: &mut [Frame]) {
         for at in 1..elements.len() {
-            let Frame::Bulk(_, key) = &elements[at - 1] else { continue };
-            let hidden = ["id", "version"].iter().any(|&name| key == name.as_bytes() && self.has(name));
+            let Frame::Bulk(_, key) = &elements[at - 1] else {
+                continue;
+            };
+            let hidden = ["id", "version"]
+                .iter()
+                .any(|&name| key == name.as_bytes() && self.has(name));
             if hidden {
                 elements[at] = Frame::Line(b'#', Vec::new());
             }
         }
     }
 
+    /// The lines of CLIENT LIST stay in their order. In which order INFO lists its fields is nobody's promise.
     fn kept_fields(&self, text: &[u8]) -> Vec<u8> {
         let text = String::from_utf8_lossy(text);
-        let mut kept = Vec::new();
+        // A verbatim string begins with its kind.
+        let (kind, text) = match text.strip_prefix("txt:") {
+            Some(rest) => ("txt:", rest),
+            None => ("", text.as_ref()),
+        };
+        let (mut fields, mut kept) = (Vec::new(), Vec::new());
         for line in text.lines() {
-            let field = line.split(':').next().unwrap_or_default();
-            if self.only.contains(field) {
-                kept.push(line.to_owned());
+            if self
+                .only
+                .contains(line.split(':').next().unwrap_or_default())
+            {
+                fields.push(line.to_owned());
                 continue;
             }
             let has_field = |word: &&str| {
-                word.split_once('=').is_some_and(|(field, _)| self.only.contains(field))
+                word.split_once('=')
+                    .is_some_and(|(field, _)| self.only.contains(field))
             };
             let words: Vec<&str> = line.split(' ').filter(has_field).collect();
             if !words.is_empty() {
                 kept.push(words.join(" "));
             }
         }
-        kept.join("\n").into_bytes()
+        fields.sort();
+        kept.append(&mut fields);
+        format!("{kind}{}", kept.join("\n")).into_bytes()
     }
 }
 
@@ -186,7 +209,10 @@ fn hide_after(text: &[u8], key: &[u8]) -> Vec<u8> {
             result.extend_from_slice(key);
             result.push(b'#');
             at += key.len();
-            at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            at += text[at..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
         } else {
             result.push(text[at]);
             at += 1;

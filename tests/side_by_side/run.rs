@@ -10,18 +10,18 @@ use crate::script::{Action, Amount, Receive, Script};
 use crate::text::{Template, Variables};
 
 /// How long a server may take for what one step waits for. Only a failing script ever waits this long.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the last PING on each connection carries.
 const LAST_WORD: &str = "end-of-script";
 
 /// What came back at one receiving step.
-pub struct Received {
+pub(crate) struct Received {
     /// The step's place in the script; the number of steps for the check after the last one.
-    pub step: usize,
-    pub bytes: Vec<u8>,
+    pub(crate) step: usize,
+    pub(crate) bytes: Vec<u8>,
     /// Why the step did not get what it waits for.
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// Plays the script. The second value tells whether our bytes are expected where the script lists a difference.
@@ -30,15 +30,30 @@ pub struct Received {
 ///
 /// # Errors
 /// Says what makes the script unplayable, such as a variable that is not set.
-pub fn play(script: &Script, server: SocketAddr, ours: bool) -> Result<Vec<Received>, String> {
-    let mut player = Player { server, resp: script.resp, open: BTreeMap::new(), variables: Variables::new() };
+pub(crate) fn play(
+    script: &Script,
+    server: SocketAddr,
+    ours: bool,
+) -> Result<Vec<Received>, String> {
+    let mut player = Player {
+        server,
+        resp: script.resp,
+        open: BTreeMap::new(),
+        variables: Variables::new(),
+    };
     let mut record = Vec::new();
     for (index, step) in script.steps.iter().enumerate() {
         let fail = |problem| format!("{}.txt:{}: {problem}", script.family, step.line);
         if let Action::Receive(receive) = &step.action {
-            let (bytes, problem) = player.receive(&step.connection, receive, ours).map_err(fail)?;
+            let (bytes, problem) = player
+                .receive(&step.connection, receive, ours)
+                .map_err(fail)?;
             let stop = problem.is_some();
-            record.push(Received { step: index, bytes, problem });
+            record.push(Received {
+                step: index,
+                bytes,
+                problem,
+            });
             if stop {
                 return Ok(record);
             }
@@ -47,7 +62,11 @@ pub fn play(script: &Script, server: SocketAddr, ours: bool) -> Result<Vec<Recei
         }
     }
     let (bytes, problem) = player.finish();
-    record.push(Received { step: script.steps.len(), bytes, problem });
+    record.push(Received {
+        step: script.steps.len(),
+        bytes,
+        problem,
+    });
     Ok(record)
 }
 
@@ -60,6 +79,12 @@ struct Player {
 
 impl Player {
     fn act(&mut self, name: &str, action: &Action) -> Result<(), String> {
+        if matches!(action, Action::Close) {
+            self.open.remove(name).ok_or("the connection is not open")?;
+            return Ok(());
+        }
+        // Opened before the variables are filled in, since the connection's own address may be one of them.
+        self.wire(name)?;
         match action {
             Action::Commands(commands) => {
                 let mut bytes = Vec::new();
@@ -81,13 +106,7 @@ impl Player {
                 let halves = (1..bytes.len()).flat_map(|cut| [&bytes[..cut], &bytes[cut..]]);
                 self.send_apart(name, halves)?;
             }
-            Action::Open => {
-                self.wire(name)?;
-            }
-            Action::Close => {
-                self.open.remove(name).ok_or("the connection is not open")?;
-            }
-            Action::Receive(_) => return Err("receiving is no action".to_owned()),
+            Action::Open | Action::Close | Action::Receive(_) => {}
         }
         Ok(())
     }
@@ -100,11 +119,10 @@ impl Player {
         ours: bool,
     ) -> Result<(Vec<u8>, Option<String>), String> {
         let mut amount = receive.amount;
-        if let (true, Some(differs)) = (ours, &receive.differs) {
-            if amount != Amount::UntilEnd {
-                let frames = Frame::parse_all(&differs.bytes);
-                amount = Amount::Frames(frames.ok_or("the expected bytes are not frames")?.len());
-            }
+        if let (true, Some(differs), Amount::Frames(_)) = (ours, &receive.differs, amount) {
+            let frames =
+                Frame::parse_all(&differs.bytes).ok_or("the expected bytes are not frames")?;
+            amount = Amount::Frames(frames.len());
         }
         let wire = self.wire(name)?;
         let (bytes, problem) = match amount {
@@ -119,7 +137,12 @@ impl Player {
                 Ok(Some((Frame::Line(b':', number), _))) => {
                     self.variables.insert(keep.clone(), number);
                 }
-                _ => return Ok((bytes, Some("the reply to keep is not an integer".to_owned()))),
+                _ => {
+                    return Ok((
+                        bytes,
+                        Some("the reply to keep is not an integer".to_owned()),
+                    ));
+                }
             }
         }
         Ok((bytes, problem))
@@ -127,20 +150,31 @@ impl Player {
 
     /// Checks with a PING, twice, that no connection has anything left to read.
     fn finish(&mut self) -> (Vec<u8>, Option<String>) {
-        let ping = format!("*2\r\n$4\r\nPING\r\n${}\r\n{LAST_WORD}\r\n", LAST_WORD.len());
+        let ping = format!(
+            "*2\r\n$4\r\nPING\r\n${}\r\n{LAST_WORD}\r\n",
+            LAST_WORD.len()
+        );
         let mut all = Vec::new();
         for (name, wire) in &mut self.open {
             for _ in 0..2 {
                 wire.send(ping.as_bytes());
                 let (bytes, problem) = wire.frames(1);
-                let echoes = bytes.windows(LAST_WORD.len()).any(|part| part == LAST_WORD.as_bytes());
+                let echoes = bytes
+                    .windows(LAST_WORD.len())
+                    .any(|part| part == LAST_WORD.as_bytes());
                 let expected = echoes || bytes == b"+QUEUED\r\n" || bytes.starts_with(b"-NOAUTH ");
                 all.extend_from_slice(&bytes);
                 if let Some(problem) = problem {
-                    return (all, Some(format!("`{name}` after the last step: {problem}")));
+                    return (
+                        all,
+                        Some(format!("`{name}` after the last step: {problem}")),
+                    );
                 }
                 if !expected {
-                    return (all, Some(format!("`{name}` has more to read after the last step")));
+                    return (
+                        all,
+                        Some(format!("`{name}` has more to read after the last step")),
+                    );
                 }
             }
         }
@@ -150,12 +184,21 @@ impl Player {
     fn wire(&mut self, name: &str) -> Result<&mut Wire, String> {
         if !self.open.contains_key(name) {
             let wire = Wire::open(self.server, self.resp)?;
-            let address = wire.stream.local_addr().map_err(|error| error.to_string())?;
-            self.variables.insert(format!("{name}.addr"), address.to_string().into_bytes());
-            self.variables.insert("server.addr".to_owned(), self.server.to_string().into_bytes());
+            let address = wire
+                .stream
+                .local_addr()
+                .map_err(|error| error.to_string())?;
+            self.variables
+                .insert(format!("{name}.addr"), address.to_string().into_bytes());
+            self.variables.insert(
+                "server.addr".to_owned(),
+                self.server.to_string().into_bytes(),
+            );
             self.open.insert(name.to_owned(), wire);
         }
-        self.open.get_mut(name).ok_or_else(|| format!("`{name}` is not open"))
+        self.open
+            .get_mut(name)
+            .ok_or_else(|| format!("`{name}` is not open"))
     }
 
     /// Sends pieces so that the server very likely reads each on its own: another connection's PING is answered
@@ -181,7 +224,10 @@ impl Player {
     }
 
     fn fill(&self, templates: &[Template]) -> Result<Vec<Vec<u8>>, String> {
-        templates.iter().map(|template| template.fill(&self.variables)).collect()
+        templates
+            .iter()
+            .map(|template| template.fill(&self.variables))
+            .collect()
     }
 
     fn encode(&self, command: &[Template], bytes: &mut Vec<u8>) -> Result<(), String> {
@@ -204,8 +250,13 @@ struct Wire {
 impl Wire {
     fn open(server: SocketAddr, resp: u8) -> Result<Wire, String> {
         let stream = TcpStream::connect(server).map_err(|error| format!("connecting: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let mut wire = Wire { stream, unread: Vec::new() };
+        stream
+            .set_nodelay(true)
+            .map_err(|error| error.to_string())?;
+        let mut wire = Wire {
+            stream,
+            unread: Vec::new(),
+        };
         if resp == 3 {
             wire.send(b"HELLO 3\r\n");
             let (bytes, problem) = wire.frames(1);
@@ -248,7 +299,8 @@ impl Wire {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Err(problem) = self.read(deadline) {
-                let problem = (problem != CLOSED).then(|| format!("{problem}, and it is not closed"));
+                let problem =
+                    (problem != CLOSED).then(|| format!("{problem}, and it is not closed"));
                 return (std::mem::take(&mut self.unread), problem);
             }
         }
@@ -257,7 +309,9 @@ impl Wire {
     fn read(&mut self, deadline: Instant) -> Result<(), String> {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = left.max(Duration::from_millis(1));
-        self.stream.set_read_timeout(Some(timeout)).map_err(|error| error.to_string())?;
+        self.stream
+            .set_read_timeout(Some(timeout))
+            .map_err(|error| error.to_string())?;
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(CLOSED.to_owned()),

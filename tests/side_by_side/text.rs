@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// Bytes of a script whose `{name}` parts are only known while it runs, as a client's id is.
 #[derive(Clone, Debug, Default)]
-pub struct Template(Vec<Part>);
+pub(crate) struct Template(Vec<Part>);
 
 #[derive(Clone, Debug)]
 enum Part {
@@ -13,14 +13,14 @@ enum Part {
 }
 
 /// Values of `{name}`, for one server and one run.
-pub type Variables = HashMap<String, Vec<u8>>;
+pub(crate) type Variables = HashMap<String, Vec<u8>>;
 
 impl Template {
     /// The bytes to send.
     ///
     /// # Errors
     /// Names a variable that no earlier step has set.
-    pub fn fill(&self, variables: &Variables) -> Result<Vec<u8>, String> {
+    pub(crate) fn fill(&self, variables: &Variables) -> Result<Vec<u8>, String> {
         let mut filled = Vec::new();
         for part in &self.0 {
             match part {
@@ -35,7 +35,7 @@ impl Template {
     }
 
     /// Whether this is exactly the given text, without variables.
-    pub fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         matches!(self.0.as_slice(), [Part::Bytes(bytes)] if bytes == text.as_bytes())
     }
 
@@ -49,13 +49,17 @@ impl Template {
 
     fn insert(&mut self, inside: &str) -> Result<(), String> {
         if let Some((text, count)) = inside.rsplit_once('*') {
-            let count = count.parse().map_err(|_| format!("{{{inside}}} has no count"))?;
+            let count = count
+                .parse()
+                .map_err(|_| format!("{{{inside}}} has no count"))?;
             let mut repeated = Vec::new();
             unescape(text, &mut |byte| repeated.push(byte))?;
             self.0.push(Part::Bytes(repeated.repeat(count)));
             return Ok(());
         }
-        let named = inside.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+        let named = inside
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
         if inside.is_empty() || !named {
             return Err(format!("{{{inside}}} is neither a variable nor text*count"));
         }
@@ -70,7 +74,7 @@ impl Template {
 ///
 /// # Errors
 /// Says what is wrong with the line.
-pub fn split(line: &str) -> Result<Vec<Template>, String> {
+pub(crate) fn split(line: &str) -> Result<Vec<Template>, String> {
     let mut rest = line.trim_start();
     let mut arguments = Vec::new();
     while !rest.is_empty() {
@@ -93,14 +97,14 @@ pub fn split(line: &str) -> Result<Vec<Template>, String> {
 ///
 /// # Errors
 /// Says which escape is unknown.
-pub fn expected_line(line: &str, bytes: &mut Vec<u8>) -> Result<(), String> {
+pub(crate) fn expected_line(line: &str, bytes: &mut Vec<u8>) -> Result<(), String> {
     unescape(line, &mut |byte| bytes.push(byte))?;
     bytes.extend_from_slice(b"\r\n");
     Ok(())
 }
 
 /// Bytes as a person reads them, at most `limit` of them from `start`, one line for each line end.
-pub fn readable(bytes: &[u8], start: usize, limit: usize) -> String {
+pub(crate) fn readable(bytes: &[u8], start: usize, limit: usize) -> String {
     let end = bytes.len().min(start.saturating_add(limit));
     let mut text = String::new();
     if start > 0 {
@@ -142,7 +146,11 @@ fn double_quoted<'line>(text: &'line str, argument: &mut Template) -> Result<&'l
             [b'"', ..] => return tail(rest, 1),
             [b'{', ..] => rest = braced(rest, argument)?,
             [b'\\', ..] => {
-                let length = if rest.as_bytes().get(1) == Some(&b'x') { 4 } else { 2 };
+                let length = if rest.as_bytes().get(1) == Some(&b'x') {
+                    4
+                } else {
+                    2
+                };
                 let escape = rest.get(..length).ok_or("an escape is cut short")?;
                 unescape(escape, &mut |byte| argument.push(byte))?;
                 rest = tail(rest, length)?;
@@ -169,7 +177,8 @@ fn braced<'line>(text: &'line str, argument: &mut Template) -> Result<&'line str
 
 /// The text after `count` bytes; scripts are ASCII, other bytes are written as `\xHH`.
 fn tail(text: &str, count: usize) -> Result<&str, String> {
-    text.get(count..).ok_or_else(|| format!("only ASCII and \\xHH are understood: `{text}`"))
+    text.get(count..)
+        .ok_or_else(|| format!("only ASCII and \\xHH are understood: `{text}`"))
 }
 
 fn unescape(text: &str, emit: &mut impl FnMut(u8)) -> Result<(), String> {
@@ -187,7 +196,8 @@ fn unescape(text: &str, emit: &mut impl FnMut(u8)) -> Result<(), String> {
             b'a' => 0x07,
             b'b' => 0x08,
             b'x' => {
-                let digits = [bytes.next(), bytes.next()].map(|digit| digit.map_or('?', char::from));
+                let digits =
+                    [bytes.next(), bytes.next()].map(|digit| digit.map_or('?', char::from));
                 let digits = String::from_iter(digits);
                 u8::from_str_radix(&digits, 16).map_err(|_| format!("\\x{digits} is not a byte"))?
             }
