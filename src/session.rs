@@ -266,7 +266,9 @@ impl Session {
         commands(&mut turn, &mut self.state, &mut self.decoder);
         self.wake.extend(turn.wake);
         let reply = turn.reply;
-        if matches!(self.state.blocked, Some(Blocked::Ordered(_) | Blocked::Sleeping(_))) {
+        if self.client.closing().is_some() {
+            // Closed at once: what it would have been answered goes with it.
+        } else if matches!(self.state.blocked, Some(Blocked::Ordered(_) | Blocked::Sleeping(_))) {
             self.withheld.extend_from_slice(reply.bytes());
         } else {
             self.client.outbox.borrow_mut().push_own(reply.bytes());

@@ -8,7 +8,7 @@
 
 use crate::quoting;
 
-/// The longest line (inline request, count or length) that a peer may leave unfinished, in bytes.
+/// The longest line (inline request, count or length), in bytes, whether its end has arrived or not.
 const MAX_LINE: usize = 64 * 1024;
 /// More arguments than this are refused before authentication.
 const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
@@ -268,6 +268,9 @@ impl Decoder {
             Some(offset) => {
                 let end = self.scanned + offset;
                 self.scanned = end;
+                if end - self.position > MAX_LINE {
+                    return Err(too_big);
+                }
                 Ok((end + 2 <= buffer.len()).then(|| &buffer[self.position..end]))
             }
             None if buffer.len() - self.position > MAX_LINE => Err(too_big),
@@ -292,6 +295,9 @@ impl Decoder {
             return Ok(Step::Incomplete);
         };
         let end = self.scanned + offset;
+        if end > MAX_LINE {
+            return Err(ProtocolError::TooBigInline);
+        }
         let line = &buffer[..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let words = quoting::split(line).map_err(|quoting::Unbalanced| ProtocolError::UnbalancedQuotes)?;

@@ -38,15 +38,9 @@ pub(crate) const EVERY_CLIENT: &[Case] = &[
 ];
 
 const fn open(name: &'static str) -> Case {
-    Case {
-        name,
-        password: false,
-    }
+    Case { name, password: false }
 }
 
 const fn protected(name: &'static str) -> Case {
-    Case {
-        name,
-        password: true,
-    }
+    Case { name, password: true }
 }

@@ -42,9 +42,7 @@ impl Language {
 
     /// The directory of its programs in the source tree.
     pub(crate) fn sources(self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/clients")
-            .join(self.dir_name())
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(self.dir_name())
     }
 
     /// The directory with its libraries, which are fetched on the first call; later calls of all threads get its result.
@@ -56,8 +54,7 @@ impl Language {
             let dir = clients_dir()?.join(self.dir_name());
             std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
             let lock = File::create(dir.join("lock")).map_err(|e| format!("lock file: {e}"))?;
-            rustix::fs::flock(&lock, FlockOperation::LockExclusive)
-                .map_err(|e| format!("lock: {e}"))?;
+            rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|e| format!("lock: {e}"))?;
             self.install(&dir)?;
             Ok(dir)
         });
@@ -93,21 +90,9 @@ fn install_python(sources: &Path, dir: &Path) -> Result<(), String> {
     let wanted = interpreter + &read(&requirements)?;
     once_for(dir, &wanted, || {
         let venv = dir.join("venv");
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv))?;
-        let pip = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--require-hashes",
-            "--requirement",
-        ];
-        run(Command::new(venv.join("bin/python"))
-            .args(pip)
-            .arg(&requirements))
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--require-hashes", "--requirement"];
+        run(Command::new(venv.join("bin/python")).args(pip).arg(&requirements))
     })
 }
 
@@ -116,55 +101,30 @@ fn install_python(sources: &Path, dir: &Path) -> Result<(), String> {
 fn install_node(sources: &Path, dir: &Path) -> Result<(), String> {
     for entry in std::fs::read_dir(sources).map_err(|e| format!("{}: {e}", sources.display()))? {
         let file = entry.map_err(|e| format!("{}: {e}", sources.display()))?;
-        if file
-            .path()
-            .extension()
-            .is_some_and(|ext| ext == "mjs" || ext == "json")
-        {
+        if file.path().extension().is_some_and(|ext| ext == "mjs" || ext == "json") {
             let to = dir.join(file.file_name());
             std::fs::copy(file.path(), &to).map_err(|e| format!("{}: {e}", to.display()))?;
         }
     }
     let runtime = output_of("node", &["--version"]).unwrap_or_default();
-    once_for(
-        dir,
-        &(runtime + &read(&dir.join("package-lock.json"))?),
-        || {
-            let ci = [
-                "ci",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--loglevel=error",
-            ];
-            run(Command::new("npm").args(ci).current_dir(dir))
-        },
-    )
+    once_for(dir, &(runtime + &read(&dir.join("package-lock.json"))?), || {
+        let ci = ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+        run(Command::new("npm").args(ci).current_dir(dir))
+    })
 }
 
 /// The program itself, from the modules that `go.sum` names by hash. Go knows what has to be built again.
 fn build_go(sources: &Path, dir: &Path) -> Result<(), String> {
     let build = ["build", "-o"];
     let mut command = Command::new("go");
-    command
-        .args(build)
-        .arg(dir.join("go_redis"))
-        .arg(".")
-        .current_dir(sources);
+    command.args(build).arg(dir.join("go_redis")).arg(".").current_dir(sources);
     // A toolchain that is too old is reported as missing, not replaced by another one.
-    command
-        .env("GOFLAGS", "-mod=readonly")
-        .env("GOTOOLCHAIN", "local")
-        .env("GOWORK", "off");
+    command.env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local").env("GOWORK", "off");
     run(&mut command).map(drop)
 }
 
 /// Runs `install` unless `dir` already holds what `wanted` describes.
-fn once_for<T>(
-    dir: &Path,
-    wanted: &str,
-    install: impl FnOnce() -> Result<T, String>,
-) -> Result<(), String> {
+fn once_for<T>(dir: &Path, wanted: &str, install: impl FnOnce() -> Result<T, String>) -> Result<(), String> {
     let stamp = dir.join("installed");
     if std::fs::read_to_string(&stamp).is_ok_and(|done| done == wanted) {
         return Ok(());
@@ -176,9 +136,7 @@ fn once_for<T>(
 /// `clients` in the target directory; Cargo names only the directory beside it.
 fn clients_dir() -> Result<PathBuf, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    target
-        .map(|dir| dir.join("clients"))
-        .ok_or_else(|| "the target directory has no name".to_string())
+    target.map(|dir| dir.join("clients")).ok_or_else(|| "the target directory has no name".to_string())
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -188,22 +146,12 @@ fn read(path: &Path) -> Result<String, String> {
 /// Runs `command` to its end and returns its standard output, or all that it printed when it fails.
 fn run(command: &mut Command) -> Result<String, String> {
     let what = command.get_program().to_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| failure(&what, &e.to_string()))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|e| failure(&what, &e.to_string()))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         return Ok(printed);
     }
-    Err(failure(
-        &what,
-        &format!(
-            "{}\n{printed}{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        ),
-    ))
+    Err(failure(&what, &format!("{}\n{printed}{}", output.status, String::from_utf8_lossy(&output.stderr))))
 }
 
 fn failure(what: &OsStr, why: &str) -> String {
@@ -213,8 +161,6 @@ fn failure(what: &OsStr, why: &str) -> String {
 /// Major and minor number in `text`, whatever stands before (`v20.1.0`, `go1.26`).
 pub(crate) fn version(text: &str) -> (u32, u32) {
     let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let mut numbers = digits
-        .split('.')
-        .map(|part| part.trim().parse().unwrap_or(0));
+    let mut numbers = digits.split('.').map(|part| part.trim().parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

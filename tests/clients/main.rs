@@ -32,41 +32,11 @@ struct Suite {
 }
 
 const SUITES: &[Suite] = &[
-    Suite {
-        name: "redis_py_sync",
-        program: Program {
-            language: Language::Python,
-            source: "redis_py_sync.py",
-        },
-    },
-    Suite {
-        name: "redis_py_asyncio",
-        program: Program {
-            language: Language::Python,
-            source: "redis_py_asyncio.py",
-        },
-    },
-    Suite {
-        name: "ioredis",
-        program: Program {
-            language: Language::Node,
-            source: "ioredis.mjs",
-        },
-    },
-    Suite {
-        name: "node_redis",
-        program: Program {
-            language: Language::Node,
-            source: "node_redis.mjs",
-        },
-    },
-    Suite {
-        name: "go_redis",
-        program: Program {
-            language: Language::Go,
-            source: "go_redis",
-        },
-    },
+    Suite { name: "redis_py_sync", program: Program { language: Language::Python, source: "redis_py_sync.py" } },
+    Suite { name: "redis_py_asyncio", program: Program { language: Language::Python, source: "redis_py_asyncio.py" } },
+    Suite { name: "ioredis", program: Program { language: Language::Node, source: "ioredis.mjs" } },
+    Suite { name: "node_redis", program: Program { language: Language::Node, source: "node_redis.mjs" } },
+    Suite { name: "go_redis", program: Program { language: Language::Go, source: "go_redis" } },
 ];
 
 fn main() -> ExitCode {
@@ -75,15 +45,8 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for language in Language::ALL {
         let missing = language.missing();
-        for suite in SUITES
-            .iter()
-            .filter(|suite| suite.program.language == language)
-        {
-            trials.extend(
-                suite
-                    .trials()
-                    .map(|trial| unless_missing(trial, &missing, must_have_all)),
-            );
+        for suite in SUITES.iter().filter(|suite| suite.program.language == language) {
+            trials.extend(suite.trials().map(|trial| unless_missing(trial, &missing, must_have_all)));
         }
     }
     let missing = redis_cli::missing();
@@ -98,9 +61,7 @@ impl Suite {
             name: format!("{}::program_and_harness_know_the_same_cases", self.name),
             run: Box::new(move || self.compare_case_lists()),
         };
-        let runs = EVERY_CLIENT
-            .iter()
-            .flat_map(|case| [2, 3].map(|resp| (case, resp)));
+        let runs = EVERY_CLIENT.iter().flat_map(|case| [2, 3].map(|resp| (case, resp)));
         let trials = runs.map(move |(case, resp)| Unchecked {
             name: format!("{}::resp{resp}::{}", self.name, case.name),
             run: Box::new(move || self.program.run(case, resp)),
@@ -136,8 +97,6 @@ fn unless_missing(test: Unchecked, missing: &Option<String>, must_have_all: bool
             let reason = reason.clone();
             Trial::test(test.name, move || Err(reason.into()))
         }
-        Some(reason) => {
-            Trial::test(format!("{} ({reason})", test.name), test.run).with_ignored_flag(true)
-        }
+        Some(reason) => Trial::test(format!("{} ({reason})", test.name), test.run).with_ignored_flag(true),
     }
 }

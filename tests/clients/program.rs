@@ -37,11 +37,7 @@ impl Program {
     /// Runs one case against a new server.
     pub(crate) fn run(&self, case: &Case, resp: u8) -> Result<(), Failed> {
         let mut command = self.command()?;
-        let protection: &[&str] = if case.password {
-            &["--requirepass", PASSWORD]
-        } else {
-            &[]
-        };
+        let protection: &[&str] = if case.password { &["--requirepass", PASSWORD] } else { &[] };
         let mut server = TestServer::start(protection);
         command
             .arg(case.name)
@@ -49,12 +45,10 @@ impl Program {
             .env("PREGON_PORT", server.port().to_string())
             .env("PREGON_RESP", resp.to_string())
             .env("PREGON_PASSWORD", PASSWORD);
-        Conversation::begin(&mut command)
-            .finish(&mut server)
-            .map_err(|why| {
-                let log = server.log();
-                format!("{why}--- log of the server:\n{log}---").into()
-            })
+        Conversation::begin(&mut command).finish(&mut server).map_err(|why| {
+            let log = server.log();
+            format!("{why}--- log of the server:\n{log}---").into()
+        })
     }
 
     /// The names of the cases that the program knows, one in a line.
@@ -63,12 +57,7 @@ impl Program {
         if output.status.success() {
             Ok(String::from_utf8(output.stdout)?)
         } else {
-            Err(format!(
-                "{}\n{}",
-                output.status,
-                String::from_utf8_lossy(&output.stderr)
-            )
-            .into())
+            Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
         }
     }
 
@@ -78,9 +67,7 @@ impl Program {
             Language::Python => {
                 let mut python = Command::new(installed.join("venv/bin/python"));
                 // Python writes compiled modules beside their sources otherwise.
-                python
-                    .arg("-B")
-                    .arg(self.language.sources().join(self.source));
+                python.arg("-B").arg(self.language.sources().join(self.source));
                 python
             }
             Language::Node => {
@@ -90,10 +77,7 @@ impl Program {
             }
             Language::Go => Command::new(installed.join(self.source)),
         };
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }
 }
@@ -108,43 +92,26 @@ struct Conversation {
 
 impl Conversation {
     fn begin(command: &mut Command) -> Conversation {
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display()));
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display()));
         let (sender, lines) = mpsc::channel();
         read_lines(child.stdout.take(), sender.clone());
         read_lines(child.stderr.take(), sender);
         let replies = child.stdin.take();
-        Conversation {
-            child,
-            replies,
-            lines,
-            printed: String::new(),
-        }
+        Conversation { child, replies, lines, printed: String::new() }
     }
 
     /// Does what the program asks for until it ends. An error says what it printed.
     fn finish(mut self, server: &mut TestServer) -> Result<(), String> {
         let deadline = Instant::now() + CASE_DEADLINE;
         loop {
-            match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.hear(&line, server),
                 Err(RecvTimeoutError::Timeout) => return Err(self.failure("did not end in time")),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let status = self
-            .child
-            .wait()
-            .map_err(|e| format!("waiting for the program: {e}"))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(self.failure(&status.to_string()))
-        }
+        let status = self.child.wait().map_err(|e| format!("waiting for the program: {e}"))?;
+        if status.success() { Ok(()) } else { Err(self.failure(&status.to_string())) }
     }
 
     fn hear(&mut self, line: &str, server: &mut TestServer) {
@@ -180,10 +147,7 @@ pub(crate) fn read_lines(stream: Option<impl Read + Send + 'static>, to: Sender<
         let mut reader = BufReader::new(stream);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            if to
-                .send(String::from_utf8_lossy(&line).into_owned())
-                .is_err()
-            {
+            if to.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                 return;
             }
             line.clear();

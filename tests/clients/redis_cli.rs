@@ -18,22 +18,13 @@ pub(crate) fn missing() -> Option<String> {
 
 /// One trial for each case and protocol version.
 pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
-    let open = CASES
-        .iter()
-        .map(|&(name, case)| (name, case, &[] as &[&str]));
-    let protected = PROTECTED_CASES
-        .iter()
-        .map(|&(name, case)| (name, case, &["--requirepass", PASSWORD] as &[&str]));
-    let runs = open
-        .chain(protected)
-        .flat_map(|run| [2, 3].map(|resp| (run, resp)));
+    let open = CASES.iter().map(|&(name, case)| (name, case, &[] as &[&str]));
+    let protected = PROTECTED_CASES.iter().map(|&(name, case)| (name, case, &["--requirepass", PASSWORD] as &[&str]));
+    let runs = open.chain(protected).flat_map(|run| [2, 3].map(|resp| (run, resp)));
     runs.map(|((name, case, arguments), resp)| Unchecked {
         name: format!("redis_cli::resp{resp}::{name}"),
         run: Box::new(move || {
-            case(&Cli {
-                server: TestServer::start(arguments),
-                resp,
-            });
+            case(&Cli { server: TestServer::start(arguments), resp });
             Ok(())
         }),
     })
@@ -42,64 +33,25 @@ pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
 type Case = fn(&Cli);
 
 const CASES: &[(&str, Case)] = &[
-    (
-        "publish_prints_how_many_received",
-        publish_prints_how_many_received,
-    ),
-    (
-        "subscribe_prints_what_is_published",
-        subscribe_prints_what_is_published,
-    ),
-    (
-        "psubscribe_prints_pattern_and_channel",
-        psubscribe_prints_pattern_and_channel,
-    ),
-    (
-        "ssubscribe_prints_sharded_messages",
-        ssubscribe_prints_sharded_messages,
-    ),
-    (
-        "csv_prints_one_line_for_each_message",
-        csv_prints_one_line_for_each_message,
-    ),
-    (
-        "a_thousand_commands_come_through_standard_input",
-        a_thousand_commands_come_through_standard_input,
-    ),
-    (
-        "a_transaction_is_typed_line_by_line",
-        a_transaction_is_typed_line_by_line,
-    ),
-    (
-        "help_is_built_from_the_command_documentation",
-        help_is_built_from_the_command_documentation,
-    ),
-    (
-        "an_unknown_command_is_explained",
-        an_unknown_command_is_explained,
-    ),
+    ("publish_prints_how_many_received", publish_prints_how_many_received),
+    ("subscribe_prints_what_is_published", subscribe_prints_what_is_published),
+    ("psubscribe_prints_pattern_and_channel", psubscribe_prints_pattern_and_channel),
+    ("ssubscribe_prints_sharded_messages", ssubscribe_prints_sharded_messages),
+    ("csv_prints_one_line_for_each_message", csv_prints_one_line_for_each_message),
+    ("a_thousand_commands_come_through_standard_input", a_thousand_commands_come_through_standard_input),
+    ("a_transaction_is_typed_line_by_line", a_transaction_is_typed_line_by_line),
+    ("help_is_built_from_the_command_documentation", help_is_built_from_the_command_documentation),
+    ("an_unknown_command_is_explained", an_unknown_command_is_explained),
     ("info_names_the_version", info_names_the_version),
-    (
-        "the_client_list_names_the_command",
-        the_client_list_names_the_command,
-    ),
-    (
-        "the_message_comes_from_standard_input",
-        the_message_comes_from_standard_input,
-    ),
+    ("the_client_list_names_the_command", the_client_list_names_the_command),
+    ("the_message_comes_from_standard_input", the_message_comes_from_standard_input),
 ];
 
 /// Cases whose server asks for [`PASSWORD`].
 const PROTECTED_CASES: &[(&str, Case)] = &[
-    (
-        "the_right_password_opens_the_server",
-        the_right_password_opens_the_server,
-    ),
+    ("the_right_password_opens_the_server", the_right_password_opens_the_server),
     ("a_wrong_password_is_refused", a_wrong_password_is_refused),
-    (
-        "a_missing_password_is_refused",
-        a_missing_password_is_refused,
-    ),
+    ("a_missing_password_is_refused", a_missing_password_is_refused),
 ];
 
 /// redis-cli with the options that reach the server of one test.
@@ -117,11 +69,7 @@ impl Cli {
         }
         // What the person who runs the tests has set for servers of their own.
         command.env_remove("REDISCLI_AUTH").env_remove("FAKETTY");
-        command
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -137,9 +85,7 @@ impl Cli {
         read_lines(child.0.stdout.take(), sender.clone());
         read_lines(child.0.stderr.take(), sender);
         if let Some(mut stdin) = child.0.stdin.take() {
-            stdin
-                .write_all(input)
-                .unwrap_or_else(|e| panic!("writing to redis-cli: {e}"));
+            stdin.write_all(input).unwrap_or_else(|e| panic!("writing to redis-cli: {e}"));
         }
         let mut printed = String::new();
         loop {
@@ -158,10 +104,7 @@ impl Cli {
         let mut child = Running(spawn(&mut self.command(args)));
         let (sender, lines) = mpsc::channel();
         read_lines(child.0.stdout.take(), sender);
-        Listener {
-            _child: child,
-            lines,
-        }
+        Listener { _child: child, lines }
     }
 }
 
@@ -200,21 +143,10 @@ fn spawn(command: &mut Command) -> Child {
 }
 
 fn publish_prints_how_many_received(cli: &Cli) {
-    assert_eq!(
-        cli.run(&["--no-raw", "publish", "news", "hello"]),
-        "(integer) 0\n"
-    );
+    assert_eq!(cli.run(&["--no-raw", "publish", "news", "hello"]), "(integer) 0\n");
     let listener = cli.listen(&["--no-raw", "subscribe", "news"]);
-    listener.expect(&[
-        ANNOUNCEMENT,
-        "1) \"subscribe\"",
-        "2) \"news\"",
-        "3) (integer) 1",
-    ]);
-    assert_eq!(
-        cli.run(&["--no-raw", "publish", "news", "hello"]),
-        "(integer) 1\n"
-    );
+    listener.expect(&[ANNOUNCEMENT, "1) \"subscribe\"", "2) \"news\"", "3) (integer) 1"]);
+    assert_eq!(cli.run(&["--no-raw", "publish", "news", "hello"]), "(integer) 1\n");
     assert_eq!(cli.run(&["publish", "news", "two\r\nlines"]), "1\n");
     listener.expect(&["1) \"message\"", "2) \"news\"", "3) \"hello\""]);
     listener.expect(&["1) \"message\"", "2) \"news\"", "3) \"two\\r\\nlines\""]);
@@ -226,10 +158,7 @@ fn subscribe_prints_what_is_published(cli: &Cli) {
     assert_eq!(cli.run(&["publish", "sport", "¡gol!"]), "1\n");
     listener.expect(&["message", "sport", "¡gol!"]);
     let channels = cli.run(&["pubsub", "channels"]);
-    assert!(
-        channels.contains("news\n") && channels.contains("sport\n"),
-        "{channels}"
-    );
+    assert!(channels.contains("news\n") && channels.contains("sport\n"), "{channels}");
     assert_eq!(cli.run(&["pubsub", "numsub", "news"]), "news\n1\n");
 }
 
@@ -252,23 +181,15 @@ fn ssubscribe_prints_sharded_messages(cli: &Cli) {
 fn csv_prints_one_line_for_each_message(cli: &Cli) {
     let listener = cli.listen(&["--csv", "subscribe", "news"]);
     listener.expect(&[ANNOUNCEMENT, "\"subscribe\",\"news\",1"]);
-    assert_eq!(
-        cli.run(&["--csv", "publish", "news", "a \"quoted\" word"]),
-        "1\n"
-    );
+    assert_eq!(cli.run(&["--csv", "publish", "news", "a \"quoted\" word"]), "1\n");
     listener.expect(&["\"message\",\"news\",\"a \\\"quoted\\\" word\""]);
 }
 
 fn a_thousand_commands_come_through_standard_input(cli: &Cli) {
     let listener = cli.listen(&["--csv", "subscribe", "news"]);
     listener.expect(&[ANNOUNCEMENT, "\"subscribe\",\"news\",1"]);
-    let commands: String = (0..1000)
-        .map(|n| format!("publish news \"message {n}\"\n"))
-        .collect();
-    assert_eq!(
-        cli.run_with_input(&[], commands.as_bytes()),
-        "1\n".repeat(1000)
-    );
+    let commands: String = (0..1000).map(|n| format!("publish news \"message {n}\"\n")).collect();
+    assert_eq!(cli.run_with_input(&[], commands.as_bytes()), "1\n".repeat(1000));
     for n in 0..1000 {
         listener.expect(&[&format!("\"message\",\"news\",\"message {n}\"")]);
     }
@@ -282,16 +203,7 @@ fn a_transaction_is_typed_line_by_line(cli: &Cli) {
 
 fn help_is_built_from_the_command_documentation(cli: &Cli) {
     let help = cli.run_with_input(&[], b"help publish\nhelp ssubscribe\nping\n");
-    for part in [
-        "PUBLISH",
-        "channel message",
-        "since:",
-        "2.0.0",
-        "group:",
-        "pubsub",
-        "SSUBSCRIBE",
-        "7.0.0",
-    ] {
+    for part in ["PUBLISH", "channel message", "since:", "2.0.0", "group:", "pubsub", "SSUBSCRIBE", "7.0.0"] {
         assert!(help.contains(part), "{part} is missing in {help}");
     }
     assert!(help.ends_with("PONG\n"), "{help}");
@@ -299,32 +211,18 @@ fn help_is_built_from_the_command_documentation(cli: &Cli) {
 
 fn an_unknown_command_is_explained(cli: &Cli) {
     let printed = cli.run(&["proclaim", "news", "hello"]);
-    assert_eq!(
-        printed.trim_end(),
-        "ERR unknown command 'proclaim', with args beginning with: 'news' 'hello'"
-    );
+    assert_eq!(printed.trim_end(), "ERR unknown command 'proclaim', with args beginning with: 'news' 'hello'");
     let printed = cli.run(&["-e", "publish", "news"]);
-    assert_eq!(
-        printed.trim_end(),
-        "ERR wrong number of arguments for 'publish' command"
-    );
+    assert_eq!(printed.trim_end(), "ERR wrong number of arguments for 'publish' command");
 }
 
 fn info_names_the_version(cli: &Cli) {
     let info = cli.run(&["info"]);
-    for part in [
-        "# Server\r\n",
-        "\nredis_version:",
-        "\r\n# Clients\r\n",
-        "\npubsub_channels:0\r\n",
-    ] {
+    for part in ["# Server\r\n", "\nredis_version:", "\r\n# Clients\r\n", "\npubsub_channels:0\r\n"] {
         assert!(info.contains(part), "{part:?} is missing in {info}");
     }
     let server = cli.run(&["info", "server"]);
-    assert!(
-        server.contains(&format!("\ntcp_port:{}\r\n", cli.server.port())),
-        "{server}"
-    );
+    assert!(server.contains(&format!("\ntcp_port:{}\r\n", cli.server.port())), "{server}");
     assert!(!server.contains("# Clients"), "{server}");
 }
 
@@ -337,71 +235,32 @@ fn the_client_list_names_the_command(cli: &Cli) {
     let typed = b"client setname crier\nclient getname\nclient info\nselect 3\nclient id\n";
     let printed = cli.run_with_input(&[], typed);
     assert!(printed.starts_with("OK\ncrier\nid="), "{printed}");
-    assert!(
-        printed.contains(&format!(" resp={} ", cli.resp)),
-        "{printed}"
-    );
+    assert!(printed.contains(&format!(" resp={} ", cli.resp)), "{printed}");
 }
 
 fn the_message_comes_from_standard_input(cli: &Cli) {
     let listener = cli.listen(&["--no-raw", "subscribe", "news"]);
-    listener.expect(&[
-        ANNOUNCEMENT,
-        "1) \"subscribe\"",
-        "2) \"news\"",
-        "3) (integer) 1",
-    ]);
-    assert_eq!(
-        cli.run_with_input(&["-x", "publish", "news"], b"\x00\xff\n"),
-        "1\n"
-    );
+    listener.expect(&[ANNOUNCEMENT, "1) \"subscribe\"", "2) \"news\"", "3) (integer) 1"]);
+    assert_eq!(cli.run_with_input(&["-x", "publish", "news"], b"\x00\xff\n"), "1\n");
     listener.expect(&["1) \"message\"", "2) \"news\"", "3) \"\\x00\\xff\\n\""]);
 }
 
 fn the_right_password_opens_the_server(cli: &Cli) {
-    assert_eq!(
-        cli.run(&["--no-auth-warning", "-a", PASSWORD, "ping"]),
-        "PONG\n"
-    );
-    let as_default = [
-        "--no-auth-warning",
-        "--user",
-        "default",
-        "--pass",
-        PASSWORD,
-        "publish",
-        "news",
-        "hello",
-    ];
+    assert_eq!(cli.run(&["--no-auth-warning", "-a", PASSWORD, "ping"]), "PONG\n");
+    let as_default = ["--no-auth-warning", "--user", "default", "--pass", PASSWORD, "publish", "news", "hello"];
     assert_eq!(cli.run(&as_default), "0\n");
     let printed = cli.run_with_input(&[], format!("auth \"{PASSWORD}\"\nping\n").as_bytes());
     assert!(printed.ends_with("OK\nPONG\n"), "{printed}");
 }
 
 fn a_wrong_password_is_refused(cli: &Cli) {
-    let printed = cli.run(&[
-        "--no-auth-warning",
-        "-a",
-        "wrong",
-        "publish",
-        "news",
-        "hello",
-    ]);
+    let printed = cli.run(&["--no-auth-warning", "-a", "wrong", "publish", "news", "hello"]);
     let refusal = "WRONGPASS invalid username-password pair or user is disabled.";
-    assert!(
-        printed.contains(&format!("AUTH failed: {refusal}")),
-        "{printed}"
-    );
-    assert!(
-        printed.contains("NOAUTH Authentication required."),
-        "{printed}"
-    );
+    assert!(printed.contains(&format!("AUTH failed: {refusal}")), "{printed}");
+    assert!(printed.contains("NOAUTH Authentication required."), "{printed}");
 }
 
 fn a_missing_password_is_refused(cli: &Cli) {
     let printed = cli.run(&["publish", "news", "hello"]);
-    assert!(
-        printed.contains("NOAUTH Authentication required."),
-        "{printed}"
-    );
+    assert!(printed.contains("NOAUTH Authentication required."), "{printed}");
 }

@@ -29,19 +29,9 @@ fn a_frame_is_read_whole_however_it_nests() {
     let server = TestServer::start(&[]);
     let mut peer = Peer::connect(&server.addr());
     let hello = peer.call(&["HELLO", "3"]);
-    assert!(
-        hello.starts_with(b"%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n"),
-        "{}",
-        hello.escape_ascii()
-    );
+    assert!(hello.starts_with(b"%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n"), "{}", hello.escape_ascii());
     peer.send_command(&["SUBSCRIBE", "news", "sport"]);
-    assert_eq!(
-        peer.read_frame(),
-        b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
-    );
-    assert_eq!(
-        peer.read_frame(),
-        b">3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n"
-    );
+    assert_eq!(peer.read_frame(), b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    assert_eq!(peer.read_frame(), b">3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n");
     assert_eq!(peer.call(&["PING", "\r\n"]), b"$2\r\n\r\n\r\n");
 }

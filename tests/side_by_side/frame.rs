@@ -25,19 +25,14 @@ impl Frame {
             None => return Err("an empty line where a frame should begin".to_owned()),
         };
         match kind {
-            b'+' | b'-' | b':' | b',' | b'#' | b'(' | b'_' => {
-                Ok(Some((Frame::Line(kind, line.to_vec()), length)))
-            }
+            b'+' | b'-' | b':' | b',' | b'#' | b'(' | b'_' => Ok(Some((Frame::Line(kind, line.to_vec()), length))),
             b'$' | b'*' if line == b"-1" => Ok(Some((Frame::Line(kind, line.to_vec()), length))),
             b'$' | b'=' | b'!' => {
                 let end = length + number(line)?;
                 if bytes.len() < end + 2 {
                     return Ok(None);
                 }
-                Ok(Some((
-                    Frame::Bulk(kind, bytes[length..end].to_vec()),
-                    end + 2,
-                )))
+                Ok(Some((Frame::Bulk(kind, bytes[length..end].to_vec()), end + 2)))
             }
             b'*' | b'~' | b'>' | b'%' | b'|' => {
                 let pairs = if matches!(kind, b'%' | b'|') { 2 } else { 1 };
@@ -92,6 +87,5 @@ impl Frame {
 
 fn number(line: &[u8]) -> Result<usize, String> {
     let text = std::str::from_utf8(line).ok();
-    text.and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| format!("'{}' is not a length", line.escape_ascii()))
+    text.and_then(|digits| digits.parse().ok()).ok_or_else(|| format!("'{}' is not a length", line.escape_ascii()))
 }

@@ -49,23 +49,14 @@ fn failing(name: &str, problem: String) -> Trial {
 /// All scripts, in the order of their files' names.
 fn load() -> Result<Vec<Script>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/side_by_side/scripts");
-    let entries = folder
-        .read_dir()
-        .map_err(|error| format!("the folder of scripts: {error}"))?;
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let entries = folder.read_dir().map_err(|error| format!("the folder of scripts: {error}"))?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "txt"));
     files.sort();
     let mut scripts = Vec::new();
     for file in files {
-        let family = file
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let content =
-            std::fs::read_to_string(&file).map_err(|error| format!("{family}: {error}"))?;
+        let family = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let content = std::fs::read_to_string(&file).map_err(|error| format!("{family}: {error}"))?;
         scripts.extend(script::parse(&family, &content)?);
     }
     Ok(scripts)
@@ -79,11 +70,7 @@ fn trials(scripts: Vec<Script>) -> Vec<Trial> {
     for script in scripts {
         let pair = match script.own {
             true => Arc::default(),
-            false => Arc::clone(
-                shared
-                    .entry((script.options.clone(), script.resp))
-                    .or_default(),
-            ),
+            false => Arc::clone(shared.entry((script.options.clone(), script.resp)).or_default()),
         };
         let name = format!("{}: {}", script.family, script.name);
         trials.push(Trial::test(name, move || {
@@ -112,10 +99,7 @@ impl Pair {
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let mut our_options = vec!["--save", ""];
         our_options.extend_from_slice(&options);
-        Pair {
-            reference: redis::start_reference(&options),
-            ours: TestServer::start(&our_options),
-        }
+        Pair { reference: redis::start_reference(&options), ours: TestServer::start(&our_options) }
     }
 }
 
@@ -133,9 +117,7 @@ impl SharedPair {
             return Ok(Arc::clone(pair));
         }
         if self.broken.set(()).is_err() {
-            return Err(
-                "the pair of servers did not start; see the first script that needed it".to_owned(),
-            );
+            return Err("the pair of servers did not start; see the first script that needed it".to_owned());
         }
         Ok(Arc::clone(pair.insert(Arc::new(Pair::start(options)))))
     }

@@ -11,9 +11,7 @@ pub(crate) struct Masks {
     only: BTreeSet<String>,
 }
 
-const NAMES: [&str; 9] = [
-    "addr", "digits", "id", "int", "pairs", "shuffled", "sorted", "time", "version",
-];
+const NAMES: [&str; 9] = ["addr", "digits", "id", "int", "pairs", "shuffled", "sorted", "time", "version"];
 
 impl Masks {
     /// Adds masks, given by name.
@@ -23,10 +21,7 @@ impl Masks {
     pub(crate) fn add(&mut self, names: &[&str]) -> Result<(), String> {
         for &name in names {
             if !NAMES.contains(&name) {
-                return Err(format!(
-                    "no mask is called `{name}`; there are {}",
-                    NAMES.join(", ")
-                ));
+                return Err(format!("no mask is called `{name}`; there are {}", NAMES.join(", ")));
             }
             self.named.insert(name.to_owned());
         }
@@ -35,8 +30,7 @@ impl Masks {
 
     /// Keeps only the named fields of texts such as INFO and CLIENT LIST.
     pub(crate) fn keep_only(&mut self, fields: &[&str]) {
-        self.only
-            .extend(fields.iter().map(|&field| field.to_owned()));
+        self.only.extend(fields.iter().map(|&field| field.to_owned()));
     }
 
     /// Both sets of masks together.
@@ -120,9 +114,7 @@ impl Masks {
             let Frame::Bulk(_, key) = &elements[at - 1] else {
                 continue;
             };
-            let hidden = ["id", "version"]
-                .iter()
-                .any(|&name| key == name.as_bytes() && self.has(name));
+            let hidden = ["id", "version"].iter().any(|&name| key == name.as_bytes() && self.has(name));
             if hidden {
                 elements[at] = Frame::Line(b'#', Vec::new());
             }
@@ -139,17 +131,11 @@ impl Masks {
         };
         let (mut fields, mut kept) = (Vec::new(), Vec::new());
         for line in text.lines() {
-            if self
-                .only
-                .contains(line.split(':').next().unwrap_or_default())
-            {
+            if self.only.contains(line.split(':').next().unwrap_or_default()) {
                 fields.push(line.to_owned());
                 continue;
             }
-            let has_field = |word: &&str| {
-                word.split_once('=')
-                    .is_some_and(|(field, _)| self.only.contains(field))
-            };
+            let has_field = |word: &&str| word.split_once('=').is_some_and(|(field, _)| self.only.contains(field));
             let words: Vec<&str> = line.split(' ').filter(has_field).collect();
             if !words.is_empty() {
                 kept.push(words.join(" "));
@@ -209,10 +195,7 @@ fn hide_after(text: &[u8], key: &[u8]) -> Vec<u8> {
             result.extend_from_slice(key);
             result.push(b'#');
             at += key.len();
-            at += text[at..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count();
+            at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         } else {
             result.push(text[at]);
             at += 1;

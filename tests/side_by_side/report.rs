@@ -13,11 +13,7 @@ const SHOWN_BEFORE: usize = 300;
 const SHOWN_OF_SOURCE: usize = 300;
 
 /// A report of the first step whose bytes differ (after masking), or that did not get what it waits for.
-pub(crate) fn first_difference(
-    script: &Script,
-    theirs: &[Received],
-    ours: &[Received],
-) -> Option<String> {
+pub(crate) fn first_difference(script: &Script, theirs: &[Received], ours: &[Received]) -> Option<String> {
     let steps = theirs.len().max(ours.len());
     (0..steps).find_map(|index| match (theirs.get(index), ours.get(index)) {
         (Some(theirs), Some(ours)) => step_difference(script, theirs, ours),
@@ -28,9 +24,7 @@ pub(crate) fn first_difference(
 
 fn step_difference(script: &Script, theirs: &Received, ours: &Received) -> Option<String> {
     let (masks, differs) = match script.steps.get(ours.step).map(|step| &step.action) {
-        Some(Action::Receive(receive)) => {
-            (script.masks.with(&receive.masks), receive.differs.as_ref())
-        }
+        Some(Action::Receive(receive)) => (script.masks.with(&receive.masks), receive.differs.as_ref()),
         _ => (Masks::default(), None),
     };
     let said = masks.apply(&theirs.bytes);
@@ -51,19 +45,10 @@ fn step_difference(script: &Script, theirs: &Received, ours: &Received) -> Optio
     report.push_str(&readable(&said, start, SHOWN));
     if let (Some(expected), Some(Differs { reason, .. })) = (expected, differs) {
         let start = common_prefix(&expected, &answered).saturating_sub(SHOWN_BEFORE);
-        report.push_str(&format!(
-            "  expected from us ({reason}):\n{}",
-            readable(&expected, start, SHOWN)
-        ));
-        report.push_str(&format!(
-            "  our server:\n{}",
-            readable(&answered, start, SHOWN)
-        ));
+        report.push_str(&format!("  expected from us ({reason}):\n{}", readable(&expected, start, SHOWN)));
+        report.push_str(&format!("  our server:\n{}", readable(&answered, start, SHOWN)));
     } else {
-        report.push_str(&format!(
-            "  our server:\n{}",
-            readable(&answered, start, SHOWN)
-        ));
+        report.push_str(&format!("  our server:\n{}", readable(&answered, start, SHOWN)));
     }
     Some(report)
 }
@@ -74,10 +59,7 @@ fn heading(script: &Script, step: usize, problem: &str) -> String {
     let end = (step + 1).min(script.steps.len());
     for shown in &script.steps[end.saturating_sub(4)..end] {
         let source: String = shown.source.chars().take(SHOWN_OF_SOURCE).collect();
-        text.push_str(&format!(
-            "  {}.txt:{}:  {source}\n",
-            script.family, shown.line
-        ));
+        text.push_str(&format!("  {}.txt:{}:  {source}\n", script.family, shown.line));
     }
     if step == script.steps.len() {
         text.push_str("  after the last step\n");
@@ -86,8 +68,5 @@ fn heading(script: &Script, step: usize, problem: &str) -> String {
 }
 
 fn common_prefix(left: &[u8], right: &[u8]) -> usize {
-    left.iter()
-        .zip(right)
-        .take_while(|(left, right)| left == right)
-        .count()
+    left.iter().zip(right).take_while(|(left, right)| left == right).count()
 }

@@ -30,30 +30,15 @@ pub(crate) struct Received {
 ///
 /// # Errors
 /// Says what makes the script unplayable, such as a variable that is not set.
-pub(crate) fn play(
-    script: &Script,
-    server: SocketAddr,
-    ours: bool,
-) -> Result<Vec<Received>, String> {
-    let mut player = Player {
-        server,
-        resp: script.resp,
-        open: BTreeMap::new(),
-        variables: Variables::new(),
-    };
+pub(crate) fn play(script: &Script, server: SocketAddr, ours: bool) -> Result<Vec<Received>, String> {
+    let mut player = Player { server, resp: script.resp, open: BTreeMap::new(), variables: Variables::new() };
     let mut record = Vec::new();
     for (index, step) in script.steps.iter().enumerate() {
         let fail = |problem| format!("{}.txt:{}: {problem}", script.family, step.line);
         if let Action::Receive(receive) = &step.action {
-            let (bytes, problem) = player
-                .receive(&step.connection, receive, ours)
-                .map_err(fail)?;
+            let (bytes, problem) = player.receive(&step.connection, receive, ours).map_err(fail)?;
             let stop = problem.is_some();
-            record.push(Received {
-                step: index,
-                bytes,
-                problem,
-            });
+            record.push(Received { step: index, bytes, problem });
             if stop {
                 return Ok(record);
             }
@@ -62,11 +47,7 @@ pub(crate) fn play(
         }
     }
     let (bytes, problem) = player.finish();
-    record.push(Received {
-        step: script.steps.len(),
-        bytes,
-        problem,
-    });
+    record.push(Received { step: script.steps.len(), bytes, problem });
     Ok(record)
 }
 
@@ -112,16 +93,10 @@ impl Player {
     }
 
     /// Reads what the step waits for: the bytes, and why there are fewer than wanted.
-    fn receive(
-        &mut self,
-        name: &str,
-        receive: &Receive,
-        ours: bool,
-    ) -> Result<(Vec<u8>, Option<String>), String> {
+    fn receive(&mut self, name: &str, receive: &Receive, ours: bool) -> Result<(Vec<u8>, Option<String>), String> {
         let mut amount = receive.amount;
         if let (true, Some(differs), Amount::Frames(_)) = (ours, &receive.differs, amount) {
-            let frames =
-                Frame::parse_all(&differs.bytes).ok_or("the expected bytes are not frames")?;
+            let frames = Frame::parse_all(&differs.bytes).ok_or("the expected bytes are not frames")?;
             amount = Amount::Frames(frames.len());
         }
         let wire = self.wire(name)?;
@@ -138,10 +113,7 @@ impl Player {
                     self.variables.insert(keep.clone(), number);
                 }
                 _ => {
-                    return Ok((
-                        bytes,
-                        Some("the reply to keep is not an integer".to_owned()),
-                    ));
+                    return Ok((bytes, Some("the reply to keep is not an integer".to_owned())));
                 }
             }
         }
@@ -150,31 +122,20 @@ impl Player {
 
     /// Checks with a PING, twice, that no connection has anything left to read.
     fn finish(&mut self) -> (Vec<u8>, Option<String>) {
-        let ping = format!(
-            "*2\r\n$4\r\nPING\r\n${}\r\n{LAST_WORD}\r\n",
-            LAST_WORD.len()
-        );
+        let ping = format!("*2\r\n$4\r\nPING\r\n${}\r\n{LAST_WORD}\r\n", LAST_WORD.len());
         let mut all = Vec::new();
         for (name, wire) in &mut self.open {
             for _ in 0..2 {
                 wire.send(ping.as_bytes());
                 let (bytes, problem) = wire.frames(1);
-                let echoes = bytes
-                    .windows(LAST_WORD.len())
-                    .any(|part| part == LAST_WORD.as_bytes());
+                let echoes = bytes.windows(LAST_WORD.len()).any(|part| part == LAST_WORD.as_bytes());
                 let expected = echoes || bytes == b"+QUEUED\r\n" || bytes.starts_with(b"-NOAUTH ");
                 all.extend_from_slice(&bytes);
                 if let Some(problem) = problem {
-                    return (
-                        all,
-                        Some(format!("`{name}` after the last step: {problem}")),
-                    );
+                    return (all, Some(format!("`{name}` after the last step: {problem}")));
                 }
                 if !expected {
-                    return (
-                        all,
-                        Some(format!("`{name}` has more to read after the last step")),
-                    );
+                    return (all, Some(format!("`{name}` has more to read after the last step")));
                 }
             }
         }
@@ -184,30 +145,17 @@ impl Player {
     fn wire(&mut self, name: &str) -> Result<&mut Wire, String> {
         if !self.open.contains_key(name) {
             let wire = Wire::open(self.server, self.resp)?;
-            let address = wire
-                .stream
-                .local_addr()
-                .map_err(|error| error.to_string())?;
-            self.variables
-                .insert(format!("{name}.addr"), address.to_string().into_bytes());
-            self.variables.insert(
-                "server.addr".to_owned(),
-                self.server.to_string().into_bytes(),
-            );
+            let address = wire.stream.local_addr().map_err(|error| error.to_string())?;
+            self.variables.insert(format!("{name}.addr"), address.to_string().into_bytes());
+            self.variables.insert("server.addr".to_owned(), self.server.to_string().into_bytes());
             self.open.insert(name.to_owned(), wire);
         }
-        self.open
-            .get_mut(name)
-            .ok_or_else(|| format!("`{name}` is not open"))
+        self.open.get_mut(name).ok_or_else(|| format!("`{name}` is not open"))
     }
 
     /// Sends pieces so that the server very likely reads each on its own: another connection's PING is answered
     /// between any two.
-    fn send_apart<'piece>(
-        &mut self,
-        name: &str,
-        pieces: impl Iterator<Item = &'piece [u8]>,
-    ) -> Result<(), String> {
+    fn send_apart<'piece>(&mut self, name: &str, pieces: impl Iterator<Item = &'piece [u8]>) -> Result<(), String> {
         let mut pulse = None;
         for (index, piece) in pieces.enumerate() {
             if index > 0 {
@@ -224,10 +172,7 @@ impl Player {
     }
 
     fn fill(&self, templates: &[Template]) -> Result<Vec<Vec<u8>>, String> {
-        templates
-            .iter()
-            .map(|template| template.fill(&self.variables))
-            .collect()
+        templates.iter().map(|template| template.fill(&self.variables)).collect()
     }
 
     fn encode(&self, command: &[Template], bytes: &mut Vec<u8>) -> Result<(), String> {
@@ -250,13 +195,8 @@ struct Wire {
 impl Wire {
     fn open(server: SocketAddr, resp: u8) -> Result<Wire, String> {
         let stream = TcpStream::connect(server).map_err(|error| format!("connecting: {error}"))?;
-        stream
-            .set_nodelay(true)
-            .map_err(|error| error.to_string())?;
-        let mut wire = Wire {
-            stream,
-            unread: Vec::new(),
-        };
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let mut wire = Wire { stream, unread: Vec::new() };
         if resp == 3 {
             wire.send(b"HELLO 3\r\n");
             let (bytes, problem) = wire.frames(1);
@@ -299,8 +239,7 @@ impl Wire {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Err(problem) = self.read(deadline) {
-                let problem =
-                    (problem != CLOSED).then(|| format!("{problem}, and it is not closed"));
+                let problem = (problem != CLOSED).then(|| format!("{problem}, and it is not closed"));
                 return (std::mem::take(&mut self.unread), problem);
             }
         }
@@ -309,9 +248,7 @@ impl Wire {
     fn read(&mut self, deadline: Instant) -> Result<(), String> {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = left.max(Duration::from_millis(1));
-        self.stream
-            .set_read_timeout(Some(timeout))
-            .map_err(|error| error.to_string())?;
+        self.stream.set_read_timeout(Some(timeout)).map_err(|error| error.to_string())?;
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(CLOSED.to_owned()),

@@ -76,11 +76,7 @@ pub(crate) struct Differs {
 /// # Errors
 /// Names the file and line, and says what is wrong with it.
 pub(crate) fn parse(family: &str, content: &str) -> Result<Vec<Script>, String> {
-    let mut reader = Reader {
-        family,
-        defaults: Header::default(),
-        drafts: Vec::new(),
-    };
+    let mut reader = Reader { family, defaults: Header::default(), drafts: Vec::new() };
     for (index, line) in content.lines().enumerate() {
         let fail = |problem| format!("{family}.txt:{}: {problem}", index + 1);
         reader.line(index + 1, line.trim_end()).map_err(fail)?;
@@ -111,19 +107,11 @@ struct Draft {
 
 impl Draft {
     fn scripts(self, family: &str) -> Vec<Script> {
-        let versions = if self.header.resp.is_empty() {
-            vec![2]
-        } else {
-            self.header.resp
-        };
+        let versions = if self.header.resp.is_empty() { vec![2] } else { self.header.resp };
         let several = versions.len() > 1;
         let script = |resp: u8| Script {
             family: family.to_owned(),
-            name: if several {
-                format!("{} (RESP{resp})", self.name)
-            } else {
-                self.name.clone()
-            },
+            name: if several { format!("{} (RESP{resp})", self.name) } else { self.name.clone() },
             options: self.header.options.clone(),
             own: self.header.own,
             resp,
@@ -150,19 +138,10 @@ impl Reader<'_> {
             return self.begin(name);
         }
         if let Some(expected) = line.strip_prefix('|') {
-            let differs = self
-                .last_receive()?
-                .differs
-                .as_mut()
-                .ok_or("no `differs:` line above")?;
-            return text::expected_line(
-                expected.strip_prefix(' ').unwrap_or(expected),
-                &mut differs.bytes,
-            );
+            let differs = self.last_receive()?.differs.as_mut().ok_or("no `differs:` line above")?;
+            return text::expected_line(expected.strip_prefix(' ').unwrap_or(expected), &mut differs.bytes);
         }
-        let word_end = line
-            .find([':', '<', '>', ' '])
-            .ok_or("neither a step nor a header line")?;
+        let word_end = line.find([':', '<', '>', ' ']).ok_or("neither a step nor a header line")?;
         let (word, rest) = line.split_at(word_end);
         match rest.strip_prefix(':') {
             Some(value) => self.header(word, value.trim()),
@@ -172,26 +151,16 @@ impl Reader<'_> {
 
     fn begin(&mut self, name: &str) -> Result<(), String> {
         if self.drafts.iter().any(|draft| draft.name == name) {
-            return Err(format!(
-                "a second script of {}.txt is called `{name}`",
-                self.family
-            ));
+            return Err(format!("a second script of {}.txt is called `{name}`", self.family));
         }
         let header = self.defaults.clone();
-        self.drafts.push(Draft {
-            name: name.to_owned(),
-            header,
-            steps: Vec::new(),
-        });
+        self.drafts.push(Draft { name: name.to_owned(), header, steps: Vec::new() });
         Ok(())
     }
 
     fn header(&mut self, key: &str, value: &str) -> Result<(), String> {
         if key == "differs" {
-            let differs = Differs {
-                reason: value.to_owned(),
-                bytes: Vec::new(),
-            };
+            let differs = Differs { reason: value.to_owned(), bytes: Vec::new() };
             self.last_receive()?.differs = Some(differs);
             return Ok(());
         }
@@ -205,13 +174,8 @@ impl Reader<'_> {
             "server" => {
                 for (index, argument) in text::split(value)?.iter().enumerate() {
                     let bytes = argument.fill(&text::Variables::new())?;
-                    let word =
-                        String::from_utf8(bytes).map_err(|_| "an option that is not text")?;
-                    header.options.push(if index == 0 {
-                        format!("--{word}")
-                    } else {
-                        word
-                    });
+                    let word = String::from_utf8(bytes).map_err(|_| "an option that is not text")?;
+                    header.options.push(if index == 0 { format!("--{word}") } else { word });
                 }
             }
             "own" => header.own = yes_or_no(value)?,
@@ -226,13 +190,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn step(
-        &mut self,
-        line: usize,
-        source: &str,
-        connection: &str,
-        rest: &str,
-    ) -> Result<(), String> {
+    fn step(&mut self, line: usize, source: &str, connection: &str, rest: &str) -> Result<(), String> {
         let action = if let Some(raw) = rest.strip_prefix(">>") {
             raw_action(raw)?
         } else if let Some(command) = rest.strip_prefix('>') {
@@ -246,30 +204,16 @@ impl Reader<'_> {
                 other => return Err(format!("`{connection} {other}` is no step")),
             }
         };
-        let draft = self
-            .drafts
-            .last_mut()
-            .ok_or("a step above the first script")?;
+        let draft = self.drafts.last_mut().ok_or("a step above the first script")?;
         let (source, connection) = (source.to_owned(), connection.to_owned());
-        draft.steps.push(Step {
-            line,
-            source,
-            connection,
-            action,
-        });
+        draft.steps.push(Step { line, source, connection, action });
         Ok(())
     }
 
     fn last_receive(&mut self) -> Result<&mut Receive, String> {
-        let last = self
-            .drafts
-            .last_mut()
-            .and_then(|draft| draft.steps.last_mut());
+        let last = self.drafts.last_mut().and_then(|draft| draft.steps.last_mut());
         match last {
-            Some(Step {
-                action: Action::Receive(receive),
-                ..
-            }) => Ok(receive),
+            Some(Step { action: Action::Receive(receive), .. }) => Ok(receive),
             _ => Err("this line belongs below a line that receives".to_owned()),
         }
     }
@@ -287,11 +231,7 @@ fn raw_action(raw: &str) -> Result<Action, String> {
     let raw = raw.trim_start();
     let one = |text: &str| -> Result<Template, String> {
         let mut pieces = text::split(text)?;
-        if pieces.len() == 1 {
-            Ok(pieces.remove(0))
-        } else {
-            Err("exactly one string is needed".into())
-        }
+        if pieces.len() == 1 { Ok(pieces.remove(0)) } else { Err("exactly one string is needed".into()) }
     };
     if let Some(bytes) = raw.strip_prefix("each-byte ") {
         Ok(Action::EachByte(one(bytes)?))
@@ -305,10 +245,7 @@ fn raw_action(raw: &str) -> Result<Action, String> {
 /// Commands of one line, separated by `;;`.
 fn commands(line: &str) -> Result<Vec<Vec<Template>>, String> {
     let arguments = text::split(line)?;
-    let commands: Vec<_> = arguments
-        .split(|argument| argument.is(";;"))
-        .map(<[Template]>::to_vec)
-        .collect();
+    let commands: Vec<_> = arguments.split(|argument| argument.is(";;")).map(<[Template]>::to_vec).collect();
     if commands.iter().any(Vec::is_empty) {
         return Err("an empty command".to_owned());
     }
@@ -320,25 +257,16 @@ fn receive_action(text: &str) -> Result<Receive, String> {
     let amount = match words.next() {
         Some("eof") => Amount::UntilEnd,
         Some(count) => {
-            let count = count
-                .parse()
-                .map_err(|_| format!("`{count}` is no number of frames"))?;
+            let count = count.parse().map_err(|_| format!("`{count}` is no number of frames"))?;
             Amount::Frames(count)
         }
         None => return Err("how many frames?".to_owned()),
     };
-    let mut receive = Receive {
-        amount,
-        masks: Masks::default(),
-        keep: None,
-        differs: None,
-    };
+    let mut receive = Receive { amount, masks: Masks::default(), keep: None, differs: None };
     for word in words {
         match word.split_once('=') {
             Some(("mask", names)) => receive.masks.add(&names.split(',').collect::<Vec<_>>())?,
-            Some(("only", fields)) => receive
-                .masks
-                .keep_only(&fields.split(',').collect::<Vec<_>>()),
+            Some(("only", fields)) => receive.masks.keep_only(&fields.split(',').collect::<Vec<_>>()),
             Some(("keep", name)) => receive.keep = Some(name.to_owned()),
             _ => return Err(format!("`{word}` is not mask=, only= or keep=")),
         }

@@ -49,17 +49,13 @@ impl Template {
 
     fn insert(&mut self, inside: &str) -> Result<(), String> {
         if let Some((text, count)) = inside.rsplit_once('*') {
-            let count = count
-                .parse()
-                .map_err(|_| format!("{{{inside}}} has no count"))?;
+            let count = count.parse().map_err(|_| format!("{{{inside}}} has no count"))?;
             let mut repeated = Vec::new();
             unescape(text, &mut |byte| repeated.push(byte))?;
             self.0.push(Part::Bytes(repeated.repeat(count)));
             return Ok(());
         }
-        let named = inside
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+        let named = inside.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
         if inside.is_empty() || !named {
             return Err(format!("{{{inside}}} is neither a variable nor text*count"));
         }
@@ -146,11 +142,7 @@ fn double_quoted<'line>(text: &'line str, argument: &mut Template) -> Result<&'l
             [b'"', ..] => return tail(rest, 1),
             [b'{', ..] => rest = braced(rest, argument)?,
             [b'\\', ..] => {
-                let length = if rest.as_bytes().get(1) == Some(&b'x') {
-                    4
-                } else {
-                    2
-                };
+                let length = if rest.as_bytes().get(1) == Some(&b'x') { 4 } else { 2 };
                 let escape = rest.get(..length).ok_or("an escape is cut short")?;
                 unescape(escape, &mut |byte| argument.push(byte))?;
                 rest = tail(rest, length)?;
@@ -177,8 +169,7 @@ fn braced<'line>(text: &'line str, argument: &mut Template) -> Result<&'line str
 
 /// The text after `count` bytes; scripts are ASCII, other bytes are written as `\xHH`.
 fn tail(text: &str, count: usize) -> Result<&str, String> {
-    text.get(count..)
-        .ok_or_else(|| format!("only ASCII and \\xHH are understood: `{text}`"))
+    text.get(count..).ok_or_else(|| format!("only ASCII and \\xHH are understood: `{text}`"))
 }
 
 fn unescape(text: &str, emit: &mut impl FnMut(u8)) -> Result<(), String> {
@@ -196,8 +187,7 @@ fn unescape(text: &str, emit: &mut impl FnMut(u8)) -> Result<(), String> {
             b'a' => 0x07,
             b'b' => 0x08,
             b'x' => {
-                let digits =
-                    [bytes.next(), bytes.next()].map(|digit| digit.map_or('?', char::from));
+                let digits = [bytes.next(), bytes.next()].map(|digit| digit.map_or('?', char::from));
                 let digits = String::from_iter(digits);
                 u8::from_str_radix(&digits, 16).map_err(|_| format!("\\x{digits} is not a byte"))?
             }

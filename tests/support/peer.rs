@@ -18,17 +18,13 @@ pub struct Peer {
 impl Peer {
     /// Connects to `addr`, as [`TestServer::addr`](super::TestServer::addr) gives it.
     pub fn connect(addr: &str) -> Peer {
-        let stream =
-            TcpStream::connect(addr).unwrap_or_else(|e| panic!("connecting to {addr}: {e}"));
+        let stream = TcpStream::connect(addr).unwrap_or_else(|e| panic!("connecting to {addr}: {e}"));
         let configured = stream
             .set_nodelay(true)
             .and_then(|()| stream.set_read_timeout(Some(DEADLINE)))
             .and_then(|()| stream.set_write_timeout(Some(DEADLINE)));
         configured.unwrap_or_else(|e| panic!("socket options for {addr}: {e}"));
-        Peer {
-            stream,
-            received: Vec::new(),
-        }
+        Peer { stream, received: Vec::new() }
     }
 
     /// Sends `bytes` as they are.
@@ -64,11 +60,7 @@ impl Peer {
         if self.received.starts_with(expected) {
             self.received.drain(..expected.len());
         } else {
-            panic!(
-                "expected {}\n     got {}",
-                expected.escape_ascii(),
-                self.received.escape_ascii()
-            );
+            panic!("expected {}\n     got {}", expected.escape_ascii(), self.received.escape_ascii());
         }
     }
 
@@ -81,10 +73,7 @@ impl Peer {
                 return self.received.drain(..len).collect();
             }
             if self.fill() == 0 {
-                panic!(
-                    "the connection ended within a frame: {}",
-                    self.received.escape_ascii()
-                );
+                panic!("the connection ended within a frame: {}", self.received.escape_ascii());
             }
         }
     }
@@ -92,11 +81,7 @@ impl Peer {
     /// Waits until the server closes the connection, and fails when it sends anything before.
     pub fn expect_closed(&mut self) {
         let rest = self.read_to_end();
-        assert!(
-            rest.is_empty(),
-            "expected the end of the connection, got {}",
-            rest.escape_ascii()
-        );
+        assert!(rest.is_empty(), "expected the end of the connection, got {}", rest.escape_ascii());
     }
 
     /// Everything the server sends until it closes the connection. A reset counts as the end.
@@ -123,10 +108,7 @@ impl Peer {
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::ConnectionReset => return 0,
-                Err(e) => panic!(
-                    "nothing came in time ({e}); held so far: {}",
-                    self.received.escape_ascii()
-                ),
+                Err(e) => panic!("nothing came in time ({e}); held so far: {}", self.received.escape_ascii()),
             }
         }
     }
@@ -168,8 +150,7 @@ fn frames_len(bytes: &[u8], start: usize, frames: usize) -> Option<usize> {
 
 /// The number in a header; `None` for the null of RESP2 (-1).
 fn count(header: &[u8]) -> Option<usize> {
-    let text = std::str::from_utf8(header)
-        .unwrap_or_else(|_| panic!("no length: {}", header.escape_ascii()));
+    let text = std::str::from_utf8(header).unwrap_or_else(|_| panic!("no length: {}", header.escape_ascii()));
     match text.parse::<i64>() {
         Ok(n) => usize::try_from(n).ok(),
         Err(e) => panic!("no length: {text}: {e}"),

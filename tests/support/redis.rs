@@ -18,9 +18,7 @@ pub fn reference_version() -> Result<String, String> {
     let output = Command::new(BINARY).arg("--version").output();
     let output = output.map_err(|_| format!("{BINARY} {SERIES}x is not on PATH"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = text
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("v="));
+    let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="));
     match version {
         Some(version) if version.starts_with(SERIES) => Ok(version.to_owned()),
         Some(version) => Err(format!("{BINARY} is {version}, not {SERIES}x")),

@@ -51,8 +51,7 @@ impl TestServer {
             binary: binary.into(),
             args: args.iter().map(ToString::to_string).collect(),
             port: 0,
-            dir: tempfile::tempdir()
-                .unwrap_or_else(|e| panic!("a working directory for the server: {e}")),
+            dir: tempfile::tempdir().unwrap_or_else(|e| panic!("a working directory for the server: {e}")),
             log: Arc::default(),
             child: None,
         };
@@ -92,31 +91,19 @@ impl TestServer {
 
     /// Ends it as a service manager does (SIGTERM), waits, and fails unless it ends with exit code 0.
     pub fn stop(&mut self) {
-        let pid = self
-            .child
-            .as_ref()
-            .and_then(|child| Pid::from_raw(i32::try_from(child.id()).ok()?));
-        let Some(pid) = pid else {
-            panic!("the server does not run")
-        };
+        let pid = self.child.as_ref().and_then(|child| Pid::from_raw(i32::try_from(child.id()).ok()?));
+        let Some(pid) = pid else { panic!("the server does not run") };
         if let Err(e) = rustix::process::kill_process(pid, Signal::TERM) {
             panic!("sending SIGTERM: {e}");
         }
         let status = self.wait_for_exit();
-        assert!(
-            status.success(),
-            "after SIGTERM the server ended with {status}"
-        );
+        assert!(status.success(), "after SIGTERM the server ended with {status}");
     }
 
     /// Starts it again on the same port after [`TestServer::stop`].
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "the server still runs");
-        assert!(
-            self.try_launch(),
-            "port {} is taken by somebody else",
-            self.port
-        );
+        assert!(self.try_launch(), "port {} is taken by somebody else", self.port);
     }
 
     /// Stops it and starts it again on the same port.
@@ -161,10 +148,7 @@ impl TestServer {
                 }
                 panic!("the server did not start: {status}");
             }
-            assert!(
-                Instant::now() < deadline,
-                "the server does not say that it is ready"
-            );
+            assert!(Instant::now() < deadline, "the server does not say that it is ready");
             self.log.wait();
         }
         true
@@ -173,9 +157,7 @@ impl TestServer {
     /// How it ended, and forgets the child then; `None` while it runs.
     fn exit_status(&mut self) -> Option<ExitStatus> {
         let child = self.child.as_mut()?;
-        let status = child
-            .try_wait()
-            .unwrap_or_else(|e| panic!("asking for the server's state: {e}"))?;
+        let status = child.try_wait().unwrap_or_else(|e| panic!("asking for the server's state: {e}"))?;
         self.child = None;
         Some(status)
     }
@@ -189,11 +171,7 @@ impl Drop for TestServer {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            eprintln!(
-                "--- log of the server on port {}:\n{}---",
-                self.port,
-                self.log()
-            );
+            eprintln!("--- log of the server on port {}:\n{}---", self.port, self.log());
         }
     }
 }
@@ -257,9 +235,7 @@ impl Log {
 
     /// Waits until an ended server's last lines have been read.
     fn wait_for_end(&self) {
-        let ended = self
-            .changed
-            .wait_timeout_while(self.lock(), DEADLINE, |state| state.open_streams > 0);
+        let ended = self.changed.wait_timeout_while(self.lock(), DEADLINE, |state| state.open_streams > 0);
         drop(ended);
     }
 

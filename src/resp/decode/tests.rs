@@ -70,6 +70,13 @@ fn a_line_may_be_64_kilobytes_and_no_longer() {
     assert_eq!(error_of(&long("*1\r\n$", MAX_LINE), OPEN), Some(ProtocolError::TooBigBulkCount));
     assert_eq!(error_of(&long("", MAX_LINE), OPEN), None);
     assert_eq!(error_of(&long("", MAX_LINE + 1), OPEN), Some(ProtocolError::TooBigInline));
+    let ended = |line: Vec<u8>| [line, b"\r\n".to_vec()].concat();
+    assert_eq!(
+        error_of(&ended(long("", MAX_LINE)), OPEN),
+        Some(ProtocolError::TooBigInline),
+        "the carriage return counts"
+    );
+    assert_eq!(error_of(&ended(long("*", MAX_LINE)), OPEN), Some(ProtocolError::TooBigMultibulkCount));
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc;
 
-use redis::{
-    Connection, ProtocolVersion, PubSub, PushKind, RedisResult, TypedCommands, Value, cmd, pipe,
-};
+use redis::{Connection, ProtocolVersion, PubSub, PushKind, RedisResult, TypedCommands, Value, cmd, pipe};
 
 use super::{PROTOCOLS, client, expect_wrong_password, field, open};
 use crate::support::{DEADLINE, TestServer};
@@ -69,23 +67,14 @@ fn sharded_messages_reach_only_sharded_subscribers() -> RedisResult<()> {
         let mut publisher = connect(&server, protocol)?;
         let mut sharded = connect(&server, protocol)?;
         sharded.send_packed_command(&cmd("SSUBSCRIBE").arg("orders").get_packed_command())?;
-        assert_eq!(
-            parts(sharded.recv_response()?),
-            ["ssubscribe", "orders", "1"]
-        );
+        assert_eq!(parts(sharded.recv_response()?), ["ssubscribe", "orders", "1"]);
         assert_eq!(publisher.publish("orders", "plain")?, 0);
         assert_eq!(publisher.spublish("orders", "sharded")?, 1);
-        assert_eq!(
-            parts(sharded.recv_response()?),
-            ["smessage", "orders", "sharded"]
-        );
+        assert_eq!(parts(sharded.recv_response()?), ["smessage", "orders", "sharded"]);
         let channels: Vec<String> = cmd("PUBSUB").arg("SHARDCHANNELS").query(&mut publisher)?;
         assert_eq!(channels, ["orders"]);
         sharded.send_packed_command(&cmd("SUNSUBSCRIBE").get_packed_command())?;
-        assert_eq!(
-            parts(sharded.recv_response()?),
-            ["sunsubscribe", "orders", "0"]
-        );
+        assert_eq!(parts(sharded.recv_response()?), ["sunsubscribe", "orders", "0"]);
         assert_eq!(publisher.spublish("orders", "sharded")?, 0);
     }
     Ok(())
@@ -108,10 +97,7 @@ fn several_subscriptions_share_one_connection_and_end_one_by_one() -> RedisResul
         assert_eq!(publisher.publish("news", "unheard")?, 0);
         assert_eq!(publisher.publish("sport", "once")?, 1);
         expect_message(&mut subscriber, "sport", "once")?;
-        assert_eq!(
-            subscriber.ping_message::<Value>("still there?")?,
-            pong(protocol, "still there?")
-        );
+        assert_eq!(subscriber.ping_message::<Value>("still there?")?, pong(protocol, "still there?"));
     }
     Ok(())
 }
@@ -144,19 +130,12 @@ fn introspection_names_and_counts_subscriptions() -> RedisResult<()> {
         second.subscribe("news.es")?;
         first.psubscribe("news.*")?;
         second.psubscribe(&["news.*", "s*"])?;
-        let mut channels: Vec<String> = cmd("PUBSUB")
-            .arg(&["CHANNELS", "news.*"])
-            .query(&mut observer)?;
+        let mut channels: Vec<String> = cmd("PUBSUB").arg(&["CHANNELS", "news.*"]).query(&mut observer)?;
         channels.sort_unstable();
         assert_eq!(channels, ["news.es", "news.fr"]);
-        let numsub = cmd("PUBSUB")
-            .arg(&["NUMSUB", "news.es", "sport", "none"])
-            .to_owned();
+        let numsub = cmd("PUBSUB").arg(&["NUMSUB", "news.es", "sport", "none"]).to_owned();
         let counts: HashMap<String, u64> = numsub.query(&mut observer)?;
-        assert_eq!(
-            [counts["news.es"], counts["sport"], counts["none"]],
-            [2, 1, 0]
-        );
+        assert_eq!([counts["news.es"], counts["sport"], counts["none"]], [2, 1, 0]);
         assert_eq!(cmd("PUBSUB").arg("NUMPAT").query::<u64>(&mut observer)?, 2);
     }
     Ok(())
@@ -192,19 +171,12 @@ fn a_transaction_publishes_everything_at_once() -> RedisResult<()> {
         let mut subscriber = connection.as_pubsub();
         subscriber.subscribe(&["news", "sport"])?;
         let mut transaction = pipe();
-        transaction
-            .atomic()
-            .publish("news", "first")
-            .publish("nobody", "lost")
-            .publish("sport", "second");
+        transaction.atomic().publish("news", "first").publish("nobody", "lost").publish("sport", "second");
         assert_eq!(transaction.query::<Vec<u64>>(&mut publisher)?, [1, 0, 1]);
         expect_message(&mut subscriber, "news", "first")?;
         expect_message(&mut subscriber, "sport", "second")?;
-        let replies: (u64, String, u64) = pipe()
-            .publish("news", "third")
-            .ping()
-            .publish("sport", "fourth")
-            .query(&mut publisher)?;
+        let replies: (u64, String, u64) =
+            pipe().publish("news", "third").ping().publish("sport", "fourth").query(&mut publisher)?;
         assert_eq!(replies, (1, "PONG".to_string(), 1));
         expect_message(&mut subscriber, "news", "third")?;
         expect_message(&mut subscriber, "sport", "fourth")?;
@@ -225,10 +197,7 @@ fn passwords_are_checked() -> RedisResult<()> {
         }
         let missing = open(&server, "", protocol).get_connection();
         let refusal = missing.and_then(|mut connection| connection.publish("news", "hello"));
-        assert_eq!(
-            refusal.expect_err("a password is missing").code(),
-            Some("NOAUTH")
-        );
+        assert_eq!(refusal.expect_err("a password is missing").code(), Some("NOAUTH"));
     }
     Ok(())
 }
@@ -246,22 +215,10 @@ fn the_client_list_knows_name_id_and_database() -> RedisResult<()> {
         let mut subscriber = listening.as_pubsub();
         subscriber.subscribe(&["news", "sport"])?;
         let list: String = cmd("CLIENT").arg("LIST").query(&mut connection)?;
-        let own = list
-            .lines()
-            .find(|line| field(line, "id") == Some(&id))
-            .unwrap_or_default();
-        assert_eq!(
-            (field(own, "name"), field(own, "db")),
-            (Some("crier"), Some("5")),
-            "{list}"
-        );
-        let subscribers: String = cmd("CLIENT")
-            .arg(&["LIST", "TYPE", "pubsub"])
-            .query(&mut connection)?;
-        assert_eq!(
-            (field(&subscribers, "flags"), field(&subscribers, "sub")),
-            (Some("P"), Some("2"))
-        );
+        let own = list.lines().find(|line| field(line, "id") == Some(&id)).unwrap_or_default();
+        assert_eq!((field(own, "name"), field(own, "db")), (Some("crier"), Some("5")), "{list}");
+        let subscribers: String = cmd("CLIENT").arg(&["LIST", "TYPE", "pubsub"]).query(&mut connection)?;
+        assert_eq!((field(&subscribers, "flags"), field(&subscribers, "sub")), (Some("P"), Some("2")));
         assert_eq!(connection.publish("news", "from another database")?, 1);
         expect_message(&mut subscriber, "news", "from another database")?;
     }
@@ -300,15 +257,10 @@ fn expect_message(subscriber: &mut PubSub<'_>, channel: &str, payload: &str) -> 
 fn parts(value: Value) -> Vec<String> {
     let parts = match value {
         Value::Array(parts) => parts,
-        Value::Push { kind, data } => std::iter::once(Value::SimpleString(kind.to_string()))
-            .chain(data)
-            .collect(),
+        Value::Push { kind, data } => std::iter::once(Value::SimpleString(kind.to_string())).chain(data).collect(),
         other => panic!("neither a confirmation nor a message: {other:?}"),
     };
-    parts
-        .into_iter()
-        .map(|part| redis::from_redis_value(part).expect("a string or number"))
-        .collect()
+    parts.into_iter().map(|part| redis::from_redis_value(part).expect("a string or number")).collect()
 }
 
 /// What a subscriber's PING is answered with: in RESP2 an array, so that it differs from a message.

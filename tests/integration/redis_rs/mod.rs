@@ -25,8 +25,7 @@ fn open(server: &TestServer, credentials: &str, protocol: ProtocolVersion) -> Cl
 
 /// The value of `field` in a line of CLIENT LIST or CLIENT INFO.
 fn field<'a>(line: &'a str, field: &str) -> Option<&'a str> {
-    line.split([' ', '\n'])
-        .find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='))
+    line.split([' ', '\n']).find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='))
 }
 
 /// Fails unless `result` says that the password was wrong: in RESP2 the crate has an error of its own for that, in RESP3 it

@@ -42,10 +42,7 @@ fn a_megabyte_survives() -> RedisResult<()> {
         for _ in 0..2 {
             assert_eq!(publisher.publish("news", &payload)?, 1);
             // Not assert_eq, which would print both.
-            assert!(
-                subscriber.get_message()?.get_payload_bytes() == payload,
-                "the message was altered"
-            );
+            assert!(subscriber.get_message()?.get_payload_bytes() == payload, "the message was altered");
         }
     }
     Ok(())

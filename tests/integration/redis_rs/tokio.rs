@@ -4,10 +4,7 @@ use std::future::Future;
 
 use futures_util::StreamExt;
 use redis::aio::{ConnectionManagerConfig, PubSub};
-use redis::{
-    AsyncConnectionConfig, AsyncTypedCommands, ProtocolVersion, PushInfo, PushKind, RedisResult,
-    cmd, pipe,
-};
+use redis::{AsyncConnectionConfig, AsyncTypedCommands, ProtocolVersion, PushInfo, PushKind, RedisResult, cmd, pipe};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{PROTOCOLS, client, expect_wrong_password, open};
@@ -46,21 +43,11 @@ async fn a_split_subscriber_changes_subscriptions_and_pings_while_it_reads() -> 
             sink.subscribe(&channel).await?;
             assert_eq!(publisher.publish(&channel, n).await?, 1);
             let message = in_time(messages.next()).await.expect("the stream goes on");
-            assert_eq!(
-                (message.get_channel_name(), message.get_payload::<i32>()?),
-                (channel.as_str(), n)
-            );
+            assert_eq!((message.get_channel_name(), message.get_payload::<i32>()?), (channel.as_str(), n));
             sink.unsubscribe(&channel).await?;
         }
         let _: redis::Value = sink.ping_message("still there?").await?;
-        assert_eq!(
-            cmd("PUBSUB")
-                .arg("CHANNELS")
-                .query_async::<Vec<String>>(&mut publisher)
-                .await?
-                .len(),
-            0
-        );
+        assert_eq!(cmd("PUBSUB").arg("CHANNELS").query_async::<Vec<String>>(&mut publisher).await?.len(), 0);
     }
     Ok(())
 }
@@ -71,27 +58,15 @@ async fn one_multiplexed_connection_subscribes_and_publishes_to_itself() -> Redi
     let (sender, mut pushes) = unbounded_channel();
     let config = AsyncConnectionConfig::new().set_push_sender(sender);
     let client = client(&server, ProtocolVersion::RESP3);
-    let mut connection = client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await?;
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     connection.subscribe("news").await?;
     assert_eq!(next_push(&mut pushes).await.kind, PushKind::Subscribe);
     let mut transaction = pipe();
-    transaction
-        .atomic()
-        .publish("news", "first")
-        .publish("nobody", "lost")
-        .publish("news", "second");
-    assert_eq!(
-        transaction.query_async::<Vec<u64>>(&mut connection).await?,
-        [1, 0, 1]
-    );
+    transaction.atomic().publish("news", "first").publish("nobody", "lost").publish("news", "second");
+    assert_eq!(transaction.query_async::<Vec<u64>>(&mut connection).await?, [1, 0, 1]);
     for payload in ["first", "second"] {
         let message = redis::Msg::from_push_info(next_push(&mut pushes).await).expect("a message");
-        assert_eq!(
-            (message.get_channel_name(), message.get_payload::<String>()?),
-            ("news", payload.into())
-        );
+        assert_eq!((message.get_channel_name(), message.get_payload::<String>()?), ("news", payload.into()));
     }
     assert_eq!(connection.ping().await?, "PONG");
     Ok(())
@@ -101,9 +76,7 @@ async fn one_multiplexed_connection_subscribes_and_publishes_to_itself() -> Redi
 async fn the_connection_manager_returns_after_the_server_restarts() -> RedisResult<()> {
     let mut server = TestServer::start(&[]);
     let (sender, mut pushes) = unbounded_channel();
-    let config = ConnectionManagerConfig::new()
-        .set_push_sender(sender)
-        .set_automatic_resubscription();
+    let config = ConnectionManagerConfig::new().set_push_sender(sender).set_automatic_resubscription();
     let client = client(&server, ProtocolVersion::RESP3);
     let mut manager = client.get_connection_manager_with_config(config).await?;
     manager.subscribe("news").await?;
@@ -114,10 +87,7 @@ async fn the_connection_manager_returns_after_the_server_restarts() -> RedisResu
     server.restart();
     assert_eq!(next_push(&mut pushes).await.kind, PushKind::Disconnection);
     // The manager connects and subscribes again by itself and passes the new confirmations on.
-    let mut confirmed = [
-        next_push(&mut pushes).await.kind,
-        next_push(&mut pushes).await.kind,
-    ];
+    let mut confirmed = [next_push(&mut pushes).await.kind, next_push(&mut pushes).await.kind];
     confirmed.sort_by_key(ToString::to_string);
     assert_eq!(confirmed, [PushKind::PSubscribe, PushKind::Subscribe]);
     assert_eq!(manager.publish("news", "back again").await?, 1);
@@ -131,9 +101,7 @@ async fn the_connection_manager_returns_after_the_server_restarts() -> RedisResu
 async fn passwords_are_checked() -> RedisResult<()> {
     let server = TestServer::start(&["--requirepass", "secret"]);
     for protocol in PROTOCOLS {
-        let mut right = open(&server, ":secret@", protocol)
-            .get_multiplexed_async_connection()
-            .await?;
+        let mut right = open(&server, ":secret@", protocol).get_multiplexed_async_connection().await?;
         assert_eq!(right.publish("news", "hello").await?, 0);
         let wrong = open(&server, ":wrong@", protocol);
         expect_wrong_password(wrong.get_multiplexed_async_connection().await, protocol);
@@ -142,10 +110,7 @@ async fn passwords_are_checked() -> RedisResult<()> {
             Ok(mut subscriber) => subscriber.subscribe("news").await,
             Err(refusal) => Err(refusal),
         };
-        assert_eq!(
-            refusal.expect_err("a password is missing").code(),
-            Some("NOAUTH")
-        );
+        assert_eq!(refusal.expect_err("a password is missing").code(), Some("NOAUTH"));
     }
     Ok(())
 }
@@ -178,23 +143,14 @@ async fn many_tasks_share_one_connection() -> RedisResult<()> {
 
 /// Channel and text of the next message.
 async fn next(subscriber: &mut PubSub) -> (String, String) {
-    let message = in_time(subscriber.on_message().next())
-        .await
-        .expect("the stream goes on");
-    (
-        message.get_channel_name().to_string(),
-        message.get_payload().expect("text"),
-    )
+    let message = in_time(subscriber.on_message().next()).await.expect("the stream goes on");
+    (message.get_channel_name().to_string(), message.get_payload().expect("text"))
 }
 
 async fn next_push(pushes: &mut UnboundedReceiver<PushInfo>) -> PushInfo {
-    in_time(pushes.recv())
-        .await
-        .expect("the connection goes on")
+    in_time(pushes.recv()).await.expect("the connection goes on")
 }
 
 async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, awaited)
-        .await
-        .expect("it comes in time")
+    tokio::time::timeout(DEADLINE, awaited).await.expect("it comes in time")
 }
