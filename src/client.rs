@@ -201,6 +201,7 @@ impl Client {
 
     /// Takes all that waits to be written, for a client without a socket.
     pub fn take_output(&self) -> Vec<u8> {
+        self.over_soft_limit_since_ms.set(None);
         let mut outbox = self.outbox.borrow_mut();
         let mut output = Vec::with_capacity(outbox.bytes());
         while !outbox.is_empty() {

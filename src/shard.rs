@@ -297,18 +297,18 @@ impl Shard {
         self.enforce_output_limits(client);
     }
 
-    /// Closes `client` if more waits for it than its class allows. Only what its socket has refused counts: a client
-    /// that reads is never closed because the server itself is busy.
+    /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:
+    /// a client that reads is never closed because the server itself is busy.
     pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
         let bytes = client.outbox.borrow().bytes();
         client.info.output_bytes.store(bytes, Relaxed);
         let settings = self.settings();
         let limits = &settings.client_output_buffer_limit;
         let limit = if client.is_subscriber() { limits.pubsub } else { limits.normal };
-        let exceeds = |bound: ByteSize| bound.0 > 0 && bytes as u64 > bound.0;
-        if exceeds(limit.hard) {
+        let reaches = |bound: ByteSize| bound.0 > 0 && bytes as u64 >= bound.0;
+        if reaches(limit.hard) {
             client.close(Closing::HardLimit);
-        } else if exceeds(limit.soft) {
+        } else if reaches(limit.soft) {
             let now_ms = self.now().ms();
             let since_ms = client.over_soft_limit_since_ms.get().unwrap_or(now_ms);
             client.over_soft_limit_since_ms.set(Some(since_ms));

@@ -9,9 +9,9 @@ use super::value::{ByteSize, Given, Rule, Value};
 pub struct OutputLimit {
     /// Reached: the client is closed at once. 0 is no limit.
     pub hard: ByteSize,
-    /// Exceeded for longer than `soft_for`: the client is closed. 0 is no limit.
+    /// Reached for longer than `soft_for`: the client is closed. 0 is no limit.
     pub soft: ByteSize,
-    /// Whole seconds for which the soft limit may be exceeded.
+    /// Whole seconds for which the soft limit may be reached.
     pub soft_for: Duration,
 }
 
