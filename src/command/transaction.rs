@@ -78,8 +78,10 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Err(ReplyError::EXECABORT);
     }
     call.queue_reply();
+    if !take_turn(call) {
+        return Ok(());
+    }
     call.client.outbox.borrow_mut().hold();
-    call.hub.hold();
     call.session.executing = true;
     call.reply.array(transaction.queue.len());
     for (index, args) in &transaction.queue {
@@ -106,4 +108,21 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.queue_reply();
     call.client.outbox.borrow_mut().release();
     Ok(())
+}
+
+/// Takes the hub's lock at a moment at which nothing waits for this client: what was published before the transaction
+/// precedes its answer, so that nothing arrives behind the confirmation of an unsubscribe within it. Most of what waits
+/// is delivered before the lock is taken. Answers false, without the lock, if the client turns out to have been killed.
+fn take_turn(call: &mut Call<'_, '_>) -> bool {
+    if call.client.is_subscriber() {
+        call.shard.deliver(call.hub);
+        call.hub.hold();
+        call.shard.deliver(call.hub);
+        if call.client.closing().is_some() {
+            call.hub.release();
+            return false;
+        }
+    }
+    call.hub.hold();
+    true
 }

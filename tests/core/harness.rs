@@ -17,7 +17,7 @@ use pregon::shard::Shard;
 use crate::value::Value;
 
 /// A server with these directives; `io-threads` is its number of shards.
-pub fn server(shards: usize, directives: &[(&str, &str)]) -> Arc<Server> {
+pub(crate) fn server(shards: usize, directives: &[(&str, &str)]) -> Arc<Server> {
     let shards = shards.to_string();
     let mut pairs = vec![("io-threads", shards.as_str())];
     pairs.extend(directives);
@@ -26,23 +26,29 @@ pub fn server(shards: usize, directives: &[(&str, &str)]) -> Arc<Server> {
 }
 
 /// A server whose shards all live on this thread.
-pub struct World {
-    pub server: Arc<Server>,
-    pub shards: Rc<[Rc<Shard>]>,
+pub(crate) struct World {
+    pub(crate) server: Arc<Server>,
+    pub(crate) shards: Rc<[Rc<Shard>]>,
     /// What peers speak unless they say otherwise.
-    pub proto: Proto,
+    pub(crate) proto: Proto,
     peers: std::cell::Cell<usize>,
 }
 
 impl World {
-    pub fn new(shards: usize, proto: Proto, directives: &[(&str, &str)]) -> World {
+    pub(crate) fn new(shards: usize, proto: Proto, directives: &[(&str, &str)]) -> World {
         let server = server(shards, directives);
         let shards: Rc<[Rc<Shard>]> = (0..shards).map(|id| Shard::new(server.clone(), id)).collect();
         World { server, shards, proto, peers: Default::default() }
     }
 
+    /// The part of a server that lives on this thread: one shard of several.
+    pub(crate) fn of_one_shard(server: Arc<Server>, id: usize) -> World {
+        let shards = Rc::new([Shard::new(server.clone(), id)]);
+        World { server, shards, proto: Proto::Resp2, peers: Default::default() }
+    }
+
     /// A peer on the next shard in turn, which speaks the world's protocol.
-    pub fn peer(&self) -> Peer {
+    pub(crate) fn peer(&self) -> Peer {
         let next = self.peers.get();
         self.peers.set(next + 1);
         let mut peer = self.stranger(next % self.shards.len());
@@ -54,7 +60,7 @@ impl World {
     }
 
     /// A peer on this shard that has said nothing yet.
-    pub fn stranger(&self, shard: usize) -> Peer {
+    pub(crate) fn stranger(&self, shard: usize) -> Peer {
         let shard = self.shards[shard].clone();
         let client = shard.register(Address::Unix("/x".into()), None);
         let session = Session::new(shard.clone(), client.clone());
@@ -62,19 +68,19 @@ impl World {
     }
 
     /// Moves the clock on.
-    pub fn wait(&self, time: Duration) {
+    pub(crate) fn wait(&self, time: Duration) {
         self.server.clock.advance(time);
     }
 }
 
 /// Runs a test in RESP2 and RESP3, on one, two and three shards; with one peer after the other on the shards in turn,
 /// neighbours are on different ones.
-pub fn everywhere(test: impl Fn(&World)) {
+pub(crate) fn everywhere(test: impl Fn(&World)) {
     everywhere_with(&[], test);
 }
 
 /// The same with these directives.
-pub fn everywhere_with(directives: &[(&str, &str)], test: impl Fn(&World)) {
+pub(crate) fn everywhere_with(directives: &[(&str, &str)], test: impl Fn(&World)) {
     for proto in Proto::ALL {
         for shards in 1..=3 {
             test(&World::new(shards, proto, directives));
@@ -83,41 +89,41 @@ pub fn everywhere_with(directives: &[(&str, &str)], test: impl Fn(&World)) {
 }
 
 /// One client and its end of the connection.
-pub struct Peer {
-    pub session: Session,
-    pub client: Rc<Client>,
-    pub shard: Rc<Shard>,
+pub(crate) struct Peer {
+    pub(crate) session: Session,
+    pub(crate) client: Rc<Client>,
+    pub(crate) shard: Rc<Shard>,
     shards: Rc<[Rc<Shard>]>,
     frames: VecDeque<Value>,
 }
 
 impl Peer {
     /// Sends one command, its words divided by blanks, and lets all shards deliver what comes of it.
-    pub fn say(&mut self, command: &str) {
+    pub(crate) fn say(&mut self, command: &str) {
         self.send(&request(command.split(' ')));
     }
 
     /// Sends raw bytes, and lets all shards deliver what comes of it.
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.send_only(bytes);
         self.shards.iter().for_each(|shard| shard.deliver_inbox());
     }
 
     /// Sends raw bytes; other shards do not come to it yet.
-    pub fn send_only(&mut self, bytes: &[u8]) {
+    pub(crate) fn send_only(&mut self, bytes: &[u8]) {
         self.session.feed(bytes);
         self.session.spread();
     }
 
     /// Sends one command and returns the first frame that has not been heard yet.
-    pub fn ask(&mut self, command: &str) -> Value {
+    pub(crate) fn ask(&mut self, command: &str) -> Value {
         self.say(command);
         self.next_frame()
     }
 
     /// Asserts that these frames come next: separate arguments, in the text form of [`Value`].
     #[track_caller]
-    pub fn hears<const N: usize>(&mut self, expected: [&str; N]) {
+    pub(crate) fn hears<const N: usize>(&mut self, expected: [&str; N]) {
         for text in expected {
             let heard = self.next_frame().to_string();
             assert_eq!(heard, text, "in {:?}", self.client.proto());
@@ -126,7 +132,7 @@ impl Peer {
 
     /// Asserts that these pushes come next, whose elements are divided by blanks.
     #[track_caller]
-    pub fn hears_push<const N: usize>(&mut self, expected: [&str; N]) {
+    pub(crate) fn hears_push<const N: usize>(&mut self, expected: [&str; N]) {
         for text in expected {
             let heard = self.next_frame().to_string();
             let mark = if self.client.proto() == Proto::Resp3 { ">" } else { "" };
@@ -136,7 +142,7 @@ impl Peer {
 
     /// Asserts that nothing else has come.
     #[track_caller]
-    pub fn hears_nothing(&mut self) {
+    pub(crate) fn hears_nothing(&mut self) {
         self.fetch();
         let left: Vec<String> = self.frames.iter().map(Value::to_string).collect();
         assert!(left.is_empty(), "heard {left:?}");
@@ -144,41 +150,41 @@ impl Peer {
 
     /// The next frame that has not been heard yet.
     #[track_caller]
-    pub fn next_frame(&mut self) -> Value {
+    pub(crate) fn next_frame(&mut self) -> Value {
         self.fetch();
         self.frames.pop_front().expect("a frame should have come")
     }
 
     /// All frames that have not been heard yet.
-    pub fn take_frames(&mut self) -> Vec<Value> {
+    pub(crate) fn take_frames(&mut self) -> Vec<Value> {
         self.fetch();
         self.frames.drain(..).collect()
     }
 
     /// What it has been sent since it was asked last, as raw bytes.
-    pub fn take_bytes(&mut self) -> Vec<u8> {
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
         self.client.take_output()
     }
 
     /// Subscribes and forgets the confirmation.
-    pub fn joins(&mut self, command: &str) {
+    pub(crate) fn joins(&mut self, command: &str) {
         self.say(command);
         assert!(self.take_frames().iter().all(Value::is_push), "{command} is confirmed");
     }
 
     /// The connection ends: the server lets go of the client.
-    pub fn hangs_up(&mut self) {
+    pub(crate) fn hangs_up(&mut self) {
         self.session.end();
         self.shard.unregister(&self.client);
     }
 
     /// Why the server closes the connection, if it does.
-    pub fn closing(&self) -> Option<Closing> {
+    pub(crate) fn closing(&self) -> Option<Closing> {
         self.client.closing()
     }
 
     /// The server comes back to this session, as it does when the reason of its waiting has gone.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         self.session.resume();
         self.session.spread();
         self.shards.iter().for_each(|shard| shard.deliver_inbox());
@@ -191,7 +197,7 @@ impl Peer {
 }
 
 /// A request as clients send it.
-pub fn request<T: AsRef<[u8]>>(words: impl IntoIterator<Item = T>) -> Vec<u8> {
+pub(crate) fn request<T: AsRef<[u8]>>(words: impl IntoIterator<Item = T>) -> Vec<u8> {
     let words: Vec<T> = words.into_iter().collect();
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in &words {
@@ -204,16 +210,16 @@ pub fn request<T: AsRef<[u8]>>(words: impl IntoIterator<Item = T>) -> Vec<u8> {
 }
 
 /// Several commands in one piece.
-pub fn pipeline(commands: &[&str]) -> Vec<u8> {
+pub(crate) fn pipeline(commands: &[&str]) -> Vec<u8> {
     commands.iter().flat_map(|command| request(command.split(' '))).collect()
 }
 
 /// Random numbers that are the same for the same seed (splitmix64).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -222,7 +228,7 @@ impl Random {
     }
 
     /// One of `choices`.
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 }

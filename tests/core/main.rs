@@ -2,5 +2,7 @@
 
 mod delivery;
 mod harness;
+mod history;
 mod order;
+mod threads;
 mod value;

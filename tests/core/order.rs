@@ -240,3 +240,18 @@ fn a_name_is_forgotten_with_its_last_subscriber_on_any_shard() {
         asker.hears(["[a :0]", ":0", "[]"]);
     });
 }
+
+#[test]
+fn p4_what_waits_when_a_transaction_unsubscribes_arrives_before_its_confirmation() {
+    for shards in 1..=3 {
+        let world = World::new(shards, pregon::resp::Proto::Resp3, &[]);
+        let (mut publisher, mut subscriber) = (world.peer(), world.peer());
+        subscriber.joins("SUBSCRIBE a");
+        publisher.shard.deliver_inbox();
+        publisher.session.feed(&pipeline(&["PUBLISH a 1"]));
+        subscriber.send(&pipeline(&["MULTI", "UNSUBSCRIBE a", "EXEC"]));
+        publisher.session.spread();
+        let heard: Vec<String> = subscriber.take_frames().iter().map(Value::to_string).collect();
+        assert_eq!(heard, ["+OK", "+QUEUED", ">[message a 1]", "[>[unsubscribe a :0]]"]);
+    }
+}

@@ -7,7 +7,7 @@ use std::fmt;
 /// Its text form: `+OK`, `-ERR why`, `:3`, a bulk as its bare text (quoted where it is empty or holds blanks), `nil`,
 /// `[a b]` for an array, `>[a b]` for a push, `{a b}` for a map with keys and values in turn.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
+pub(crate) enum Value {
     Simple(Vec<u8>),
     Error(Vec<u8>),
     Integer(i64),
@@ -20,7 +20,7 @@ pub enum Value {
 
 impl Value {
     /// The frame at the front of `bytes` and its length; `None` if it is not whole.
-    pub fn parse(bytes: &[u8]) -> Option<(Value, usize)> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<(Value, usize)> {
         let line_end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
         let (line, used) = (&bytes[1..line_end], line_end + 2);
         let number = || -> i64 {
@@ -47,7 +47,7 @@ impl Value {
     }
 
     /// All frames in `bytes`, which must end with a frame's end.
-    pub fn parse_all(mut bytes: &[u8]) -> Vec<Value> {
+    pub(crate) fn parse_all(mut bytes: &[u8]) -> Vec<Value> {
         let mut values = Vec::new();
         while !bytes.is_empty() {
             let (value, used) = Self::parse(bytes).unwrap_or_else(|| panic!("a torn frame: {}", bytes.escape_ascii()));
@@ -58,7 +58,7 @@ impl Value {
     }
 
     /// The elements of an array or a push; none for any other value.
-    pub fn items(&self) -> &[Value] {
+    pub(crate) fn items(&self) -> &[Value] {
         match self {
             Value::Array(items) | Value::Push(items) | Value::Map(items) => items,
             _ => &[],
@@ -66,7 +66,7 @@ impl Value {
     }
 
     /// The bytes of a bulk; none for any other value.
-    pub fn bulk(&self) -> &[u8] {
+    pub(crate) fn bulk(&self) -> &[u8] {
         match self {
             Value::Bulk(bytes) => bytes,
             _ => &[],
@@ -74,7 +74,7 @@ impl Value {
     }
 
     /// Whether this is a message, or the confirmation of a subscription or of its end.
-    pub fn is_push(&self) -> bool {
+    pub(crate) fn is_push(&self) -> bool {
         const WORDS: [&[u8]; 3] = [b"message", b"subscribe", b"unsubscribe"];
         let word = self.items().first().map_or(&[][..], Value::bulk);
         WORDS.contains(&word) || WORDS.contains(&word.get(1..).unwrap_or_default())

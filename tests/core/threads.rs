@@ -1,0 +1,254 @@
+//! Several threads, each with one shard and some clients, publish, subscribe and unsubscribe at once; then what they
+//! heard is explained (see [`crate::history`]) or a promise was broken.
+
+use std::sync::Arc;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use pregon::resp::Proto;
+use pregon::server::Server;
+
+use crate::harness::{Peer, Random, World, request, server};
+use crate::history::{Effect, Heard, Name, Step, Story, Time, explain};
+use crate::value::Value;
+
+const CHANNELS: [&str; 4] = ["aa", "ab", "ba", "bb"];
+const PATTERNS: [&str; 3] = ["a*", "?b", "*"];
+const CLIENTS: usize = 4;
+const STEPS: usize = 120;
+
+#[test]
+fn p1_to_p4_one_order_of_all_events_explains_what_threads_at_once_hear() {
+    for seed in 1..=12 {
+        let threads = 2 + seed as usize % 3;
+        let stories = run(threads, seed);
+        if let Err(contradiction) = explain(&stories) {
+            panic!("seed {seed}: {contradiction}");
+        }
+    }
+}
+
+/// Lets this many threads work at once, each on a shard of its own.
+fn run(threads: usize, seed: u64) -> Vec<Story> {
+    let server = server(threads, &[]);
+    let clock = AtomicUsize::new(0);
+    let barrier = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let (clock, barrier) = (&clock, &barrier);
+        let work = |shard: usize| {
+            let server = server.clone();
+            move || Thread::new(server, shard, seed, clock).run(barrier)
+        };
+        let handles: Vec<_> = (0..threads).map(|shard| scope.spawn(work(shard))).collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().expect("a thread of the test fails with its own text"))
+            .collect()
+    })
+}
+
+/// One thread with its shard.
+struct Thread<'c> {
+    world: World,
+    shard: usize,
+    random: Random,
+    clock: &'c AtomicUsize,
+    actors: Vec<Actor>,
+    done: Vec<Story>,
+}
+
+/// A client with what it did and heard so far.
+struct Actor {
+    number: String,
+    peer: Peer,
+    listening: Vec<Name>,
+    published: usize,
+    story: Story,
+}
+
+impl<'c> Thread<'c> {
+    fn new(server: Arc<Server>, shard: usize, seed: u64, clock: &'c AtomicUsize) -> Self {
+        let world = World::of_one_shard(server, shard);
+        let random = Random(seed * 1000 + shard as u64);
+        let mut thread = Thread { world, shard, random, clock, actors: Vec::new(), done: Vec::new() };
+        for _ in 0..CLIENTS {
+            thread.connect();
+        }
+        thread
+    }
+
+    fn run(mut self, barrier: &Barrier) -> Vec<Story> {
+        barrier.wait();
+        for _ in 0..STEPS {
+            let actor = self.random.below(CLIENTS);
+            match self.random.below(40) {
+                0 => self.reconnect(actor),
+                1..=3 => std::thread::yield_now(),
+                4..=9 => self.listen(),
+                _ => self.act(actor),
+            }
+        }
+        barrier.wait();
+        self.listen();
+        self.done.extend(self.actors.into_iter().map(|actor| actor.story));
+        self.done
+    }
+
+    fn connect(&mut self) {
+        let number = format!("{}.{}", self.shard, self.done.len() + self.actors.len());
+        let mut peer = self.world.stranger(0);
+        if self.random.below(3) > 0 {
+            peer.say("HELLO 3");
+            peer.take_frames();
+        }
+        self.actors.push(Actor { number, peer, listening: Vec::new(), published: 0, story: Story::default() });
+    }
+
+    /// The client goes, and another comes in its place.
+    fn reconnect(&mut self, actor: usize) {
+        let mut gone = self.actors.swap_remove(actor);
+        let asked = self.now();
+        gone.peer.hangs_up();
+        let answered = self.now();
+        gone.hear(answered, &mut Vec::new());
+        let effects = gone.listening.drain(..).map(Effect::Leave).collect();
+        gone.story.heard.push(Heard::Confirmed(gone.story.steps.len()));
+        gone.story.steps.push(Step { asked, answered, effects });
+        self.done.push(gone.story);
+        self.connect();
+    }
+
+    /// The shard comes to its inbox, and its clients read.
+    fn listen(&mut self) {
+        self.world.shards[0].deliver_inbox();
+        let now = self.now();
+        self.actors.iter_mut().for_each(|actor| actor.hear(now, &mut Vec::new()));
+    }
+
+    /// The client does something: one command, a run of publishes, or a transaction.
+    fn act(&mut self, actor: usize) {
+        let actor = &mut self.actors[actor];
+        let silent = actor.peer.client.proto() == Proto::Resp2 && !actor.listening.is_empty();
+        let steps: Vec<Vec<Effect>> = match self.random.below(10) {
+            _ if silent => vec![vec![actor.change(&mut self.random)]],
+            0..=3 => vec![vec![actor.publish(&mut self.random)]],
+            4 => (0..5).map(|_| vec![actor.publish(&mut self.random)]).collect(),
+            5..=6 => vec![(0..4).map(|_| actor.effect(&mut self.random)).collect()],
+            _ => vec![vec![actor.change(&mut self.random)]],
+        };
+        let bytes: Vec<u8> = steps.iter().flat_map(|effects| requests(effects)).collect();
+        let asked = self.clock.fetch_add(1, SeqCst);
+        actor.peer.send_only(&bytes);
+        let answered = self.clock.fetch_add(1, SeqCst);
+        let first = actor.story.steps.len();
+        actor.story.steps.extend(steps.into_iter().map(|effects| Step { asked, answered, effects }));
+        let mut unanswered: Vec<usize> = (first..actor.story.steps.len()).rev().collect();
+        actor.hear(answered, &mut unanswered);
+        assert!(unanswered.is_empty(), "every command is answered at once");
+    }
+
+    fn now(&self) -> Time {
+        self.clock.fetch_add(1, SeqCst)
+    }
+}
+
+/// The bytes that ask for one step.
+fn requests(effects: &[Effect]) -> Vec<u8> {
+    let command = |effect: &Effect| match effect {
+        Effect::Publish { message, channel, .. } => request(["PUBLISH", channel, message]),
+        Effect::Join(Name::Channel(name)) => request(["SUBSCRIBE", name]),
+        Effect::Join(Name::Pattern(name)) => request(["PSUBSCRIBE", name]),
+        Effect::Leave(Name::Channel(name)) => request(["UNSUBSCRIBE", name]),
+        Effect::Leave(Name::Pattern(name)) => request(["PUNSUBSCRIBE", name]),
+    };
+    let commands = effects.iter().flat_map(command);
+    if effects.len() == 1 {
+        return commands.collect();
+    }
+    request(["MULTI"]).into_iter().chain(commands).chain(request(["EXEC"])).collect()
+}
+
+impl Actor {
+    fn effect(&mut self, random: &mut Random) -> Effect {
+        if random.below(3) == 0 { self.change(random) } else { self.publish(random) }
+    }
+
+    fn publish(&mut self, random: &mut Random) -> Effect {
+        self.published += 1;
+        let message = format!("{}-{}", self.number, self.published);
+        Effect::Publish { message, channel: random.pick(&CHANNELS), receivers: 0 }
+    }
+
+    /// Begins to listen to something, or ends it.
+    fn change(&mut self, random: &mut Random) -> Effect {
+        if self.listening.len() > 2 || (!self.listening.is_empty() && random.below(2) == 0) {
+            return Effect::Leave(self.listening.swap_remove(random.below(self.listening.len())));
+        }
+        loop {
+            let pattern = random.below(3) == 0;
+            let name = match pattern {
+                true => Name::Pattern(random.pick(&PATTERNS)),
+                false => Name::Channel(random.pick(&CHANNELS)),
+            };
+            if !self.listening.contains(&name) {
+                self.listening.push(name);
+                return Effect::Join(name);
+            }
+        }
+    }
+
+    /// Reads all that has come; answers belong to the steps of which the last in `unanswered` is the next.
+    fn hear(&mut self, at: Time, unanswered: &mut Vec<usize>) {
+        for frame in self.peer.take_frames() {
+            match &frame {
+                Value::Simple(_) => {}
+                Value::Integer(receivers) => {
+                    let step = unanswered.pop().expect("an answer to a step");
+                    self.counted(step, 0, *receivers);
+                }
+                frame if !frame.is_push() => {
+                    let step = unanswered.pop().expect("an answer to a transaction");
+                    self.executed(step, frame);
+                }
+                frame => match message(frame) {
+                    Some((name, message)) => self.story.heard.push(Heard::Message { name, message, at }),
+                    None => {
+                        let step = unanswered.pop().expect("a confirmation of a step");
+                        self.story.heard.push(Heard::Confirmed(step));
+                    }
+                },
+            }
+        }
+    }
+
+    fn counted(&mut self, step: usize, place: usize, count: i64) {
+        match &mut self.story.steps[step].effects[place] {
+            Effect::Publish { receivers, .. } => *receivers = count,
+            other => panic!("{other:?} was answered with a number"),
+        }
+    }
+
+    fn executed(&mut self, step: usize, array: &Value) {
+        assert_eq!(array.items().len(), self.story.steps[step].effects.len(), "{array}");
+        for (place, item) in array.items().iter().enumerate() {
+            match item {
+                Value::Integer(count) => self.counted(step, place, *count),
+                confirmation => assert!(confirmation.is_push() && message(confirmation).is_none(), "{array}"),
+            }
+        }
+        self.story.heard.push(Heard::Confirmed(step));
+    }
+}
+
+/// The name and the payload, if `frame` is a message.
+fn message(frame: &Value) -> Option<(Name, String)> {
+    let text = |index: usize| String::from_utf8_lossy(frame.items()[index].bulk()).into_owned();
+    let known = |names: &[&'static str], name: String| {
+        names.iter().copied().find(|known| *known == name).expect("a name that the test uses")
+    };
+    match frame.items()[0].bulk() {
+        b"message" => Some((Name::Channel(known(&CHANNELS, text(1))), text(2))),
+        b"pmessage" => Some((Name::Pattern(known(&PATTERNS, text(1))), text(3))),
+        _ => None,
+    }
+}
