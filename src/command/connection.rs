@@ -127,6 +127,11 @@ fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         call.client.info.labels.lock().name = name.into();
     }
     if let Some(proto) = proto {
+        if proto != call.client.proto() && call.client.is_subscriber() {
+            // What was published before is sent in the version that was spoken then.
+            call.queue_reply();
+            call.shard.deliver(call.hub);
+        }
         call.client.set_proto(proto);
         call.reply.set_proto(proto);
     }

@@ -201,3 +201,19 @@ fn p8_a_transaction_that_subscribes_hears_its_own_messages_behind_its_array() {
         both.hears_nothing();
     });
 }
+
+#[test]
+fn what_was_published_before_hello_is_sent_in_the_version_spoken_then() {
+    for shards in 1..=3 {
+        let world = World::new(shards, Proto::Resp3, &[]);
+        let (mut publisher, mut subscriber) = (world.peer(), world.peer());
+        subscriber.joins("SUBSCRIBE a");
+        publisher.session.feed(&pipeline(&["PUBLISH a 1"]));
+        subscriber.say("HELLO 2");
+        publisher.session.spread();
+        publisher.say("PUBLISH a 2");
+        subscriber.hears([">[message a 1]"]);
+        assert_eq!(subscriber.next_frame().items().len(), 14, "HELLO answers in the new version");
+        subscriber.hears(["[message a 2]"]);
+    }
+}

@@ -3,6 +3,8 @@
 mod delivery;
 mod harness;
 mod history;
+mod model;
 mod order;
+mod random;
 mod threads;
 mod value;
