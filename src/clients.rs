@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, A
 
 use parking_lot::Mutex;
 
+use crate::client::Client;
 use crate::clock::Now;
 use crate::hub::ShardId;
+use crate::session::Session;
 
 /// A client's number: unique for the life of the server, rising, from 1.
 pub type ClientId = u64;
@@ -119,6 +121,8 @@ pub struct ClientInfo {
     pub queued: AtomicU32,
     /// Bytes of the commands queued by MULTI.
     pub queued_bytes: AtomicUsize,
+    /// Bytes of the command that waits for the end of a pause.
+    pub postponed_bytes: AtomicUsize,
     /// Keys watched.
     pub watched: AtomicU32,
     /// Bytes received that are not yet a whole request.
@@ -160,6 +164,7 @@ impl ClientInfo {
             subscriptions: Default::default(),
             queued: AtomicU32::new(0),
             queued_bytes: AtomicUsize::new(0),
+            postponed_bytes: AtomicUsize::new(0),
             watched: AtomicU32::new(0),
             input_bytes: AtomicUsize::new(0),
             input_room: AtomicUsize::new(0),
@@ -188,6 +193,21 @@ impl ClientInfo {
     /// Whether a flag is set.
     pub fn has_flag(&self, flag: Flag) -> bool {
         self.flags.load(Relaxed) & (1 << flag as u8) != 0
+    }
+
+    /// What it occupies in memory, in bytes: its own state and all that it has received, queued and not yet taken.
+    /// Messages count in full, though clients share them.
+    pub fn memory_bytes(&self) -> usize {
+        let labels = self.labels.lock();
+        let labels_bytes = labels.name.len() + labels.lib_name.len() + labels.lib_version.len();
+        let waiting = [&self.input_bytes, &self.input_room, &self.queued_bytes, &self.postponed_bytes];
+        let waiting_bytes: usize = waiting.iter().map(|bytes| bytes.load(Relaxed)).sum();
+        size_of::<Self>()
+            + size_of::<Session>()
+            + size_of::<Client>()
+            + labels_bytes
+            + waiting_bytes
+            + self.output_bytes.load(Relaxed)
     }
 
     /// Whether it listens to anything.

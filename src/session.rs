@@ -164,6 +164,7 @@ impl Session {
         self.client.info.set_flag(Flag::Blocked, false);
         self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
         if let Some(Blocked::Paused(args)) = self.state.blocked.take() {
+            self.client.info.postponed_bytes.store(0, Relaxed);
             self.turn(|turn, state, _| gate::admit(turn, state, args.args()));
         }
         if self.state.blocked.is_none() {
@@ -183,9 +184,11 @@ impl Session {
         }
     }
 
-    /// Whether nothing more is to be read: the connection ends when its output has been written.
+    /// Whether nothing more is to be read: the connection ends when its output has been written. A withheld reply is
+    /// still to become output.
     pub fn is_finished(&self) -> bool {
-        self.state.close_after_reply || self.client.closing().is_some()
+        let answered = self.state.close_after_reply && self.withheld.is_empty();
+        answered || self.client.closing().is_some()
     }
 
     /// Whether a shard is so far behind that this publisher should wait for it; asking resets it.

@@ -300,8 +300,12 @@ impl Shard {
     /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:
     /// a client that reads is never closed because the server itself is busy.
     pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
-        let bytes = client.outbox.borrow().bytes();
+        let (bytes, pieces) = {
+            let outbox = client.outbox.borrow();
+            (outbox.bytes(), outbox.len())
+        };
         client.info.output_bytes.store(bytes, Relaxed);
+        client.info.output_pieces.store(pieces, Relaxed);
         let settings = self.settings();
         let limits = &settings.client_output_buffer_limit;
         let limit = if client.is_subscriber() { limits.pubsub } else { limits.normal };

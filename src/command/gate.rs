@@ -38,8 +38,10 @@ pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_
         Ok(Verdict::Run(entry, handler)) => run(turn, state, args, entry, handler),
         Ok(Verdict::Queue(entry)) => queue(turn, state, args, entry),
         Ok(Verdict::Wait) => {
+            let args = args.to_owned();
             turn.client.info.set_flag(Flag::Blocked, true);
-            state.blocked = Some(Blocked::Paused(args.to_owned()));
+            turn.client.info.postponed_bytes.store(args.size_bytes(), Relaxed);
+            state.blocked = Some(Blocked::Paused(args));
             return;
         }
         Ok(Verdict::Hang(reason)) => {

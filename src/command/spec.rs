@@ -52,7 +52,7 @@ macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident = $bit:literal, $shown:literal;)*) => {
         impl Flags {
             $($(#[$doc])* pub const $name: Flags = Flags(1 << $bit);)*
-            /// All flags with the names COMMAND INFO gives them, in its order.
+            /// All flags with the names COMMAND INFO gives them, in its order; no name for those it does not show.
             pub const NAMED: &[(Flags, &str)] = &[$((Flags::$name, $shown)),*];
         }
     };
@@ -86,22 +86,22 @@ flags! {
     /// Allowed before authentication.
     NO_AUTH = 12, "no_auth";
     /// Waits in a pause of writes, though it changes no key.
-    MAY_REPLICATE = 13, "may_replicate";
+    MAY_REPLICATE = 13, "";
     /// Has keys, or not, depending on its arguments.
     NO_MANDATORY_KEYS = 14, "no_mandatory_keys";
     /// Needs a directive that allows it.
-    PROTECTED = 15, "protected";
+    PROTECTED = 15, "";
     /// Not while data is loaded in the background.
     NO_ASYNC_LOADING = 16, "no_async_loading";
     /// Not in MULTI.
     NO_MULTI = 17, "no_multi";
-    /// Allowed while a script is busy.
-    ALLOW_BUSY = 18, "allow_busy";
     /// Its keys cannot be found by position alone.
-    MOVABLE_KEYS = 19, "movablekeys";
-    /// Sent in a RESP2 connection that subscribes (not shown).
+    MOVABLE_KEYS = 18, "movablekeys";
+    /// Allowed while a script is busy.
+    ALLOW_BUSY = 19, "allow_busy";
+    /// Sent in a RESP2 connection that subscribes.
     SUBSCRIBED_MODE = 20, "";
-    /// Runs inside MULTI instead of being queued (not shown).
+    /// Runs inside MULTI instead of being queued.
     UNQUEUED = 21, "";
 }
 
@@ -236,8 +236,12 @@ pub struct Arg {
     pub kind: ArgKind,
     /// The word before it, or the word that it is.
     pub token: Option<&'static str>,
+    /// What people are shown, where that is not its name.
+    pub display: Option<&'static str>,
     /// Since when it exists, where that is later than the command.
     pub since: Option<&'static str>,
+    /// Since when it is discouraged.
+    pub deprecated_since: Option<&'static str>,
     /// Whether it may be left out.
     pub optional: bool,
     /// Whether it may be repeated.
@@ -251,8 +255,18 @@ pub struct Arg {
 impl Arg {
     /// An argument of this kind.
     pub const fn new(name: &'static str, kind: ArgKind) -> Arg {
-        let (token, since) = (None, None);
-        Arg { name, kind, token, since, optional: false, multiple: false, multiple_token: false, parts: &[] }
+        Arg {
+            name,
+            kind,
+            token: None,
+            display: None,
+            since: None,
+            deprecated_since: None,
+            optional: false,
+            multiple: false,
+            multiple_token: false,
+            parts: &[],
+        }
     }
 
     /// Any bytes.
@@ -293,6 +307,18 @@ impl Arg {
     /// With this word before it.
     pub const fn token(mut self, token: &'static str) -> Arg {
         self.token = Some(token);
+        self
+    }
+
+    /// Shown to people under this name.
+    pub const fn display(mut self, display: &'static str) -> Arg {
+        self.display = Some(display);
+        self
+    }
+
+    /// Which is discouraged since this version.
+    pub const fn deprecated_since(mut self, version: &'static str) -> Arg {
+        self.deprecated_since = Some(version);
         self
     }
 

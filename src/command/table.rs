@@ -122,7 +122,6 @@ impl CommandTable {
             None => Lookup::Found(entry),
             Some(name) => match self.subcommand(entry, name) {
                 Some(entry) => Lookup::Found(entry),
-                None if entry.command.run.is_some() => Lookup::Found(entry),
                 None => Lookup::UnknownSubcommand(entry),
             },
         }

@@ -100,6 +100,13 @@ impl<'a> Args<'a> {
         spans.iter().map(move |span| &buffer[span.start..span.start + span.len])
     }
 
+    /// The request behind the first `count` arguments, such as the one that COMMAND GETKEYS is asked about; none if
+    /// nothing is behind them.
+    pub fn behind(&self, count: usize) -> Option<Args<'a>> {
+        let spans = self.spans.get(count..).filter(|spans| !spans.is_empty())?;
+        Some(Args { buffer: self.buffer, spans })
+    }
+
     /// All arguments.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         self.from(0)

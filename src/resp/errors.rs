@@ -66,6 +66,37 @@ fixed! {
     NO_DISK = "ERR nothing is kept on disk: this server holds all data in memory and never saves";
     /// The connection would be one more than `maxclients`.
     MAX_CLIENTS = "ERR max number of clients reached";
+    /// A time-out that ends beyond the calendar.
+    TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    /// CLIENT KILL MAXAGE with something else than an integer.
+    MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
+    /// CLIENT KILL MAXAGE with zero or less.
+    MAXAGE_POSITIVE = "ERR maxage should be greater than 0";
+    /// CLIENT UNBLOCK with an unknown reason.
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    /// CLIENT TRACKING ON.
+    NO_TRACKING = "ERR CLIENT TRACKING ON is not supported: this server does not tell clients which keys to forget";
+    /// CLIENT CACHING where tracking is off.
+    CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN \
+        or OPTOUT mode enabled";
+    /// CLIENT TRACKING with REDIRECT twice.
+    REDIRECT_TWICE = "ERR A client can only redirect to a single other client";
+    /// CLIENT TRACKING REDIRECT to nobody.
+    REDIRECT_UNKNOWN = "ERR The client ID you want redirect to does not exist";
+    /// CLIENT TRACKING with PREFIX and without BCAST.
+    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    /// CLIENT TRACKING with BCAST and OPTIN or OPTOUT.
+    OPT_WITH_BCAST = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    /// CLIENT TRACKING with OPTIN and OPTOUT.
+    OPTIN_WITH_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    /// COMMAND GETKEYS of a command that does not exist.
+    INVALID_COMMAND = "ERR Invalid command specified";
+    /// COMMAND GETKEYS of a command that takes no keys.
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    /// COMMAND GETKEYS of a command with too few or too many arguments.
+    INVALID_COMMAND_ARITY = "ERR Invalid number of arguments specified for command";
+    /// COMMAND GETKEYS of a command whose arguments make no sense.
+    INVALID_COMMAND_ARGUMENTS = "ERR Invalid arguments specified for command";
 }
 
 impl ReplyError {
@@ -160,6 +191,27 @@ impl ReplyError {
     /// An integer outside the bounds that the command gives.
     pub fn out_of_bounds(min: i64, max: i64) -> Self {
         Self::err(format!("value is out of range, value must between {min} and {max}"))
+    }
+
+    /// CLIENT SETINFO of something else than the library's name and version.
+    pub fn unrecognized_option(option: &[u8]) -> Self {
+        Self::err([b"Unrecognized option '", option, b"'"].concat())
+    }
+
+    /// CLIENT SETINFO with white space or other bytes outside the printable range.
+    pub fn client_attribute(attribute: &[u8]) -> Self {
+        Self::err([attribute, b" cannot contain spaces, newlines or special characters."].concat())
+    }
+
+    /// CLIENT KILL USER with a user that does not exist.
+    pub fn no_such_user(name: &[u8]) -> Self {
+        Self::err([b"No such user '", name, b"'"].concat())
+    }
+
+    /// CLIENT TRACKING with prefixes of which one begins with the other.
+    pub fn prefixes_overlap(one: &[u8], two: &[u8]) -> Self {
+        let end = b"'. Prefixes for a single client must not overlap.";
+        Self::err([b"Prefix '", one, b"' overlaps with another provided prefix '", two, end].concat())
     }
 
     /// The text with its code, without line end.

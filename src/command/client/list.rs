@@ -1,0 +1,160 @@
+//! ID, INFO, LIST: what is shown of a client, and of which.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::clients::{Address, ClientInfo, Flag};
+use crate::command::Call;
+use crate::hub::Topic;
+use crate::resp::decode::parse_integer;
+use crate::resp::errors::ReplyError;
+
+/// The user of every client.
+pub(super) const USER: &str = "default";
+
+/// The classes of clients that LIST and KILL tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientType {
+    Normal,
+    PubSub,
+    /// There are none.
+    Replica,
+    /// There are none.
+    Master,
+}
+
+impl ClientType {
+    /// The class of this name, in any case.
+    pub(super) fn parse(name: &[u8]) -> Result<Self, ReplyError> {
+        let known = [
+            ("normal", ClientType::Normal),
+            ("slave", ClientType::Replica),
+            ("replica", ClientType::Replica),
+            ("pubsub", ClientType::PubSub),
+            ("master", ClientType::Master),
+        ];
+        let found = known.into_iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
+        found.map(|(_, class)| class).ok_or_else(|| ReplyError::unknown_client_type(name))
+    }
+
+    /// The class of this client.
+    pub(super) fn of(info: &ClientInfo) -> Self {
+        if info.is_subscriber() { ClientType::PubSub } else { ClientType::Normal }
+    }
+}
+
+pub(super) fn id(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.reply.integer(call.client.info.id as i64);
+    Ok(())
+}
+
+pub(super) fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let line = line(call, &call.client.info);
+    call.reply.verbatim(&line);
+    Ok(())
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let mut text = String::new();
+    if call.args.len() == 2 {
+        call.server.clients.all().iter().for_each(|info| text.push_str(&line(call, info)));
+    } else if call.args.len() == 4 && call.is_word(2, "type") {
+        let class = ClientType::parse(&call.args[3])?;
+        let clients = call.server.clients.all();
+        let wanted = clients.iter().filter(|info| ClientType::of(info) == class);
+        wanted.for_each(|info| text.push_str(&line(call, info)));
+    } else if call.args.len() > 3 && call.is_word(2, "id") {
+        for id in call.args.from(3) {
+            let id = parse_integer(id).ok_or(ReplyError::INVALID_CLIENT_ID)?;
+            let client = u64::try_from(id).ok().and_then(|id| call.server.clients.get(id));
+            text.extend(client.map(|info| line(call, &info)));
+        }
+    } else {
+        return Err(ReplyError::SYNTAX);
+    }
+    call.reply.verbatim(&text);
+    Ok(())
+}
+
+/// One client's line. A field whose value this server has no use for is there with the value that says so, because
+/// clients look fields up by name.
+fn line(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+    [who(call, info), does(info), needs(call, info), uses(call, info)].concat()
+}
+
+fn who(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+    let seconds_since = |then_ms: u64| call.now.ms().saturating_sub(then_ms) / 1000;
+    format!(
+        "id={} addr={} laddr={} fd={} name={} age={} idle={}",
+        info.id,
+        info.address.peer(),
+        info.address.local(),
+        info.fd,
+        info.labels.lock().name,
+        seconds_since(info.connected_ms),
+        seconds_since(info.active_ms.load(Relaxed)),
+    )
+}
+
+fn does(info: &ClientInfo) -> String {
+    let count = |topic: Topic| info.subscriptions[topic as usize].load(Relaxed);
+    let queued = if info.has_flag(Flag::Multi) { i64::from(info.queued.load(Relaxed)) } else { -1 };
+    format!(
+        " flags={} db={} sub={} psub={} ssub={} multi={queued} watch={}",
+        flags(info),
+        info.db.load(Relaxed),
+        count(Topic::Channel),
+        count(Topic::Pattern),
+        count(Topic::ShardChannel),
+        info.watched.load(Relaxed),
+    )
+}
+
+/// The memory a client needs. Replies are written into a buffer that all clients of a thread share, so `rbs`, `rbp`
+/// and `obl`, which tell of a buffer of its own, are zero.
+fn needs(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+    let own = info.id == call.client.info.id;
+    let args = if own { call.args.iter().map(<[u8]>::len).sum() } else { info.postponed_bytes.load(Relaxed) };
+    format!(
+        " qbuf={} qbuf-free={} argv-mem={args} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={}",
+        info.input_bytes.load(Relaxed),
+        info.input_room.load(Relaxed),
+        info.queued_bytes.load(Relaxed),
+        info.output_pieces.load(Relaxed),
+        info.output_bytes.load(Relaxed),
+        info.memory_bytes(),
+    )
+}
+
+fn uses(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+    let last_command = info.last_command.load(Relaxed);
+    let command = if last_command == u16::MAX { "NULL" } else { &call.server.commands.entry(last_command).full_name };
+    let labels = info.labels.lock();
+    format!(
+        " events={} cmd={command} user={USER} redir=-1 resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
+         tot-cmds={}\n",
+        if info.output_bytes.load(Relaxed) > 0 { "rw" } else { "r" },
+        info.proto.load(Relaxed),
+        labels.lib_name,
+        labels.lib_version,
+        info.total_in.load(Relaxed),
+        info.total_out.load(Relaxed),
+        info.total_commands.load(Relaxed),
+    )
+}
+
+/// The letters of a client's truths, `N` for none.
+fn flags(info: &ClientInfo) -> String {
+    let letters = [
+        (info.has_flag(Flag::Monitor), 'O'),
+        (info.is_subscriber(), 'P'),
+        (info.has_flag(Flag::Multi), 'x'),
+        (info.has_flag(Flag::Blocked), 'b'),
+        (info.has_flag(Flag::CloseAfterReply), 'c'),
+        (info.has_flag(Flag::CloseAsap), 'A'),
+        (matches!(info.address, Address::Unix(_)), 'U'),
+        (info.has_flag(Flag::NoEvict), 'e'),
+        (info.has_flag(Flag::NoTouch), 'T'),
+    ];
+    let set: String = letters.into_iter().filter(|(holds, _)| *holds).map(|(_, letter)| letter).collect();
+    if set.is_empty() { "N".into() } else { set }
+}

@@ -1,0 +1,88 @@
+//! SETNAME, GETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH: what a client says of itself and how it wants to be treated.
+
+use crate::clients::Flag;
+use crate::command::Call;
+use crate::resp::errors::ReplyError;
+use crate::session::ReplyMode;
+
+/// A name or library name as CLIENT SETNAME takes it: printable ASCII without blanks; an empty one removes it.
+pub(in crate::command) fn valid_label(label: &[u8]) -> Option<&str> {
+    let printable = label.iter().all(|byte| (b'!'..=b'~').contains(byte));
+    std::str::from_utf8(label).ok().filter(|_| printable)
+}
+
+pub(super) fn setname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let name = valid_label(&call.args[2]).ok_or(ReplyError::CLIENT_NAME)?;
+    call.client.info.labels.lock().name = name.into();
+    call.reply.ok();
+    Ok(())
+}
+
+pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let labels = call.client.info.labels.lock();
+    if labels.name.is_empty() {
+        call.reply.null();
+    } else {
+        call.reply.bulk(&*labels.name);
+    }
+    Ok(())
+}
+
+pub(super) fn setinfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let attribute = &call.args[2];
+    let mut labels = call.client.info.labels.lock();
+    let label = if call.is_word(2, "lib-name") {
+        &mut labels.lib_name
+    } else if call.is_word(2, "lib-ver") {
+        &mut labels.lib_version
+    } else {
+        return Err(ReplyError::unrecognized_option(attribute));
+    };
+    *label = valid_label(&call.args[3]).ok_or_else(|| ReplyError::client_attribute(attribute))?.into();
+    call.reply.ok();
+    Ok(())
+}
+
+/// Changes whether this client is answered. Within EXEC every command answers in its place, so that the array stays
+/// whole; what was asked for holds from the next command on.
+pub(super) fn reply(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let silent = call.session.reply_mode == ReplyMode::Off;
+    let executing = call.session.executing;
+    if call.is_word(2, "on") {
+        call.session.reply_mode = ReplyMode::On;
+        if !executing {
+            call.reply.set_muted(false);
+        }
+        call.reply.ok();
+        return Ok(());
+    }
+    if call.is_word(2, "off") {
+        call.session.reply_mode = ReplyMode::Off;
+    } else if !call.is_word(2, "skip") {
+        return Err(ReplyError::SYNTAX);
+    } else if !silent {
+        call.session.reply_mode = ReplyMode::SkipNext;
+    }
+    if executing {
+        call.reply.ok();
+    }
+    Ok(())
+}
+
+pub(super) fn no_evict(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    switch(call, Flag::NoEvict)
+}
+
+pub(super) fn no_touch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    switch(call, Flag::NoTouch)
+}
+
+fn switch(call: &mut Call<'_, '_>, flag: Flag) -> Result<(), ReplyError> {
+    let on = call.is_word(2, "on");
+    if !on && !call.is_word(2, "off") {
+        return Err(ReplyError::SYNTAX);
+    }
+    call.client.info.set_flag(flag, on);
+    call.reply.ok();
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The table of what is supported, for readers.
+
+use std::fmt::Write as _;
+
+use crate::command::families;
+use crate::command::spec::{Command, Group};
+
+/// The families in the order in which readers look for them, with their headings.
+const HEADINGS: &[(Group, &str)] = &[
+    (Group::PubSub, "Publish and subscribe"),
+    (Group::Connection, "Connection"),
+    (Group::Transactions, "Transactions"),
+    (Group::Server, "Server"),
+    (Group::Generic, "Keys"),
+    (Group::String, "Strings"),
+    (Group::List, "Lists"),
+    (Group::Stream, "Streams"),
+];
+
+/// All commands and subcommands as Markdown: for each family a heading and a table of names, the versions of Redis that
+/// introduced them, and what they do.
+pub fn supported_table() -> String {
+    let mut text = String::new();
+    for (group, heading) in HEADINGS {
+        let commands = families().into_iter().flatten().filter(|command| command.group == *group);
+        let mut rows: Vec<String> = commands.flat_map(rows).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        rows.sort();
+        let separator = if text.is_empty() { "" } else { "\n" };
+        write!(text, "{separator}### {heading}\n\n| Command | Since | Summary |\n|---|---|---|\n")
+            .expect("a String takes all that is written");
+        text.extend(rows);
+    }
+    text
+}
+
+/// The rows of a command: its own where it does something, and those of its subcommands.
+fn rows(command: &Command) -> Vec<String> {
+    let own = command.run.is_some().then(|| row(command.name, command));
+    let subcommands = command.subcommands.iter().map(|sub| row(&format!("{} {}", command.name, sub.name), sub));
+    own.into_iter().chain(subcommands).collect()
+}
+
+fn row(name: &str, command: &Command) -> String {
+    format!("| `{}` | {} | {} |\n", name.to_uppercase(), command.since, command.summary.replace('|', "\\|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands around the table in the README.
+    const BEGIN: &str = "<!-- commands -->\n";
+    const END: &str = "<!-- /commands -->";
+
+    #[test]
+    fn the_readme_lists_the_commands_that_there_are() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let readme = std::fs::read_to_string(path).expect("the README lies beside Cargo.toml");
+        let (before, rest) = readme.split_once(BEGIN).expect("the README has the mark that begins the table");
+        let (listed, after) = rest.split_once(END).expect("the README has the mark that ends the table");
+        let table = supported_table();
+        if std::env::var_os("PREGON_REFRESH_README").is_some() {
+            std::fs::write(path, [before, BEGIN, &table, END, after].concat()).expect("the README can be written");
+        } else {
+            assert!(listed == table, "refresh it: PREGON_REFRESH_README=1 cargo test the_readme_lists");
+        }
+    }
+
+    #[test]
+    fn every_family_has_a_heading() {
+        for command in families().into_iter().flatten() {
+            assert!(HEADINGS.iter().any(|(group, _)| *group == command.group), "{}", command.name);
+        }
+    }
+}
