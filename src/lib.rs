@@ -86,6 +86,7 @@ pub mod pattern;
 pub mod pause;
 pub mod process;
 pub mod quoting;
+pub mod resources;
 pub mod resp;
 pub mod server;
 pub mod session;

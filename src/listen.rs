@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::net::{SocketFlags, acceptfrom_with};
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -39,6 +39,34 @@ impl Listener {
     /// Where it is bound.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// What any thread can shut a TCP listener with, whoever accepts from it; none for a socket file, which stays.
+    pub fn latch(&self) -> Option<Latch> {
+        match self.place {
+            // Fails only without a descriptor: then the old socket goes when its task does.
+            Place::Tcp(_) => self.socket.try_clone().ok().map(Latch),
+            Place::Unix(_) => None,
+        }
+    }
+}
+
+/// A second hold on a listening TCP socket, which keeps it open.
+#[derive(Debug)]
+pub struct Latch(OwnedFd);
+
+impl Latch {
+    /// Ends listening at once: the address is free, and [`accept`] returns.
+    pub fn shut(self) {
+        // Fails only for a socket that does not listen any more.
+        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
+    }
+
+    /// Sets what connections that are accepted from now on inherit.
+    pub fn set_keepalive(&self, settings: &Settings) {
+        if let Err(error) = keep_alive(&SockRef::from(&self.0), settings) {
+            tracing::warn!(%error, "cannot change keepalive");
+        }
     }
 }
 
@@ -135,16 +163,23 @@ fn bind_address(place: SocketAddr, settings: &Settings) -> io::Result<Listener> 
     socket.set_reuse_address(true)?;
     // Accepted connections inherit these two, which saves calls for each.
     socket.set_tcp_nodelay(true)?;
-    if let Some(idle) = settings.tcp_keepalive.enabled() {
-        let interval = (idle / 3).max(Duration::from_secs(1));
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3))?;
-    }
+    keep_alive(&SockRef::from(&socket), settings)?;
     socket.bind(&SockAddr::from(place))?;
     socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX))?;
     socket.set_nonblocking(true)?;
     let bound = TcpListener::from(socket);
     let place = Place::Tcp(bound.local_addr()?);
     Ok(Listener { socket: bound.into(), place })
+}
+
+fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
+    match settings.tcp_keepalive.enabled() {
+        None => socket.set_keepalive(false),
+        Some(idle) => {
+            let interval = (idle / 3).max(Duration::from_secs(1));
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3))
+        }
+    }
 }
 
 fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
@@ -168,7 +203,7 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
     Ok(Listener { socket: bound.into(), place: Place::Unix(path.to_owned()) })
 }
 
-/// Accepts connections for ever and hands each to `take`.
+/// Accepts connections and hands each to `take`, until the listener's latch is shut.
 ///
 /// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
 /// in the kernel's queue meanwhile.
@@ -187,6 +222,8 @@ pub async fn accept(listener: Listener, mut take: impl FnMut(Accepted)) {
         match socket.try_io(Interest::READABLE, || accept_one(&socket, &place)) {
             Ok(accepted) => take(accepted),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // What accepting from a socket that does not listen any more fails with.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) if is_exhaustion(&error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BACK_OFF.as_millis());
                 tokio::time::sleep(BACK_OFF).await;

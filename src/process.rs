@@ -17,11 +17,10 @@ use crate::config::{Config, Settings, ShutdownFlags, StartError};
 use crate::io_thread::{self, Inlet, Phase};
 use crate::listen::{self, Accepted, Listener, Place};
 use crate::log;
+use crate::resources;
 use crate::resp::errors::ReplyError;
 use crate::server::{Server, VERSION};
 
-/// Descriptors that the server needs beside those of its clients.
-const RESERVED_DESCRIPTORS: u64 = 64;
 /// How often the end looks whether all output has been taken.
 const DRAIN_CHECK: Duration = Duration::from_millis(10);
 
@@ -96,6 +95,7 @@ async fn govern(
     phase: watch::Sender<Phase>,
 ) {
     hear_signals(&server);
+    server.reconfigured.set_latches(&listeners);
     let mut doormen = admit(&server, listeners, &doors);
     let settings = server.settings();
     tracing::info!(
@@ -237,27 +237,16 @@ fn log_panics() {
     }));
 }
 
-/// Raises the soft limit on descriptors so that `maxclients` fit, and says so when the hard limit is below that.
+/// Raises the limit on descriptors so that `maxclients` fit, and says so, also when that is not possible.
 fn raise_descriptor_limit(settings: &Settings) {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let wanted = u64::from(settings.maxclients) + RESERVED_DESCRIPTORS;
-    let mut limit = getrlimit(Resource::Nofile);
-    let have = limit.current.unwrap_or(u64::MAX);
-    if have >= wanted {
-        return;
-    }
-    let reachable = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
-    limit.current = Some(reachable);
-    match setrlimit(Resource::Nofile, limit) {
-        Ok(()) if reachable >= wanted => {
-            tracing::info!(from = have, to = reachable, "raised the limit of open files for maxclients");
-        }
-        Ok(()) => tracing::warn!(
-            limit = reachable,
-            wanted,
+    match resources::ensure_descriptors(settings.maxclients, settings.io_threads.0) {
+        Ok(None) => {}
+        Ok(Some(limit)) => tracing::info!(limit, "raised the limit of open files for maxclients"),
+        Err(possible) => tracing::warn!(
+            maxclients = settings.maxclients,
+            possible,
             "the limit of open files is too low for maxclients; raise it with ulimit -n or LimitNOFILE"
         ),
-        Err(error) => tracing::warn!(%error, limit = have, wanted, "cannot raise the limit of open files"),
     }
 }
 

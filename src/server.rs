@@ -4,20 +4,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
 
+use hdrhistogram::Histogram;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::command::table::CommandTable;
+use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
 use crate::hub::{Hub, ShardSet};
 use crate::latency::LatencyMonitor;
-use crate::listen::Listener;
+use crate::listen::{self, Latch, Listener};
 use crate::pause::Pause;
+use crate::resources;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
-use crate::stats::{ServerStats, ShardStats};
+use crate::stats::{Counter, ServerStats, ShardStats, new_histogram};
 
 /// The version of Redis whose behaviour clients may expect.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -37,8 +39,8 @@ pub struct ShardHandle {
 
 /// The state of one server.
 ///
-/// Locks, in the order in which they may be taken: the configuration, the hub, the live clients, then any other, of
-/// which none is taken while another of them is held.
+/// Locks, in the order in which they may be taken: the hub (EXEC holds it while it runs any command), the configuration,
+/// the live clients, then any other, of which none is taken while another of them is held.
 #[derive(Debug)]
 pub struct Server {
     /// Who listens to what.
@@ -73,6 +75,8 @@ pub struct Server {
     pub run_id: String,
     /// The program file, for INFO.
     pub executable: PathBuf,
+    /// The process's memory when the server was made, in bytes.
+    pub memory_at_start: u64,
     /// What the process around this core must act on after CONFIG SET.
     pub reconfigured: Reconfigured,
 }
@@ -84,13 +88,48 @@ pub struct Reconfigured {
     pub bell: Notify,
     /// Sockets bound to changed addresses, which replace those that are listened on.
     listeners: Mutex<Option<Vec<Listener>>>,
+    /// The TCP sockets that are listened on; none where no process listens for this core.
+    latches: Mutex<Option<Vec<Latch>>>,
 }
 
 impl Reconfigured {
-    /// Replaces the TCP sockets that are listened on.
-    pub fn put_listeners(&self, listeners: Vec<Listener>) {
-        *self.listeners.lock() = Some(listeners);
+    /// Says which sockets are listened on from now on.
+    pub fn set_latches(&self, listeners: &[Listener]) {
+        *self.latches.lock() = Some(listeners.iter().filter_map(Listener::latch).collect());
+    }
+
+    /// Listens on the TCP addresses of `new` instead of those of `old`; the bell tells who accepts. Does nothing where
+    /// no process listens for this core. Old sockets close first where the port stays, because new addresses may
+    /// overlap with old ones; connections that were not accepted yet are reset, as in Redis.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for the first address that cannot be had. The old addresses are listened on then.
+    pub fn relisten(&self, old: &Settings, new: &Settings) -> Result<(), StartError> {
+        let mut latches = self.latches.lock();
+        let Some(open) = &mut *latches else { return Ok(()) };
+        let overlapping = old.port == new.port;
+        if overlapping {
+            open.drain(..).for_each(Latch::shut);
+        }
+        let result = listen::bind_tcp(new);
+        let (fresh, result) = match result {
+            Ok(fresh) => (fresh, Ok(())),
+            Err(error) if overlapping => (listen::bind_tcp(old).unwrap_or_default(), Err(error)),
+            Err(error) => return Err(error),
+        };
+        open.drain(..).for_each(Latch::shut);
+        open.extend(fresh.iter().filter_map(Listener::latch));
+        *self.listeners.lock() = Some(fresh);
         self.bell.notify_one();
+        result
+    }
+
+    /// Gives the sockets that are listened on the keepalive of `settings`, which accepted connections inherit.
+    pub fn set_keepalive(&self, settings: &Settings) {
+        for latch in self.latches.lock().iter().flatten() {
+            latch.set_keepalive(settings);
+        }
     }
 
     /// Takes the sockets that replace those that are listened on, if there are new ones.
@@ -131,6 +170,7 @@ impl Server {
             clock,
             run_id: random_hex(),
             executable: std::env::current_exe().unwrap_or_default(),
+            memory_at_start: resources::memory().resident,
             reconfigured: Reconfigured::default(),
             commands,
         }))
@@ -151,6 +191,22 @@ impl Server {
         *self.settings.write() = settings;
         self.settings_version.fetch_add(1, Release);
         self.reconfigured.bell.notify_one();
+    }
+
+    /// One counter of all shards together.
+    pub fn total(&self, counter: impl Fn(&ShardStats) -> &Counter) -> u64 {
+        self.shards.iter().map(|shard| counter(&shard.stats).get()).sum()
+    }
+
+    /// The distribution of one command's execution times on all shards together, in nanoseconds; none before the first.
+    pub fn latency_of(&self, command: CommandIndex) -> Option<Histogram<u64>> {
+        let mut merged = None;
+        for shard in &self.shards {
+            if let Some(histogram) = &*shard.stats.by_command[usize::from(command)].latency.lock() {
+                merged.get_or_insert_with(new_histogram).add(&**histogram).expect("all have the same bounds");
+            }
+        }
+        merged
     }
 
     /// Wakes shards whose inboxes have become non-empty.

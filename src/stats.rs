@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use crate::server::Server;
+
 /// A counter with one writer; any thread may read it.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -168,6 +170,16 @@ impl ServerStats {
         self.errors.lock().clear();
         *self.rates.lock() = Rates::default();
     }
+}
+
+/// Samples the totals of commands and bytes, for the rates that INFO shows. To be called at regular times, by one thread.
+pub fn sample_rates(server: &Server) {
+    let totals = [
+        server.total(|stats| &stats.commands),
+        server.total(|stats| &stats.net_input_bytes),
+        server.total(|stats| &stats.net_output_bytes),
+    ];
+    server.stats.rates.lock().sample(server.clock.now().ms(), totals);
 }
 
 /// How many samples a rate is the mean of.

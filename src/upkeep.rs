@@ -10,11 +10,13 @@ use crate::config::Settings;
 use crate::hub::Control;
 use crate::hub::access::HubAccess;
 use crate::shard::Shard;
+use crate::stats;
 
 /// What is due ten times a second.
 pub fn often(shard: &Shard) {
     if shard.id() == 0 {
         evict_clients(shard);
+        stats::sample_rates(&shard.server);
     }
 }
 

@@ -201,6 +201,8 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         now: turn.now,
     };
     turn.now = execute(&mut call, handler);
+    // CONFIG SET applies to the next command of the same read already.
+    turn.settings = turn.shard.settings();
 }
 
 /// Runs a command that may run, counts and shows it, and answers when it ended.

@@ -29,6 +29,8 @@ pub mod pubsub;
 pub mod server;
 pub mod spec;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod test_support;
 pub mod transaction;
 
 use std::rc::Rc;

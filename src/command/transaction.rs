@@ -86,6 +86,7 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.reply.array(transaction.queue.len());
     for (index, args) in &transaction.queue {
         let entry = call.server.commands.entry(*index);
+        let settings = call.shard.settings();
         let mut queued = Call {
             entry,
             args: args.args(),
@@ -94,7 +95,7 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
             client: call.client,
             shard: call.shard,
             server: call.server,
-            settings: call.settings,
+            settings: &settings,
             hub: &mut *call.hub,
             wake: &mut *call.wake,
             now: call.shard.now(),
