@@ -1,5 +1,198 @@
-//! Family info.
+//! INFO: the state of the server in sections of `name:value` lines, for people, dashboards and clients' ready checks.
 
-use super::spec::Command;
+mod absent;
+mod process;
+mod traffic;
 
-pub(super) const COMMANDS: &[Command] = &[];
+use std::cell::OnceCell;
+use std::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Call;
+use super::spec::{Arg, Command, Flags, Group};
+use crate::clients::{ClientInfo, Flag};
+use crate::clock::Now;
+use crate::config::Settings;
+use crate::message::Kind;
+use crate::resp::errors::ReplyError;
+use crate::server::Server;
+
+pub(super) const COMMANDS: &[Command] = &[Command {
+    name: "info",
+    summary: "Returns information and statistics about the server",
+    group: Group::Server,
+    arity: -1,
+    flags: Flags::LOADING.and(Flags::STALE),
+    categories: &["dangerous"],
+    tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+    args: &[Arg::string("section").multiple().optional()],
+    history: &[("7.0.0", "Several sections may be given.")],
+    run: Some(info),
+    ..Command::DEFAULT
+}];
+
+/// A part of the report.
+struct Section {
+    /// Its heading, by which it is asked for in any case.
+    title: &'static str,
+    /// Whether it is shown when none is asked for.
+    by_default: bool,
+    write: fn(&mut Report<'_>),
+}
+
+const fn section(title: &'static str, by_default: bool, write: fn(&mut Report<'_>)) -> Section {
+    Section { title, by_default, write }
+}
+
+/// All sections, in the order of the report.
+const SECTIONS: &[Section] = &[
+    section("Server", true, process::server),
+    section("Clients", true, process::clients),
+    section("Memory", true, process::memory),
+    section("Persistence", true, absent::persistence),
+    section("Stats", true, traffic::stats),
+    section("Replication", true, absent::replication),
+    section("CPU", true, process::cpu),
+    section("Modules", true, absent::modules),
+    section("Commandstats", false, traffic::commandstats),
+    section("Errorstats", true, traffic::errorstats),
+    section("Latencystats", false, traffic::latencystats),
+    section("Cluster", true, absent::cluster),
+    section("Keyspace", true, absent::keyspace),
+];
+
+impl Section {
+    fn is_asked_for(&self, word: &[u8]) -> bool {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        is(self.title) || is("all") || is("everything") || (is("default") && self.by_default)
+    }
+}
+
+fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let hub = call.hub.with(|hub| HubCounts {
+        channels: hub.channel_count(Kind::Channel),
+        shard_channels: hub.channel_count(Kind::ShardChannel),
+        patterns: hub.pattern_count(),
+    });
+    let mut report = Report {
+        server: call.server,
+        settings: call.settings,
+        now: call.now,
+        hub,
+        clients: OnceCell::new(),
+        text: String::new(),
+    };
+    for section in SECTIONS {
+        let mut words = call.args.from(1);
+        let wanted = if words.len() == 0 { section.by_default } else { words.any(|word| section.is_asked_for(word)) };
+        if wanted {
+            report.begin(section.title);
+            (section.write)(&mut report);
+        }
+    }
+    call.reply.verbatim(&report.text);
+    Ok(())
+}
+
+/// How many names are listened to.
+struct HubCounts {
+    channels: usize,
+    shard_channels: usize,
+    patterns: usize,
+}
+
+/// A report in the making, with what the sections are made from.
+struct Report<'r> {
+    server: &'r Server,
+    settings: &'r Settings,
+    now: Now,
+    hub: HubCounts,
+    clients: OnceCell<ClientTotals>,
+    text: String,
+}
+
+impl Report<'_> {
+    fn begin(&mut self, title: &str) {
+        if !self.text.is_empty() {
+            self.text.push_str("\r\n");
+        }
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(self.text, "# {title}\r\n");
+    }
+
+    fn field(&mut self, name: impl Display, value: impl Display) {
+        let _ = write!(self.text, "{name}:{value}\r\n");
+    }
+
+    fn fields(&mut self, fields: &[(&str, u64)]) {
+        fields.iter().for_each(|(name, value)| self.field(name, value));
+    }
+
+    /// A number of bytes, and once more for people.
+    fn size(&mut self, name: &str, bytes: u64) {
+        self.field(name, bytes);
+        self.field(format_args!("{name}_human"), human(bytes));
+    }
+
+    /// What CONFIG GET answers for a directive.
+    fn directive(&self, name: &str) -> String {
+        let found = self.server.config.lock().get(&[name.as_bytes()]);
+        found.into_iter().map(|(_, value)| String::from_utf8_lossy(&value).into_owned()).collect()
+    }
+
+    fn clients(&self) -> &ClientTotals {
+        self.clients.get_or_init(|| ClientTotals::of(self.server))
+    }
+}
+
+/// All clients together.
+#[derive(Debug, Default)]
+pub(super) struct ClientTotals {
+    /// Clients that listen to anything.
+    subscribers: u64,
+    /// Clients whose commands wait.
+    blocked: u64,
+    /// The most that one client has sent and that waits to be run, with the memory kept for more, in bytes.
+    max_input: u64,
+    /// The most that waits to be written to one client, in bytes.
+    max_output: u64,
+    /// Bytes in all their buffers. A message that waits for many counts for each, though it takes its memory once.
+    pub(super) buffers: u64,
+}
+
+impl ClientTotals {
+    /// The clients of this moment.
+    pub(super) fn of(server: &Server) -> Self {
+        let mut totals = ClientTotals::default();
+        server.clients.all().iter().for_each(|client| totals.add(client));
+        totals
+    }
+
+    fn add(&mut self, client: &ClientInfo) {
+        let input = (client.input_bytes.load(Relaxed) + client.input_room.load(Relaxed)) as u64;
+        let output = client.output_bytes.load(Relaxed) as u64;
+        self.subscribers += u64::from(client.is_subscriber());
+        self.blocked += u64::from(client.has_flag(Flag::Blocked));
+        self.max_input = self.max_input.max(input);
+        self.max_output = self.max_output.max(output);
+        self.buffers += input + output + client.queued_bytes.load(Relaxed) as u64;
+    }
+}
+
+/// A number of bytes with two digits and a unit, powers of 1024.
+fn human(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    let power = (bytes.ilog2() / 10) as usize;
+    format!("{:.2}{}", bytes as f64 / (1u64 << (10 * power)) as f64, UNITS[power - 1])
+}
+
+/// How much `part` is of `whole`, in percent; 0 of nothing.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests;

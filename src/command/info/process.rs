@@ -1,0 +1,139 @@
+//! Sections about the process: what it is, who is connected, what it uses.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Report, percent};
+use crate::resources::{self, CpuTime};
+use crate::server::{REDIS_VERSION, VERSION};
+
+const SECONDS_A_DAY: u64 = 86_400;
+
+pub(super) fn server(report: &mut Report<'_>) {
+    let server = report.server;
+    let uptime_seconds = report.now.ms() / 1000;
+    let system = rustix::system::uname();
+    let part = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    report.field("redis_version", REDIS_VERSION);
+    report.field("redis_git_sha1", "00000000");
+    report.field("redis_git_dirty", 0);
+    report.field("server_name", "pregon");
+    report.field("pregon_version", VERSION);
+    report.field("redis_mode", "standalone");
+    let os = format!("{} {} {}", part(system.sysname()), part(system.release()), part(system.machine()));
+    report.field("os", os);
+    report.field("arch_bits", usize::BITS);
+    report.field("monotonic_clock", "POSIX clock_gettime");
+    report.field("multiplexing_api", if cfg!(target_os = "linux") { "epoll" } else { "kqueue" });
+    report.field("process_id", std::process::id());
+    report.field("process_supervised", "no");
+    report.field("run_id", &server.run_id);
+    report.field("tcp_port", report.settings.port);
+    report.field("server_time_usec", report.now.unix().as_micros());
+    report.field("uptime_in_seconds", uptime_seconds);
+    report.field("uptime_in_days", uptime_seconds / SECONDS_A_DAY);
+    let hz = report.directive("hz");
+    report.field("hz", &hz);
+    report.field("configured_hz", hz);
+    // Redis' clock for eviction: seconds in 24 bits.
+    report.field("lru_clock", report.now.unix().as_secs() & 0xff_ffff);
+    report.field("executable", server.executable.display());
+    let file = server.config.lock().file().map(|file| file.display().to_string());
+    report.field("config_file", file.unwrap_or_default());
+    report.field("io_threads", server.shards.len());
+    report.field("io_threads_active", u8::from(server.shards.len() > 1));
+    listeners(report);
+}
+
+/// A line for each kind of listener, numbered as in Redis.
+fn listeners(report: &mut Report<'_>) {
+    let settings = report.settings;
+    if settings.port != 0 {
+        let mut line = "name=tcp".to_owned();
+        for address in &settings.bind {
+            // Writing to a string cannot fail.
+            let _ = write!(line, ",bind={address}");
+        }
+        report.field("listener0", format_args!("{line},port={}", settings.port));
+    }
+    if let Some(path) = &settings.unixsocket {
+        report.field("listener1", format_args!("name=unix,bind={}", path.display()));
+    }
+}
+
+pub(super) fn clients(report: &mut Report<'_>) {
+    let connected = report.server.clients.len() as u64;
+    let totals = report.clients();
+    // Redis reports the highest of the last seconds for both buffers; these are the highest of this moment.
+    let fields = [
+        ("connected_clients", connected),
+        ("cluster_connections", 0),
+        ("maxclients", u64::from(report.settings.maxclients)),
+        ("client_recent_max_input_buffer", totals.max_input),
+        ("client_recent_max_output_buffer", totals.max_output),
+        ("blocked_clients", totals.blocked),
+        ("tracking_clients", 0),
+        ("pubsub_clients", totals.subscribers),
+        ("clients_in_timeout_table", 0),
+        ("total_blocking_keys", 0),
+        ("total_blocking_keys_on_nokey", 0),
+    ];
+    report.fields(&fields);
+}
+
+/// The allocator does not count what it gives away, so `used_memory` is the memory that the kernel counts for the whole
+/// process. Then nothing is known of fragmentation either: its ratio is 1.
+pub(super) fn memory(report: &mut Report<'_>) {
+    let memory = resources::memory();
+    let startup = report.server.memory_at_start.min(memory.resident);
+    let buffers = report.clients().buffers;
+    let overhead = (startup + buffers).min(memory.resident);
+    let dataset = memory.resident - overhead;
+    report.size("used_memory", memory.resident);
+    report.size("used_memory_rss", memory.resident);
+    report.size("used_memory_peak", memory.peak);
+    report.field("used_memory_peak_perc", format_args!("{:.2}%", percent(memory.resident, memory.peak)));
+    report.field("used_memory_overhead", overhead);
+    report.field("used_memory_startup", startup);
+    report.field("used_memory_dataset", dataset);
+    let share = percent(dataset, memory.resident - startup);
+    report.field("used_memory_dataset_perc", format_args!("{share:.2}%"));
+    report.size("total_system_memory", resources::system_memory());
+    // There are no scripts and no functions.
+    for name in ["used_memory_lua", "used_memory_scripts"] {
+        report.size(name, 0);
+    }
+    report.fields(&[("number_of_cached_scripts", 0), ("number_of_functions", 0), ("number_of_libraries", 0)]);
+    report.size("maxmemory", report.settings.maxmemory.0);
+    let policy = report.directive("maxmemory-policy");
+    report.field("maxmemory_policy", policy);
+    report.field("mem_fragmentation_ratio", "1.00");
+    report.fields(&[
+        ("mem_fragmentation_bytes", 0),
+        ("mem_not_counted_for_evict", 0),
+        ("mem_replication_backlog", 0),
+        ("mem_total_replication_buffers", 0),
+        ("mem_clients_slaves", 0),
+        ("mem_clients_normal", buffers),
+        ("mem_cluster_links", 0),
+        ("mem_aof_buffer", 0),
+    ]);
+    report.field("mem_allocator", "libc");
+    report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", 0), ("lazyfreed_objects", 0)]);
+}
+
+pub(super) fn cpu(report: &mut Report<'_>) {
+    let (own, children) = resources::cpu_time();
+    let main_thread = resources::main_thread_cpu_time();
+    let mut pair = |suffix: &str, time: CpuTime| {
+        report.field(format_args!("used_cpu_sys{suffix}"), seconds(time.system));
+        report.field(format_args!("used_cpu_user{suffix}"), seconds(time.user));
+    };
+    pair("", own);
+    pair("_children", children);
+    pair("_main_thread", main_thread);
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:06}", time.as_secs(), time.subsec_micros())
+}

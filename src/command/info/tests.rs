@@ -1,0 +1,205 @@
+//! INFO through sessions in memory.
+
+use std::time::Duration;
+
+use super::{SECTIONS, human, percent};
+use crate::command::test_support::{Bench, Peer};
+use crate::stats::sample_rates;
+
+/// The report without its frame.
+fn report(client: &mut Peer, line: &str) -> String {
+    let reply = client.call(line);
+    let (_, text) = reply.split_once("\r\n").expect("a reply has a first line");
+    text.strip_prefix("txt:").unwrap_or(text).to_owned()
+}
+
+/// The value of a field.
+fn field<'a>(report: &'a str, name: &str) -> &'a str {
+    let lines = report.lines().filter_map(|line| line.split_once(':'));
+    let mut found = lines.filter(|(field, _)| *field == name).map(|(_, value)| value);
+    let value = found.next().unwrap_or_else(|| panic!("{name} in {report}"));
+    assert_eq!(found.next(), None, "{name} is given once");
+    value
+}
+
+fn titles(report: &str) -> Vec<&str> {
+    report.lines().filter_map(|line| line.strip_prefix("# ")).collect()
+}
+
+#[test]
+fn sections_are_chosen_by_name_in_any_case_and_keep_their_order() {
+    let bench = Bench::new(&[]);
+    let mut client = bench.client();
+    let default = report(&mut client, "INFO");
+    let expected = [
+        "Server",
+        "Clients",
+        "Memory",
+        "Persistence",
+        "Stats",
+        "Replication",
+        "CPU",
+        "Modules",
+        "Errorstats",
+        "Cluster",
+        "Keyspace",
+    ];
+    assert_eq!(titles(&default), expected);
+    assert_eq!(titles(&report(&mut client, "INFO default")), expected);
+    for all in ["INFO all", "INFO Everything"] {
+        assert_eq!(titles(&report(&mut client, all)).len(), SECTIONS.len());
+    }
+    assert_eq!(titles(&report(&mut client, "INFO stats nosuch CLIENTS stats")), ["Clients", "Stats"]);
+    assert_eq!(titles(&report(&mut client, "INFO default commandstats")).len(), expected.len() + 1);
+    assert_eq!(client.call("INFO nosuch"), "$0\r\n\r\n");
+    assert_eq!(bench.client3().call("INFO nosuch"), "=4\r\ntxt:\r\n");
+    assert_eq!(bench.client3().call("INFO cluster"), "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n");
+}
+
+#[test]
+fn sections_are_parted_by_an_empty_line() {
+    let text = report(&mut Bench::new(&[]).client(), "INFO modules cluster keyspace");
+    assert_eq!(text, "# Modules\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\n\r\n");
+}
+
+#[test]
+fn the_server_names_its_level_and_itself() {
+    let bench = Bench::new(&[("port", "7777"), ("io-threads", "3"), ("unixsocket", "/tmp/x.sock"), ("hz", "20")]);
+    bench.server.clock.advance(Duration::from_secs(2 * 86_400 + 5));
+    let text = report(&mut bench.client(), "INFO server");
+    for (name, value) in [
+        ("redis_version", "7.2.4"),
+        ("server_name", "pregon"),
+        ("pregon_version", env!("CARGO_PKG_VERSION")),
+        ("redis_mode", "standalone"),
+        ("tcp_port", "7777"),
+        ("uptime_in_seconds", "172805"),
+        ("uptime_in_days", "2"),
+        ("hz", "20"),
+        ("io_threads_active", "1"),
+        ("config_file", ""),
+        ("listener0", "name=tcp,bind=*,bind=-::*,port=7777"),
+        ("listener1", "name=unix,bind=/tmp/x.sock"),
+    ] {
+        assert_eq!(field(&text, name), value, "{name}");
+    }
+    assert_eq!(field(&text, "run_id").len(), 40);
+    let without_threads = report(&mut Bench::new(&[("io-threads", "1")]).client(), "INFO server");
+    assert_eq!(field(&without_threads, "io_threads_active"), "0");
+}
+
+#[test]
+fn clients_and_names_are_counted() {
+    let bench = Bench::new(&[]);
+    let (mut first, mut second) = (bench.client(), bench.client3());
+    first.call("SUBSCRIBE a b");
+    second.call("PSUBSCRIBE p* q*");
+    second.call("SSUBSCRIBE s");
+    let unfinished = b"*2\r\n$4\r\nECHO\r\n$5\r\nab";
+    bench.client().feed(unfinished);
+    let text = report(&mut bench.client(), "INFO clients stats");
+    for (name, value) in [
+        ("connected_clients", "4"),
+        ("pubsub_clients", "2"),
+        ("blocked_clients", "0"),
+        ("maxclients", "10000"),
+        ("pubsub_channels", "2"),
+        ("pubsub_patterns", "2"),
+        ("pubsubshard_channels", "1"),
+    ] {
+        assert_eq!(field(&text, name), value, "{name}");
+    }
+    let input = field(&text, "client_recent_max_input_buffer").parse::<usize>();
+    assert!(input.is_ok_and(|bytes| bytes >= unfinished.len()));
+}
+
+#[test]
+fn clients_wait_for_the_field_that_says_that_nothing_is_loading() {
+    let text = report(&mut Bench::new(&[]).client(), "INFO");
+    assert_eq!(field(&text, "loading"), "0");
+    assert_eq!(field(&text, "role"), "master");
+    assert_eq!(field(&text, "rdb_last_save_time"), "1767225600");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_what_the_kernel_counts() {
+    let text = report(&mut Bench::new(&[("maxmemory", "1gb")]).client(), "INFO memory");
+    let number = |name: &str| field(&text, name).parse::<u64>().expect("a number of bytes");
+    assert!(number("used_memory") > 0 && number("used_memory_peak") >= number("used_memory"));
+    assert!(number("used_memory_startup") + number("used_memory_dataset") <= number("used_memory"));
+    assert_eq!((field(&text, "maxmemory"), field(&text, "maxmemory_human")), ("1073741824", "1.00G"));
+    assert_eq!(field(&text, "maxmemory_policy"), "noeviction");
+}
+
+#[test]
+fn cpu_time_has_microseconds_behind_the_point() {
+    let text = report(&mut Bench::new(&[]).client(), "INFO cpu");
+    for name in ["used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_main_thread"] {
+        let (_, fraction) = field(&text, name).split_once('.').expect("a fraction");
+        assert_eq!(fraction.len(), 6, "{name}");
+    }
+}
+
+#[test]
+fn calls_refusals_and_failures_are_counted_for_each_command() {
+    let bench = Bench::new(&[]);
+    let mut client = bench.client();
+    for line in ["PING", "PING", "ECHO", "SELECT 99", "AUTH x y", "NOSUCH", "CONFIG GET port"] {
+        client.call(line);
+    }
+    let text = report(&mut client, "INFO commandstats errorstats stats");
+    for (name, value) in [
+        ("cmdstat_ping", "calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0"),
+        ("cmdstat_echo", "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0"),
+        ("cmdstat_select", "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1"),
+        ("cmdstat_config|get", "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0"),
+        ("errorstat_ERR", "count=3"),
+        ("errorstat_WRONGPASS", "count=1"),
+        ("total_error_replies", "4"),
+        ("total_commands_processed", "5"),
+        ("acl_access_denied_auth", "1"),
+    ] {
+        assert_eq!(field(&text, name), value, "{name}");
+    }
+    assert!(!text.contains("cmdstat_publish"));
+}
+
+#[test]
+fn percentiles_are_those_of_the_directive_over_all_shards() {
+    let bench = Bench::new(&[("io-threads", "2"), ("latency-tracking-info-percentiles", "50 99.90 100")]);
+    let ping = usize::from(bench.server.commands.get(b"ping").expect("PING exists").index);
+    for (shard, ns) in [(0, 1000), (0, 1000), (1, 5000)] {
+        bench.server.shards[shard].stats.by_command[ping].record_latency(ns);
+    }
+    let mut client = bench.client();
+    let text = report(&mut client, "INFO latencystats");
+    assert_eq!(field(&text, "latency_percentiles_usec_ping"), "p50=1.003,p99.9=5.023,p100=5.023");
+    client.call(r#"CONFIG SET latency-tracking-info-percentiles """#);
+    assert_eq!(field(&report(&mut client, "INFO latencystats"), "latency_percentiles_usec_ping"), "");
+}
+
+#[test]
+fn rates_are_means_of_the_last_samples() {
+    let bench = Bench::new(&[]);
+    sample_rates(&bench.server);
+    for _ in 0..16 {
+        bench.server.clock.advance(Duration::from_millis(100));
+        bench.server.shards[0].stats.commands.add(10);
+        bench.server.shards[0].stats.net_output_bytes.add(1024);
+        sample_rates(&bench.server);
+    }
+    let text = report(&mut bench.client(), "INFO stats");
+    assert_eq!(field(&text, "instantaneous_ops_per_sec"), "100");
+    assert_eq!(field(&text, "instantaneous_input_kbps"), "0.00");
+    assert_eq!(field(&text, "instantaneous_output_kbps"), "10.00");
+}
+
+#[test]
+fn sizes_for_people_have_two_digits_and_a_unit() {
+    for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1024, "1.00K"), (1536, "1.50K"), (5 << 40, "5.00T")] {
+        assert_eq!(human(bytes), text);
+    }
+    assert_eq!(human(u64::MAX), "16.00E");
+    assert_eq!((percent(1, 4), percent(1, 0)), (25.0, 0.0));
+}
