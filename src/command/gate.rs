@@ -250,7 +250,7 @@ fn observe(call: &mut Call<'_, '_>, us: u64) {
         call.server.slowlog.add(unix as i64, us as i64, hidden.args(), peer, name, max_len);
     }
     let threshold_ms = call.settings.latency_monitor_threshold.0;
-    if threshold_ms > 0 && us / 1000 >= threshold_ms as u64 {
+    if threshold_ms > 0 && us / 1000 >= threshold_ms {
         let event = if flags.has(Flags::FAST) { "fast-command" } else { "command" };
         call.server.latency.add(event, unix, us / 1000);
     }
