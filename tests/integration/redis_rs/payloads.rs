@@ -3,7 +3,7 @@
 use redis::{Connection, ConnectionLike, RedisResult, TypedCommands, cmd, pipe};
 
 use super::PROTOCOLS;
-use super::blocking::connect;
+use super::blocking::{connect, subscribe_each};
 use crate::support::TestServer;
 
 #[test]
@@ -56,7 +56,7 @@ fn a_thousand_channels_fit_on_one_connection() -> RedisResult<()> {
         let mut publisher = connect(&server, protocol)?;
         let mut connection = connect(&server, protocol)?;
         let mut subscriber = connection.as_pubsub();
-        subscriber.subscribe(&names)?;
+        subscribe_each(&mut subscriber, &names)?;
         let messages = names.iter().map(|name| (name.as_str(), name.clone()));
         assert_eq!(publish_all(&mut publisher, messages)?, [1; 1000]);
         for name in &names {
@@ -76,7 +76,7 @@ fn ten_thousand_messages_keep_their_order() -> RedisResult<()> {
         let mut publisher = connect(&server, protocol)?;
         let mut connection = connect(&server, protocol)?;
         let mut subscriber = connection.as_pubsub();
-        subscriber.subscribe(&["even", "odd"])?;
+        subscribe_each(&mut subscriber, &["even", "odd"])?;
         for batch in 0..10 {
             let numbers = batch * 1000..(batch + 1) * 1000;
             publish_all(&mut publisher, numbers.map(|n| (channel(n), n.to_string())))?;
