@@ -45,7 +45,8 @@ impl Language {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(self.dir_name())
     }
 
-    /// The directory with its libraries, which are fetched on the first call; later calls of all threads get its result.
+    /// The directory with its libraries, which are fetched on the first call; later calls of all threads get its
+    /// result.
     ///
     /// A file lock keeps processes apart that share the target directory.
     pub(crate) fn installed(self) -> Result<&'static Path, &'static str> {
@@ -96,8 +97,8 @@ fn install_python(sources: &Path, dir: &Path) -> Result<(), String> {
     })
 }
 
-/// The packages that `package-lock.json` names by hash, and beside them the programs, because an ECMAScript module looks
-/// for packages beside itself.
+/// The packages that `package-lock.json` names by hash, and beside them the programs, because an ECMAScript module
+/// looks for packages beside itself.
 fn install_node(sources: &Path, dir: &Path) -> Result<(), String> {
     for entry in std::fs::read_dir(sources).map_err(|e| format!("{}: {e}", sources.display()))? {
         let file = entry.map_err(|e| format!("{}: {e}", sources.display()))?;

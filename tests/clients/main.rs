@@ -1,12 +1,13 @@
 //! Real clients, in their own languages, use the server as their documentation says.
 //!
 //! Each suite is a program beside this file, pinned by its language's lock file. What it needs is fetched once into
-//! `clients/` in Cargo's target directory, never into the source tree. Every case of every suite is a test of its own with
-//! a server of its own; see [`program`] for what harness and program say to each other, and [`cases`] for the cases.
+//! `clients/` in Cargo's target directory, never into the source tree. Every case of every suite is a test of its own
+//! with a server of its own; see [`program`] for what harness and program say to each other, and [`cases`] for the
+//! cases.
 //!
-//! A language that this machine does not have makes its tests ignored, by name and with the reason; where `CI` is `true`
-//! they fail instead, so that nothing goes untested unseen. libtest cannot ignore a test at run time, which is why this
-//! binary has a harness of its own (with the same arguments and output).
+//! A language that this machine does not have makes its tests ignored, by name and with the reason; where `CI` is
+//! `true` they fail instead, so that nothing goes untested unseen. libtest cannot ignore a test at run time, which is
+//! why this binary has a harness of its own (with the same arguments and output).
 
 use std::process::ExitCode;
 

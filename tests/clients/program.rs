@@ -9,8 +9,8 @@
 //! | `PREGON_RESP` | protocol version to use, 2 or 3 |
 //! | `PREGON_PASSWORD` | the password, in the cases whose server asks for one |
 //!
-//! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when the
-//! server has done so. It ends with exit code 0 when the case holds, and otherwise prints why.
+//! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when
+//! the server has done so. It ends with exit code 0 when the case holds, and otherwise prints why.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

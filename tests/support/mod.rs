@@ -1,11 +1,11 @@
-//! What every test that talks to a running server shares: [`TestServer`] runs the real binary, [`Peer`] is a socket that
-//! speaks raw bytes.
+//! What every test that talks to a running server shares: [`TestServer`] runs the real binary, [`Peer`] is a socket
+//! that speaks raw bytes.
 //!
-//! Declare it as `pub mod support;` (with `#[path]` where the file lies elsewhere): each test binary uses only a part of
-//! it, and a public module is not searched for unused items.
+//! Declare it as `pub mod support;` (with `#[path]` where the file lies elsewhere): each test binary uses only a part
+//! of it, and a public module is not searched for unused items.
 //!
-//! Nothing here sleeps for a fixed time, and every wait has a deadline ([`DEADLINE`]) after which it fails and shows what
-//! the server printed.
+//! Nothing here sleeps for a fixed time, and every wait has a deadline ([`DEADLINE`]) after which it fails and shows
+//! what the server printed.
 //!
 //! `PREGON_TEST_SERVER` names another server binary that takes the same command line, for example a `redis-server`: the
 //! same suites then show how that one behaves.

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 use super::DEADLINE;
 
-/// Ports below the kernel's range for outgoing connections, so that no client's socket takes one while a server restarts.
+/// Ports below the kernel's range for outgoing connections, so that no client's socket takes one while a server
+/// restarts.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// How many ports are tried before a server counts as unable to start.
@@ -39,8 +40,8 @@ pub struct TestServer {
 impl TestServer {
     /// Starts the server under test with `args` after `--port` and `--bind`, and waits until it says that it is ready.
     ///
-    /// It must log at level notice to its standard output, which is the default. Fails with the server's log when it ends
-    /// instead.
+    /// It must log at level notice to its standard output, which is the default. Fails with the server's log when it
+    /// ends instead.
     pub fn start(args: &[&str]) -> TestServer {
         TestServer::start_binary(server_under_test(), args)
     }

@@ -28,8 +28,8 @@ fn field<'a>(line: &'a str, field: &str) -> Option<&'a str> {
     line.split([' ', '\n']).find_map(|pair| pair.strip_prefix(field)?.strip_prefix('='))
 }
 
-/// Fails unless `result` says that the password was wrong: in RESP2 the crate has an error of its own for that, in RESP3 it
-/// passes on what HELLO answered.
+/// Fails unless `result` says that the password was wrong: in RESP2 the crate has an error of its own for that, in
+/// RESP3 it passes on what HELLO answered.
 fn expect_wrong_password<T>(result: RedisResult<T>, protocol: ProtocolVersion) {
     let refusal = result.map(drop).expect_err("the password is wrong");
     let told = |refusal: &RedisError| match protocol {
