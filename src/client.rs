@@ -31,7 +31,7 @@ pub enum Closing {
     SoftLimit,
     /// Nothing was received for `timeout`.
     Idle,
-    /// The unfinished request is longer than `client-query-buffer-limit`.
+    /// What it has sent and still waits to be run is longer than `client-query-buffer-limit`.
     QueryBuffer,
     /// All clients together need more memory than `maxmemory-clients`.
     Evicted,

@@ -282,11 +282,13 @@ impl Session {
         *self.shard.reply_buffer.borrow_mut() = buffer;
     }
 
+    /// Closes a client that has sent too much which still waits to be run: unfinished, or queued by MULTI.
     fn enforce_input_limit(&mut self) {
         let info = &self.client.info;
         info.input_bytes.store(self.input.len(), Relaxed);
         info.input_room.store(self.input.capacity() - self.input.len(), Relaxed);
-        if self.input.len() as u64 > self.shard.settings().client_query_buffer_limit.0 {
+        let waiting = self.input.len() + info.queued_bytes.load(Relaxed);
+        if waiting as u64 > self.shard.settings().client_query_buffer_limit.0 {
             self.client.close(Closing::QueryBuffer);
         }
     }

@@ -6,5 +6,7 @@ mod history;
 mod model;
 mod order;
 mod random;
+mod sessions;
 mod threads;
+mod transactions;
 mod value;

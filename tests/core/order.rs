@@ -64,6 +64,31 @@ fn p1_a_run_of_pipelined_publishes_arrives_whole_and_in_order() {
 }
 
 #[test]
+fn p1_runs_of_messages_of_all_sizes_to_several_channels_arrive_unmixed() {
+    everywhere(|world| {
+        let (mut publisher, mut first, mut second) = (world.peer(), world.peer(), world.peer());
+        let mut old = world.stranger(0);
+        first.joins("SUBSCRIBE a");
+        second.joins("SUBSCRIBE a b");
+        second.joins("SSUBSCRIBE a");
+        old.joins("SUBSCRIBE a");
+        let mut commands = Vec::new();
+        for (n, size) in [3, 0, 9000, 9000, 16_300, 16_384, 40_000, 1, 1000, 1025, 5].into_iter().enumerate() {
+            let channel = if n % 4 == 3 { "PUBLISH b" } else { "PUBLISH a" };
+            commands.extend([channel, "PUBLISH a", "SPUBLISH a"].map(|to| format!("{to} {n}-{}", "x".repeat(size))));
+        }
+        publisher.send(&pipeline(&commands.iter().map(String::as_str).collect::<Vec<_>>()));
+        let sent = |prefixes: &[&str]| -> Vec<String> {
+            let to = commands.iter().filter(|command| prefixes.iter().any(|prefix| command.starts_with(prefix)));
+            to.map(|command| command.rsplit(' ').next().unwrap_or_default().to_owned()).collect()
+        };
+        assert!(payloads(&first.take_frames()) == sent(&["PUBLISH a"]));
+        assert!(payloads(&old.take_frames()) == sent(&["PUBLISH a"]));
+        assert!(payloads(&second.take_frames()) == sent(&["PUBLISH a", "PUBLISH b", "SPUBLISH a"]));
+    });
+}
+
+#[test]
 fn p1_the_order_of_one_publisher_holds_across_its_transactions() {
     everywhere(|world| {
         let (mut publisher, mut subscriber) = (world.peer(), world.peer());
