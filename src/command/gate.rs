@@ -33,7 +33,7 @@ enum Verdict<'s> {
 
 /// Runs, queues, postpones or refuses the request in `args`.
 pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>) {
-    turn.reply.set_muted(matches!(state.reply_mode, ReplyMode::Off | ReplyMode::Skip));
+    apply_reply_mode(turn, state);
     match judge(turn, state, args) {
         Ok(Verdict::Run(entry, handler)) => run(turn, state, args, entry, handler),
         Ok(Verdict::Queue(entry)) => queue(turn, state, args, entry),
@@ -61,6 +61,7 @@ pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_
 
 /// Answers a violation of the protocol, the last thing this client is told.
 pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, state: &mut SessionState, error: &ReplyError) {
+    apply_reply_mode(turn, state);
     count_error(turn.shard, error);
     let peer = turn.client.info.address.peer();
     let text = String::from_utf8_lossy(error.text()).into_owned();
@@ -87,6 +88,11 @@ pub(crate) fn stop_monitoring(shard: &Shard, client: &Client) {
         client.info.set_flag(Flag::Monitor, false);
         shard.server.monitors.fetch_sub(1, Relaxed);
     }
+}
+
+/// Mutes the next reply as CLIENT REPLY asked for.
+fn apply_reply_mode(turn: &mut Turn<'_>, state: &SessionState) {
+    turn.reply.set_muted(matches!(state.reply_mode, ReplyMode::Off | ReplyMode::Skip));
 }
 
 fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Result<Verdict<'s>, ReplyError> {

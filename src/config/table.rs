@@ -99,8 +99,8 @@ directives! {
     client_output_buffer_limit: OutputLimits = OutputLimits::default(),
         "client-output-buffer-limit", Limits, Runtime, ANY;
 
-    /// Bytes of a request that has not come to its end which the server keeps for a client; the client is closed beyond.
-    /// At least 1mb. Raise it for very large pipelined transactions.
+    /// Bytes that the server keeps of a client's requests before it runs them, unfinished or queued by MULTI; the client
+    /// is closed beyond. At least 1mb. Raise it for very large transactions.
     client_query_buffer_limit: ByteSize = ByteSize::mib(1024),
         "client-query-buffer-limit", Limits, Runtime, number(1024 * 1024, LONG_MAX);
 

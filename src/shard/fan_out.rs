@@ -81,3 +81,67 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::*;
+    use crate::clients::Address;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::hub::Topic;
+    use crate::hub::access::HubAccess;
+    use crate::message::Kind;
+    use crate::server::Server;
+
+    /// Where in memory the longest piece that waits for `client` lies, and its length.
+    fn longest_piece(client: &Client) -> (*const u8, usize) {
+        let outbox = client.outbox.borrow();
+        let mut slices = [IoSlice::new(&[]); 8];
+        let used = outbox.gather(&mut slices);
+        let pieces = slices[..used].iter().map(|piece| (piece.as_ptr(), piece.len()));
+        pieces.max_by_key(|(_, len)| *len).expect("something waits")
+    }
+
+    /// Publishes `payloads` to stuck subscribers of a channel on two shards, in both protocol versions.
+    fn stuck(payloads: &[Vec<u8>]) -> Vec<Rc<Client>> {
+        let config = Config::from_pairs(&[("io-threads", "2")]).expect("a valid directive");
+        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let shards = [0, 1].map(|id| Shard::new(server.clone(), id));
+        let mut hub = HubAccess::new(&server.hub);
+        let mut clients = Vec::new();
+        for (index, shard) in shards.iter().cycle().take(8).enumerate() {
+            let client = shard.register(Address::Unix("/x".into()), None);
+            client.set_proto(Proto::ALL[index / 4]);
+            shard.join(&client, Topic::Channel, b"a", &mut hub);
+            clients.push(client);
+        }
+        for payload in payloads {
+            let message = Arc::new(Message::new(Kind::Channel, b"a", payload));
+            hub.with(|hub| hub.publish(Kind::Channel, b"a", &message));
+        }
+        shards.iter().for_each(|shard| shard.deliver_inbox());
+        clients
+    }
+
+    #[test]
+    fn p9_a_large_message_is_in_memory_once_for_all_subscribers() {
+        let clients = stuck(&[vec![b'x'; 1_000_000]]);
+        let first = longest_piece(&clients[0]);
+        assert!(first.1 > 1_000_000);
+        assert!(clients.iter().all(|client| longest_piece(client) == first));
+    }
+
+    #[test]
+    fn p9_small_messages_are_in_memory_once_for_each_shard_and_version() {
+        for payloads in [vec![vec![b'x'; 64]], vec![vec![b'x'; 64]; 20]] {
+            let clients = stuck(&payloads);
+            let mut places: Vec<_> = clients.iter().map(|client| longest_piece(client)).collect();
+            places.sort_unstable();
+            places.dedup();
+            assert!(places.len() <= 4, "{} places for {} clients", places.len(), clients.len());
+            assert!(clients.iter().all(|client| client.outbox.borrow().len() == 1));
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The core without sockets: sessions in memory, simulated time, RESP2 and RESP3, one shard and several.
 
+mod clients;
 mod delivery;
 mod harness;
 mod history;
