@@ -14,6 +14,7 @@ use crate::clients::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::message::Kind;
+use crate::resources::{self, Memory};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 
@@ -179,6 +180,30 @@ impl ClientTotals {
     }
 }
 
+/// The process's memory, divided as far as it is known what it is for; all in bytes.
+pub(super) struct MemoryUse {
+    pub(super) memory: Memory,
+    /// What the server used when it started.
+    pub(super) startup: u64,
+    /// What clients' buffers hold.
+    pub(super) buffers: u64,
+    /// Both together.
+    pub(super) overhead: u64,
+    /// The rest.
+    pub(super) dataset: u64,
+}
+
+impl MemoryUse {
+    /// The memory of this moment, where clients' buffers hold so much.
+    pub(super) fn of(server: &Server, buffers: u64) -> Self {
+        let memory = resources::memory();
+        // A message that waits for many is counted for each, so the parts could exceed the whole.
+        let startup = server.memory_at_start.min(memory.resident);
+        let overhead = (startup + buffers).min(memory.resident);
+        MemoryUse { memory, startup, buffers, overhead, dataset: memory.resident - overhead }
+    }
+}
+
 /// A number of bytes with two digits and a unit, powers of 1024.
 fn human(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
@@ -190,7 +215,7 @@ fn human(bytes: u64) -> String {
 }
 
 /// How much `part` is of `whole`, in percent; 0 of nothing.
-fn percent(part: u64, whole: u64) -> f64 {
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 

@@ -97,6 +97,8 @@ fixed! {
     INVALID_COMMAND_ARITY = "ERR Invalid number of arguments specified for command";
     /// COMMAND GETKEYS of a command whose arguments make no sense.
     INVALID_COMMAND_ARGUMENTS = "ERR Invalid arguments specified for command";
+    /// SLOWLOG GET with something else than a count or -1.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
 }
 
 impl ReplyError {
@@ -212,6 +214,11 @@ impl ReplyError {
     pub fn prefixes_overlap(one: &[u8], two: &[u8]) -> Self {
         let end = b"'. Prefixes for a single client must not overlap.";
         Self::err([b"Prefix '", one, b"' overlaps with another provided prefix '", two, end].concat())
+    }
+
+    /// LATENCY GRAPH of an event that has not happened.
+    pub fn no_samples(event: &[u8]) -> Self {
+        Self::err([b"No samples available for event '", event, b"'"].concat())
     }
 
     /// The text with its code, without line end.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Report, percent};
+use super::{MemoryUse, Report, percent};
 use crate::resources::{self, CpuTime};
 use crate::server::{REDIS_VERSION, VERSION};
 
@@ -84,11 +84,8 @@ pub(super) fn clients(report: &mut Report<'_>) {
 /// The allocator does not count what it gives away, so `used_memory` is the memory that the kernel counts for the whole
 /// process. Then nothing is known of fragmentation either: its ratio is 1.
 pub(super) fn memory(report: &mut Report<'_>) {
-    let memory = resources::memory();
-    let startup = report.server.memory_at_start.min(memory.resident);
-    let buffers = report.clients().buffers;
-    let overhead = (startup + buffers).min(memory.resident);
-    let dataset = memory.resident - overhead;
+    let MemoryUse { memory, startup, buffers, overhead, dataset } =
+        MemoryUse::of(report.server, report.clients().buffers);
     report.size("used_memory", memory.resident);
     report.size("used_memory_rss", memory.resident);
     report.size("used_memory_peak", memory.peak);

@@ -1,0 +1,175 @@
+//! MEMORY: what the process uses, as far as the kernel and the clients' buffers tell; there are no keys.
+
+use std::fmt::Write as _;
+
+use crate::command::info::{ClientTotals, MemoryUse, percent};
+use crate::command::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
+use crate::command::{Call, introspect};
+use crate::resources::{self, Memory};
+use crate::resp::errors::ReplyError;
+
+const DEFAULT: Command = Command {
+    group: Group::Server,
+    since: "4.0.0",
+    arity: 2,
+    tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+    ..Command::DEFAULT
+};
+
+pub(super) const SUBCOMMANDS: &[Command] = &[
+    Command { name: "doctor", summary: "Outputs a memory problems report", run: Some(doctor), ..DEFAULT },
+    Command {
+        name: "malloc-stats",
+        summary: "Returns the allocator statistics",
+        complexity: "Depends on how much memory is allocated, could be slow",
+        run: Some(malloc_stats),
+        ..DEFAULT
+    },
+    Command {
+        name: "purge",
+        summary: "Asks the allocator to release memory",
+        complexity: "Depends on how much memory is allocated, could be slow",
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        run: Some(purge),
+        ..DEFAULT
+    },
+    Command { name: "stats", summary: "Returns details about memory usage", run: Some(stats), ..DEFAULT },
+    Command {
+        name: "usage",
+        summary: "Estimates the memory usage of a key",
+        complexity: "O(N) where N is the number of samples",
+        arity: -3,
+        flags: Flags::READONLY,
+        tips: &[],
+        keys: &[KeySpec {
+            flags: &["RO"],
+            begin: BeginSearch::Index(2),
+            find: FindKeys::Range { last: 0, step: 1, limit: 0 },
+        }],
+        args: &[Arg::key("key"), Arg::integer("count").token("SAMPLES").optional()],
+        run: Some(usage),
+        ..DEFAULT
+    },
+    Command { since: "4.0.0", ..introspect::help_of(Group::Server) },
+];
+
+/// What a key uses: there is no key.
+fn usage(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let mut index = 3;
+    while index < call.args.len() {
+        if !call.is_word(index, "SAMPLES") || index + 1 == call.args.len() || call.integer(index + 1)? < 0 {
+            return Err(ReplyError::SYNTAX);
+        }
+        index += 2;
+    }
+    call.reply.null();
+    Ok(())
+}
+
+/// The fields of Redis whose numbers are known here: nothing about an allocator that does not count.
+fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
+    let numbers = [
+        ("peak.allocated", usage.memory.peak),
+        ("total.allocated", usage.memory.resident),
+        ("startup.allocated", usage.startup),
+        ("replication.backlog", 0),
+        ("clients.slaves", 0),
+        ("clients.normal", usage.buffers),
+        ("cluster.links", 0),
+        ("aof.buffer", 0),
+        ("lua.caches", 0),
+        ("functions.caches", 0),
+        ("overhead.total", usage.overhead),
+        ("keys.count", 0),
+        ("keys.bytes-per-key", 0),
+        ("dataset.bytes", usage.dataset),
+    ];
+    let shares = [
+        ("dataset.percentage", percent(usage.dataset, usage.memory.resident - usage.startup)),
+        ("peak.percentage", percent(usage.memory.resident, usage.memory.peak)),
+        // The kernel's count is the only one, so nothing is lost between two.
+        ("fragmentation", 1.0),
+    ];
+    let reply = &mut *call.reply;
+    reply.map(numbers.len() + shares.len() + 1);
+    for (name, bytes) in numbers {
+        reply.bulk(name);
+        reply.integer(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+    for (name, share) in shares {
+        reply.bulk(name);
+        reply.double(share);
+    }
+    reply.bulk("fragmentation.bytes");
+    reply.integer(0);
+    Ok(())
+}
+
+fn doctor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
+    call.reply.verbatim(&diagnosis(&usage));
+    Ok(())
+}
+
+/// What looks wrong, and what to do about it.
+fn diagnosis(usage: &MemoryUse) -> String {
+    let Memory { resident, peak, .. } = usage.memory;
+    let mut text = String::new();
+    // Writing to a string cannot fail, here and below.
+    if usage.buffers > resident / 2 {
+        let _ = writeln!(
+            text,
+            "Clients' buffers hold {} of {resident} bytes. CLIENT LIST shows in qbuf and omem whose; \
+             client-output-buffer-limit and maxmemory-clients bound them.",
+            usage.buffers
+        );
+    }
+    if peak > resident + resident / 2 {
+        let _ = writeln!(
+            text,
+            "The process once used {peak} bytes and uses {resident} now. Mostly a burst of messages to clients that \
+             did not read; the log names those that were closed for it."
+        );
+    }
+    if text.is_empty() {
+        let _ = writeln!(text, "Nothing looks wrong: the process uses {resident} bytes.");
+    }
+    text
+}
+
+/// The allocator keeps no statistics; the kernel does.
+fn malloc_stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let Memory { resident, peak, data } = resources::memory();
+    call.reply.verbatim(&format!(
+        "The allocator keeps no statistics. As the kernel counts, in bytes:\n\
+         resident {resident}\nresident at most {peak}\nprivate data {data}\n"
+    ));
+    Ok(())
+}
+
+/// The allocator gives memory back by itself.
+fn purge(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.reply.ok();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_doctor_names_what_looks_wrong() {
+        let usage = |resident, peak, buffers| MemoryUse {
+            memory: Memory { resident, peak, data: 0 },
+            startup: 0,
+            buffers,
+            overhead: buffers,
+            dataset: 0,
+        };
+        assert!(diagnosis(&usage(100, 120, 10)).starts_with("Nothing looks wrong"));
+        assert!(diagnosis(&usage(100, 120, 60)).starts_with("Clients' buffers hold 60 of 100 bytes."));
+        assert!(diagnosis(&usage(100, 200, 10)).starts_with("The process once used 200 bytes"));
+        assert_eq!(diagnosis(&usage(100, 200, 60)).lines().count(), 2);
+    }
+}
