@@ -15,10 +15,12 @@ use crate::command::table::CommandIndex;
 use crate::config::Settings;
 use crate::hub::ShardSet;
 use crate::hub::access::HubAccess;
+use crate::pause::PauseMode;
 use crate::resp::decode::{Decoder, Limits, OwnedArgs, Step};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::shard::Shard;
+use crate::shutdown::Round;
 use crate::stats::Counter;
 
 /// Whether replies are sent.
@@ -47,12 +49,14 @@ pub struct Transaction {
 /// Why a client's commands wait.
 #[derive(Debug)]
 pub enum Blocked {
-    /// A pause is in force; this command has still to run.
-    Paused(OwnedArgs),
+    /// A pause of this kind is in force; this command has still to run.
+    Paused(OwnedArgs, PauseMode),
     /// Other shards have still to obey an order of its last command.
     Ordered(Arc<AtomicUsize>),
     /// DEBUG SLEEP, until this moment in milliseconds of the server's clock.
     Sleeping(u64),
+    /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
+    ShuttingDown(Round),
 }
 
 /// What commands may know and change of the session.
@@ -72,12 +76,14 @@ pub struct SessionState {
     pub blocked: Option<Blocked>,
     /// Whether the connection ends when its output has been written.
     pub close_after_reply: bool,
-    /// Whether a command of this turn published something.
+    /// Whether a command of this turn put something into the inboxes that its own client may be waiting for.
     pub published: bool,
     /// Whether its last message had receivers: then the next one is encoded before the hub is locked.
     pub expects_receivers: bool,
     /// Whether a shard is so far behind that this publisher should wait for it.
     pub crowded: bool,
+    /// How long the command that just ran takes beside the time that its function took, in microseconds.
+    pub slept_us: u64,
     /// Arguments that logs must not show.
     pub secret_args: Vec<usize>,
 }
@@ -134,7 +140,7 @@ impl Session {
         self.client.info.active_ms.store(now.ms(), Relaxed);
         Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
         self.shard.stats().net_input_bytes.add(bytes.len() as u64);
-        let waits = self.state.blocked.is_some() || self.shard.is_draining();
+        let waits = self.state.blocked.is_some();
         if self.input.is_empty() && !waits {
             let used = self.run(bytes);
             if !self.is_finished() {
@@ -158,14 +164,22 @@ impl Session {
             None => return self.run_input(),
             Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
             Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
-            Some(Blocked::Paused(_)) if self.shard.server.pause.mode(now_ms).is_some() => return,
+            // A stricter pause may have ended while a laxer one is still in force.
+            Some(Blocked::Paused(_, mode)) if self.shard.server.pause.mode(now_ms) >= Some(*mode) => return,
+            Some(Blocked::ShuttingDown(round)) if !self.shard.server.shutdown.is_withdrawn(*round) => return,
             Some(_) => {}
         }
         self.client.info.set_flag(Flag::Blocked, false);
         self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
-        if let Some(Blocked::Paused(args)) = self.state.blocked.take() {
-            self.client.info.postponed_bytes.store(0, Relaxed);
-            self.turn(|turn, state, _| gate::admit(turn, state, args.args()));
+        match self.state.blocked.take() {
+            Some(Blocked::Paused(args, _)) => {
+                self.client.info.postponed_bytes.store(0, Relaxed);
+                self.turn(|turn, state, _| gate::admit(turn, state, args.args()));
+            }
+            Some(Blocked::ShuttingDown(_)) => {
+                self.turn(|turn, state, _| gate::fail_late(turn, state, &ReplyError::SHUTDOWN_WITHDRAWN));
+            }
+            Some(Blocked::Ordered(_) | Blocked::Sleeping(_)) | None => {}
         }
         if self.state.blocked.is_none() {
             self.run_input();
@@ -205,8 +219,8 @@ impl Session {
     pub fn wakes_in(&self) -> Option<Duration> {
         let until_ms = match &self.state.blocked {
             Some(Blocked::Sleeping(until_ms)) => *until_ms,
-            Some(Blocked::Paused(_)) => self.shard.server.pause.until_ms(),
-            Some(Blocked::Ordered(_)) | None => return None,
+            Some(Blocked::Paused(_, mode)) if !self.shard.is_draining() => self.shard.server.pause.until_ms(*mode),
+            Some(Blocked::Paused(..) | Blocked::Ordered(_) | Blocked::ShuttingDown(_)) | None => return None,
         };
         Some(Duration::from_millis(until_ms.saturating_sub(self.shard.now().ms())))
     }

@@ -101,7 +101,7 @@ impl Shard {
         &self.handle().stats
     }
 
-    /// Whether the server is ending: then no command is run any more.
+    /// Whether the server is ending: then only commands that might withdraw that are executed.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.get()
     }

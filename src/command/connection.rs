@@ -94,6 +94,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
+    hide_credentials(call);
     let proto = match args.get(1) {
         None => None,
         Some(version) => match parse_integer(version).ok_or(ReplyError::HELLO_VERSION)? {
@@ -107,7 +108,6 @@ fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let mut name = None;
     while let Some(option) = args.get(index) {
         if option.eq_ignore_ascii_case(b"AUTH") && index + 2 < args.len() {
-            call.session.secret_args.extend([index + 1, index + 2]);
             credentials = Some((&args[index + 1], &args[index + 2]));
             index += 3;
         } else if option.eq_ignore_ascii_case(b"SETNAME") && index + 1 < args.len() {
@@ -137,6 +137,13 @@ fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     greet(call);
     Ok(())
+}
+
+/// Keeps what follows AUTH out of the logs, whatever else is wrong with the arguments.
+fn hide_credentials(call: &mut Call<'_, '_>) {
+    let words = (2..call.args.len()).filter(|index| call.is_word(*index, "auth"));
+    let secret: Vec<usize> = words.flat_map(|index| [index + 1, index + 2]).collect();
+    call.session.secret_args.extend(secret);
 }
 
 fn greet(call: &mut Call<'_, '_>) {

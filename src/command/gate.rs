@@ -26,7 +26,7 @@ use crate::stats::Counter;
 enum Verdict<'s> {
     Run(&'s Entry, Handler),
     Queue(&'s Entry),
-    Wait,
+    Wait(PauseMode),
     /// A web browser was made to speak to us: say nothing that it could use.
     Hang(&'static str),
 }
@@ -37,11 +37,11 @@ pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_
     match judge(turn, state, args) {
         Ok(Verdict::Run(entry, handler)) => run(turn, state, args, entry, handler),
         Ok(Verdict::Queue(entry)) => queue(turn, state, args, entry),
-        Ok(Verdict::Wait) => {
+        Ok(Verdict::Wait(mode)) => {
             let args = args.to_owned();
             turn.client.info.set_flag(Flag::Blocked, true);
             turn.client.info.postponed_bytes.store(args.size_bytes(), Relaxed);
-            state.blocked = Some(Blocked::Paused(args));
+            state.blocked = Some(Blocked::Paused(args, mode));
             return;
         }
         Ok(Verdict::Hang(reason)) => {
@@ -68,6 +68,13 @@ pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, state: &mut SessionState, err
     tracing::debug!(client = turn.client.info.id, peer, error = text, "protocol error, closed");
     turn.reply.error(error);
     close_after_reply(turn.client, state);
+}
+
+/// Answers a command whose client was blocked that it failed after all.
+pub(crate) fn fail_late(turn: &mut Turn<'_>, state: &SessionState, error: &ReplyError) {
+    count_error(turn.shard, error);
+    turn.reply.set_muted(state.reply_mode == ReplyMode::Off);
+    turn.reply.error(error);
 }
 
 /// Ends the connection when its output has been written.
@@ -117,8 +124,8 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     if subscribed && !flags.has(Flags::SUBSCRIBED_MODE) {
         return Err(ReplyError::subscribed_mode(&entry.full_name));
     }
-    if is_paused(turn, state, entry) {
-        return Ok(Verdict::Wait);
+    if let Some(mode) = pause_of(turn, state, entry) {
+        return Ok(Verdict::Wait(mode));
     }
     if state.transaction.is_some() && !flags.has(Flags::UNQUEUED) {
         return Ok(Verdict::Queue(entry));
@@ -147,18 +154,24 @@ fn debug_refused() -> ReplyError {
     )
 }
 
-fn is_paused(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> bool {
-    let changes = Flags::WRITE | Flags::MAY_REPLICATE;
-    match turn.shard.server.pause.mode(turn.now.ms()) {
-        None => false,
-        Some(PauseMode::All) => true,
-        Some(PauseMode::Write) if entry.command.name == super::transaction::EXEC => {
-            let queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
-            let commands = &turn.shard.server.commands;
-            queue.into_iter().any(|(index, _)| commands.entry(*index).command.flags.has_any(changes))
-        }
-        Some(PauseMode::Write) => entry.command.flags.has_any(changes),
+/// The pause that is in force, if it concerns this command. A server that is ending is one, too, and only what it takes
+/// to withdraw that is executed.
+fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<PauseMode> {
+    if turn.shard.is_draining() && !entry.command.flags.has(Flags::ALLOW_BUSY) {
+        return Some(PauseMode::All);
     }
+    let mode = turn.shard.server.pause.mode(turn.now.ms())?;
+    let changes = Flags::WRITE | Flags::MAY_REPLICATE;
+    let concerned = match mode {
+        PauseMode::All => true,
+        PauseMode::Write if entry.command.name == super::transaction::EXEC => {
+            let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
+            let commands = &turn.shard.server.commands;
+            queue.any(|(index, _)| commands.entry(*index).command.flags.has_any(changes))
+        }
+        PauseMode::Write => entry.command.flags.has_any(changes),
+    };
+    concerned.then_some(mode)
 }
 
 fn queue(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, entry: &Entry) {
@@ -219,7 +232,8 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
         call.reply.error(error);
     }
     let end = call.shard.now();
-    let us = end.us().saturating_sub(call.now.us());
+    let slept_us = std::mem::take(&mut call.session.slept_us);
+    let us = end.us().saturating_sub(call.now.us()).saturating_add(slept_us);
     let stats = call.shard.stats();
     stats.commands.add(1);
     Counter::add_to(&call.client.info.total_commands, 1);
@@ -230,7 +244,8 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
         command.failed.add(1);
     }
     if call.settings.latency_tracking {
-        command.record_latency(end.ns().saturating_sub(call.now.ns()));
+        let ns = end.ns().saturating_sub(call.now.ns());
+        command.record_latency(ns.saturating_add(slept_us.saturating_mul(1000)));
     }
     observe(call, us);
     call.session.secret_args.clear();
@@ -245,6 +260,7 @@ fn observe(call: &mut Call<'_, '_>, us: u64) {
         for shard in 0..call.server.shards.len() {
             call.order(shard, Control::Monitor(line.clone()));
         }
+        call.session.published |= call.client.is_monitor();
     }
     let unix = call.now.unix().as_secs();
     let slow = call.settings.slowlog_log_slower_than.0;
@@ -292,9 +308,10 @@ fn count_error(shard: &Shard, error: &ReplyError) {
     shard.server.stats.count_error(error.code());
 }
 
-/// A client that hears what it publishes hears it behind the reply of that command, before the next one's.
+/// A client that hears what it publishes, or monitors what it executes, hears it behind the reply of that command, before the next one's.
 fn deliver_to_oneself(turn: &mut Turn<'_>, state: &mut SessionState) {
-    if !std::mem::take(&mut state.published) || !turn.client.is_subscriber() {
+    let listens = turn.client.is_subscriber() || turn.client.is_monitor();
+    if !std::mem::take(&mut state.published) || !listens {
         return;
     }
     let client: &Rc<Client> = turn.client;

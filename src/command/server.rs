@@ -1,5 +1,170 @@
-//! Family server.
+//! The server itself: TIME, DBSIZE, FLUSHALL, FLUSHDB, MONITOR, ROLE, MODULE, and what the modules below hold.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`acl`] | ACL, as far as one user needs it |
+//! | [`cluster`] | CLUSTER and its companions, all refused |
+//! | [`debug`] | DEBUG, for the test suites of clients |
+//! | [`disk`] | SAVE and what else a disk would do |
+//! | [`lolwut`] | LOLWUT |
+//! | [`replication`] | REPLICAOF, ROLE, WAIT and WAITAOF, without replicas |
+//! | [`shutdown`] | SHUTDOWN |
 
-use super::spec::Command;
+mod acl;
+mod cluster;
+mod debug;
+mod disk;
+mod lolwut;
+mod replication;
+mod shutdown;
+#[cfg(test)]
+mod tests;
 
-pub(super) const COMMANDS: &[Command] = &[];
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::spec::{Arg, Command, Flags, Group};
+use super::{Call, introspect};
+use crate::clients::Flag;
+use crate::resp::errors::ReplyError;
+
+const DEFAULT: Command = Command { group: Group::Server, ..Command::DEFAULT };
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "time",
+        summary: "Returns the server's time",
+        since: "2.6.0",
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        tips: &["nondeterministic_output"],
+        run: Some(time),
+        ..DEFAULT
+    },
+    Command {
+        name: "dbsize",
+        summary: "Returns how many keys the selected database holds",
+        flags: Flags::READONLY.and(Flags::FAST),
+        categories: &["keyspace"],
+        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
+        run: Some(dbsize),
+        ..DEFAULT
+    },
+    Command {
+        name: "flushall",
+        summary: "Removes all keys from all databases",
+        complexity: "O(N) where N is the number of keys in all databases",
+        ..FLUSH
+    },
+    Command {
+        name: "flushdb",
+        summary: "Removes all keys from the selected database",
+        complexity: "O(N) where N is the number of keys in the selected database",
+        ..FLUSH
+    },
+    Command {
+        name: "monitor",
+        summary: "Shows every request that the server executes, as it does so",
+        complexity: "",
+        flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE),
+        run: Some(monitor),
+        ..DEFAULT
+    },
+    Command {
+        name: "module",
+        summary: "A container for module commands",
+        since: "4.0.0",
+        complexity: "Depends on subcommand",
+        arity: -2,
+        subcommands: MODULE,
+        ..DEFAULT
+    },
+    acl::ACL,
+    cluster::ASKING,
+    cluster::CLUSTER,
+    cluster::READONLY,
+    cluster::READWRITE,
+    debug::DEBUG,
+    disk::BGREWRITEAOF,
+    disk::BGSAVE,
+    disk::LASTSAVE,
+    disk::SAVE,
+    lolwut::LOLWUT,
+    replication::REPLICAOF,
+    replication::ROLE,
+    replication::SLAVEOF,
+    replication::WAIT,
+    replication::WAITAOF,
+    shutdown::SHUTDOWN,
+];
+
+const FLUSH: Command = Command {
+    arity: -1,
+    flags: Flags::WRITE,
+    categories: &["keyspace", "dangerous"],
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    args: &[Arg::one_of(
+        "flush-type",
+        &[Arg::word("async", "ASYNC").since("4.0.0"), Arg::word("sync", "SYNC").since("6.2.0")],
+    )
+    .optional()],
+    history: &[("4.0.0", "ASYNC may be given."), ("6.2.0", "SYNC may be given.")],
+    run: Some(flush),
+    ..DEFAULT
+};
+
+const MODULE: &[Command] = &[
+    Command {
+        name: "list",
+        summary: "Returns all loaded modules",
+        since: "4.0.0",
+        complexity: "O(N) where N is the number of loaded modules",
+        arity: 2,
+        flags: Flags::ADMIN.and(Flags::NOSCRIPT),
+        tips: &["nondeterministic_output_order"],
+        run: Some(|call| {
+            call.reply.array(0);
+            Ok(())
+        }),
+        ..DEFAULT
+    },
+    introspect::help_of(Group::Server),
+];
+
+fn time(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let unix = call.now.unix();
+    call.reply.array(2);
+    call.reply.bulk(unix.as_secs().to_string());
+    call.reply.bulk(unix.subsec_micros().to_string());
+    Ok(())
+}
+
+fn dbsize(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.reply.count(call.server.key_count(call.session.db));
+    Ok(())
+}
+
+/// No command stores keys, so there is nothing to remove once the arguments are understood.
+fn flush(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    match call.args.len() {
+        1 => {}
+        2 if call.is_word(1, "async") || call.is_word(1, "sync") => {}
+        _ => return Err(ReplyError::SYNTAX),
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+/// What was executed before is delivered first: the client must see nothing that is older than its request. A second
+/// MONITOR is answered like the first (Redis never answers it, which clients cannot tell from a dead server).
+fn monitor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if call.session.executing {
+        return Err(ReplyError::MONITOR_IN_EXEC);
+    }
+    if !call.client.is_monitor() {
+        call.queue_reply();
+        call.shard.deliver(call.hub);
+        call.client.info.set_flag(Flag::Monitor, true);
+        call.server.monitors.fetch_add(1, Relaxed);
+    }
+    call.reply.ok();
+    Ok(())
+}

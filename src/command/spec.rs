@@ -10,6 +10,8 @@ pub type Handler = fn(&mut Call<'_, '_>) -> Result<(), ReplyError>;
 /// The family a command is documented in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
+    /// Cluster management.
+    Cluster,
     /// Connection management.
     Connection,
     /// Keys of any type.
@@ -32,6 +34,7 @@ impl Group {
     /// The name COMMAND DOCS gives it.
     pub fn name(self) -> &'static str {
         match self {
+            Group::Cluster => "cluster",
             Group::Connection => "connection",
             Group::Generic => "generic",
             Group::List => "list",
@@ -97,7 +100,7 @@ flags! {
     NO_MULTI = 17, "no_multi";
     /// Its keys cannot be found by position alone.
     MOVABLE_KEYS = 18, "movablekeys";
-    /// Allowed while a script is busy.
+    /// Allowed while a script is busy, and while the server is ending.
     ALLOW_BUSY = 19, "allow_busy";
     /// Sent in a RESP2 connection that subscribes.
     SUBSCRIBED_MODE = 20, "";

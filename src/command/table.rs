@@ -191,7 +191,8 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         (flags.has(Flags::BLOCKING), "blocking"),
         (command.group == Group::Connection, "connection"),
         (command.group == Group::Transactions, "transaction"),
-        (command.group == Group::Generic, "keyspace"),
+        // WAIT is generic and has no keys.
+        (command.group == Group::Generic && !command.categories.contains(&"connection"), "keyspace"),
         (command.group == Group::String, "string"),
         (command.group == Group::List, "list"),
         (command.group == Group::Stream, "stream"),
@@ -204,11 +205,12 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         }
     }
     // In the order in which Redis lists them, which clients that compare answers rely on.
-    all.sort_by_key(|name| CATEGORY_ORDER.iter().position(|known| known == name));
+    all.sort_by_key(|name| CATEGORIES.iter().position(|known| known == name));
     all
 }
 
-const CATEGORY_ORDER: &[&str] = &[
+/// All ACL categories, in Redis' order.
+pub const CATEGORIES: &[&str] = &[
     "keyspace",
     "read",
     "write",

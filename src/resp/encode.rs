@@ -127,6 +127,18 @@ impl Reply {
         }
     }
 
+    /// An integer of any size, in decimal digits; a string in RESP2.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(digits),
+            Proto::Resp3 => {
+                self.raw(b"(");
+                self.raw(digits.as_bytes());
+                self.raw(b"\r\n");
+            }
+        }
+    }
+
     /// Text for people; a plain string in RESP2.
     pub fn verbatim(&mut self, text: &str) {
         match self.proto {
@@ -151,6 +163,11 @@ impl Reply {
             Proto::Resp2 => self.length(b'*', len * 2),
             Proto::Resp3 => self.length(b'%', len),
         }
+    }
+
+    /// Begins an attribute of `len` pairs, which stands before the reply that it is about. RESP2 has none.
+    pub fn attribute(&mut self, len: usize) {
+        self.length(b'|', len);
     }
 
     /// Begins a set of `len` elements; an array in RESP2.

@@ -99,6 +99,33 @@ fixed! {
     INVALID_COMMAND_ARGUMENTS = "ERR Invalid arguments specified for command";
     /// SLOWLOG GET with something else than a count or -1.
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// An integer below zero where that means nothing.
+    NOT_POSITIVE = "ERR value is out of range, must be positive";
+    /// DEBUG about a key.
+    NO_SUCH_KEY = "ERR no such key";
+    /// DEBUG PROTOCOL with a type that does not exist.
+    DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: \
+        string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    /// DEBUG PROTOCOL push to a RESP2 client.
+    PUSH_NEEDS_RESP3 = "ERR RESP2 is not supported by this command";
+    /// DEBUG RELOAD with an unknown option.
+    DEBUG_RELOAD = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD with something that is no size.
+    PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// MONITOR in EXEC, whose answer has a length.
+    MONITOR_IN_EXEC = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+    /// SHUTDOWN ABORT alone.
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    /// SHUTDOWN that somebody withdrew.
+    SHUTDOWN_WITHDRAWN = "ERR Errors trying to SHUTDOWN. Check logs.";
+    /// REPLICAOF with a port that is none.
+    MASTER_PORT = "ERR Invalid master port";
+    /// REPLICAOF with another server.
+    NO_REPLICATION = "ERR replication is not supported: this server is always its own master";
+    /// WAITAOF for an append-only file of this server.
+    WAITAOF_LOCAL = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    /// CLUSTER and its companions.
+    NO_CLUSTER = "ERR This instance has cluster support disabled";
 }
 
 impl ReplyError {
@@ -188,6 +215,11 @@ impl ReplyError {
     /// CLIENT LIST and CLIENT KILL with a TYPE that does not exist.
     pub fn unknown_client_type(name: &[u8]) -> Self {
         Self::err([b"Unknown client type '", name, b"'"].concat())
+    }
+
+    /// ACL CAT with a category that does not exist.
+    pub fn unknown_category(name: &[u8]) -> Self {
+        Self::err([b"Unknown category '", name, b"'"].concat())
     }
 
     /// An integer outside the bounds that the command gives.
