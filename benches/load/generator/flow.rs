@@ -1,0 +1,156 @@
+//! Cases in which messages flow: publishers on one thread, subscribers on another, and this one measures.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::figures::{Figures, Metric};
+use super::listeners::{self, Listener, Progress};
+use super::publishers::{self, Publisher, Until};
+use super::target::Target;
+use super::usage::CpuTime;
+use super::wire::{self, Proto, Verifier};
+use super::{FanOut, OpenLoop, patterns};
+
+/// Runs before the measurement begins.
+const WARM_UP: Duration = Duration::from_millis(300);
+/// Of so many subscribers every byte is looked at.
+const VERIFIED: usize = 4;
+/// Requests that an open loop may have in flight.
+const OPEN_WINDOW: usize = 8192;
+
+/// Publishes in a closed loop.
+pub(crate) fn fan_out(target: &Target, case: &FanOut) -> io::Result<Figures> {
+    let payload = case.payload.max(wire::FIELDS);
+    let epoch = Instant::now();
+    let streams = target.subscribers(case.subscribers, case.proto, |number| channel(number % case.channels))?;
+    let mut listeners = Vec::with_capacity(streams.len());
+    for (number, stream) in streams.into_iter().enumerate() {
+        let name = channel(number % case.channels);
+        let frame_len = wire::message(case.proto, &name, &wire::payload(0, payload)).len();
+        let verifier = (number < VERIFIED).then(|| Verifier::new(case.proto, &name, payload, case.publishers));
+        listeners.push(Listener::new(stream, frame_len, verifier)?);
+    }
+    let (hot, _cold) = patterns::subscribe(target, case, &channel(0))?;
+    if let Some((stream, pattern)) = hot {
+        let frame = wire::pattern_message(Proto::Resp2, &pattern, &channel(0), &wire::payload(0, payload));
+        listeners.push(Listener::new(stream, frame.len(), None)?);
+    }
+    let publishers = (0..case.publishers).zip(target.connections(case.publishers)?);
+    let publishers = publishers
+        .map(|(id, stream)| Publisher::new(stream, id as u16, &channel(id % case.channels), payload, case.window));
+    let publishers = publishers.collect::<io::Result<Vec<_>>>()?;
+    let pending = case.pending_mb.map(|mb| mb * 1024 * 1024 / payload as u64);
+    let stop = Until::Stopped(AtomicBool::new(false));
+    let publish =
+        |progress: &Progress, stop: &Until| publishers::closed_loop(publishers, progress, stop, pending, epoch);
+    flow(target, listeners, publish, &stop, Duration::from_secs_f64(case.seconds))
+}
+
+/// Publishes in an open loop and measures delivery latencies.
+pub(crate) fn open_loop(target: &Target, case: &OpenLoop) -> io::Result<Figures> {
+    let payload = case.payload.max(wire::FIELDS);
+    let epoch = Instant::now();
+    let name = channel(0);
+    let frame_len = wire::message(case.proto, &name, &wire::payload(0, payload)).len();
+    let mut listeners = Vec::with_capacity(case.subscribers);
+    for stream in target.subscribers(case.subscribers, case.proto, |_| name.clone())? {
+        let verifier = Verifier::new(case.proto, &name, payload, 1);
+        let verifier = verifier.with_latency(epoch, listeners::new_histogram());
+        listeners.push(Listener::new(stream, frame_len, Some(verifier))?);
+    }
+    let stream = target.connections(1)?.remove(0);
+    let publisher = Publisher::new(stream, 0, &name, payload, OPEN_WINDOW)?;
+    let stop = Until::Stopped(AtomicBool::new(false));
+    let publish = |progress: &Progress, stop: &Until| match stop {
+        Until::Stopped(stopped) => publishers::open_loop(publisher, progress, stopped, case.rate, epoch),
+        Until::Published(_) => Ok(()),
+    };
+    flow(target, listeners, publish, &stop, Duration::from_secs_f64(case.seconds))
+}
+
+/// The name of a channel; all have the same length.
+pub(crate) fn channel(number: usize) -> String {
+    format!("news:sports:{number:07}")
+}
+
+/// A point in time and what had happened until then.
+struct Sample {
+    at: Instant,
+    delivered: u64,
+    published: u64,
+    cpu: Option<CpuTime>,
+}
+
+impl Sample {
+    fn take(target: &Target, progress: &Progress) -> io::Result<Self> {
+        Ok(Sample {
+            cpu: target.pid.map(CpuTime::of).transpose()?,
+            at: Instant::now(),
+            delivered: progress.delivered.load(Relaxed),
+            published: progress.published.load(Relaxed),
+        })
+    }
+}
+
+fn flow(
+    target: &Target,
+    listeners: Vec<Listener>,
+    publish: impl FnOnce(&Progress, &Until) -> io::Result<()> + Send,
+    until: &Until,
+    measured: Duration,
+) -> io::Result<Figures> {
+    let progress = &Progress::default();
+    let with_listeners = !listeners.is_empty();
+    thread::scope(|scope| {
+        let publishing = scope.spawn(move || {
+            let done = publish(progress, until);
+            if done.is_err() {
+                // Nothing more is to be waited for.
+                progress.expected.store(0, Relaxed);
+            }
+            done
+        });
+        let listening = scope.spawn(move || listeners::listen(listeners, progress));
+        thread::sleep(WARM_UP);
+        let start = Sample::take(target, progress);
+        thread::sleep(measured);
+        let end = Sample::take(target, progress);
+        if let Until::Stopped(stopped) = until {
+            stopped.store(true, Relaxed);
+        }
+        joined(publishing.join())?;
+        let heard = joined(listening.join())?;
+        let (start, end) = (start?, end?);
+        let mut figures = Figures::default();
+        let count = |sample: &Sample| if with_listeners { sample.delivered } else { sample.published };
+        let cpu = end.cpu.zip(start.cpu).map(|(end, start)| end.since(start));
+        figures.set_rate(count(&end) - count(&start), end.at - start.at, cpu);
+        if with_listeners {
+            let publishes = (end.published - start.published) as f64;
+            figures.set(Metric::Publishes, publishes / (end.at - start.at).as_secs_f64());
+            figures.set(Metric::Cut, heard.cut as f64);
+            figures.set(Metric::Lost, lost(progress));
+            figures.set(Metric::Altered, heard.altered as f64);
+        }
+        if !heard.latencies.is_empty() {
+            figures.set_latencies(&heard.latencies);
+        }
+        Ok(figures)
+    })
+}
+
+/// Deliveries that were announced and never arrived.
+pub(crate) fn lost(progress: &Progress) -> f64 {
+    progress.announced.load(Relaxed).saturating_sub(progress.delivered.load(Relaxed)) as f64
+}
+
+/// What a thread ended with; its panic goes on here.
+pub(crate) fn joined<T>(result: thread::Result<io::Result<T>>) -> io::Result<T> {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Keeps connections open.
+pub(crate) type Held = Vec<TcpStream>;

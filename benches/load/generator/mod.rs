@@ -1,0 +1,186 @@
+//! A load generator for any server that speaks RESP, cheap enough to run beside it: one thread publishes, one listens,
+//! requests are patched in place, and what arrives is counted by its length. That nothing was lost follows from the
+//! replies to PUBLISH, which announce every delivery; that nothing was altered or reordered is checked byte by byte for
+//! a few of the subscribers.
+//!
+//! - `target`: the server and connections to it; `usage`: its processor time and memory
+//! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
+//! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
+//! - `patterns`, `churn`, `memory`: the other cases
+//! - `figures`: what comes out
+
+mod churn;
+pub(crate) mod figures;
+mod flow;
+mod listeners;
+mod memory;
+mod patterns;
+mod poll;
+mod publishers;
+pub(crate) mod target;
+mod usage;
+pub(crate) mod wire;
+
+use std::io;
+
+use figures::Figures;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use target::Target;
+use wire::Proto;
+
+/// One thing to measure.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(crate) enum Case {
+    /// Publishers with a window of publishes in flight each, and subscribers that read as fast as they can
+    FanOut(FanOut),
+    /// One publisher at a fixed rate that waits for nobody; measures delivery latencies
+    OpenLoop(OpenLoop),
+    /// Clients that connect, subscribe and go, over and over
+    Churn(Churn),
+    /// Memory of connections that do nothing
+    Idle(Idle),
+    /// Memory of subscriptions, each with its own name
+    Names(Names),
+    /// Memory while subscribers do not read, and whether one that reads gets everything
+    Stuck(Stuck),
+}
+
+/// A closed loop.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FanOut {
+    /// Connections that publish
+    #[arg(long, default_value_t = 1)]
+    pub(crate) publishers: usize,
+    /// Channels; publishers and subscribers are dealt out to them in turn
+    #[arg(long, default_value_t = 1)]
+    pub(crate) channels: usize,
+    /// Connections that subscribe to one channel each
+    #[arg(long, default_value_t = 100)]
+    pub(crate) subscribers: usize,
+    /// Publishes that each publisher has in flight
+    #[arg(long, default_value_t = 1)]
+    pub(crate) window: usize,
+    /// Bytes of payload, 36 at least
+    #[arg(long, default_value_t = 64)]
+    pub(crate) payload: usize,
+    /// For how long to measure
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+    /// The protocol of the subscribers
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) proto: Proto,
+    /// Patterns that match nothing
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cold_patterns: usize,
+    /// Their shape; `#` stands for a number
+    #[arg(long, default_value = "a:#*")]
+    pub(crate) shape: String,
+    /// Patterns that match the first channel, all of one client
+    #[arg(long, default_value_t = 0)]
+    pub(crate) hot_patterns: usize,
+    /// Publishers wait while more megabytes than this are announced and have not arrived
+    #[arg(long)]
+    pub(crate) pending_mb: Option<u64>,
+}
+
+/// An open loop.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OpenLoop {
+    /// Messages in a second
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: u64,
+    /// Connections that subscribe
+    #[arg(long, default_value_t = 10)]
+    pub(crate) subscribers: usize,
+    /// Bytes of payload, 36 at least
+    #[arg(long, default_value_t = 64)]
+    pub(crate) payload: usize,
+    /// For how long to measure
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+    /// The protocol of the subscribers
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) proto: Proto,
+}
+
+/// Coming and going.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Churn {
+    /// For how long to measure
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+}
+
+/// Idle connections.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Idle {
+    /// How many
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) connections: usize,
+    /// Each with a subscription to one and the same channel
+    #[arg(long)]
+    pub(crate) subscribed: bool,
+}
+
+/// Many names.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Names {
+    /// How many
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) count: usize,
+    /// Patterns of this shape, in which `#` stands for a number; without it, channels with names of 32 bytes
+    #[arg(long)]
+    pub(crate) shape: Option<String>,
+}
+
+/// Subscribers that do not read.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Stuck {
+    /// How many
+    #[arg(long, default_value_t = 100)]
+    pub(crate) subscribers: usize,
+    /// What is published, in megabytes
+    #[arg(long, default_value_t = 16)]
+    pub(crate) megabytes: usize,
+    /// Bytes of payload, 36 at least
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) payload: usize,
+}
+
+impl Case {
+    /// Runs the case against a server.
+    ///
+    /// # Errors
+    ///
+    /// Those of sockets and of `/proc`, and a server that refuses what the case needs.
+    pub(crate) fn run(&self, target: &Target) -> io::Result<Figures> {
+        match self {
+            Case::FanOut(case) => flow::fan_out(target, case),
+            Case::OpenLoop(case) => flow::open_loop(target, case),
+            Case::Churn(case) => churn::churn(target, case),
+            Case::Idle(case) => memory::idle(target, case),
+            Case::Names(case) => memory::names(target, case),
+            Case::Stuck(case) => memory::stuck(target, case),
+        }
+    }
+
+    /// Descriptors that the generator needs for it, and the server too.
+    pub(crate) fn descriptors(&self) -> u64 {
+        let connections = match self {
+            Case::FanOut(case) => case.publishers + case.subscribers,
+            Case::OpenLoop(case) => case.subscribers,
+            Case::Idle(case) => case.connections,
+            Case::Stuck(case) => case.subscribers,
+            Case::Churn(_) | Case::Names(_) => 100,
+        };
+        connections as u64 + 200
+    }
+}
+
+/// Raises this process' limit of descriptors, which the servers it starts inherit, and answers what it is now.
+pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(limit.current.unwrap_or(u64::MAX))
+}

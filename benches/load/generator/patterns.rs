@@ -1,0 +1,42 @@
+//! Patterns that lie around while messages flow.
+
+use std::io;
+use std::net::TcpStream;
+
+use super::FanOut;
+use super::flow::Held;
+use super::target::Target;
+
+/// Subscribes to the cold and the hot patterns of a case. The client of the hot ones is answered with one of its
+/// patterns, which all have the same length; the client of the cold ones receives nothing.
+pub(crate) fn subscribe(
+    target: &Target,
+    case: &FanOut,
+    channel: &str,
+) -> io::Result<(Option<(TcpStream, String)>, Held)> {
+    let mut held = Held::new();
+    if case.cold_patterns > 0 {
+        let mut stream = target.connect()?;
+        target.subscribe_many(&mut stream, "PSUBSCRIBE", &cold(&case.shape, case.cold_patterns))?;
+        held.push(stream);
+    }
+    if case.hot_patterns == 0 {
+        return Ok((None, held));
+    }
+    let patterns: Vec<String> = (0..case.hot_patterns).map(|number| hot(channel, number)).collect();
+    let mut stream = target.connect()?;
+    target.subscribe_many(&mut stream, "PSUBSCRIBE", &patterns)?;
+    Ok((Some((stream, hot(channel, 0))), held))
+}
+
+/// Patterns of one shape, in which `#` stands for the number of the pattern. None of them may match the channels of
+/// the cases, whose names are `news:sports:` and digits.
+pub(crate) fn cold(shape: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| shape.replace('#', &number.to_string())).collect()
+}
+
+/// A pattern that matches `channel`: a `*` behind it, and `?` for those of its bytes whose bit is set in `number`.
+fn hot(channel: &str, number: usize) -> String {
+    let bytes = channel.chars().enumerate();
+    bytes.map(|(i, byte)| if i < 32 && number >> i & 1 == 1 { '?' } else { byte }).chain(['*']).collect()
+}

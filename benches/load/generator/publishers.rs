@@ -1,0 +1,260 @@
+//! Publishers, all on one thread: in a closed loop, each with a window of publishes in flight, or in an open loop, at a
+//! rate that does not wait for the server.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::listeners::Progress;
+use super::poll::{Interest, Poll};
+use super::wire;
+
+/// How long the last replies are waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Requests that an open loop sends at once at most, when it is late.
+const BURST: usize = 64;
+/// How long a publisher that must let deliveries arrive waits before it looks again.
+const PAUSE: Duration = Duration::from_micros(100);
+
+/// When publishers end.
+#[derive(Debug)]
+pub(crate) enum Until {
+    /// When they are told so.
+    Stopped(AtomicBool),
+    /// When they have published so many messages together.
+    Published(u64),
+}
+
+/// One connection that publishes.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    stream: TcpStream,
+    /// As many equal requests behind each other as may be in flight.
+    requests: Vec<u8>,
+    request_len: usize,
+    /// Where the payload of a request begins, and how long it is.
+    payload: Range<usize>,
+    /// What of `requests` the socket has not taken yet.
+    unsent: Range<usize>,
+    number: u64,
+    in_flight: usize,
+    /// The digits of a reply that is still incomplete.
+    reply: u64,
+}
+
+impl Publisher {
+    /// Publishes payloads of `payload_len` bytes to `channel`, with at most `window` in flight.
+    pub(crate) fn new(
+        stream: TcpStream,
+        id: u16,
+        channel: &str,
+        payload_len: usize,
+        window: usize,
+    ) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let payload = wire::payload(id, payload_len);
+        let request = wire::request([b"PUBLISH", channel.as_bytes(), &payload].into_iter());
+        let payload_at = request.len() - payload_len - 2;
+        Ok(Publisher {
+            stream,
+            requests: request.repeat(window),
+            request_len: request.len(),
+            payload: payload_at..payload_at + payload_len,
+            unsent: 0..0,
+            number: 0,
+            in_flight: 0,
+            reply: 0,
+        })
+    }
+
+    /// How many requests may be sent now.
+    fn room(&self) -> usize {
+        let window = self.requests.len() / self.request_len;
+        if self.unsent.is_empty() { window - self.in_flight } else { 0 }
+    }
+
+    /// Sends `count` requests that are stamped with `ns`; the socket may take a part of them only.
+    fn send(&mut self, count: usize, ns: u64) -> io::Result<()> {
+        for request in self.requests.chunks_exact_mut(self.request_len).take(count) {
+            wire::stamp(&mut request[self.payload.clone()], self.number, ns);
+            self.number += 1;
+        }
+        self.in_flight += count;
+        self.unsent = 0..count * self.request_len;
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            match (&self.stream).write(&self.requests[self.unsent.clone()]) {
+                Ok(count) => self.unsent.start += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads replies and answers how many there were, and how many deliveries they announce.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(u64, u64)> {
+        let count = match (&self.stream).read(buffer) {
+            Ok(0) => return Err(io::Error::other("the server closed a publisher's connection")),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        let (mut replies, mut announced) = (0, 0);
+        for &byte in &buffer[..count] {
+            match byte {
+                b'0'..=b'9' => self.reply = self.reply * 10 + u64::from(byte - b'0'),
+                b'\n' => {
+                    replies += 1;
+                    announced += std::mem::take(&mut self.reply);
+                }
+                b':' | b'\r' => {}
+                _ => return Err(io::Error::other("the server refused a PUBLISH")),
+            }
+        }
+        self.in_flight -= replies as usize;
+        Ok((replies, announced))
+    }
+}
+
+/// Several publishers and what they wait for.
+struct Loop<'a> {
+    publishers: Vec<Publisher>,
+    poll: Poll,
+    buffer: Vec<u8>,
+    progress: &'a Progress,
+    epoch: Instant,
+}
+
+impl<'a> Loop<'a> {
+    fn new(publishers: Vec<Publisher>, progress: &'a Progress, epoch: Instant) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        for (number, publisher) in publishers.iter().enumerate() {
+            poll.add(&publisher.stream, number)?;
+        }
+        Ok(Loop { publishers, poll, buffer: vec![0; 64 * 1024], progress, epoch })
+    }
+
+    /// Waits for replies and room, takes both, and answers which publishers had any.
+    fn turn(&mut self, timeout: Duration) -> io::Result<Vec<usize>> {
+        let ready: Vec<usize> = self.poll.wait(timeout)?.collect();
+        let (mut published, mut announced) = (0, 0);
+        for &number in &ready {
+            let publisher = &mut self.publishers[number];
+            let (replies, deliveries) = publisher.receive(&mut self.buffer)?;
+            published += replies;
+            announced += deliveries;
+            if !publisher.unsent.is_empty() {
+                publisher.flush()?;
+                if publisher.unsent.is_empty() {
+                    self.poll.set(&publisher.stream, number, Interest::Input)?;
+                }
+            }
+        }
+        self.progress.published.fetch_add(published, Relaxed);
+        self.progress.announced.fetch_add(announced, Relaxed);
+        Ok(ready)
+    }
+
+    fn send(&mut self, number: usize, count: usize, ns: u64) -> io::Result<()> {
+        let publisher = &mut self.publishers[number];
+        if count > 0 {
+            publisher.send(count, ns)?;
+            if !publisher.unsent.is_empty() {
+                self.poll.set(&publisher.stream, number, Interest::InputAndRoom)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the replies that are missing, and lets everybody know how many deliveries there must be.
+    fn finish(mut self) -> io::Result<()> {
+        let start = Instant::now();
+        while self.publishers.iter().any(|publisher| publisher.in_flight > 0) {
+            if start.elapsed() > PATIENCE {
+                return Err(io::Error::other("the server does not answer PUBLISH any more"));
+            }
+            self.turn(Duration::from_millis(20))?;
+        }
+        self.progress.expected.store(self.progress.announced.load(Relaxed), Relaxed);
+        Ok(())
+    }
+}
+
+/// Publishes with full windows until the end.
+///
+/// With `pending`, publishers wait while more than so many announced deliveries have not arrived: a bound for what is
+/// on its way in cases whose messages are large.
+pub(crate) fn closed_loop(
+    publishers: Vec<Publisher>,
+    progress: &Progress,
+    until: &Until,
+    pending: Option<u64>,
+    epoch: Instant,
+) -> io::Result<()> {
+    let mut all = Loop::new(publishers, progress, epoch)?;
+    let mut ready: Vec<usize> = (0..all.publishers.len()).collect();
+    let mut sent = 0;
+    loop {
+        let left = match until {
+            Until::Stopped(stopped) if stopped.load(Relaxed) => 0,
+            Until::Stopped(_) => u64::MAX,
+            Until::Published(count) => count - sent,
+        };
+        if left == 0 {
+            return all.finish();
+        }
+        let on_the_way = progress.announced.load(Relaxed).saturating_sub(progress.delivered.load(Relaxed));
+        if pending.is_some_and(|pending| on_the_way > pending) {
+            all.turn(PAUSE)?;
+            std::thread::sleep(PAUSE);
+            ready = (0..all.publishers.len()).collect();
+            continue;
+        }
+        let ns = all.epoch.elapsed().as_nanos() as u64;
+        for &number in &ready {
+            let count = all.publishers[number].room().min(usize::try_from(left).unwrap_or(usize::MAX));
+            all.send(number, count, ns)?;
+            sent += count as u64;
+        }
+        ready = all.turn(Duration::from_millis(20))?;
+    }
+}
+
+/// Publishes `per_second` messages, evenly spread, whatever the server does. A message that the socket had no room for
+/// when it was due is stamped with the time when it was.
+pub(crate) fn open_loop(
+    publisher: Publisher,
+    progress: &Progress,
+    stopped: &AtomicBool,
+    per_second: u64,
+    epoch: Instant,
+) -> io::Result<()> {
+    // Without it the kernel wakes this thread up to 50 us late.
+    rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
+    let interval_ns = 1_000_000_000 / per_second;
+    let mut all = Loop::new(vec![publisher], progress, epoch)?;
+    let mut due_ns = epoch.elapsed().as_nanos() as u64;
+    while !stopped.load(Relaxed) {
+        let now_ns = epoch.elapsed().as_nanos() as u64;
+        if now_ns < due_ns {
+            all.turn(Duration::from_nanos(due_ns - now_ns))?;
+            continue;
+        }
+        if all.publishers[0].room() == 0 {
+            all.turn(Duration::from_millis(1))?;
+            continue;
+        }
+        // Later than an interval: the socket had no room.
+        let stamp_ns = if now_ns - due_ns > interval_ns * BURST as u64 { due_ns } else { now_ns };
+        all.send(0, 1, stamp_ns)?;
+        due_ns += interval_ns;
+    }
+    all.finish()
+}

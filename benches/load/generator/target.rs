@@ -1,0 +1,100 @@
+//! The server under load, and connections to it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::wire::{self, Proto};
+
+/// How long a server may take for one step of the preparation: 100,000 patterns are slow in some.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Connections that are opened before their answers are read: fewer than servers let wait for being accepted.
+const AT_ONCE: usize = 100;
+/// Names in one request.
+const NAMES_AT_ONCE: usize = 1000;
+
+/// A server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    /// Its process, if it runs on this machine and its processor time and memory are to be measured.
+    pub(crate) pid: Option<u32>,
+}
+
+impl Target {
+    /// A connection that speaks RESP2.
+    pub(crate) fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+
+    /// `count` connections that were answered to a PING.
+    pub(crate) fn connections(&self, count: usize) -> io::Result<Vec<TcpStream>> {
+        self.opened(count, |_| b"PING\r\n".to_vec(), "PONG\r\n")
+    }
+
+    /// `count` connections, each subscribed to the channel that `channel` names for it.
+    pub(crate) fn subscribers(
+        &self,
+        count: usize,
+        proto: Proto,
+        channel: impl Fn(usize) -> String,
+    ) -> io::Result<Vec<TcpStream>> {
+        let subscribe = |number| {
+            let hello: &[u8] = if proto == Proto::Resp3 { b"HELLO 3\r\n" } else { b"" };
+            let channel = channel(number);
+            let request = wire::request([b"SUBSCRIBE", channel.as_bytes()].into_iter());
+            [hello, &request].concat()
+        };
+        self.opened(count, subscribe, ":1\r\n")
+    }
+
+    /// Subscribes `stream` to many names with `command`, and waits until all of them are confirmed.
+    pub(crate) fn subscribe_many(&self, stream: &mut TcpStream, command: &str, names: &[String]) -> io::Result<()> {
+        let mut done = 0;
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let args: Vec<&[u8]> = [command.as_bytes()].into_iter().chain(names.iter().map(String::as_bytes)).collect();
+            stream.write_all(&wire::request(args.into_iter()))?;
+            done += names.len();
+            read_until(stream, &format!(":{done}\r\n"))?;
+        }
+        Ok(())
+    }
+
+    fn opened(&self, count: usize, request: impl Fn(usize) -> Vec<u8>, answer_end: &str) -> io::Result<Vec<TcpStream>> {
+        let mut streams = Vec::with_capacity(count);
+        while streams.len() < count {
+            let first = streams.len();
+            for number in first..count.min(first + AT_ONCE) {
+                let mut stream = self.connect()?;
+                stream.write_all(&request(number))?;
+                streams.push(stream);
+            }
+            streams[first..].iter_mut().try_for_each(|stream| read_until(stream, answer_end))?;
+        }
+        Ok(streams)
+    }
+}
+
+/// Reads until what was received ends with `end`.
+fn read_until(stream: &mut TcpStream, end: &str) -> io::Result<()> {
+    let mut received = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    while !received.ends_with(end.as_bytes()) {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Err(io::Error::other("the server closed a connection while the load was prepared"));
+        }
+        received.extend_from_slice(&buffer[..count]);
+        if received.starts_with(b"-") {
+            let line = received.split(|&byte| byte == b'\r').next().unwrap_or_default();
+            return Err(io::Error::other(format!("the server answered {}", String::from_utf8_lossy(line))));
+        }
+        // The end is all that counts.
+        received.drain(..received.len().saturating_sub(end.len()));
+    }
+    Ok(())
+}

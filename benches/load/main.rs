@@ -1,0 +1,65 @@
+//! The load generator as a program, for any RESP server by its address:
+//!
+//! `cargo bench --bench load -- --address 127.0.0.1:6379 fan-out --subscribers 100 --window 16`
+//!
+//! Linux only.
+
+mod generator;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use generator::Case;
+use generator::figures::{Figures, short};
+use generator::target::Target;
+
+/// Puts load on a RESP server and measures what it does with it
+#[derive(Debug, Parser)]
+#[command(name = "load")]
+struct Options {
+    /// The server
+    #[arg(long, default_value = "127.0.0.1:6379")]
+    address: SocketAddr,
+    /// Its process, if it runs here: then its processor time and memory are measured too
+    #[arg(long)]
+    pid: Option<u32>,
+    /// How often to run the case; the medians are printed
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+    /// Passed by cargo
+    #[arg(long, hide = true, global = true)]
+    bench: bool,
+    #[command(subcommand)]
+    case: Option<Case>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let Some(case) = &options.case else {
+        println!("name a case to put load on a server, or --help");
+        return ExitCode::SUCCESS;
+    };
+    match run(&options, case) {
+        Ok(figures) => {
+            figures.iter().for_each(|(metric, value)| println!("{:>22}  {}", metric.name(), short(value)));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options, case: &Case) -> io::Result<Figures> {
+    let limit = generator::raise_descriptor_limit()?;
+    let needed = case.descriptors();
+    if limit < needed {
+        return Err(io::Error::other(format!("it takes {needed} descriptors, and {limit} are allowed")));
+    }
+    let target = Target { address: options.address, pid: options.pid };
+    let runs = (0..options.rounds).map(|_| case.run(&target)).collect::<io::Result<Vec<_>>>()?;
+    Ok(Figures::medians(&runs))
+}

@@ -1,0 +1,152 @@
+//! Pregon beside the other servers that are installed: `cargo bench --bench peers`.
+//!
+//! Every case runs in turn on each server, for several rounds; each time the server is new, on a free port of the
+//! loopback, with its default settings and nothing written to disk. The medians go to a table, to JSON and to a chart
+//! under `target/peers/`. Linux only.
+
+#[path = "../load/generator/mod.rs"]
+mod generator;
+
+mod chart;
+mod report;
+mod results;
+mod servers;
+mod suite;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use generator::figures::Figures;
+use results::{Results, Row};
+use servers::Program;
+use suite::Entry;
+
+/// Compares Pregon with the servers that are installed
+#[derive(Debug, Parser)]
+#[command(name = "peers")]
+struct Options {
+    /// One short round of each case: under two minutes, and only roughly right
+    #[arg(long)]
+    short: bool,
+    /// Only the cases whose names contain this
+    #[arg(long)]
+    case: Option<String>,
+    /// Subscribers by payload by protocol by io-threads, instead of the cases with goals
+    #[arg(long)]
+    matrix: bool,
+    /// The number of io-threads that Pregon is given
+    #[arg(long)]
+    io_threads: Option<u8>,
+    /// How often each case runs on each server
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Only Pregon
+    #[arg(long)]
+    alone: bool,
+    /// Passed by cargo bench; without it nothing runs, so that `cargo test --benches` is quick
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.bench {
+        println!("measurements run with `cargo bench --bench peers`");
+        return ExitCode::SUCCESS;
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    servers::end_with_signals()?;
+    let descriptors = generator::raise_descriptor_limit()?;
+    let programs = programs(options);
+    let wanted = |entry: &Entry| options.case.as_ref().is_none_or(|part| entry.name.contains(part.as_str()));
+    let entries = if options.matrix { suite::matrix() } else { suite::all() };
+    let mut entries: Vec<Entry> = entries.into_iter().filter(wanted).collect();
+    if options.short {
+        entries.iter_mut().for_each(suite::shorten);
+    }
+    let rounds = options.rounds.unwrap_or(if options.short || options.matrix { 1 } else { 3 }).max(1);
+    let start = Instant::now();
+    let mut rows = Vec::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let elapsed = start.elapsed().as_secs();
+        eprintln!("[{}/{}, {elapsed} s] {}", number + 1, entries.len(), entry.name);
+        rows.push(measure(entry, &programs, rounds, descriptors));
+    }
+    let redis = programs.iter().position(|program| program.name == "redis");
+    let results = Results { programs: programs.iter().map(|program| program.name.clone()).collect(), redis, rows };
+    print!("{}", report::table(&results));
+    write(&results, &conditions(&programs, rounds, options))
+}
+
+fn programs(options: &Options) -> Vec<Program> {
+    let own = match (options.matrix, options.io_threads) {
+        (true, None) => vec![Program::pregon(Some(1)), Program::pregon(Some(2))],
+        (_, io_threads) => vec![Program::pregon(io_threads)],
+    };
+    let peers = if options.alone { Vec::new() } else { Program::peers() };
+    own.into_iter().chain(peers).collect()
+}
+
+/// Runs a case on one server after the other, for several rounds. A server that fails in it has no figures.
+fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64) -> Row {
+    let mut runs: Vec<Vec<Figures>> = vec![Vec::new(); programs.len()];
+    let needed = entry.case.descriptors();
+    if needed > descriptors {
+        eprintln!("  skipped: it takes {needed} descriptors, and {descriptors} are allowed");
+    } else {
+        for _ in 0..rounds {
+            for (program, runs) in programs.iter().zip(&mut runs) {
+                match program.start().and_then(|server| entry.case.run(&server.target)) {
+                    Ok(figures) => {
+                        eprintln!("  {:<10} {figures}", program.name);
+                        runs.push(figures);
+                    }
+                    Err(error) => eprintln!("  {:<10} failed: {error}", program.name),
+                }
+            }
+        }
+    }
+    let medians = runs.iter().map(|runs| (!runs.is_empty()).then(|| Figures::medians(runs)));
+    Row { entry: entry.clone(), figures: medians.collect() }
+}
+
+fn conditions(programs: &[Program], rounds: usize, options: &Options) -> Vec<(&'static str, String)> {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let versions: Vec<String> = programs.iter().map(Program::version).collect();
+    vec![
+        ("processor", model.map_or_else(String::new, |(_, model)| model.to_owned())),
+        ("cores", cores.to_string()),
+        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("rounds", rounds.to_string()),
+        ("short", options.short.to_string()),
+        ("servers", versions.join("; ")),
+    ]
+}
+
+fn write(results: &Results, conditions: &[(&str, String)]) -> io::Result<()> {
+    // The server is built in the directory of a profile, in the target directory.
+    let built = Path::new(env!("CARGO_BIN_EXE_pregon"));
+    let target = built.ancestors().nth(2).unwrap_or(Path::new("."));
+    let directory = target.join("peers");
+    fs::create_dir_all(&directory)?;
+    fs::write(directory.join("figures.json"), report::json(results, conditions))?;
+    fs::write(directory.join("ratios.svg"), chart::svg(results))?;
+    eprintln!("written: {}", directory.join("{figures.json,ratios.svg}").display());
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The results as a table for people and as JSON for programs.
+
+use std::fmt::Write as _;
+
+use crate::generator::figures::{Figures, Metric, short};
+use crate::results::{Results, Row};
+use crate::suite::{Against, Goal};
+
+/// Figures that every row of the table shows, if the case has them.
+const SHOWN: [Metric; 10] = [
+    Metric::Rate,
+    Metric::Cpu,
+    Metric::P50,
+    Metric::P99,
+    Metric::P999,
+    Metric::Max,
+    Metric::Each,
+    Metric::Peak,
+    Metric::After,
+    Metric::StuckCut,
+];
+/// Figures that are only shown when they are not zero: something went wrong.
+const ALARMING: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
+
+/// One table: a line for each figure of each case, with the ratio to Redis, the goal, and whether it was met.
+pub(crate) fn table(results: &Results) -> String {
+    let mut text = format!("{:<33} {:<22}", "case", "figure");
+    for name in &results.programs {
+        let _ = write!(text, " {name:>12}");
+    }
+    text.push_str("    ratio  goal\n");
+    for row in &results.rows {
+        let mut name = row.entry.name.as_str();
+        for metric in SHOWN.into_iter().chain(ALARMING) {
+            let values: Vec<Option<f64>> = row.figures.iter().map(|of| of.as_ref()?.get(metric)).collect();
+            let silent = ALARMING.contains(&metric) && values.iter().flatten().all(|value| *value == 0.0);
+            if values.iter().any(Option::is_some) && !silent {
+                text.push_str(&line(results, row, name, metric, &values));
+                name = "";
+            }
+        }
+        if row.figures.iter().all(Option::is_none) {
+            let _ = writeln!(text, "{name:<33} did not run");
+        }
+    }
+    text + &summary(results)
+}
+
+/// All figures, with the conditions under which they were measured.
+pub(crate) fn json(results: &Results, conditions: &[(&str, String)]) -> String {
+    let conditions = conditions.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
+    let rows = results.rows.iter().map(|row| {
+        let of_programs = results.programs.iter().zip(&row.figures);
+        let of_programs = of_programs
+            .filter_map(|(name, figures)| Some(format!("{}: {{{}}}", quoted(name), json_figures(figures.as_ref()?))));
+        let goals = row.entry.goals.iter().filter_map(|goal| json_goal(results, row, goal));
+        format!(
+            "    {{\"case\": {}, \"figures\": {{{}}}, \"goals\": [{}]}}",
+            quoted(&row.entry.name),
+            joined(of_programs, ", "),
+            joined(goals, ", ")
+        )
+    });
+    format!(
+        "{{\n  \"conditions\": {{{}}},\n  \"cases\": [\n{}\n  ]\n}}\n",
+        joined(conditions, ", "),
+        joined(rows, ",\n")
+    )
+}
+
+fn line(results: &Results, row: &Row, name: &str, metric: Metric, values: &[Option<f64>]) -> String {
+    let mut text = format!("{name:<33} {:<22}", metric.name());
+    for value in values {
+        let _ = write!(text, " {:>12}", value.map_or_else(|| "-".into(), short));
+    }
+    let ratio = results.ratio(row, metric).map_or_else(String::new, |ratio| format!("{ratio:.2} x"));
+    let _ = write!(text, " {ratio:>8}");
+    for goal in row.entry.goals.iter().filter(|goal| goal.metric == metric) {
+        let _ = write!(text, "  {}", described(goal));
+        match results.verdict(row, goal) {
+            Some(verdict) if verdict.met => text.push_str(": met"),
+            Some(verdict) => {
+                let _ = write!(text, ": MISSED ({})", short(verdict.value));
+            }
+            None => text.push_str(": not compared"),
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn described(goal: &Goal) -> String {
+    let most = if goal.at_least { "at least" } else { "at most" };
+    match goal.against {
+        Against::Redis => format!("{most} {} x", short(goal.bound)),
+        Against::Case(name) => format!("{most} {} x of `{name}`", short(goal.bound)),
+        Against::Nothing => format!("{most} {}", short(goal.bound)),
+    }
+}
+
+fn summary(results: &Results) -> String {
+    let goals = results.rows.iter().flat_map(|row| row.entry.goals.iter().map(move |goal| (row, goal)));
+    let verdicts: Vec<bool> = goals.filter_map(|(row, goal)| Some(results.verdict(row, goal)?.met)).collect();
+    let met = verdicts.iter().filter(|met| **met).count();
+    if verdicts.is_empty() { String::new() } else { format!("{met} of {} goals met\n", verdicts.len()) }
+}
+
+fn json_figures(figures: &Figures) -> String {
+    joined(figures.iter().map(|(metric, value)| format!("{}: {value}", quoted(metric.name()))), ", ")
+}
+
+fn json_goal(results: &Results, row: &Row, goal: &Goal) -> Option<String> {
+    let verdict = results.verdict(row, goal)?;
+    let (metric, goal) = (quoted(goal.metric.name()), quoted(&described(goal)));
+    Some(format!("{{\"figure\": {metric}, \"goal\": {goal}, \"value\": {}, \"met\": {}}}", verdict.value, verdict.met))
+}
+
+fn joined(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
+}
+
+/// A string in JSON. What is written here holds no control characters but perhaps a tab.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace(char::is_control, " "))
+}

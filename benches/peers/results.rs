@@ -1,0 +1,57 @@
+//! What came out: medians, and which goals were met.
+
+use crate::generator::figures::{Figures, Metric};
+use crate::suite::{Against, Entry, Goal};
+
+/// The medians of one case for each program, in the order of the programs; none where it did not run.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) entry: Entry,
+    pub(crate) figures: Vec<Option<Figures>>,
+}
+
+/// A whole run.
+#[derive(Debug)]
+pub(crate) struct Results {
+    /// The programs; Pregon is the first.
+    pub(crate) programs: Vec<String>,
+    /// Which of them is Redis.
+    pub(crate) redis: Option<usize>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// What became of a goal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Verdict {
+    /// The figure, or its ratio to what it is compared with.
+    pub(crate) value: f64,
+    pub(crate) met: bool,
+}
+
+impl Results {
+    /// What became of a goal of a row; none where a figure for it is missing.
+    pub(crate) fn verdict(&self, row: &Row, goal: &Goal) -> Option<Verdict> {
+        let own = row.figures[0].as_ref()?.get(goal.metric)?;
+        let value = match goal.against {
+            Against::Nothing => own,
+            Against::Redis => own / self.of_redis(row, goal.metric)?,
+            Against::Case(name) => {
+                let other = self.rows.iter().find(|row| row.entry.name == name)?;
+                own / other.figures[0].as_ref()?.get(goal.metric)?
+            }
+        };
+        let met = if goal.at_least { value >= goal.bound } else { value <= goal.bound };
+        Some(Verdict { value, met })
+    }
+
+    /// A figure of Pregon's as a multiple of Redis'.
+    pub(crate) fn ratio(&self, row: &Row, metric: Metric) -> Option<f64> {
+        let own = row.figures[0].as_ref()?.get(metric)?;
+        Some(own / self.of_redis(row, metric)?)
+    }
+
+    fn of_redis(&self, row: &Row, metric: Metric) -> Option<f64> {
+        let figure = row.figures.get(self.redis?)?.as_ref()?.get(metric)?;
+        (figure > 0.0).then_some(figure)
+    }
+}

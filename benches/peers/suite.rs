@@ -1,0 +1,200 @@
+//! The cases, and what Pregon has to reach in them.
+
+use crate::generator::figures::Metric;
+use crate::generator::wire::Proto;
+use crate::generator::{Case, Churn, FanOut, Idle, Names, OpenLoop, Stuck};
+
+/// What a target compares with.
+#[derive(Clone, Debug)]
+pub(crate) enum Against {
+    /// The same figure of Redis.
+    Redis,
+    /// The same figure of Pregon in another case.
+    Case(&'static str),
+    /// Nothing: the bound is the figure itself.
+    Nothing,
+}
+
+/// A bound that a figure of Pregon's has to keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Goal {
+    pub(crate) metric: Metric,
+    pub(crate) against: Against,
+    pub(crate) bound: f64,
+    /// Whether the bound is the least that is allowed, and not the most.
+    pub(crate) at_least: bool,
+}
+
+/// A case with its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) case: Case,
+    pub(crate) goals: Vec<Goal>,
+}
+
+impl Entry {
+    fn new(name: impl Into<String>, case: Case) -> Self {
+        Entry { name: name.into(), case, goals: Vec::new() }
+    }
+
+    /// At least `bound` times the throughput of Redis.
+    fn throughput(self, bound: f64) -> Self {
+        self.goal(Metric::Rate, Against::Redis, bound, true)
+    }
+
+    /// At most `bound` times the processor time that Redis spends.
+    fn cpu(self, bound: f64) -> Self {
+        self.at_most(Metric::Cpu, bound)
+    }
+
+    /// At most `bound` times the figure of Redis.
+    fn at_most(self, metric: Metric, bound: f64) -> Self {
+        self.goal(metric, Against::Redis, bound, false)
+    }
+
+    /// At most this figure.
+    fn limit(self, metric: Metric, bound: f64) -> Self {
+        self.goal(metric, Against::Nothing, bound, false)
+    }
+
+    /// Nobody who reads is cut, and nothing is lost or altered.
+    fn intact(self) -> Self {
+        self.limit(Metric::Cut, 0.0).limit(Metric::Lost, 0.0).limit(Metric::Altered, 0.0)
+    }
+
+    fn goal(mut self, metric: Metric, against: Against, bound: f64, at_least: bool) -> Self {
+        self.goals.push(Goal { metric, against, bound, at_least });
+        self
+    }
+}
+
+const FAN_OUT: FanOut = FanOut {
+    publishers: 1,
+    channels: 1,
+    subscribers: 100,
+    window: 1,
+    payload: 64,
+    seconds: 3.0,
+    proto: Proto::Resp2,
+    cold_patterns: 0,
+    shape: String::new(),
+    hot_patterns: 0,
+    pending_mb: None,
+};
+
+/// The case without patterns that those with patterns are compared with.
+const NO_PATTERNS: &str = "1 subscriber w16";
+/// The case of matching patterns only.
+const HOT_PATTERNS: &str = "100 matching patterns";
+
+/// Everything that has a goal.
+pub(crate) fn all() -> Vec<Entry> {
+    [flowing(), cold_patterns(), latencies(), memory(), overload()].into_iter().flatten().collect()
+}
+
+/// Subscribers by payload by protocol by io-threads; without goals. Only Pregon is measured with other numbers of
+/// io-threads than its default.
+pub(crate) fn matrix() -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (proto, proto_name) in [(Proto::Resp2, "RESP2"), (Proto::Resp3, "RESP3")] {
+        for (payload, payload_name) in [(64, "64 B"), (1024, "1 KB"), (64 * 1024, "64 KB")] {
+            for subscribers in [1, 10, 100, 1_000, 10_000] {
+                // What is on its way is bounded, or the slowest cells would fill the memory of the machine.
+                let case = FanOut { subscribers, window: 16, payload, proto, pending_mb: Some(64), ..FAN_OUT };
+                let name = format!("{subscribers} x {payload_name} {proto_name}");
+                entries.push(Entry::new(name, Case::FanOut(case)));
+            }
+        }
+    }
+    entries
+}
+
+fn flowing() -> Vec<Entry> {
+    let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, ..FAN_OUT };
+    let fan_out = |name: &str, case: FanOut| Entry::new(name, Case::FanOut(case));
+    vec![
+        fan_out("fan-out 100 w1", FAN_OUT).throughput(6.0).cpu(0.2).intact(),
+        fan_out("fan-out 100 w64", FanOut { window: 64, ..FAN_OUT }).throughput(5.0).cpu(0.2).intact(),
+        fan_out("fan-out 1000 w16", FanOut { subscribers: 1000, window: 16, ..FAN_OUT })
+            .throughput(10.0)
+            .cpu(0.15)
+            .intact(),
+        fan_out("fan-out 7000 w1", FanOut { subscribers: 7000, ..FAN_OUT }).throughput(10.0).cpu(0.15).intact(),
+        fan_out("50:50:50 w16", FanOut { window: 16, ..pairs.clone() }).throughput(1.2).cpu(0.8).intact(),
+        fan_out("50:50:50 w1", pairs).throughput(1.1).cpu(0.9).intact(),
+        fan_out("nobody subscribed", FanOut { publishers: 8, subscribers: 0, window: 64, ..FAN_OUT })
+            .throughput(1.5)
+            .cpu(0.5),
+        fan_out("64 KB to 50 w16", FanOut { subscribers: 50, window: 16, payload: 64 * 1024, ..FAN_OUT })
+            .throughput(1.4)
+            .cpu(0.5)
+            .intact(),
+        Entry::new("connect-subscribe-go", Case::Churn(Churn { seconds: 3.0 })).throughput(1.1).cpu(0.9),
+    ]
+}
+
+fn cold_patterns() -> Vec<Entry> {
+    let one = FanOut { subscribers: 1, window: 16, ..FAN_OUT };
+    let mut entries = vec![Entry::new(NO_PATTERNS, Case::FanOut(one.clone())).intact()];
+    for (name, shape) in [
+        ("cold a:*", "a:#*"),
+        ("cold *:a", "*:a#"),
+        ("cold a?b*c", "a?b#*c"),
+        ("cold [ab]x*", "[ab]x#*"),
+        ("cold *a*b*", "*a#*b#*"),
+    ] {
+        let case = FanOut { cold_patterns: 100_000, shape: shape.into(), ..one.clone() };
+        let entry = Entry::new(name, Case::FanOut(case)).goal(Metric::Rate, Against::Case(NO_PATTERNS), 0.8, true);
+        entries.push(entry.intact());
+    }
+    let hot = FanOut { hot_patterns: 100, ..one };
+    let both = FanOut { cold_patterns: 100_000, shape: "*:a#".into(), ..hot.clone() };
+    entries.push(Entry::new(HOT_PATTERNS, Case::FanOut(hot)).intact());
+    let both = Entry::new("100 matching of 100,000 patterns", Case::FanOut(both));
+    entries.push(both.goal(Metric::Rate, Against::Case(HOT_PATTERNS), 0.8, true).intact());
+    entries
+}
+
+fn latencies() -> Vec<Entry> {
+    let paced = |name: &str, subscribers, rate| {
+        let case = OpenLoop { rate, subscribers, payload: 64, seconds: 3.0, proto: Proto::Resp2 };
+        let entry = Entry::new(name, Case::OpenLoop(case));
+        entry.at_most(Metric::P50, 1.0).at_most(Metric::P99, 1.0).cpu(1.0).intact()
+    };
+    vec![paced("10 at 5000/s", 10, 5000), paced("100 at 500/s", 100, 500)]
+}
+
+fn memory() -> Vec<Entry> {
+    let returned = |entry: Entry| entry.limit(Metric::After, 1.2);
+    let idle = |subscribed| Case::Idle(Idle { connections: 5000, subscribed });
+    let names = |shape: Option<&str>| Case::Names(Names { count: 100_000, shape: shape.map(Into::into) });
+    let stuck = Case::Stuck(Stuck { subscribers: 100, megabytes: 16, payload: 1024 });
+    vec![
+        returned(Entry::new("memory: idle connection", idle(false)).at_most(Metric::Each, 0.2)),
+        returned(Entry::new("memory: subscribed connection", idle(true)).at_most(Metric::Each, 0.25)),
+        returned(Entry::new("memory: channel", names(None)).at_most(Metric::Each, 0.6)),
+        returned(Entry::new("memory: pattern", names(Some("news:*:#"))).at_most(Metric::Each, 1.0)),
+        returned(Entry::new("memory: 100 stuck", stuck).limit(Metric::Peak, 64.0 * 1024.0 * 1024.0).intact()),
+    ]
+}
+
+fn overload() -> Vec<Entry> {
+    let case = FanOut { publishers: 32, subscribers: 10, window: 256, ..FAN_OUT };
+    let stuck = Case::Stuck(Stuck { subscribers: 5, megabytes: 96, payload: 1024 });
+    vec![
+        Entry::new("overload: 32 publishers w256", Case::FanOut(case)).intact(),
+        Entry::new("overload: stuck ones are cut", stuck).goal(Metric::StuckCut, Against::Nothing, 5.0, true).intact(),
+    ]
+}
+
+/// Shortens what an entry measures.
+pub(crate) fn shorten(entry: &mut Entry) {
+    match &mut entry.case {
+        Case::FanOut(FanOut { seconds, .. })
+        | Case::OpenLoop(OpenLoop { seconds, .. })
+        | Case::Churn(Churn { seconds }) => *seconds = 0.5,
+        Case::Idle(idle) => idle.connections = 1000,
+        Case::Names(_) | Case::Stuck(_) => {}
+    }
+}
