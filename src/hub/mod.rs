@@ -157,6 +157,12 @@ impl Hub {
         self.state.lock()
     }
 
+    /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The shards in
+    /// [`Published::wake`] are still to be woken.
+    pub fn publish(&self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
+        self.lock().publish(kind, channel, message)
+    }
+
     /// Waits until no inbox is crowded. Cancel safe.
     pub async fn relieved(&self) {
         loop {
