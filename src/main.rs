@@ -1,19 +1,14 @@
 //! Arguments to configuration to server to exit code.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
 use pregon::config::{Invocation, StartError, invocation};
 
 fn main() -> ExitCode {
-    let mut args: Vec<OsString> = std::env::args_os().collect();
-    let called = args.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
-    if called.is_some_and(|name| name == "redis-cli") {
-        return pregon::cli::run(args);
-    }
-    if args.get(1).is_some_and(|word| word == "cli") {
-        args.remove(1);
+    let (program, args) = program(std::env::args_os());
+    if program == Program::Client {
         return pregon::cli::run(args);
     }
     match start(args) {
@@ -22,6 +17,53 @@ fn main() -> ExitCode {
             eprintln!("pregon: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What the one binary is called as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    Server,
+    Client,
+}
+
+impl Program {
+    /// By the name of a program file.
+    fn called(name: &OsStr) -> Option<Self> {
+        match name.to_str()? {
+            "pregon" | "redis-server" => Some(Self::Server),
+            "redis-cli" => Some(Self::Client),
+            _ => None,
+        }
+    }
+
+    /// By the first argument: `cli`, or a program's name where a container's entry point stands before the command. A
+    /// path names a program only in a directory `bin`, because anywhere else it may be a configuration file.
+    fn asked_for(word: &OsStr) -> Option<Self> {
+        let path = Path::new(word);
+        let is_program = path.parent().is_some_and(|parent| parent == "" || parent.ends_with("bin"));
+        match word.to_str() {
+            Some("cli") => Some(Self::Client),
+            _ if is_program => Self::called(path.file_name()?),
+            _ => None,
+        }
+    }
+}
+
+/// Which program the arguments ask for, and its arguments, the first of which is a name of the program.
+fn program(args: impl IntoIterator<Item = OsString>) -> (Program, Vec<OsString>) {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let name = args.first().and_then(|path| Path::new(path).file_name());
+    let called = name.and_then(Program::called).unwrap_or(Program::Server);
+    if called == Program::Client {
+        return (Program::Client, args);
+    }
+    match args.get(1).and_then(|word| Program::asked_for(word)) {
+        Some(asked_for) => {
+            args.remove(0);
+            (asked_for, args)
+        }
+        None => (Program::Server, args),
     }
 }
 
@@ -35,4 +77,53 @@ fn start(args: Vec<OsString>) -> Result<(), StartError> {
         Invocation::Run { config, warnings } => pregon::process::run(*config, &warnings)?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Program::{Client, Server};
+    use super::*;
+
+    /// The program and what follows its name.
+    fn asked(line: &str) -> (Program, String) {
+        let (program, args) = program(line.split(' ').map(OsString::from));
+        let args: Vec<String> = args.into_iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        (program, args.join(" "))
+    }
+
+    #[test]
+    fn the_name_it_is_called_by_chooses_the_program() {
+        for (line, program, args) in [
+            ("pregon --port 1", Server, "--port 1"),
+            ("/usr/bin/redis-server redis.conf", Server, "redis.conf"),
+            ("pregon-0.1 redis.conf", Server, "redis.conf"),
+            ("redis-cli ping", Client, "ping"),
+            ("./redis-cli redis-server", Client, "redis-server"),
+            ("pregon", Server, ""),
+        ] {
+            assert_eq!(asked(line), (program, args.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_first_argument_may_name_the_program() {
+        for (line, program, args) in [
+            ("pregon cli ping", Client, "ping"),
+            ("pregon redis-cli ping", Client, "ping"),
+            ("pregon redis-server --requirepass x", Server, "--requirepass x"),
+            ("pregon pregon redis.conf", Server, "redis.conf"),
+            ("pregon /usr/local/bin/redis-server redis.conf", Server, "redis.conf"),
+            ("redis-server redis-cli ping", Client, "ping"),
+        ] {
+            assert_eq!(asked(line), (program, args.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_file_may_have_the_name_of_a_program() {
+        for line in ["pregon ./redis-server", "pregon /etc/redis-cli", "pregon ./cli", "pregon /redis-server"] {
+            let file = line.split(' ').next_back().unwrap_or_default();
+            assert_eq!(asked(line), (Server, file.to_owned()), "{line}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The command line: `pregon [FILE] [-] [--directive value ...]`, as redis-server takes it, and a few options of its own.
 //!
-//! Precedence is file, then standard input, then options, whatever their order. Source: the argument loop of Redis'
-//! `main`: an option's values reach to the next argument that begins with `--`; the argument right after an option is a
-//! value even if it begins so; `--save` alone means `--save ""`; name and value may share one argument (`"--port 7000"`).
+//! What is read later wins: [`DEFAULTS_VARIABLE`], file, standard input, options, whatever their order. Source: the
+//! argument loop of Redis' `main`: an option's values reach to the next argument that begins with `--`; the argument
+//! right after an option is a value even if it begins so; `--save` alone means `--save ""`; name and value may share one
+//! argument (`"--port 7000"`).
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -36,22 +37,30 @@ pub enum Invocation {
     Print(String),
 }
 
-/// Reads the arguments that follow the program's name, the file they name, and standard input if they say `-`.
+/// The environment variable whose lines are read as a configuration file before everything else.
+///
+/// Whoever packs the server sets defaults with it that a file and the command line still overrule.
+pub const DEFAULTS_VARIABLE: &str = "PREGON_DEFAULTS";
+
+/// Reads [`DEFAULTS_VARIABLE`], the arguments that follow the program's name, the file they name, and standard input if
+/// they say `-`.
 pub fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, StartError> {
-    invocation_with(args, &mut std::io::stdin())
+    let defaults = std::env::var_os(DEFAULTS_VARIABLE).unwrap_or_default();
+    invocation_with(args, &defaults.into_vec(), &mut std::io::stdin())
 }
 
-/// As [`invocation`], with something else for standard input.
+/// As [`invocation`], with something else for the environment variable and for standard input.
 pub fn invocation_with(
     args: impl IntoIterator<Item = OsString>,
+    defaults: &[u8],
     stdin: &mut dyn Read,
 ) -> Result<Invocation, StartError> {
     let args: Vec<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
     let arguments = Arguments::read(&args).map_err(on_command_line)?;
     match arguments.wish {
         Wish::Print(text) => Ok(Invocation::Print(text())),
-        Wish::Run => arguments.load(stdin).map(|(config, warnings)| Invocation::Run { config, warnings }),
-        Wish::Check => arguments.load(stdin).map(|(config, warnings)| Invocation::Check { config, warnings }),
+        Wish::Run => arguments.load(defaults, stdin).map(|(config, warnings)| Invocation::Run { config, warnings }),
+        Wish::Check => arguments.load(defaults, stdin).map(|(config, warnings)| Invocation::Check { config, warnings }),
     }
 }
 
@@ -125,8 +134,9 @@ impl Arguments {
         Ok(awaits_value)
     }
 
-    fn load(self, stdin: &mut dyn Read) -> Result<(Box<Config>, Vec<String>), StartError> {
+    fn load(self, defaults: &[u8], stdin: &mut dyn Read) -> Result<(Box<Config>, Vec<String>), StartError> {
         let mut loader = Loader::default();
+        loader.text(DEFAULTS_VARIABLE, defaults)?;
         // Absolute, so that CONFIG REWRITE finds it whatever the current directory is then.
         let file = self.file.map(|file| std::path::absolute(&file).unwrap_or(file));
         if let Some(file) = &file {

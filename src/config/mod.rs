@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use arguments::{Invocation, invocation, invocation_with};
+pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
 pub use compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 pub use error::{RewriteError, SetError, StartError};
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};

@@ -23,7 +23,8 @@ pub(super) fn help() -> String {
     let mut out = String::from(
         "Usage: pregon [FILE] [-] [--directive value ...]\n\n\
          FILE is a configuration file in the format of redis.conf, - reads more of it from standard input, and\n\
-         directives on the command line come last and win. Without any, the defaults below apply.\n\n\
+         directives on the command line come last and win. Without any, the defaults below apply, or what lines in the\n\
+         environment variable PREGON_DEFAULTS say.\n\n\
          \x20 pregon ./redis.conf --port 7000 --loglevel debug\n\
          \x20 pregon --bind 0.0.0.0 --protected-mode no\n\n\
          Options:\n\

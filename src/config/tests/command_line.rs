@@ -56,6 +56,21 @@ fn options_win_over_standard_input_and_that_over_the_file() {
 }
 
 #[test]
+fn the_file_and_options_win_over_defaults_from_the_environment() {
+    let files = Files::new(&[("redis.conf", "timeout 2\nmaxclients 2\n")]);
+    let args = [files.text("redis.conf"), "--maxclients".into(), "3".into()].map(OsString::from);
+    match invocation_with(args, b"protected-mode no\ntimeout 1\nmaxclients 1", &mut std::io::empty()) {
+        Ok(Invocation::Run { config, .. }) => {
+            let settings = config.settings();
+            assert_eq!((settings.protected_mode, settings.timeout, settings.maxclients), (false, Seconds(2), 3));
+        }
+        other => panic!("{other:?}"),
+    }
+    let error = invocation_with([], b"\nport x", &mut std::io::empty()).expect_err("not a number").to_string();
+    assert!(error.starts_with("PREGON_DEFAULTS line 2: port: "), "{error}");
+}
+
+#[test]
 fn errors_name_the_command_line_or_standard_input() {
     for (args, expected) in [
         (vec!["--port", "x"], "command line: port: argument couldn't be parsed into an integer; it takes: 0..65535"),

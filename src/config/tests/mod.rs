@@ -51,7 +51,7 @@ fn call(args: &[&str]) -> Result<Invocation, StartError> {
 }
 
 fn call_with(args: &[&str], stdin: &str) -> Result<Invocation, StartError> {
-    invocation_with(args.iter().map(OsString::from), &mut stdin.as_bytes())
+    invocation_with(args.iter().map(OsString::from), b"", &mut stdin.as_bytes())
 }
 
 /// The configuration that the arguments give, where they are right.
