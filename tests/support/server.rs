@@ -253,7 +253,7 @@ fn server_under_test() -> OsString {
 /// A port that nobody listened on a moment ago and that this process has not given out before.
 ///
 /// Processes that run at the same time begin at different places.
-fn next_free_port() -> u16 {
+pub fn next_free_port() -> u16 {
     static GIVEN_OUT: AtomicU16 = AtomicU16::new(0);
     let begin = std::process::id().wrapping_mul(389) % u32::from(PORTS.end - PORTS.start);
     loop {
