@@ -15,6 +15,7 @@ const HEADINGS: &[(Group, &str)] = &[
     (Group::String, "Strings"),
     (Group::List, "Lists"),
     (Group::Stream, "Streams"),
+    (Group::Cluster, "Cluster (known and refused: this server is none)"),
 ];
 
 /// All commands and subcommands as Markdown: for each family a heading and a table of names, the versions of Redis that

@@ -79,8 +79,8 @@ mod tests {
             (Arg::one_of("enabled", ON_OFF).optional(), "[ON|OFF]"),
             (Arg::one_of("enabled", ON_OFF).token("SKIPME").optional(), "[SKIPME (ON|OFF)]"),
             (Arg::one_of("enabled", ON_OFF).multiple(), "(ON|OFF) ..."),
-            (Arg::block("pair", &[Arg::string("a"), Arg::string("b").optional()]), "<a> [<b>]"),
-            (Arg::block("pair", &[Arg::string("a"), Arg::string("b")]).token("AUTH"), "AUTH <a> <b>"),
+            (Arg::block("pair", const { &[Arg::string("a"), Arg::string("b").optional()] }), "<a> [<b>]"),
+            (Arg::block("pair", const { &[Arg::string("a"), Arg::string("b")] }).token("AUTH"), "AUTH <a> <b>"),
         ];
         for (arg, text) in cases {
             assert_eq!(usage(&[arg]), format!(" {text}"));
