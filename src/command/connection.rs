@@ -233,7 +233,7 @@ fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.reply.ok();
-    gate::close_after_reply(call.client, call.session);
+    gate::close_after_reply(call.shard, call.client, call.session);
     Ok(())
 }
 

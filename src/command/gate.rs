@@ -67,7 +67,7 @@ pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, state: &mut SessionState, err
     let text = String::from_utf8_lossy(error.text()).into_owned();
     tracing::debug!(client = turn.client.info.id, peer, error = text, "protocol error, closed");
     turn.reply.error(error);
-    close_after_reply(turn.client, state);
+    close_after_reply(turn.shard, turn.client, state);
 }
 
 /// Answers a command whose client was blocked that it failed after all.
@@ -77,8 +77,9 @@ pub(crate) fn fail_late(turn: &mut Turn<'_>, state: &SessionState, error: &Reply
     turn.reply.error(error);
 }
 
-/// Ends the connection when its output has been written.
-pub(crate) fn close_after_reply(client: &Client, state: &mut SessionState) {
+/// Ends the connection when its output has been written; a monitor is shown nothing more.
+pub(crate) fn close_after_reply(shard: &Shard, client: &Client, state: &mut SessionState) {
+    stop_monitoring(shard, client);
     state.close_after_reply = true;
     client.info.set_flag(Flag::CloseAfterReply, true);
 }

@@ -40,7 +40,7 @@ pub(super) fn kill(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         false => call.reply.count(count),
     }
     if !own.is_empty() {
-        gate::close_after_reply(call.client, call.session);
+        gate::close_after_reply(call.shard, call.client, call.session);
         // What EXEC has still to run is not answered.
         call.reply.set_muted(true);
     }

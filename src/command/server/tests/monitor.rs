@@ -122,6 +122,15 @@ fn a_monitor_can_be_asked_for_again_and_is_counted_once() {
 }
 
 #[test]
+fn a_monitor_that_quits_hears_nothing_behind_its_answer() {
+    let (town, [mut monitor, mut other]) = watched();
+    assert_eq!(monitor.ask("QUIT"), "+OK\r\n");
+    town.deliver();
+    assert_eq!(monitor.heard(), "");
+    assert!(other.heard().ends_with("\"QUIT\"\r\n"));
+}
+
+#[test]
 fn monitor_within_exec_is_refused() {
     let town = Town::new(&[]);
     let mut client = town.client(0, Proto::Resp2);
