@@ -4,4 +4,5 @@
 pub mod support;
 
 mod harness;
+mod reconfigure;
 mod redis_rs;

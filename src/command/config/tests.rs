@@ -83,7 +83,8 @@ fn rewrite_writes_what_was_set_into_the_file() {
     let directory = tempfile::tempdir().expect("the temporary directory is writable");
     let path = directory.path().join("pregon.conf");
     fs::write(&path, "timeout 1\n").expect("the temporary directory is writable");
-    let Ok(Invocation::Run { config, .. }) = invocation_with([path.clone().into_os_string()], &mut &b""[..]) else {
+    let Ok(Invocation::Run { config, .. }) = invocation_with([path.clone().into_os_string()], b"", &mut &b""[..])
+    else {
         panic!("the file is valid");
     };
     let bench = Bench::with(*config);

@@ -40,7 +40,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         since: "7.0.0",
         complexity: "O(N) where N is the number of commands with latency information being retrieved",
         arity: -2,
-        args: &[Arg::string("COMMAND").optional().multiple()],
+        args: &[Arg::string("command").optional().multiple()],
         run: Some(histogram),
         ..DEFAULT
     },
