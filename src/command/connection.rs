@@ -51,6 +51,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Returns the server's liveliness response",
         arity: -1,
         flags: Flags::FAST.and(Flags::SUBSCRIBED_MODE),
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         args: &[Arg::string("message").optional()],
         run: Some(ping),
         ..DEFAULT

@@ -31,6 +31,8 @@ pub mod spec;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod test_support;
+#[cfg(test)]
+mod test_world;
 pub mod transaction;
 
 use std::rc::Rc;

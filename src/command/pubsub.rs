@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::spec::{Arg, Channels, Command, Flags, Group};
+use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, introspect};
 use crate::hub::Topic;
 use crate::message::{Kind, Message};
@@ -14,6 +14,11 @@ const PUBLICATION: Flags =
     Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::MAY_REPLICATE);
 const INTROSPECTION: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
 const DEFAULT: Command = Command { group: Group::PubSub, since: "2.0.0", ..Command::DEFAULT };
+
+/// Shard channels are routed like keys, though they are none.
+const fn shard_channels(last: i32) -> KeySpec {
+    KeySpec { flags: &["not_key"], begin: BeginSearch::Index(1), find: FindKeys::Range { last, step: 1, limit: 0 } }
+}
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -66,6 +71,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -2,
         flags: SUBSCRIPTION,
         channels: Some(Channels::Subscribe(1)),
+        keys: &[shard_channels(-1)],
         args: &[Arg::string("shardchannel").multiple()],
         run: Some(|call| subscribe(call, Topic::ShardChannel)),
         ..DEFAULT
@@ -77,6 +83,7 @@ pub(super) const COMMANDS: &[Command] = &[
         complexity: "O(N) where N is the number of shard channels to unsubscribe",
         arity: -1,
         flags: SUBSCRIPTION,
+        keys: &[shard_channels(-1)],
         args: &[Arg::string("shardchannel").optional().multiple()],
         run: Some(|call| unsubscribe(call, Topic::ShardChannel)),
         ..DEFAULT
@@ -100,6 +107,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: 3,
         flags: PUBLICATION,
         channels: Some(Channels::Publish(1)),
+        keys: &[shard_channels(0)],
         args: &[Arg::string("shardchannel"), Arg::string("message")],
         run: Some(|call| publish(call, Kind::ShardChannel)),
         ..DEFAULT

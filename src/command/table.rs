@@ -189,7 +189,7 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         (flags.has(Flags::FAST), "fast"),
         (!flags.has(Flags::FAST), "slow"),
         (flags.has(Flags::BLOCKING), "blocking"),
-        (command.group == Group::Connection, "connection"),
+        (command.group == Group::Connection && command.run.is_some(), "connection"),
         (command.group == Group::Transactions, "transaction"),
         // WAIT is generic and has no keys.
         (command.group == Group::Generic && !command.categories.contains(&"connection"), "keyspace"),

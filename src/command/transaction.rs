@@ -12,14 +12,14 @@ use crate::session::SessionState;
 /// The name of the command that runs what was queued.
 pub(super) const EXEC: &str = "exec";
 
-const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALLOW_BUSY).and(Flags::UNQUEUED);
+const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::UNQUEUED);
 const DEFAULT: Command = Command { group: Group::Transactions, since: "1.2.0", flags: FLAGS, ..Command::DEFAULT };
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "multi",
         summary: "Starts a transaction",
-        flags: FLAGS.and(Flags::FAST),
+        flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),
         run: Some(multi),
         ..DEFAULT
     },
@@ -36,7 +36,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Discards a transaction",
         since: "2.0.0",
         complexity: "O(N), when N is the number of queued commands",
-        flags: FLAGS.and(Flags::FAST),
+        flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),
         run: Some(discard_command),
         ..DEFAULT
     },
@@ -73,8 +73,8 @@ fn discard_command(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// client meanwhile follows the whole answer.
 fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let Some(transaction) = call.session.transaction.take() else { return Err(ReplyError::EXEC_WITHOUT_MULTI) };
-    discard(call.client, call.session);
     if transaction.failed {
+        discard(call.client, call.session);
         return Err(ReplyError::EXECABORT);
     }
     call.queue_reply();
@@ -105,6 +105,8 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         }
     }
     call.session.executing = false;
+    // Only now, because CLIENT INFO among the queued commands shows the transaction that it is part of.
+    discard(call.client, call.session);
     call.hub.release();
     call.queue_reply();
     call.client.outbox.borrow_mut().release();

@@ -133,7 +133,7 @@ const SUBCOMMANDS: &[Command] = &[
         tips: TO_ALL_NODES,
         args: &[Arg::one_of(
             "attr",
-            &[Arg::string("libname").token("lib-name"), Arg::string("libver").token("lib-ver")],
+            &[Arg::string("libname").token("LIB-NAME"), Arg::string("libver").token("LIB-VER")],
         )],
         run: Some(settings::setinfo),
         ..DEFAULT
@@ -212,11 +212,11 @@ const KILL_FILTERS: &[Arg] = &[
     Arg::one_of(
         "client-type",
         &[
-            Arg::word("normal", "normal"),
-            Arg::word("master", "master").since("3.2.0"),
-            Arg::word("slave", "slave"),
-            Arg::word("replica", "replica").since("5.0.0"),
-            Arg::word("pubsub", "pubsub"),
+            Arg::word("normal", "NORMAL"),
+            Arg::word("master", "MASTER").since("3.2.0"),
+            Arg::word("slave", "SLAVE"),
+            Arg::word("replica", "REPLICA").since("5.0.0"),
+            Arg::word("pubsub", "PUBSUB"),
         ],
     )
     .token("TYPE")
@@ -241,10 +241,10 @@ const LIST: Command = Command {
         Arg::one_of(
             "client-type",
             &[
-                Arg::word("normal", "normal"),
-                Arg::word("master", "master"),
-                Arg::word("replica", "replica"),
-                Arg::word("pubsub", "pubsub"),
+                Arg::word("normal", "NORMAL"),
+                Arg::word("master", "MASTER"),
+                Arg::word("replica", "REPLICA"),
+                Arg::word("pubsub", "PUBSUB"),
             ],
         )
         .token("TYPE")
@@ -274,10 +274,10 @@ const TRACKING: Command = Command {
         Arg::one_of("status", ON_OFF),
         Arg::integer("client-id").token("REDIRECT").optional(),
         Arg::string("prefix").token("PREFIX").optional().multiple_token(),
-        Arg::word("BCAST", "BCAST").optional(),
-        Arg::word("OPTIN", "OPTIN").optional(),
-        Arg::word("OPTOUT", "OPTOUT").optional(),
-        Arg::word("NOLOOP", "NOLOOP").optional(),
+        Arg::word("bcast", "BCAST").optional(),
+        Arg::word("optin", "OPTIN").optional(),
+        Arg::word("optout", "OPTOUT").optional(),
+        Arg::word("noloop", "NOLOOP").optional(),
     ],
     run: Some(tracking::tracking),
     ..DEFAULT

@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     const ON_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];
+    const PAIR: &[Arg] = &[Arg::string("a"), Arg::string("b").optional()];
 
     #[test]
     fn arguments_are_written_as_people_write_them() {
@@ -79,8 +80,8 @@ mod tests {
             (Arg::one_of("enabled", ON_OFF).optional(), "[ON|OFF]"),
             (Arg::one_of("enabled", ON_OFF).token("SKIPME").optional(), "[SKIPME (ON|OFF)]"),
             (Arg::one_of("enabled", ON_OFF).multiple(), "(ON|OFF) ..."),
-            (Arg::block("pair", const { &[Arg::string("a"), Arg::string("b").optional()] }), "<a> [<b>]"),
-            (Arg::block("pair", const { &[Arg::string("a"), Arg::string("b")] }).token("AUTH"), "AUTH <a> <b>"),
+            (Arg::block("pair", PAIR), "<a> [<b>]"),
+            (Arg::block("pair", PAIR).token("AUTH"), "AUTH <a> [<b>]"),
         ];
         for (arg, text) in cases {
             assert_eq!(usage(&[arg]), format!(" {text}"));

@@ -1,0 +1,134 @@
+//! CLIENT ID, INFO, LIST.
+
+use std::time::Duration;
+
+use crate::command::test_world::{Peer, World};
+
+const FIELDS: &str = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem \
+                      multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver tot-net-in \
+                      tot-net-out tot-cmds";
+
+/// The value of a field in the first line of `text`.
+fn field<'a>(text: &'a str, name: &str) -> &'a str {
+    let line = text.lines().find(|line| line.contains("id=")).unwrap_or_default();
+    let value = line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("{name} is missing in {text}"))
+}
+
+/// The numbers of the clients that `request` lists.
+fn listed(client: &Peer, request: &str) -> Vec<String> {
+    let text = client.say(request);
+    let lines = text.lines().filter_map(|line| line.trim_start_matches("txt:").strip_prefix("id="));
+    lines.map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_line_has_every_field_in_its_order() {
+    let world = World::new();
+    let text = world.client().say("CLIENT INFO");
+    let line = text.lines().nth(1).expect("the text follows its length");
+    let names: Vec<&str> = line.split(' ').filter_map(|pair| pair.split('=').next()).collect();
+    assert_eq!(names.join(" "), FIELDS);
+    assert!(text.ends_with("\n\r\n"));
+}
+
+#[test]
+fn resp3_shows_it_as_text_for_people() {
+    let world = World::new();
+    let text = world.client_speaking(3).say("CLIENT LIST");
+    assert!(text.starts_with('=') && text.contains("\r\ntxt:id=1 "), "{text}");
+}
+
+#[test]
+fn a_line_tells_what_the_client_does() {
+    let world = World::new();
+    let client = world.client_speaking(3);
+    world.advance(Duration::from_secs(5));
+    client
+        .say("SELECT 3\r\nSUBSCRIBE a b\r\nPSUBSCRIBE p*\r\nSSUBSCRIBE s\r\nCLIENT NO-EVICT ON\r\nCLIENT NO-TOUCH ON");
+    client.say("MULTI\r\nPUBLISH a xyz");
+    world.advance(Duration::from_secs(2));
+    let text = world.client().say("CLIENT LIST ID 1");
+    let expected = [
+        ("addr", "127.0.0.1:1"),
+        ("laddr", "127.0.0.1:6379"),
+        ("age", "7"),
+        ("idle", "2"),
+        ("flags", "PxeT"),
+        ("db", "3"),
+        ("sub", "2"),
+        ("psub", "1"),
+        ("ssub", "1"),
+        ("multi", "1"),
+        ("watch", "0"),
+        ("cmd", "publish"),
+        ("user", "default"),
+        ("redir", "-1"),
+        ("resp", "3"),
+        ("tot-cmds", "8"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(field(&text, name), value, "{name}");
+    }
+    for busy in ["multi-mem", "tot-mem", "tot-net-in"] {
+        assert_ne!(field(&text, busy), "0", "{busy}");
+    }
+}
+
+#[test]
+fn an_unfinished_request_shows_in_qbuf() {
+    let world = World::new();
+    let (client, other) = (world.client(), world.client());
+    client.say("*2\r\n$4\r\nECHO\r\n$100\r\nabc");
+    assert_ne!(field(&other.say("CLIENT LIST ID 1"), "qbuf"), "0");
+    assert_eq!(field(&other.say("CLIENT LIST ID 2"), "argv-mem"), "13");
+}
+
+#[test]
+fn a_client_that_never_said_anything_has_no_command() {
+    let world = World::new();
+    let (_silent, client) = (world.client(), world.client());
+    assert_eq!(field(&client.say("CLIENT LIST ID 1"), "cmd"), "NULL");
+    assert_eq!(field(&client.say("CLIENT LIST ID 2"), "cmd"), "client|list");
+}
+
+#[test]
+fn info_in_a_transaction_shows_the_transaction() {
+    let world = World::new();
+    let client = world.client();
+    let text = client.say("MULTI\r\nCLIENT INFO\r\nEXEC");
+    assert_eq!((field(&text, "flags"), field(&text, "multi")), ("x", "1"));
+    let text = client.say("CLIENT INFO");
+    assert_eq!((field(&text, "flags"), field(&text, "multi"), field(&text, "multi-mem")), ("N", "-1", "0"));
+}
+
+#[test]
+fn clients_are_listed_by_type_and_by_id_whatever_their_shard() {
+    let world = World::new();
+    let (client, subscriber, sharded) = (world.client(), world.client_of(1), world.client_of(1));
+    subscriber.say("PSUBSCRIBE x");
+    sharded.say("SSUBSCRIBE x");
+    assert_eq!(client.say("CLIENT ID"), ":1\r\n");
+    assert_eq!(listed(&client, "CLIENT LIST"), ["1", "2", "3"]);
+    assert_eq!(listed(&client, "CLIENT LIST TYPE normal"), ["1"]);
+    assert_eq!(listed(&client, "CLIENT LIST type PubSub"), ["2", "3"]);
+    assert_eq!(client.say("CLIENT LIST TYPE slave\r\nCLIENT LIST TYPE master"), "$0\r\n\r\n$0\r\n\r\n");
+    assert_eq!(listed(&client, "CLIENT LIST ID 3 99 1 3 -1"), ["3", "1", "3"]);
+}
+
+#[test]
+fn filters_of_list_that_make_no_sense_are_errors() {
+    let world = World::new();
+    let client = world.client();
+    let cases = [
+        ("TYPE nosuch", "Unknown client type 'nosuch'"),
+        ("TYPE", "syntax error"),
+        ("TYPE normal pubsub", "syntax error"),
+        ("ID", "syntax error"),
+        ("ID 1 x", "Invalid client ID"),
+        ("NOSUCH x", "syntax error"),
+    ];
+    for (filters, error) in cases {
+        assert_eq!(client.say(&format!("CLIENT LIST {filters}")), format!("-ERR {error}\r\n"), "{filters}");
+    }
+}
