@@ -4,6 +4,7 @@ mod clients;
 mod delivery;
 mod harness;
 mod history;
+mod limits;
 mod model;
 mod order;
 mod random;
