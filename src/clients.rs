@@ -224,14 +224,12 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// A number for the next client.
-    pub fn next_id(&self) -> ClientId {
-        self.last_id.fetch_add(1, Relaxed) + 1
-    }
-
-    /// Adds a client.
-    pub fn insert(&self, info: Arc<ClientInfo>) {
-        self.live.lock().insert(info.id, info);
+    /// Gives a new connection its number and lists it.
+    pub fn admit(&self, shard: ShardId, address: Address, fd: i32, now: Now) -> Arc<ClientInfo> {
+        let id = self.last_id.fetch_add(1, Relaxed) + 1;
+        let info = Arc::new(ClientInfo::new(id, shard, address, fd, now));
+        self.live.lock().insert(id, info.clone());
+        info
     }
 
     /// Removes a client.

@@ -9,6 +9,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::io::Interest;
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::client::{Client, Closing};
-use crate::clients::Address;
+use crate::clients::ClientInfo;
 use crate::session::Session;
 use crate::shard::Shard;
 use crate::stream::Stream;
@@ -28,8 +29,8 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 ///
 /// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
 /// also then, and also when a command panics.
-pub async fn serve(shard: Rc<Shard>, stream: Stream, address: Address) {
-    let client = shard.register(address, Some(stream));
+pub async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo>) {
+    let client = shard.welcome(info, Some(stream));
     let mut connection =
         Connection { session: Session::new(shard.clone(), client.clone()), shard, client, alarm: None };
     tracing::debug!(client = connection.client.info.id, peer = %connection.client.info.address, "connected");

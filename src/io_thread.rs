@@ -1,5 +1,6 @@
 //! One io-thread: a runtime of its own, and the tasks that serve its shard.
 
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,10 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::clients::Address;
+use crate::clients::{Address, ClientInfo};
 use crate::connection;
 use crate::hub::ShardId;
-use crate::listen::Accepted;
 use crate::server::Server;
 use crate::shard::Shard;
 use crate::stream::Stream;
@@ -46,11 +46,20 @@ pub fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
+/// A connection that an io-thread is to serve.
+#[derive(Debug)]
+pub struct Guest {
+    /// Its socket, not blocking.
+    pub socket: OwnedFd,
+    /// What is known of it.
+    pub info: Arc<ClientInfo>,
+}
+
 /// What an io-thread receives from outside.
 #[derive(Debug)]
 pub struct Inlet {
     /// Connections to serve.
-    pub accepted: mpsc::UnboundedReceiver<Accepted>,
+    pub guests: mpsc::UnboundedReceiver<Guest>,
     /// What to do.
     pub phase: watch::Receiver<Phase>,
 }
@@ -77,7 +86,7 @@ pub fn run(
 async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {
     loop {
         tokio::select! {
-            Some(accepted) = inlet.accepted.recv() => welcome(&shard, accepted),
+            Some(guest) = inlet.guests.recv() => welcome(&shard, guest),
             Ok(()) = inlet.phase.changed() => {
                 let phase = *inlet.phase.borrow_and_update();
                 shard.set_draining(phase == Phase::Draining);
@@ -90,15 +99,16 @@ async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {
     }
 }
 
-fn welcome(shard: &Rc<Shard>, accepted: Accepted) {
-    let stream = match &accepted.address {
-        Address::Tcp { .. } => TcpStream::from_std(accepted.socket.into()).map(Stream::Tcp),
-        Address::Unix(_) => UnixStream::from_std(accepted.socket.into()).map(Stream::Unix),
+fn welcome(shard: &Rc<Shard>, guest: Guest) {
+    let stream = match &guest.info.address {
+        Address::Tcp { .. } => TcpStream::from_std(guest.socket.into()).map(Stream::Tcp),
+        Address::Unix(_) => UnixStream::from_std(guest.socket.into()).map(Stream::Unix),
     };
     match stream {
-        Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, accepted.address))),
+        Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, guest.info))),
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
+            shard.server.clients.remove(guest.info.id);
             shard.server.connections.fetch_sub(1, Relaxed);
             shard.handle().connections.fetch_sub(1, Relaxed);
         }

@@ -1,6 +1,7 @@
 //! The server as a process: listeners, io-threads, signals, and the end.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::clients::Address;
 use crate::clock::Clock;
 use crate::config::{Config, Settings, ShutdownFlags, StartError};
-use crate::io_thread::{self, Inlet, Phase};
+use crate::io_thread::{self, Guest, Inlet, Phase};
 use crate::listen::{self, Accepted, Listener, Place};
 use crate::log;
 use crate::resources;
@@ -59,8 +60,8 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     let mut threads = Vec::new();
     let mut own_inlet = None;
     for id in 0..server.shards.len() {
-        let (door, accepted) = mpsc::unbounded_channel();
-        let inlet = Inlet { accepted, phase: phase_seen.clone() };
+        let (door, guests) = mpsc::unbounded_channel();
+        let inlet = Inlet { guests, phase: phase_seen.clone() };
         doors.push(door);
         if id == 0 {
             own_inlet = Some(inlet);
@@ -91,7 +92,7 @@ fn spawn_io_thread(server: Arc<Server>, id: usize, inlet: Inlet) -> std::io::Res
 async fn govern(
     server: Arc<Server>,
     listeners: Vec<Listener>,
-    doors: Vec<mpsc::UnboundedSender<Accepted>>,
+    doors: Vec<mpsc::UnboundedSender<Guest>>,
     phase: watch::Sender<Phase>,
 ) {
     hear_signals(&server);
@@ -130,7 +131,7 @@ struct Doorman {
     is_unix: bool,
 }
 
-fn admit(server: &Arc<Server>, listeners: Vec<Listener>, doors: &[mpsc::UnboundedSender<Accepted>]) -> Vec<Doorman> {
+fn admit(server: &Arc<Server>, listeners: Vec<Listener>, doors: &[mpsc::UnboundedSender<Guest>]) -> Vec<Doorman> {
     let admit_one = |listener: Listener| {
         let is_unix = matches!(listener.place(), Place::Unix(_));
         let server = server.clone();
@@ -142,7 +143,7 @@ fn admit(server: &Arc<Server>, listeners: Vec<Listener>, doors: &[mpsc::Unbounde
 }
 
 /// Sends a new connection to the io-thread that has the fewest, or away.
-fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Accepted>], accepted: Accepted) {
+fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Guest>], accepted: Accepted) {
     server.stats.connections.fetch_add(1, Relaxed);
     let settings = server.settings();
     let open = server.connections.fetch_add(1, Relaxed) + 1;
@@ -164,8 +165,10 @@ fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Accepted>], accepted:
     server.stats.peak_clients.fetch_max(open as u64, Relaxed);
     let fewest = (0..doors.len()).min_by_key(|id| server.shards[*id].connections.load(Relaxed)).unwrap_or(0);
     server.shards[fewest].connections.fetch_add(1, Relaxed);
+    // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
+    let info = server.clients.admit(fewest, accepted.address, accepted.socket.as_raw_fd(), server.clock.now());
     // Fails only when the io-thread has ended, which is when the server ends.
-    let _ = doors[fewest].send(accepted);
+    let _ = doors[fewest].send(Guest { socket: accepted.socket, info });
 }
 
 fn is_denied(settings: &Settings, address: &Address) -> bool {

@@ -124,14 +124,20 @@ impl Shard {
         cached.1.clone()
     }
 
-    /// Takes a new connection in.
-    pub fn register(&self, address: Address, stream: Option<Stream>) -> Rc<Client> {
-        let fd = stream.as_ref().map_or(-1, Stream::fd);
-        let info = Arc::new(ClientInfo::new(self.server.clients.next_id(), self.id, address, fd, self.now()));
+    /// Takes a client in that has no socket, for tests of the core.
+    pub fn register(&self, address: Address) -> Rc<Client> {
+        let info = self.server.clients.admit(self.id, address, -1, self.now());
+        self.welcome(info, None)
+    }
+
+    /// Takes a client in that was admitted for this shard.
+    pub(crate) fn welcome(&self, info: Arc<ClientInfo>, stream: Option<Stream>) -> Rc<Client> {
         let client = Client::new(info.clone(), stream);
         let slot = self.clients.borrow_mut().insert(client.clone());
         info.slot.store(slot as u32, Relaxed);
-        self.server.clients.insert(info);
+        if info.killed.load(Relaxed) {
+            client.close(Closing::Killed);
+        }
         client
     }
 

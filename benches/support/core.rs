@@ -34,7 +34,7 @@ impl Core {
     /// A new client of this shard.
     pub(crate) fn connect(&self, shard: usize) -> (Session, Rc<Client>) {
         let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
-        let client = self.shards[shard].register(Address::Tcp { peer: end, local: end }, None);
+        let client = self.shards[shard].register(Address::Tcp { peer: end, local: end });
         (Session::new(self.shards[shard].clone(), client.clone()), client)
     }
 

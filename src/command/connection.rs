@@ -223,6 +223,9 @@ fn echo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let index = call.integer(1)?;
+    if i32::try_from(index).is_err() {
+        return Err(ReplyError::out_of_bounds(i32::MIN.into(), i32::MAX.into()));
+    }
     if index < 0 || index >= i64::from(call.settings.databases) {
         return Err(ReplyError::DB_OUT_OF_RANGE);
     }

@@ -40,7 +40,7 @@ impl Bench {
     pub(crate) fn client_at(&self, ip: [u8; 4]) -> Peer {
         let end = |ip: [u8; 4], port| SocketAddr::from((Ipv4Addr::from(ip), port));
         let address = Address::Tcp { peer: end(ip, 50000), local: end([127, 0, 0, 1], 6379) };
-        let client = self.shard.register(address, None);
+        let client = self.shard.register(address);
         Peer { session: Session::new(self.shard.clone(), client.clone()), client }
     }
 

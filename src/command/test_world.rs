@@ -45,7 +45,7 @@ impl World {
         self.clients.set(self.clients.get() + 1);
         let peer = ([127, 0, 0, 1], self.clients.get()).into();
         let address = Address::Tcp { peer, local: ([127, 0, 0, 1], 6379).into() };
-        let client = self.shards[shard].register(address, None);
+        let client = self.shards[shard].register(address);
         let session = Session::new(self.shards[shard].clone(), client.clone());
         Peer { client, session: RefCell::new(session) }
     }

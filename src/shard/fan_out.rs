@@ -112,7 +112,7 @@ mod tests {
         let mut hub = HubAccess::new(&server.hub);
         let mut clients = Vec::new();
         for (index, shard) in shards.iter().cycle().take(8).enumerate() {
-            let client = shard.register(Address::Unix("/x".into()), None);
+            let client = shard.register(Address::Unix("/x".into()));
             client.set_proto(Proto::ALL[index / 4]);
             shard.join(&client, Topic::Channel, b"a", &mut hub);
             clients.push(client);

@@ -62,7 +62,7 @@ impl World {
     /// A peer on this shard that has said nothing yet.
     pub(crate) fn stranger(&self, shard: usize) -> Peer {
         let shard = self.shards[shard].clone();
-        let client = shard.register(Address::Unix("/x".into()), None);
+        let client = shard.register(Address::Unix("/x".into()));
         let session = Session::new(shard.clone(), client.clone());
         Peer { session, client, shard, shards: self.shards.clone(), frames: VecDeque::new() }
     }

@@ -39,7 +39,7 @@ impl Town {
 
     fn client(&self, shard: usize, proto: Proto) -> Peer {
         let shard = self.shards[shard].clone();
-        let client = shard.register(Address::Tcp { peer: PEER, local: PEER }, None);
+        let client = shard.register(Address::Tcp { peer: PEER, local: PEER });
         let mut peer = Peer { session: Session::new(shard.clone(), client.clone()), client, shard };
         if proto == Proto::Resp3 {
             peer.ask("HELLO 3");

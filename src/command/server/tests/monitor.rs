@@ -46,7 +46,7 @@ fn arguments_are_quoted_and_the_database_is_shown() {
 fn a_client_of_the_unix_socket_is_shown_with_its_path() {
     let (town, mut monitors) = watched();
     let shard = town.shards[0].clone();
-    let client = shard.register(Address::Unix("/run/pregon.sock".into()), None);
+    let client = shard.register(Address::Unix("/run/pregon.sock".into()));
     let mut peer = Peer { session: Session::new(shard.clone(), client.clone()), client, shard };
     peer.ask("PING");
     assert!(seen(&town, &mut monitors).ends_with(" [0 unix:/run/pregon.sock] \"PING\"\r\n"));
