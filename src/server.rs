@@ -33,6 +33,8 @@ pub struct ShardHandle {
     pub bell: Notify,
     /// Connections that it has been given and that are open.
     pub connections: AtomicUsize,
+    /// How many of its clients monitor.
+    pub monitors: AtomicUsize,
     /// Its counters.
     pub stats: ShardStats,
 }
@@ -150,6 +152,7 @@ impl Server {
         let shard = |_| ShardHandle {
             bell: Notify::new(),
             connections: AtomicUsize::new(0),
+            monitors: AtomicUsize::new(0),
             stats: ShardStats::new(commands.len()),
         };
         let shards: Box<[ShardHandle]> = (0..usize::from(settings.io_threads.0)).map(shard).collect();

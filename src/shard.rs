@@ -6,6 +6,7 @@
 
 mod fan_out;
 mod lists;
+mod monitors;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -38,6 +39,8 @@ pub struct Shard {
     pub server: Arc<Server>,
     clients: RefCell<Slab<Rc<Client>>>,
     lists: RefCell<Lists>,
+    /// Clients that are shown every command.
+    monitors: RefCell<Vec<Rc<Client>>>,
     /// Taken from the inbox, not yet delivered.
     incoming: RefCell<VecDeque<Entry>>,
     /// Killed by order of another client; their subscriptions are still to be ended.
@@ -69,6 +72,7 @@ impl Shard {
             server,
             clients: RefCell::default(),
             lists: RefCell::default(),
+            monitors: RefCell::default(),
             incoming: RefCell::default(),
             doomed: RefCell::default(),
             dirty: RefCell::default(),
@@ -254,12 +258,7 @@ impl Shard {
                 }
             }
             Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
-            Control::Monitor(line) => {
-                let line = Rc::new(line);
-                let clients = self.all_clients();
-                let monitors = clients.iter().filter(|client| client.is_monitor());
-                monitors.for_each(|client| self.push(client, &line));
-            }
+            Control::Monitor(line) => self.show_monitors(line),
         }
     }
 

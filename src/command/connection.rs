@@ -243,7 +243,7 @@ fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     transaction::discard(call.client, call.session);
-    gate::stop_monitoring(call.shard, call.client);
+    call.shard.stop_monitoring(call.client);
     call.queue_reply();
     call.shard.leave_all(call.client, call.hub);
     call.session.reply_mode = ReplyMode::On;

@@ -79,7 +79,7 @@ pub(crate) fn fail_late(turn: &mut Turn<'_>, state: &SessionState, error: &Reply
 
 /// Ends the connection when its output has been written; a monitor is shown nothing more.
 pub(crate) fn close_after_reply(shard: &Shard, client: &Client, state: &mut SessionState) {
-    stop_monitoring(shard, client);
+    shard.stop_monitoring(client);
     state.close_after_reply = true;
     client.info.set_flag(Flag::CloseAfterReply, true);
 }
@@ -87,15 +87,7 @@ pub(crate) fn close_after_reply(shard: &Shard, client: &Client, state: &mut Sess
 /// Lets go of what the client's state holds elsewhere in the server.
 pub(crate) fn end(shard: &Shard, client: &Client, state: &mut SessionState) {
     state.transaction = None;
-    stop_monitoring(shard, client);
-}
-
-/// Ends MONITOR for `client`.
-pub(crate) fn stop_monitoring(shard: &Shard, client: &Client) {
-    if client.is_monitor() {
-        client.info.set_flag(Flag::Monitor, false);
-        shard.server.monitors.fetch_sub(1, Relaxed);
-    }
+    shard.stop_monitoring(client);
 }
 
 /// Mutes the next reply as CLIENT REPLY asked for.
@@ -259,6 +251,9 @@ fn observe(call: &mut Call<'_, '_>, us: u64) {
     if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR | Flags::ADMIN) {
         let line = Frame::whole(monitor_line(call));
         for shard in 0..call.server.shards.len() {
+            if call.server.shards[shard].monitors.load(Relaxed) == 0 {
+                continue;
+            }
             call.order(shard, Control::Monitor(line.clone()));
         }
         call.session.published |= call.client.is_monitor();
@@ -309,7 +304,8 @@ fn count_error(shard: &Shard, error: &ReplyError) {
     shard.server.stats.count_error(error.code());
 }
 
-/// A client that hears what it publishes, or monitors what it executes, hears it behind the reply of that command, before the next one's.
+/// A client that hears what it publishes, or monitors what it executes, hears it behind the reply of that command,
+/// before the next one's.
 fn deliver_to_oneself(turn: &mut Turn<'_>, state: &mut SessionState) {
     let listens = turn.client.is_subscriber() || turn.client.is_monitor();
     if !std::mem::take(&mut state.published) || !listens {

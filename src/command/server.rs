@@ -20,11 +20,8 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, introspect};
-use crate::clients::Flag;
 use crate::resp::errors::ReplyError;
 
 const DEFAULT: Command = Command { group: Group::Server, ..Command::DEFAULT };
@@ -162,8 +159,7 @@ fn monitor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if !call.client.is_monitor() {
         call.queue_reply();
         call.shard.deliver(call.hub);
-        call.client.info.set_flag(Flag::Monitor, true);
-        call.server.monitors.fetch_add(1, Relaxed);
+        call.shard.start_monitoring(call.client);
     }
     call.reply.ok();
     Ok(())
