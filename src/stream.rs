@@ -25,11 +25,24 @@ impl Stream {
     }
 
     /// Reads what is there, without waiting.
+    ///
+    /// A read that does not fill the buffer has taken all there was, so the socket is not tried again before the kernel
+    /// reports more: that saves a system call for each request. No report can come in between, because the thread that
+    /// waits for them is this one.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
+        let count = match self {
             Stream::Tcp(stream) => stream.try_read(buffer),
             Stream::Unix(stream) => stream.try_read(buffer),
+        }?;
+        if 0 < count && count < buffer.len() {
+            let nothing_left = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            // The error is what makes tokio wait for the next report.
+            let _ = match self {
+                Stream::Tcp(stream) => stream.try_io(Interest::READABLE, nothing_left),
+                Stream::Unix(stream) => stream.try_io(Interest::READABLE, nothing_left),
+            };
         }
+        Ok(count)
     }
 
     /// Writes what there is room for, without waiting.
