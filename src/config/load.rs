@@ -16,6 +16,8 @@ use crate::quoting;
 /// How deep files may include one another; a file that includes itself ends here.
 const MAX_INCLUDE_DEPTH: usize = 16;
 
+const CHECK_PATH: &str = "check the path and its permissions";
+
 /// Collects what is read. Values of an earlier source are overwritten by a later one.
 #[derive(Default)]
 pub(super) struct Loader {
@@ -33,7 +35,7 @@ impl Loader {
         let origin = path.display().to_string();
         let text = fs::read(path).map_err(|error| {
             let text = format!("can't open the configuration file: {}", reason(&error));
-            StartError::new(text, "check the path and its permissions").at(&origin, None)
+            StartError::new(text, CHECK_PATH).at(&origin, None)
         })?;
         self.text(&origin, &text)
     }
@@ -124,9 +126,18 @@ impl Loader {
             return Err(StartError::new(format!("more than {MAX_INCLUDE_DEPTH} files include one another"), cure));
         }
         self.depth += 1;
-        let result = included(path)?.iter().try_for_each(|file| self.file(file));
+        let result = included(path)?.iter().try_for_each(|file| self.included_file(file));
         self.depth -= 1;
         result
+    }
+
+    /// As [`Loader::file`], but where it cannot be opened, the place to correct is the line with the include.
+    fn included_file(&mut self, path: &Path) -> Result<(), StartError> {
+        let origin = path.display().to_string();
+        let text = fs::read(path).map_err(|error| {
+            StartError::new(format!("include: can't open {origin}: {}", reason(&error)), CHECK_PATH)
+        })?;
+        self.text(&origin, &text)
     }
 }
 

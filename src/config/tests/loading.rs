@@ -84,8 +84,10 @@ fn an_error_names_the_file_and_line_where_it_is() {
     let looped = error(&[&files.text("loop.conf")]);
     assert!(looped.starts_with(&format!("{} line 2: more than 16 files", files.text("loop.conf"))), "{looped}");
     let missing = error(&[&files.text("missing.conf")]);
-    let expected = format!("{}: can't open the configuration file: No such file", files.text("absent.conf"));
+    let (includer, absent) = (files.text("missing.conf"), files.text("absent.conf"));
+    let expected = format!("{includer} line 1: include: can't open {absent}: No such file or directory; ");
     assert!(missing.starts_with(&expected), "{missing}");
+    assert!(error(&[&absent]).starts_with(&format!("{absent}: can't open the configuration file: No such file")));
 }
 
 #[test]
