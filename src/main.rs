@@ -1,6 +1,7 @@
 //! Arguments to configuration to server to exit code.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -69,7 +70,8 @@ fn program(args: impl IntoIterator<Item = OsString>) -> (Program, Vec<OsString>)
 
 fn start(args: Vec<OsString>) -> Result<(), StartError> {
     match invocation(args.into_iter().skip(1))? {
-        Invocation::Print(text) => print!("{text}"),
+        // Nobody reads it to its end: there is nobody to tell.
+        Invocation::Print(text) => drop(std::io::stdout().write_all(text.as_bytes())),
         Invocation::Check { warnings, .. } => {
             warnings.iter().for_each(|warning| eprintln!("pregon: {warning}"));
             println!("the configuration is valid");

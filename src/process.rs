@@ -263,3 +263,50 @@ fn write_pidfile(settings: &Settings) -> Option<&std::path::Path> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::SocketAddr;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// What a new connection from `peer` is told right away; nothing if it is taken in.
+    fn told(pairs: &[(&str, &str)], peer: &str) -> String {
+        let server = Config::from_pairs(pairs).and_then(|config| Server::new(config, Clock::real()));
+        let server = server.expect("the directives are right");
+        let (mut client, socket) = UnixStream::pair().expect("the system has sockets");
+        let local = SocketAddr::from(([192, 0, 2, 1], 6379));
+        let peer = peer.parse().expect("an address and a port");
+        let (door, mut accepted) = mpsc::unbounded_channel();
+        take_in(&server, &[door], Accepted { socket: socket.into(), address: Address::Tcp { peer, local } });
+        // What was not taken in has been closed, so that this comes to an end.
+        drop(accepted.try_recv());
+        let mut text = String::new();
+        client.read_to_string(&mut text).expect("the other end is closed");
+        text
+    }
+
+    #[test]
+    fn protected_mode_refuses_strangers_while_there_is_no_password() {
+        for stranger in ["192.0.2.7:5000", "[2001:db8::7]:5000", "0.0.0.0:5000"] {
+            let text = told(&[], stranger);
+            assert!(text.starts_with("-DENIED ") && text.ends_with("\r\n"), "{stranger}: {text}");
+            assert_eq!(text.lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn protected_mode_lets_in_who_is_on_the_machine_or_has_a_password_to_give() {
+        for (pairs, peer) in [
+            (&[][..], "127.0.0.1:5000"),
+            (&[], "127.8.9.1:5000"),
+            (&[], "[::1]:5000"),
+            (&[("requirepass", "secret")], "192.0.2.7:5000"),
+            (&[("protected-mode", "no")], "192.0.2.7:5000"),
+        ] {
+            assert_eq!(told(pairs, peer), "", "{pairs:?} {peer}");
+        }
+    }
+}

@@ -90,13 +90,30 @@ impl TestServer {
         self.log.lock().text.clone()
     }
 
+    /// Waits until it has printed a line that contains `text`, and returns the first such line.
+    pub fn expect_log(&self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(line) = self.log.lock().text.lines().find(|line| line.contains(text)) {
+                return line.to_string();
+            }
+            assert!(Instant::now() < deadline, "the server does not log: {text}");
+            self.log.wait();
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let Some(pid) = pid else { panic!("the server does not run") };
+        if let Err(e) = rustix::process::kill_process(pid, signal) {
+            panic!("sending {signal:?}: {e}");
+        }
+    }
+
     /// Ends it as a service manager does (SIGTERM), waits, and fails unless it ends with exit code 0.
     pub fn stop(&mut self) {
-        let pid = self.child.as_ref().and_then(|child| Pid::from_raw(i32::try_from(child.id()).ok()?));
-        let Some(pid) = pid else { panic!("the server does not run") };
-        if let Err(e) = rustix::process::kill_process(pid, Signal::TERM) {
-            panic!("sending SIGTERM: {e}");
-        }
+        self.signal(Signal::TERM);
         let status = self.wait_for_exit();
         assert!(status.success(), "after SIGTERM the server ended with {status}");
     }

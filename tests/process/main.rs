@@ -1,0 +1,13 @@
+//! The server as a process: how it starts and ends, what it logs, and what it does when something reaches its limit.
+
+#[path = "../support/mod.rs"]
+pub mod support;
+
+mod child;
+mod descriptors;
+mod ending;
+mod files;
+mod limits;
+mod logging;
+mod requests;
+mod starting;

@@ -1,0 +1,75 @@
+//! Requests that a socket and two ends make harder than the decoder alone.
+
+use crate::support::peer::encode_command;
+use crate::support::{Peer, TestServer};
+
+#[test]
+fn a_pipeline_that_is_sent_wholly_before_anything_is_read_does_not_deadlock() {
+    const COMMANDS: usize = 16_000;
+    let server = TestServer::start(&[]);
+    let mut peer = Peer::connect(&server.addr());
+    let payload = [b'x'; 1000];
+    // 16 MB in both directions: more than the sockets hold.
+    peer.send(encode_command(&[&b"ECHO"[..], &payload]).repeat(COMMANDS));
+    peer.send("QUIT\r\n");
+    let mut expected = [&b"$1000\r\n"[..], &payload, b"\r\n"].concat().repeat(COMMANDS);
+    expected.extend_from_slice(b"+OK\r\n");
+    let received = peer.read_to_end();
+    assert!(received == expected, "{} bytes of {}", received.len(), expected.len());
+}
+
+#[test]
+fn what_a_browser_sends_closes_the_connection_without_an_answer() {
+    let server = TestServer::start(&[]);
+    for request in ["POST / HTTP/1.1\r\nHost: localhost\r\n\r\nPING\r\n", "Host: localhost\r\nPING\r\n"] {
+        let mut browser = Peer::connect(&server.addr());
+        browser.send(request);
+        browser.expect_closed();
+    }
+    let line = server.expect_log("possible cross-protocol attack");
+    assert!(line.contains("WARN"), "{line}");
+    assert_eq!(Peer::connect(&server.addr()).call(&["PING"]), b"+PONG\r\n");
+}
+
+#[test]
+fn a_request_is_answered_after_the_peer_has_finished_sending() {
+    let server = TestServer::start(&[]);
+    let mut peer = Peer::connect(&server.addr());
+    peer.send("PING\r\nECHO hello\r\n");
+    peer.finish_sending();
+    assert_eq!(peer.read_to_end(), b"+PONG\r\n$5\r\nhello\r\n");
+}
+
+#[test]
+fn what_a_peer_left_unfinished_ends_with_its_connection() {
+    let server = TestServer::start(&[]);
+    let mut peer = Peer::connect(&server.addr());
+    peer.send("*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$5\r\nhel");
+    peer.finish_sending();
+    peer.expect_closed();
+    assert_eq!(Peer::connect(&server.addr()).call(&["PING"]), b"+PONG\r\n");
+}
+
+#[test]
+fn a_panic_closes_its_connection_and_no_other() {
+    let server = TestServer::start(&["--enable-debug-command", "local"]);
+    let mut others: Vec<Peer> = (0..8).map(|_| Peer::connect(&server.addr())).collect();
+    for peer in &mut others {
+        peer.send("SUBSCRIBE news\r\n");
+        peer.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    }
+    for _ in 0..8 {
+        let mut failing = Peer::connect(&server.addr());
+        failing.send("HELLO 3\r\n");
+        failing.read_frame();
+        failing.send("SUBSCRIBE news\r\n");
+        failing.expect(">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+        failing.send("DEBUG PANIC\r\n");
+        failing.expect_closed();
+    }
+    assert!(server.expect_log("a panic").contains("ERROR"));
+    assert_eq!(Peer::connect(&server.addr()).call(&["PUBLISH", "news", "hello"]), b":8\r\n");
+    for peer in &mut others {
+        peer.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
+    }
+}
