@@ -30,14 +30,14 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Whether `pattern` matches the whole of `text` when ASCII letters of either case are equal.
 ///
-/// Costs what [`matches`] costs.
+/// Costs what [`matches()`] costs.
 pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     matches_with(pattern, text, Case::Ignored)
 }
 
 /// Whether what is left of a pattern matches what is left of a text, once the whole text is known not to be empty.
 ///
-/// Differs from [`matches`] in the text that is empty only because it has been used up: stars match it.
+/// Differs from [`matches()`] in the text that is empty only because it has been used up: stars match it.
 pub(crate) fn rest_matches(pattern: &[u8], text: &[u8]) -> bool {
     rest_matches_with(pattern, text, Case::Exact)
 }

@@ -111,8 +111,7 @@ struct Arguments {
     /// Do not warn about a password on the command line
     #[arg(long)]
     no_auth_warning: bool,
-    /// Address as redis://[user[:password]@][host][:port][/database]
-    #[arg(short, allow_hyphen_values = true)]
+    #[arg(short, help = "Address as redis://[user[:password]@][host][:port][/database]", allow_hyphen_values = true)]
     uri: Option<String>,
     /// Send the command this many times; for ever if negative
     #[arg(short, value_name = "TIMES", default_value_t = 1, allow_hyphen_values = true)]

@@ -2,10 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`info`] | what COMMAND INFO says of a command |
-//! | [`docs`] | what COMMAND DOCS says of a command |
+//! | [`mod@info`] | what COMMAND INFO says of a command |
+//! | [`mod@docs`] | what COMMAND DOCS says of a command |
 //! | [`keys`] | where the keys of a request stand |
-//! | [`usage`] | HELP, and arguments as people write them |
+//! | [`mod@usage`] | HELP, and arguments as people write them |
 //! | [`readme`] | the table of what is supported |
 
 mod docs;
