@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -190,9 +190,12 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
     if UnixStream::connect(path).is_ok() {
         return Err(fail(io::ErrorKind::AddrInUse.into()));
     }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
-        _ => {}
+    // Only a socket can have been left by a former run; a mistyped path must not cost another file.
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => return Err(fail(io::ErrorKind::AlreadyExists.into())),
+        Ok(_) => std::fs::remove_file(path).map_err(fail)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(fail(error)),
     }
     let bound = UnixListener::bind(path).map_err(fail)?;
     if settings.unixsocketperm.0 != 0 {

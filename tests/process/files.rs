@@ -51,6 +51,17 @@ fn a_socket_on_which_another_server_listens_is_left_to_it() {
 }
 
 #[test]
+fn a_file_that_is_no_socket_is_not_replaced_by_one() {
+    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
+    let path = dir.path().join("redis.conf");
+    fs::write(&path, "port 0\n").unwrap_or_else(|e| panic!("a file: {e}"));
+    let ended = call(dir.path(), &["redis.conf", "--unixsocket", "redis.conf"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.starts_with("pregon: cannot listen on redis.conf: entity already exists; "), "{ended:?}");
+    assert_eq!(fs::read(&path).ok().as_deref(), Some(&b"port 0\n"[..]));
+}
+
+#[test]
 fn the_pid_file_names_the_process_and_goes_with_it() {
     let mut server = TestServer::start(&["--pidfile", "pregon.pid"]);
     let path = server.dir().join("pregon.pid");
