@@ -3,39 +3,31 @@
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::clients::{Address, ClientInfo};
 use crate::connection;
 use crate::hub::ShardId;
 use crate::server::Server;
 use crate::shard::Shard;
+use crate::shutdown::Phase;
 use crate::stream::Stream;
 use crate::upkeep;
 
 /// Outboxes that are flushed before other tasks run: few enough that a publisher is answered soon, so that messages
 /// gather in the outboxes that are still waiting.
 const FLUSHED_AT_ONCE: usize = 16;
+/// How often a shard delivers and writes what is left while the server ends.
+const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// How often a shard looks after its clients.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What the io-threads are to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Serve.
-    Serving,
-    /// Write what is queued, read nothing.
-    Draining,
-    /// End.
-    Ended,
-}
 
 /// A runtime for one io-thread.
 ///
@@ -94,9 +86,17 @@ async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {
                     return;
                 }
             }
+            () = sleep(DRAIN_ROUND), if shard.is_draining() => drain(&shard),
             else => return,
         }
     }
+}
+
+/// Delivers and writes what there is, so that the end can tell when nothing is left.
+fn drain(shard: &Shard) {
+    shard.deliver_inbox();
+    while shard.flush_dirty(FLUSHED_AT_ONCE) {}
+    shard.handle().drain_rounds.fetch_add(1, Release);
 }
 
 fn welcome(shard: &Rc<Shard>, guest: Guest) {

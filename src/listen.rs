@@ -12,9 +12,11 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::clients::Address;
 use crate::config::{BindAddress, Settings, StartError};
+use crate::shutdown::Phase;
 
 /// How long nothing is accepted when there is no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -210,7 +212,7 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
 ///
 /// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
 /// in the kernel's queue meanwhile.
-pub async fn accept(listener: Listener, mut take: impl FnMut(Accepted)) {
+pub async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>, mut take: impl FnMut(Accepted)) {
     let Listener { socket, place } = listener;
     // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
     // reactor, and most are to be served by other threads.
@@ -219,7 +221,9 @@ pub async fn accept(listener: Listener, mut take: impl FnMut(Accepted)) {
         Err(error) => return tracing::error!(?place, %error, "cannot accept connections here"),
     };
     loop {
-        if socket.readable().await.is_err() {
+        // While the server ends, new connections wait in the kernel's queue: the end may be called off.
+        let serving = async { phase.wait_for(|phase| *phase == Phase::Serving).await.is_ok() };
+        if socket.readable().await.is_err() || !serving.await {
             return;
         }
         match socket.try_io(Interest::READABLE, || accept_one(&socket, &place)) {

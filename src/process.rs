@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,12 +15,13 @@ use tokio::time::{Instant, sleep};
 use crate::clients::Address;
 use crate::clock::Clock;
 use crate::config::{Config, Settings, ShutdownFlags, StartError};
-use crate::io_thread::{self, Guest, Inlet, Phase};
+use crate::io_thread::{self, Guest, Inlet};
 use crate::listen::{self, Accepted, Listener, Place};
 use crate::log;
 use crate::resources;
 use crate::resp::errors::ReplyError;
 use crate::server::{Server, VERSION};
+use crate::shutdown::Phase;
 
 /// How often the end looks whether all output has been taken.
 const DRAIN_CHECK: Duration = Duration::from_millis(10);
@@ -97,7 +98,7 @@ async fn govern(
 ) {
     hear_signals(&server);
     server.reconfigured.set_latches(&listeners);
-    let mut doormen = admit(&server, listeners, &doors);
+    let mut doormen = admit(&server, listeners, &doors, &phase);
     let settings = server.settings();
     tracing::info!(
         version = VERSION,
@@ -109,7 +110,7 @@ async fn govern(
     loop {
         tokio::select! {
             () = server.shutdown.bell.notified() => {
-                if server.shutdown.is_requested() && end(&server, &phase, &mut doormen).await {
+                if server.shutdown.is_requested() && end(&server, &phase).await {
                     return;
                 }
             }
@@ -118,7 +119,7 @@ async fn govern(
                 let fresh = server.reconfigured.take_listeners();
                 if let Some(fresh) = fresh {
                     doormen.retain(|doorman| doorman.is_unix || { doorman.task.abort(); false });
-                    doormen.extend(admit(&server, fresh, &doors));
+                    doormen.extend(admit(&server, fresh, &doors, &phase));
                 }
             }
         }
@@ -131,12 +132,19 @@ struct Doorman {
     is_unix: bool,
 }
 
-fn admit(server: &Arc<Server>, listeners: Vec<Listener>, doors: &[mpsc::UnboundedSender<Guest>]) -> Vec<Doorman> {
+fn admit(
+    server: &Arc<Server>,
+    listeners: Vec<Listener>,
+    doors: &[mpsc::UnboundedSender<Guest>],
+    phase: &watch::Sender<Phase>,
+) -> Vec<Doorman> {
     let admit_one = |listener: Listener| {
         let is_unix = matches!(listener.place(), Place::Unix(_));
         let server = server.clone();
         let doors = doors.to_vec();
-        let task = spawn_local(listen::accept(listener, move |accepted| take_in(&server, &doors, accepted)));
+        let task = spawn_local(listen::accept(listener, phase.subscribe(), move |accepted| {
+            take_in(&server, &doors, accepted)
+        }));
         Doorman { task, is_unix }
     };
     listeners.into_iter().map(admit_one).collect()
@@ -185,27 +193,44 @@ const DENIED: &str = "-DENIED Pregon is running in protected mode: no password i
 
 /// Ends the server: nothing more is accepted or read, what is queued is written within `shutdown-timeout`. False if the
 /// request was withdrawn meanwhile.
-async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>, doormen: &mut Vec<Doorman>) -> bool {
+async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> bool {
     tracing::info!("ending: writing what is queued");
-    let settings = server.settings();
-    let wait = settings.shutdown_timeout.enabled().unwrap_or_default();
+    let wait = server.settings().shutdown_timeout.enabled().unwrap_or_default();
     let deadline = Instant::now() + wait;
-    let _ = phase.send(Phase::Draining);
-    loop {
-        let queued: usize = server.clients.all().iter().map(|info| info.output_bytes.load(Relaxed)).sum();
-        if queued == 0 || server.shutdown.is_immediate() || Instant::now() >= deadline {
-            break;
-        }
+    phase.send_replace(Phase::Draining);
+    // After one round of each no command runs any more; what was published before that is delivered two rounds later.
+    let mut missing_rounds = [1, 2].into_iter();
+    let mut rounds = drain_rounds(server);
+    let mut wanted = missing_rounds.next();
+    while !server.shutdown.is_immediate() && Instant::now() < deadline {
         sleep(DRAIN_CHECK).await;
         if !server.shutdown.is_requested() {
             tracing::info!("the end was called off");
-            let _ = phase.send(Phase::Serving);
+            phase.send_replace(Phase::Serving);
             return false;
         }
+        let now = drain_rounds(server);
+        match wanted {
+            Some(count) if now.iter().zip(&rounds).all(|(now, then)| now - then >= count) => {
+                rounds = now;
+                wanted = missing_rounds.next();
+            }
+            Some(_) => {}
+            None if queued_bytes(server) == 0 => break,
+            None => {}
+        }
     }
-    doormen.drain(..).for_each(|doorman| doorman.task.abort());
-    let _ = phase.send(Phase::Ended);
+    phase.send_replace(Phase::Ended);
     true
+}
+
+fn drain_rounds(server: &Server) -> Vec<u64> {
+    server.shards.iter().map(|shard| shard.drain_rounds.load(Acquire)).collect()
+}
+
+/// What sockets have not taken yet.
+fn queued_bytes(server: &Server) -> usize {
+    server.clients.all().iter().map(|info| info.output_bytes.load(Relaxed)).sum()
 }
 
 fn hear_signals(server: &Arc<Server>) {

@@ -33,6 +33,8 @@ pub struct ShardHandle {
     pub bell: Notify,
     /// Connections that it has been given and that are open.
     pub connections: AtomicUsize,
+    /// How many times it has delivered and written everything since the server began to end.
+    pub drain_rounds: AtomicU64,
     /// How many of its clients monitor.
     pub monitors: AtomicUsize,
     /// Its counters.
@@ -152,6 +154,7 @@ impl Server {
         let shard = |_| ShardHandle {
             bell: Notify::new(),
             connections: AtomicUsize::new(0),
+            drain_rounds: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),
             stats: ShardStats::new(commands.len()),
         };

@@ -3,6 +3,17 @@
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+/// What listeners and io-threads are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Serve.
+    Serving,
+    /// Accept nothing, run nothing, write what is queued.
+    Draining,
+    /// End.
+    Ended,
+}
+
 /// Whether and how the server is to end.
 #[derive(Debug, Default)]
 pub struct Shutdown {
