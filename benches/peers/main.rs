@@ -25,6 +25,9 @@ use results::{Results, Row};
 use servers::Program;
 use suite::Entry;
 
+/// For how long a case is measured in the short form.
+const SHORT_SECONDS: f64 = 0.5;
+
 /// Compares Pregon with the servers that are installed
 #[derive(Debug, Parser)]
 #[command(name = "peers")]
@@ -41,6 +44,9 @@ struct Options {
     /// The number of io-threads that Pregon is given
     #[arg(long)]
     io_threads: Option<u8>,
+    /// For how long to measure where a case takes time
+    #[arg(long)]
+    seconds: Option<f64>,
     /// How often each case runs on each server
     #[arg(long)]
     rounds: Option<usize>,
@@ -74,10 +80,11 @@ fn run(options: &Options) -> io::Result<()> {
     let wanted = |entry: &Entry| options.case.as_ref().is_none_or(|part| entry.name.contains(part.as_str()));
     let entries = if options.matrix { suite::matrix() } else { suite::all() };
     let mut entries: Vec<Entry> = entries.into_iter().filter(wanted).collect();
-    if options.short {
-        entries.iter_mut().for_each(suite::shorten);
+    if let Some(seconds) = options.seconds.or(options.short.then_some(SHORT_SECONDS)) {
+        entries.iter_mut().for_each(|entry| entry.measure_for(seconds));
     }
     let rounds = options.rounds.unwrap_or(if options.short || options.matrix { 1 } else { 3 }).max(1);
+    let conditions = conditions(&programs, rounds, options);
     let start = Instant::now();
     let mut rows = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -88,7 +95,7 @@ fn run(options: &Options) -> io::Result<()> {
     let redis = programs.iter().position(|program| program.name == "redis");
     let results = Results { programs: programs.iter().map(|program| program.name.clone()).collect(), redis, rows };
     print!("{}", report::table(&results));
-    write(&results, &conditions(&programs, rounds, options))
+    write(&results, &conditions)
 }
 
 fn programs(options: &Options) -> Vec<Program> {
@@ -133,6 +140,7 @@ fn conditions(programs: &[Program], rounds: usize, options: &Options) -> Vec<(&'
         ("processor", model.map_or_else(String::new, |(_, model)| model.to_owned())),
         ("cores", cores.to_string()),
         ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("load average before", read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned()),
         ("rounds", rounds.to_string()),
         ("short", options.short.to_string()),
         ("servers", versions.join("; ")),

@@ -15,6 +15,8 @@ pub(crate) enum Metric {
     Rate,
     /// Publishes in a second.
     Publishes,
+    /// Everything that `Rate` counts, from the first to the last, also outside the measured time.
+    Total,
     /// The server's processor time for each of what `Rate` counts, in nanoseconds.
     Cpu,
     /// The part of it outside the kernel.
@@ -50,6 +52,7 @@ impl Metric {
         match self {
             Metric::Rate => "per second",
             Metric::Publishes => "publishes per second",
+            Metric::Total => "in all",
             Metric::Cpu => "server cpu ns",
             Metric::User => "user ns",
             Metric::System => "system ns",

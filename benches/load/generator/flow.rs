@@ -128,6 +128,7 @@ fn flow(
         let count = |sample: &Sample| if with_listeners { sample.delivered } else { sample.published };
         let cpu = end.cpu.zip(start.cpu).map(|(end, start)| end.since(start));
         figures.set_rate(count(&end) - count(&start), end.at - start.at, cpu);
+        figures.set(Metric::Total, count(&Sample::take(target, progress)?) as f64);
         if with_listeners {
             let publishes = (end.published - start.published) as f64;
             figures.set(Metric::Publishes, publishes / (end.at - start.at).as_secs_f64());

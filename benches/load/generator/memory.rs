@@ -18,8 +18,6 @@ use super::{Idle, Names, Stuck};
 
 /// How long a server may take to give memory back.
 const SETTLE: Duration = Duration::from_secs(3);
-/// Names that one client subscribes to.
-const NAMES_EACH: usize = 10_000;
 /// Publishes in flight while subscribers are stuck.
 const WINDOW: usize = 64;
 
@@ -38,14 +36,7 @@ pub(crate) fn names(target: &Target, case: &Names) -> io::Result<Figures> {
         None => (0..case.count).map(|number| format!("{number:032}")).collect(),
     };
     let command = if case.shape.is_some() { "PSUBSCRIBE" } else { "SUBSCRIBE" };
-    growth(target, case.count, || {
-        let subscribe = |names: &[String]| {
-            let mut stream = target.connect()?;
-            target.subscribe_many(&mut stream, command, names)?;
-            Ok(stream)
-        };
-        names.chunks(NAMES_EACH).map(subscribe).collect()
-    })
+    growth(target, case.count, || target.subscribe_many(command, &names))
 }
 
 /// Subscribers that never read, beside one that does and must get everything.

@@ -7,8 +7,8 @@ use super::FanOut;
 use super::flow::Held;
 use super::target::Target;
 
-/// Subscribes to the cold and the hot patterns of a case. The client of the hot ones is answered with one of its
-/// patterns, which all have the same length; the client of the cold ones receives nothing.
+/// Subscribes to the cold and the hot patterns of a case. The client of the hot ones, 1,000 at most, is answered with
+/// one of its patterns, which all have the same length; the clients of the cold ones receive nothing.
 pub(crate) fn subscribe(
     target: &Target,
     case: &FanOut,
@@ -16,17 +16,14 @@ pub(crate) fn subscribe(
 ) -> io::Result<(Option<(TcpStream, String)>, Held)> {
     let mut held = Held::new();
     if case.cold_patterns > 0 {
-        let mut stream = target.connect()?;
-        target.subscribe_many(&mut stream, "PSUBSCRIBE", &cold(&case.shape, case.cold_patterns))?;
-        held.push(stream);
+        held = target.subscribe_many("PSUBSCRIBE", &cold(&case.shape, case.cold_patterns))?;
     }
     if case.hot_patterns == 0 {
         return Ok((None, held));
     }
     let patterns: Vec<String> = (0..case.hot_patterns).map(|number| hot(channel, number)).collect();
-    let mut stream = target.connect()?;
-    target.subscribe_many(&mut stream, "PSUBSCRIBE", &patterns)?;
-    Ok((Some((stream, hot(channel, 0))), held))
+    let mut clients = target.subscribe_many("PSUBSCRIBE", &patterns)?;
+    Ok((clients.pop().map(|stream| (stream, hot(channel, 0))), held))
 }
 
 /// Patterns of one shape, in which `#` stands for the number of the pattern. None of them may match the channels of

@@ -10,8 +10,8 @@ use super::wire::{self, Proto};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections that are opened before their answers are read: fewer than servers let wait for being accepted.
 const AT_ONCE: usize = 100;
-/// Names in one request.
-const NAMES_AT_ONCE: usize = 1000;
+/// Names that one client subscribes to: some servers look through all patterns of a client for each new one.
+const NAMES_EACH: usize = 1000;
 
 /// A server.
 #[derive(Clone, Copy, Debug)]
@@ -52,16 +52,17 @@ impl Target {
         self.opened(count, subscribe, ":1\r\n")
     }
 
-    /// Subscribes `stream` to many names with `command`, and waits until all of them are confirmed.
-    pub(crate) fn subscribe_many(&self, stream: &mut TcpStream, command: &str, names: &[String]) -> io::Result<()> {
-        let mut done = 0;
-        for names in names.chunks(NAMES_AT_ONCE) {
-            let args: Vec<&[u8]> = [command.as_bytes()].into_iter().chain(names.iter().map(String::as_bytes)).collect();
+    /// Subscribes to many names with `command`, each client to 1,000 of them at most, and waits until all are confirmed.
+    pub(crate) fn subscribe_many(&self, command: &str, names: &[String]) -> io::Result<Vec<TcpStream>> {
+        let subscribe = |names: &[String]| {
+            let mut stream = self.connect()?;
+            let names_of_it = names.iter().map(String::as_bytes);
+            let args: Vec<&[u8]> = [command.as_bytes()].into_iter().chain(names_of_it).collect();
             stream.write_all(&wire::request(args.into_iter()))?;
-            done += names.len();
-            read_until(stream, &format!(":{done}\r\n"))?;
-        }
-        Ok(())
+            read_until(&mut stream, &format!(":{}\r\n", names.len()))?;
+            Ok(stream)
+        };
+        names.chunks(NAMES_EACH).map(subscribe).collect()
     }
 
     fn opened(&self, count: usize, request: impl Fn(usize) -> Vec<u8>, answer_end: &str) -> io::Result<Vec<TcpStream>> {
