@@ -1,6 +1,8 @@
 //! One connected client as its own shard sees it: the outbox and the subscriptions that deliveries and orders reach,
 //! beside the session, which only the client's own commands reach.
 
+mod memberships;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -8,17 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
 use crate::clients::{ClientInfo, Flag};
-use crate::hub::{Slot, Topic};
+use crate::hub::Topic;
+use crate::hub::name::Name;
 use crate::message::Frame;
 use crate::outbox::Outbox;
 use crate::resp::Proto;
 use crate::stream::Stream;
+pub(crate) use memberships::{Membership, Memberships};
 
 /// Why a connection ends before its peer ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +56,6 @@ impl Closing {
     }
 }
 
-/// A subscription of one client: the list of its shard that it stands in, and where.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Membership {
-    pub(crate) slot: Slot,
-    pub(crate) index: u32,
-}
-
-/// The names a client listens to, of one kind.
-pub(crate) type Memberships = HashMap<Arc<[u8]>, Membership, RandomState>;
-
 /// A client on its shard.
 #[derive(Debug)]
 pub struct Client {
@@ -72,7 +64,8 @@ pub struct Client {
     /// Its socket; none in tests of the core.
     pub(crate) stream: Option<Stream>,
     pub(crate) outbox: RefCell<Outbox>,
-    pub(crate) memberships: RefCell<[Memberships; 3]>,
+    /// By topic; none until the first subscription, because most clients have none.
+    memberships: RefCell<Option<Box<[Memberships; 3]>>>,
     /// Rung when the connection's task has something to do beside reading.
     pub(crate) bell: Notify,
     proto: Cell<Proto>,
@@ -117,23 +110,40 @@ impl Client {
 
     /// How many names of this kind it listens to.
     pub fn subscriptions(&self, topic: Topic) -> usize {
-        self.memberships.borrow()[topic as usize].len()
+        self.memberships.borrow().as_ref().map_or(0, |memberships| memberships[topic as usize].len())
+    }
+
+    /// Whether it listens to this name.
+    pub(crate) fn listens_to(&self, topic: Topic, name: &[u8]) -> bool {
+        self.memberships.borrow().as_ref().is_some_and(|memberships| memberships[topic as usize].contains(name))
+    }
+
+    /// The names of this kind that it listens to.
+    pub(crate) fn names(&self, topic: Topic) -> Vec<Name> {
+        let memberships = self.memberships.borrow();
+        memberships.iter().flat_map(|memberships| memberships[topic as usize].names()).cloned().collect()
     }
 
     /// Whether it listens to anything.
     pub fn is_subscriber(&self) -> bool {
-        self.memberships.borrow().iter().any(|names| !names.is_empty())
+        self.memberships.borrow().is_some()
+    }
+
+    /// Changes what it listens to, and lets other threads see how many names that are.
+    pub(crate) fn change_memberships<R>(&self, topic: Topic, change: impl FnOnce(&mut Memberships) -> R) -> R {
+        let mut memberships = self.memberships.borrow_mut();
+        let all = memberships.get_or_insert_default();
+        let result = change(&mut all[topic as usize]);
+        self.info.subscriptions[topic as usize].store(all[topic as usize].len() as u32, Relaxed);
+        if all.iter().all(Memberships::is_empty) {
+            *memberships = None;
+        }
+        result
     }
 
     /// Whether it has asked for MONITOR.
     pub(crate) fn is_monitor(&self) -> bool {
         self.info.has_flag(Flag::Monitor)
-    }
-
-    /// Lets other threads see how many names of this kind it listens to.
-    pub(crate) fn publish_counts(&self, topic: Topic) {
-        let count = self.memberships.borrow()[topic as usize].len();
-        self.info.subscriptions[topic as usize].store(count as u32, Relaxed);
     }
 
     /// Why it is being closed, if it is.

@@ -92,7 +92,8 @@ pub struct SessionState {
 pub struct Session {
     client: Rc<Client>,
     shard: Rc<Shard>,
-    decoder: Decoder,
+    /// In the middle of a request; otherwise the shard's is used, so that idle connections hold none.
+    decoder: Option<Box<Decoder>>,
     /// Received and not yet consumed: an unfinished request, or whole ones while the session is blocked.
     input: Vec<u8>,
     state: SessionState,
@@ -125,7 +126,7 @@ impl Session {
         Session {
             client,
             shard,
-            decoder: Decoder::default(),
+            decoder: None,
             input: Vec::new(),
             state: SessionState { authenticated, ..SessionState::default() },
             withheld: Vec::new(),
@@ -280,7 +281,13 @@ impl Session {
             wake: ShardSet::default(),
             now: self.shard.now(),
         };
-        commands(&mut turn, &mut self.state, &mut self.decoder);
+        let mut decoder = self.decoder.take().unwrap_or_else(|| self.shard.spare_decoder.take());
+        commands(&mut turn, &mut self.state, &mut decoder);
+        if decoder.is_between_requests() {
+            self.shard.spare_decoder.replace(decoder);
+        } else {
+            self.decoder = Some(decoder);
+        }
         self.wake.extend(turn.wake);
         let reply = turn.reply;
         if self.client.closing().is_some() {

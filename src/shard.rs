@@ -20,9 +20,11 @@ use tokio::sync::Notify;
 use crate::client::{Client, Closing};
 use crate::clients::{Address, ClientId, ClientInfo};
 use crate::clock::Now;
-use crate::config::{ByteSize, Settings};
+use crate::config::{ByteSize, OutputLimit, Settings};
 use crate::hub::access::HubAccess;
+use crate::hub::name::Name;
 use crate::hub::{Control, Entry, Receipt, ShardId, Topic};
+use crate::resp::decode::Decoder;
 use crate::server::{Server, ShardHandle};
 use crate::stats::{Counter, ShardStats};
 use crate::stream::Stream;
@@ -54,6 +56,8 @@ pub struct Shard {
     settings: RefCell<(u64, Rc<Settings>)>,
     /// Memory for replies, reused by all sessions.
     pub(crate) reply_buffer: RefCell<Vec<u8>>,
+    /// The decoder of all connections that are between two requests.
+    pub(crate) spare_decoder: RefCell<Box<Decoder>>,
     /// Memory for input, used by all connections in turn: an idle one holds none.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// Whether the server is ending: commands wait, output does not.
@@ -80,6 +84,7 @@ impl Shard {
             flush_bell: Notify::new(),
             settings: RefCell::new(settings),
             reply_buffer: RefCell::default(),
+            spare_decoder: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             draining: Cell::new(false),
         })
@@ -165,12 +170,12 @@ impl Shard {
 
     /// Subscribes `client` to `name` at this position of the inbox. A repeated subscription changes nothing.
     pub(crate) fn join(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) {
-        if client.memberships.borrow()[topic as usize].contains_key(name) {
+        if client.listens_to(topic, name) {
             return;
         }
         let (name, slot) = hub.with(|hub| {
             self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
-            hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open(topic))
+            hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open())
         });
         self.settle();
         self.lists.borrow_mut().add(slot, client, topic, name);
@@ -178,7 +183,7 @@ impl Shard {
 
     /// Ends a subscription of `client` at this position of the inbox; false if there was none.
     pub(crate) fn leave(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) -> bool {
-        if !client.memberships.borrow()[topic as usize].contains_key(name) {
+        if !client.listens_to(topic, name) {
             return false;
         }
         hub.with(|hub| {
@@ -195,11 +200,9 @@ impl Shard {
         if !client.is_subscriber() {
             return;
         }
-        let names: Vec<(Topic, Arc<[u8]>)> = {
-            let memberships = client.memberships.borrow();
-            let of = |topic: Topic| memberships[topic as usize].keys().map(move |name| (topic, name.clone()));
-            of(Topic::Channel).chain(of(Topic::Pattern)).chain(of(Topic::ShardChannel)).collect()
-        };
+        let topics = [Topic::Channel, Topic::Pattern, Topic::ShardChannel];
+        let names_of = |topic| client.names(topic).into_iter().map(move |name| (topic, name));
+        let names: Vec<(Topic, Name)> = topics.into_iter().flat_map(names_of).collect();
         hub.with(|hub| {
             self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
             for (topic, name) in &names {
@@ -311,9 +314,7 @@ impl Shard {
         };
         client.info.output_bytes.store(bytes, Relaxed);
         client.info.output_pieces.store(pieces, Relaxed);
-        let settings = self.settings();
-        let limits = &settings.client_output_buffer_limit;
-        let limit = if client.is_subscriber() { limits.pubsub } else { limits.normal };
+        let limit = self.output_limit(client);
         let reaches = |bound: ByteSize| bound.0 > 0 && bytes as u64 >= bound.0;
         if reaches(limit.hard) {
             client.close(Closing::HardLimit);
@@ -327,6 +328,13 @@ impl Shard {
         } else {
             client.over_soft_limit_since_ms.set(None);
         }
+    }
+
+    /// What may wait for a client of its class.
+    fn output_limit(&self, client: &Client) -> OutputLimit {
+        let settings = self.settings();
+        let limits = &settings.client_output_buffer_limit;
+        if client.is_subscriber() { limits.pubsub } else { limits.normal }
     }
 
     /// Whether publishers on this shard should let it write before they go on.

@@ -225,7 +225,7 @@ fn unsubscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> 
         }
         return Ok(());
     }
-    let names: Vec<Arc<[u8]>> = call.client.memberships.borrow()[topic as usize].keys().cloned().collect();
+    let names = call.client.names(topic);
     for name in &names {
         leave(call, word, topic, name);
     }

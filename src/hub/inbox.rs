@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use super::name::Name;
 use super::{ShardId, Slot};
 use crate::clients::ClientId;
 use crate::message::{Frame, Message};
@@ -24,7 +25,7 @@ pub(crate) enum Entry {
 pub(crate) struct Publication {
     pub(crate) message: Arc<Message>,
     pub(crate) exact: Option<Slot>,
-    pub(crate) patterns: Vec<(Slot, Arc<[u8]>)>,
+    pub(crate) patterns: Vec<(Slot, Name)>,
 }
 
 impl Publication {

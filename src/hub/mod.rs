@@ -11,6 +11,8 @@
 
 pub mod access;
 mod inbox;
+mod listeners;
+pub(crate) mod name;
 mod names;
 pub mod pattern_index;
 
@@ -21,6 +23,8 @@ use tokio::sync::Notify;
 
 use inbox::Inbox;
 pub(crate) use inbox::{Control, Entry, Publication, Receipt};
+use listeners::Listeners;
+use name::Name;
 use names::Names;
 use pattern_index::PatternIndex;
 
@@ -83,47 +87,9 @@ impl From<Kind> for Topic {
     }
 }
 
-/// The subscribers of one name, counted for each shard that has any.
-#[derive(Debug, Default)]
-pub(crate) struct Listeners {
-    total: usize,
-    places: Vec<Place>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    shard: u16,
-    slot: Slot,
-    count: u32,
-}
-
-impl Listeners {
-    fn join(&mut self, shard: ShardId, new_slot: impl FnOnce() -> Slot) -> Slot {
-        self.total += 1;
-        if let Some(place) = self.places.iter_mut().find(|place| usize::from(place.shard) == shard) {
-            place.count += 1;
-            return place.slot;
-        }
-        let slot = new_slot();
-        // MAX_SHARDS fits.
-        self.places.push(Place { shard: shard as u16, slot, count: 1 });
-        slot
-    }
-
-    /// Takes one subscriber away; the shard's place goes with its last one.
-    fn leave(&mut self, shard: ShardId) {
-        let Some(index) = self.places.iter().position(|place| usize::from(place.shard) == shard) else { return };
-        self.total -= 1;
-        self.places[index].count -= 1;
-        if self.places[index].count == 0 {
-            self.places.swap_remove(index);
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Pattern {
-    name: Arc<[u8]>,
+    name: Name,
     listeners: Listeners,
 }
 
@@ -183,7 +149,7 @@ pub(crate) struct HubState {
     patterns: PatternIndex<Pattern>,
     inboxes: Vec<Inbox>,
     /// For each shard the patterns that match the message being published; empty in between.
-    matched: Vec<Vec<(Slot, Arc<[u8]>)>>,
+    matched: Vec<Vec<(Slot, Name)>>,
     /// Rung when a crowded inbox has been taken.
     relief: Arc<Notify>,
 }
@@ -216,7 +182,7 @@ impl HubState {
         topic: Topic,
         name: &[u8],
         new_slot: impl FnOnce() -> Slot,
-    ) -> (Arc<[u8]>, Slot) {
+    ) -> (Name, Slot) {
         let names = match topic {
             Topic::Channel => &mut self.channels,
             Topic::ShardChannel => &mut self.shard_channels,
@@ -238,7 +204,7 @@ impl HubState {
             Topic::Pattern => {
                 if let Some(pattern) = self.patterns.get_mut(name) {
                     pattern.listeners.leave(shard);
-                    if pattern.listeners.total == 0 {
+                    if pattern.listeners.is_empty() {
                         self.patterns.remove(name);
                     }
                 }
@@ -247,7 +213,7 @@ impl HubState {
         };
         if let Some(listeners) = names.get_mut(name) {
             listeners.leave(shard);
-            if listeners.total == 0 {
+            if listeners.is_empty() {
                 names.remove(name);
             }
         }
@@ -255,9 +221,9 @@ impl HubState {
 
     /// How many deliveries a message to `channel` would make.
     pub(crate) fn receivers(&mut self, kind: Kind, channel: &[u8]) -> usize {
-        let mut total = self.names(kind).get(channel).map_or(0, |listeners| listeners.total);
+        let mut total = self.names(kind).get(channel).map_or(0, Listeners::total);
         if kind == Kind::Channel {
-            self.patterns.for_each_match(channel, |_, pattern| total += pattern.listeners.total);
+            self.patterns.for_each_match(channel, |_, pattern| total += pattern.listeners.total());
         }
         total
     }
@@ -268,18 +234,18 @@ impl HubState {
         let mut published = Published::default();
         if kind == Kind::Channel {
             patterns.for_each_match(channel, |_, pattern| {
-                published.receivers += pattern.listeners.total;
-                for place in &pattern.listeners.places {
-                    matched[usize::from(place.shard)].push((place.slot, pattern.name.clone()));
+                published.receivers += pattern.listeners.total();
+                for place in pattern.listeners.places() {
+                    matched[place.shard()].push((place.slot(), pattern.name.clone()));
                 }
             });
         }
         let by_pattern = published.receivers > 0;
         let names = if kind == Kind::Channel { channels } else { shard_channels };
         let exact = names.get(channel);
-        published.receivers += exact.map_or(0, |listeners| listeners.total);
-        let places = exact.map_or(&[][..], |listeners| &listeners.places);
-        let mut deliver = |shard: ShardId, exact: Option<Slot>, patterns: Vec<(Slot, Arc<[u8]>)>| {
+        published.receivers += exact.map_or(0, Listeners::total);
+        let places = exact.map_or(&[][..], Listeners::places);
+        let mut deliver = |shard: ShardId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
             let publication = Publication { message: message.clone(), exact, patterns };
             if inboxes[shard].push(Entry::Publication(publication)) {
                 published.wake.insert(shard);
@@ -287,8 +253,8 @@ impl HubState {
             published.crowded |= inboxes[shard].bytes() > CROWDED_BYTES;
         };
         for place in places {
-            let shard = usize::from(place.shard);
-            deliver(shard, Some(place.slot), std::mem::take(&mut matched[shard]));
+            let shard = place.shard();
+            deliver(shard, Some(place.slot()), std::mem::take(&mut matched[shard]));
         }
         if by_pattern {
             for (shard, patterns) in matched.iter_mut().enumerate().filter(|(_, patterns)| !patterns.is_empty()) {
@@ -328,7 +294,7 @@ impl HubState {
 
     /// How many subscribers of its own `channel` has.
     pub(crate) fn subscriber_count(&self, kind: Kind, channel: &[u8]) -> usize {
-        self.names(kind).get(channel).map_or(0, |listeners| listeners.total)
+        self.names(kind).get(channel).map_or(0, Listeners::total)
     }
 
     /// How many different patterns are subscribed to.

@@ -1,13 +1,10 @@
 //! The table of channels that somebody listens to.
 
-use std::hash::BuildHasher;
-use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::Listeners;
+use super::listeners::Listeners;
+use super::name::{self, Name};
 
 /// A smaller table is not worth shrinking, in entries.
 const KEPT_CAPACITY: usize = 1024;
@@ -15,8 +12,7 @@ const KEPT_CAPACITY: usize = 1024;
 /// Channels by name. A channel exists while it has subscribers.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    table: HashTable<(Arc<[u8]>, Listeners)>,
-    hasher: RandomState,
+    table: HashTable<(Name, Listeners)>,
 }
 
 impl Names {
@@ -24,20 +20,16 @@ impl Names {
         if self.table.is_empty() {
             return None;
         }
-        let hash = self.hasher.hash_one(name);
-        self.table.find(hash, |(held, _)| **held == *name).map(|(_, listeners)| listeners)
+        self.table.find(name::hash(name), |(held, _)| **held == *name).map(|(_, listeners)| listeners)
     }
 
     pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Listeners> {
-        let hash = self.hasher.hash_one(name);
-        self.table.find_mut(hash, |(held, _)| **held == *name).map(|(_, listeners)| listeners)
+        self.table.find_mut(name::hash(name), |(held, _)| **held == *name).map(|(_, listeners)| listeners)
     }
 
     /// The subscribers of `name`, none at first, and the one copy of the name that all who keep it share.
-    pub(super) fn get_or_insert(&mut self, name: &[u8]) -> (&Arc<[u8]>, &mut Listeners) {
-        let hash = self.hasher.hash_one(name);
-        let rehash = |(held, _): &(Arc<[u8]>, Listeners)| self.hasher.hash_one(&**held);
-        let entry = match self.table.entry(hash, |(held, _)| **held == *name, rehash) {
+    pub(super) fn get_or_insert(&mut self, name: &[u8]) -> (&Name, &mut Listeners) {
+        let entry = match self.table.entry(name::hash(name), |(held, _)| **held == *name, rehash) {
             Entry::Occupied(entry) => entry,
             Entry::Vacant(vacant) => vacant.insert((name.into(), Listeners::default())),
         };
@@ -46,13 +38,12 @@ impl Names {
     }
 
     pub(super) fn remove(&mut self, name: &[u8]) {
-        let hash = self.hasher.hash_one(name);
-        if let Ok(entry) = self.table.find_entry(hash, |(held, _)| **held == *name) {
+        if let Ok(entry) = self.table.find_entry(name::hash(name), |(held, _)| **held == *name) {
             entry.remove();
         }
         let (len, capacity) = (self.table.len(), self.table.capacity());
         if capacity > KEPT_CAPACITY && len < capacity / 8 {
-            self.table.shrink_to(len * 2, |(held, _)| self.hasher.hash_one(&**held));
+            self.table.shrink_to(len * 2, rehash);
         }
     }
 
@@ -63,4 +54,8 @@ impl Names {
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
+}
+
+fn rehash((name, _): &(Name, Listeners)) -> u64 {
+    name::hash(name)
 }

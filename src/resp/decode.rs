@@ -230,6 +230,11 @@ impl Decoder {
         }
     }
 
+    /// Whether it remembers nothing: the last request was complete.
+    pub fn is_between_requests(&self) -> bool {
+        self.state == State::Start
+    }
+
     fn begin(&mut self, state: State) {
         self.state = state;
         self.position = 0;

@@ -71,11 +71,23 @@ impl Shard {
         }
     }
 
+    /// Applies the output limits to a client whose socket was full. Before it is closed its socket is tried once more: it
+    /// may have had room for long, and this thread no time to hear of it.
+    fn bound_congested(&self, client: &Rc<Client>) {
+        let bytes = client.outbox.borrow().bytes() as u64;
+        let limit = self.output_limit(client);
+        if limit.hard.0 > 0 && bytes >= limit.hard.0 {
+            self.flush(client);
+        } else {
+            self.enforce_output_limits(client);
+        }
+    }
+
     /// Pushes one frame to one client.
     pub(super) fn push(&self, client: &Rc<Client>, frame: &Rc<Frame>) {
         client.push(frame);
         if client.is_congested() {
-            self.enforce_output_limits(client);
+            self.bound_congested(client);
         } else {
             self.mark_dirty(client, frame.len());
         }

@@ -1,18 +1,59 @@
 //! Which of a shard's clients listen to which name.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use slab::Slab;
 
 use crate::client::{Client, Membership};
+use crate::hub::name::Name;
 use crate::hub::{Slot, Topic};
 
-/// The subscribers of one name on this shard.
-#[derive(Debug)]
-struct List {
-    topic: Topic,
-    clients: Vec<Rc<Client>>,
+/// The subscribers of one name on this shard. One needs no memory of its own: names with a single subscriber are many.
+#[derive(Debug, Default)]
+enum List {
+    #[default]
+    Empty,
+    One(Rc<Client>),
+    #[allow(clippy::box_collection)] // a thin pointer keeps the slots small
+    Several(Box<Vec<Rc<Client>>>),
+}
+
+impl List {
+    fn clients(&self) -> &[Rc<Client>] {
+        match self {
+            List::Empty => &[],
+            List::One(client) => std::slice::from_ref(client),
+            List::Several(clients) => clients,
+        }
+    }
+
+    fn push(&mut self, client: Rc<Client>) {
+        *self = match std::mem::take(self) {
+            List::Empty => List::One(client),
+            List::One(first) => List::Several(Box::new(vec![first, client])),
+            List::Several(mut clients) => {
+                clients.push(client);
+                List::Several(clients)
+            }
+        };
+    }
+
+    /// Takes out the client at `index` and answers the one that has taken its place, if any has.
+    fn remove(&mut self, index: usize) -> Option<&Rc<Client>> {
+        match self {
+            List::Empty | List::One(_) => {
+                *self = List::Empty;
+                None
+            }
+            List::Several(clients) => {
+                clients.swap_remove(index);
+                if clients.is_empty() {
+                    *self = List::Empty;
+                }
+                self.clients().get(index)
+            }
+        }
+    }
 }
 
 /// All lists of a shard, by slot.
@@ -23,38 +64,36 @@ pub(super) struct Lists {
 
 impl Lists {
     /// Opens an empty list.
-    pub(super) fn open(&mut self, topic: Topic) -> Slot {
-        self.lists.insert(List { topic, clients: Vec::new() }) as Slot
+    pub(super) fn open(&mut self) -> Slot {
+        self.lists.insert(List::Empty) as Slot
     }
 
     /// The clients in the list at `slot`.
     pub(super) fn clients(&self, slot: Slot) -> &[Rc<Client>] {
-        self.lists.get(slot as usize).map_or(&[], |list| &list.clients)
+        self.lists.get(slot as usize).map_or(&[], List::clients)
     }
 
     /// Adds `client`, which has not subscribed to `name` before, to the list of that name.
-    pub(super) fn add(&mut self, slot: Slot, client: &Rc<Client>, topic: Topic, name: Arc<[u8]>) {
+    pub(super) fn add(&mut self, slot: Slot, client: &Rc<Client>, topic: Topic, name: Name) {
         let list = &mut self.lists[slot as usize];
-        let membership = Membership { slot, index: list.clients.len() as u32 };
-        list.clients.push(client.clone());
-        client.memberships.borrow_mut()[topic as usize].insert(name, membership);
-        client.publish_counts(topic);
+        let membership = Membership { slot, index: list.clients().len() as u32 };
+        list.push(client.clone());
+        client.change_memberships(topic, |memberships| memberships.insert(name, membership));
     }
 
     /// Takes `client` out of the list of `name`; the list closes with its last client.
     pub(super) fn remove(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
-        let Some(membership) = client.memberships.borrow_mut()[topic as usize].remove(name) else { return };
-        client.publish_counts(topic);
-        let list = &mut self.lists[membership.slot as usize];
-        list.clients.swap_remove(membership.index as usize);
-        if let Some(moved) = list.clients.get(membership.index as usize) {
-            let mut memberships = moved.memberships.borrow_mut();
-            if let Some(of_moved) = memberships[list.topic as usize].get_mut(name) {
-                of_moved.index = membership.index;
-            }
+        let Some(left) = client.change_memberships(topic, |memberships| memberships.remove(name)) else { return };
+        let list = &mut self.lists[left.slot as usize];
+        if let Some(moved) = list.remove(left.index as usize) {
+            moved.change_memberships(topic, |memberships| {
+                if let Some(membership) = memberships.get_mut(name) {
+                    membership.index = left.index;
+                }
+            });
         }
-        if list.clients.is_empty() {
-            self.lists.remove(membership.slot as usize);
+        if list.clients().is_empty() {
+            self.lists.remove(left.slot as usize);
             if self.lists.is_empty() {
                 self.lists = Slab::new();
             }

@@ -1,0 +1,127 @@
+//! The subscribers of one name, counted for each shard that has any.
+
+use super::{ShardId, Slot};
+
+/// Where one shard keeps the subscribers of a name, and how many they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    shard: u16,
+    slot: Slot,
+    count: u32,
+}
+
+impl Place {
+    pub(super) fn shard(&self) -> ShardId {
+        self.shard.into()
+    }
+
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+}
+
+/// The places of one name. Most names have subscribers on one shard only, so one place needs no memory of its own.
+#[derive(Debug, Default)]
+pub(super) enum Listeners {
+    #[default]
+    None,
+    One(Place),
+    #[allow(clippy::box_collection)] // a thin pointer keeps the table's entries small
+    Several(Box<Vec<Place>>),
+}
+
+impl Listeners {
+    /// How many subscribers there are in all.
+    pub(super) fn total(&self) -> usize {
+        self.places().iter().map(|place| place.count as usize).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.places().is_empty()
+    }
+
+    /// Each shard that has subscribers, once.
+    pub(super) fn places(&self) -> &[Place] {
+        match self {
+            Listeners::None => &[],
+            Listeners::One(place) => std::slice::from_ref(place),
+            Listeners::Several(places) => places,
+        }
+    }
+
+    /// Counts one more on `shard`; `new_slot` is asked where the shard keeps the first one.
+    pub(super) fn join(&mut self, shard: ShardId, new_slot: impl FnOnce() -> Slot) -> Slot {
+        if let Some(place) = self.place_mut(shard) {
+            place.count += 1;
+            return place.slot;
+        }
+        let slot = new_slot();
+        // MAX_SHARDS fits.
+        let place = Place { shard: shard as u16, slot, count: 1 };
+        *self = match std::mem::take(self) {
+            Listeners::None => Listeners::One(place),
+            Listeners::One(first) => Listeners::Several(Box::new(vec![first, place])),
+            Listeners::Several(mut places) => {
+                places.push(place);
+                Listeners::Several(places)
+            }
+        };
+        slot
+    }
+
+    /// Counts one less on `shard`; the shard's place goes with its last one.
+    pub(super) fn leave(&mut self, shard: ShardId) {
+        let Some(place) = self.place_mut(shard) else { return };
+        place.count -= 1;
+        if place.count > 0 {
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Listeners::None | Listeners::One(_) => Listeners::None,
+            Listeners::Several(mut places) => {
+                places.retain(|place| place.count > 0);
+                match places[..] {
+                    [only] => Listeners::One(only),
+                    _ => Listeners::Several(places),
+                }
+            }
+        };
+    }
+
+    fn place_mut(&mut self, shard: ShardId) -> Option<&mut Place> {
+        let places = match self {
+            Listeners::None => &mut [],
+            Listeners::One(place) => std::slice::from_mut(place),
+            Listeners::Several(places) => &mut places[..],
+        };
+        places.iter_mut().find(|place| place.shard() == shard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(listeners: &Listeners) -> Vec<(ShardId, Slot, u32)> {
+        listeners.places().iter().map(|place| (place.shard(), place.slot(), place.count)).collect()
+    }
+
+    #[test]
+    fn every_shard_has_one_place_while_it_has_subscribers() {
+        let mut listeners = Listeners::default();
+        assert_eq!(listeners.join(1, || 10), 10);
+        assert_eq!(listeners.join(1, || 99), 10);
+        assert_eq!(listeners.join(0, || 20), 20);
+        assert_eq!(listeners.join(2, || 30), 30);
+        assert_eq!(seen(&listeners), [(1, 10, 2), (0, 20, 1), (2, 30, 1)]);
+        assert_eq!(listeners.total(), 4);
+        listeners.leave(0);
+        listeners.leave(1);
+        listeners.leave(2);
+        assert_eq!(seen(&listeners), [(1, 10, 1)]);
+        listeners.leave(7);
+        assert_eq!(listeners.total(), 1);
+        listeners.leave(1);
+        assert!(listeners.is_empty());
+    }
+}
