@@ -98,6 +98,9 @@ const NO_PATTERNS: &str = "1 subscriber w16";
 /// The case of matching patterns only.
 const HOT_PATTERNS: &str = "100 matching patterns";
 
+/// What may be on its way to all subscribers together in a cell of the matrix.
+const MATRIX_PENDING_MB: usize = 64;
+
 /// Everything that has a goal.
 pub(crate) fn all() -> Vec<Entry> {
     [flowing(), cold_patterns(), latencies(), memory(), overload()].into_iter().flatten().collect()
@@ -110,8 +113,10 @@ pub(crate) fn matrix() -> Vec<Entry> {
     for (proto, proto_name) in [(Proto::Resp2, "RESP2"), (Proto::Resp3, "RESP3")] {
         for (payload, payload_name) in [(64, "64 B"), (1024, "1 KB"), (64 * 1024, "64 KB")] {
             for subscribers in [1, 10, 100, 1_000, 10_000] {
-                // What is on its way is bounded, or the slowest cells would fill the memory of the machine.
-                let case = FanOut { subscribers, window: 16, payload, proto, pending_mb: Some(64), ..FAN_OUT };
+                // What is on its way is bounded, or the largest cells would fill the memory of the machine.
+                let window = (MATRIX_PENDING_MB * 1024 * 1024 / (subscribers * payload)).clamp(1, 16);
+                let pending_mb = Some(MATRIX_PENDING_MB as u64);
+                let case = FanOut { subscribers, window, payload, proto, pending_mb, ..FAN_OUT };
                 let name = format!("{subscribers} x {payload_name} {proto_name}");
                 entries.push(Entry::new(name, Case::FanOut(case)));
             }

@@ -87,7 +87,7 @@ impl Figures {
         self.set(Metric::Rate, count as f64 / elapsed.as_secs_f64());
         if let Some(cpu) = cpu {
             let each = |time: Duration| time.as_nanos() as f64 / count.max(1) as f64;
-            self.set(Metric::Cpu, each(cpu.user + cpu.system));
+            self.set(Metric::Cpu, each(cpu.total));
             self.set(Metric::User, each(cpu.user));
             self.set(Metric::System, each(cpu.system));
         }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::figures::{Figures, Metric};
-use super::listeners::{self, Listener, Progress};
+use super::listeners::{self, Heard, Listener, Progress};
 use super::publishers::{self, Publisher, Until};
 use super::target::Target;
 use super::usage::CpuTime;
@@ -43,10 +43,10 @@ pub(crate) fn fan_out(target: &Target, case: &FanOut) -> io::Result<Figures> {
         .map(|(id, stream)| Publisher::new(stream, id as u16, &channel(id % case.channels), payload, case.window));
     let publishers = publishers.collect::<io::Result<Vec<_>>>()?;
     let pending = case.pending_mb.map(|mb| mb * 1024 * 1024 / payload as u64);
-    let stop = Until::Stopped(AtomicBool::new(false));
-    let publish =
-        |progress: &Progress, stop: &Until| publishers::closed_loop(publishers, progress, stop, pending, epoch);
-    flow(target, listeners, publish, &stop, Duration::from_secs_f64(case.seconds))
+    let publish = |progress: &Progress, stop: &AtomicBool| {
+        publishers::closed_loop(publishers, progress, Until::Stopped(stop), pending, epoch)
+    };
+    flow(target, listeners, publish, Duration::from_secs_f64(case.seconds))
 }
 
 /// Publishes in an open loop and measures delivery latencies.
@@ -63,12 +63,9 @@ pub(crate) fn open_loop(target: &Target, case: &OpenLoop) -> io::Result<Figures>
     }
     let stream = target.connections(1)?.remove(0);
     let publisher = Publisher::new(stream, 0, &name, payload, OPEN_WINDOW)?;
-    let stop = Until::Stopped(AtomicBool::new(false));
-    let publish = |progress: &Progress, stop: &Until| match stop {
-        Until::Stopped(stopped) => publishers::open_loop(publisher, progress, stopped, case.rate, epoch),
-        Until::Published(_) => Ok(()),
-    };
-    flow(target, listeners, publish, &stop, Duration::from_secs_f64(case.seconds))
+    let publish =
+        |progress: &Progress, stop: &AtomicBool| publishers::open_loop(publisher, progress, stop, case.rate, epoch);
+    flow(target, listeners, publish, Duration::from_secs_f64(case.seconds))
 }
 
 /// The name of a channel; all have the same length.
@@ -95,18 +92,18 @@ impl Sample {
     }
 }
 
+/// Lets messages flow and measures for a while. Ends when all that was announced has arrived or is lost.
 fn flow(
     target: &Target,
     listeners: Vec<Listener>,
-    publish: impl FnOnce(&Progress, &Until) -> io::Result<()> + Send,
-    until: &Until,
+    publish: impl FnOnce(&Progress, &AtomicBool) -> io::Result<()> + Send,
     measured: Duration,
 ) -> io::Result<Figures> {
-    let progress = &Progress::default();
+    let (progress, stop) = (&Progress::default(), &AtomicBool::new(false));
     let with_listeners = !listeners.is_empty();
-    thread::scope(|scope| {
+    let (start, end, heard) = thread::scope(|scope| {
         let publishing = scope.spawn(move || {
-            let done = publish(progress, until);
+            let done = publish(progress, stop);
             if done.is_err() {
                 // Nothing more is to be waited for.
                 progress.expected.store(0, Relaxed);
@@ -118,34 +115,33 @@ fn flow(
         let start = Sample::take(target, progress);
         thread::sleep(measured);
         let end = Sample::take(target, progress);
-        if let Until::Stopped(stopped) = until {
-            stopped.store(true, Relaxed);
-        }
+        stop.store(true, Relaxed);
         joined(publishing.join())?;
         let heard = joined(listening.join())?;
-        let (start, end) = (start?, end?);
-        let mut figures = Figures::default();
-        let count = |sample: &Sample| if with_listeners { sample.delivered } else { sample.published };
-        let cpu = end.cpu.zip(start.cpu).map(|(end, start)| end.since(start));
-        figures.set_rate(count(&end) - count(&start), end.at - start.at, cpu);
-        figures.set(Metric::Total, count(&Sample::take(target, progress)?) as f64);
-        if with_listeners {
-            let publishes = (end.published - start.published) as f64;
-            figures.set(Metric::Publishes, publishes / (end.at - start.at).as_secs_f64());
-            figures.set(Metric::Cut, heard.cut as f64);
-            figures.set(Metric::Lost, lost(progress));
-            figures.set(Metric::Altered, heard.altered as f64);
-        }
-        if !heard.latencies.is_empty() {
-            figures.set_latencies(&heard.latencies);
-        }
-        Ok(figures)
-    })
+        Ok::<_, io::Error>((start?, end?, heard))
+    })?;
+    let last = Sample::take(target, progress)?;
+    let count = |sample: &Sample| if with_listeners { sample.delivered } else { sample.published };
+    let cpu = end.cpu.zip(start.cpu).map(|(end, start)| end.since(start));
+    let mut figures = Figures::default();
+    figures.set_rate(count(&end) - count(&start), end.at - start.at, cpu);
+    figures.set(Metric::Total, count(&last) as f64);
+    if with_listeners {
+        let publishes = (end.published - start.published) as f64;
+        figures.set(Metric::Publishes, publishes / (end.at - start.at).as_secs_f64());
+        set_heard(&mut figures, &heard, progress);
+    }
+    Ok(figures)
 }
 
-/// Deliveries that were announced and never arrived.
-pub(crate) fn lost(progress: &Progress) -> f64 {
-    progress.announced.load(Relaxed).saturating_sub(progress.delivered.load(Relaxed)) as f64
+fn set_heard(figures: &mut Figures, heard: &Heard, progress: &Progress) {
+    let announced = progress.announced.load(Relaxed);
+    figures.set(Metric::Lost, announced.saturating_sub(progress.delivered.load(Relaxed)) as f64);
+    figures.set(Metric::Cut, heard.cut as f64);
+    figures.set(Metric::Altered, heard.altered as f64);
+    if !heard.latencies.is_empty() {
+        figures.set_latencies(&heard.latencies);
+    }
 }
 
 /// What a thread ended with; its panic goes on here.

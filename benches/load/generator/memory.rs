@@ -53,7 +53,7 @@ pub(crate) fn stuck(target: &Target, case: &Stuck) -> io::Result<Figures> {
     let until = Until::Published((case.megabytes * 1024 * 1024 / payload) as u64);
     let heard = thread::scope(|scope| {
         let listening = scope.spawn(|| listeners::listen(vec![listener], &progress));
-        let published = publishers::closed_loop(vec![publisher], &progress, &until, None, Instant::now());
+        let published = publishers::closed_loop(vec![publisher], &progress, until, None, Instant::now());
         // What the stuck ones are owed does not arrive: the reading one gets each message once.
         progress.expected.store(progress.published.load(Relaxed), Relaxed);
         let heard = flow::joined(listening.join());

@@ -20,10 +20,10 @@ const BURST: usize = 64;
 const PAUSE: Duration = Duration::from_micros(100);
 
 /// When publishers end.
-#[derive(Debug)]
-pub(crate) enum Until {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until<'a> {
     /// When they are told so.
-    Stopped(AtomicBool),
+    Stopped(&'a AtomicBool),
     /// When they have published so many messages together.
     Published(u64),
 }
@@ -194,7 +194,7 @@ impl<'a> Loop<'a> {
 pub(crate) fn closed_loop(
     publishers: Vec<Publisher>,
     progress: &Progress,
-    until: &Until,
+    until: Until<'_>,
     pending: Option<u64>,
     epoch: Instant,
 ) -> io::Result<()> {

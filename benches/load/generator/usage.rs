@@ -7,9 +7,12 @@ use std::time::Duration;
 /// Clock ticks of `/proc/PID/stat` in a second: `USER_HZ`, 100 on every Linux.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// Processor time of all threads of a process, with a resolution of 10 ms.
+/// Processor time of all threads of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuTime {
+    /// All of it, exact where the kernel keeps `schedstat`.
+    pub(crate) total: Duration,
+    /// The parts of it outside and in the kernel, with a resolution of 10 ms.
     pub(crate) user: Duration,
     pub(crate) system: Duration,
 }
@@ -23,13 +26,27 @@ impl CpuTime {
         let mut ticks = after_name.split_ascii_whitespace().skip(11).map_while(|field| field.parse().ok());
         let mut next = || ticks.next().map(|ticks: u64| Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND));
         let (Some(user), Some(system)) = (next(), next()) else { return Err(io::Error::other("odd /proc/PID/stat")) };
-        Ok(CpuTime { user, system })
+        Ok(CpuTime { total: scheduled(pid).unwrap_or(user + system), user, system })
     }
 
     /// What was used since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
-        CpuTime { user: self.user.saturating_sub(earlier.user), system: self.system.saturating_sub(earlier.system) }
+        CpuTime {
+            total: self.total.saturating_sub(earlier.total),
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+        }
     }
+}
+
+/// How long the threads of a process ran, to the nanosecond. Threads that have ended are not counted: servers keep theirs.
+fn scheduled(pid: u32) -> Option<Duration> {
+    let mut total_ns = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let stat = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        total_ns += stat.split_ascii_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(total_ns))
 }
 
 /// Memory of a process, in bytes.
