@@ -49,16 +49,16 @@ pub(crate) enum Case {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FanOut {
     /// Connections that publish
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = positive)]
     pub(crate) publishers: usize,
     /// Channels; publishers and subscribers are dealt out to them in turn
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = positive)]
     pub(crate) channels: usize,
     /// Connections that subscribe to one channel each
     #[arg(long, default_value_t = 100)]
     pub(crate) subscribers: usize,
     /// Publishes that each publisher has in flight
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = positive)]
     pub(crate) window: usize,
     /// Bytes of payload, 36 at least
     #[arg(long, default_value_t = 64)]
@@ -174,6 +174,13 @@ impl Case {
             Case::Churn(_) | Case::Names(_) => 100,
         };
         connections as u64 + 200
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number from 1".into()),
+        Ok(number) => Ok(number),
     }
 }
 
