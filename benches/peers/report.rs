@@ -22,11 +22,14 @@ const SHOWN: [Metric; 10] = [
 /// Figures that are only shown when they are not zero: something went wrong.
 const ALARMING: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
 
+/// Width of a program's column: its name with a number of io-threads fits.
+const COLUMN: usize = 20;
+
 /// One table: a line for each figure of each case, with the ratio to Redis, the goal, and whether it was met.
 pub(crate) fn table(results: &Results) -> String {
     let mut text = format!("{:<33} {:<22}", "case", "figure");
     for name in &results.programs {
-        let _ = write!(text, " {name:>12}");
+        let _ = write!(text, " {name:>COLUMN$}");
     }
     text.push_str("    ratio  goal\n");
     for row in &results.rows {
@@ -71,7 +74,7 @@ pub(crate) fn json(results: &Results, conditions: &[(&str, String)]) -> String {
 fn line(results: &Results, row: &Row, name: &str, metric: Metric, values: &[Option<f64>]) -> String {
     let mut text = format!("{name:<33} {:<22}", metric.name());
     for value in values {
-        let _ = write!(text, " {:>12}", value.map_or_else(|| "-".into(), short));
+        let _ = write!(text, " {:>COLUMN$}", value.map_or_else(|| "-".into(), short));
     }
     let ratio = results.ratio(row, metric).map_or_else(String::new, |ratio| format!("{ratio:.2} x"));
     let _ = write!(text, " {ratio:>8}");
