@@ -7,6 +7,10 @@ use std::process::ExitCode;
 
 use pregon::config::{Invocation, StartError, invocation};
 
+/// Gives memory back to the system when clients have gone, which the system's own allocator does not.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let (program, args) = program(std::env::args_os());
     if program == Program::Client {

@@ -123,7 +123,7 @@ pub(super) fn memory(report: &mut Report<'_>) {
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", 0),
     ]);
-    report.field("mem_allocator", "libc");
+    report.field("mem_allocator", "jemalloc");
     report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", 0), ("lazyfreed_objects", 0)]);
 }
 
