@@ -21,9 +21,11 @@ use crate::shutdown::Phase;
 use crate::stream::Stream;
 use crate::upkeep;
 
-/// Outboxes that are flushed before other tasks run: few enough that a publisher is answered soon, so that messages
-/// gather in the outboxes that are still waiting.
-const FLUSHED_AT_ONCE: usize = 16;
+/// Outboxes that are flushed before other tasks run, while messages keep coming: few enough that a publisher is answered
+/// soon, so that messages gather in the outboxes that are still waiting and leave together.
+const FEWEST_AT_ONCE: usize = 2;
+/// The same while no messages come: many enough that looking for input costs little.
+const MOST_AT_ONCE: usize = 32;
 /// How often a shard delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// How often a shard looks after its clients.
@@ -95,7 +97,7 @@ async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {
 /// Delivers and writes what there is, so that the end can tell when nothing is left.
 fn drain(shard: &Shard) {
     shard.deliver_inbox();
-    while shard.flush_dirty(FLUSHED_AT_ONCE) {}
+    while shard.flush_dirty(MOST_AT_ONCE) {}
     shard.handle().drain_rounds.fetch_add(1, Release);
 }
 
@@ -127,8 +129,12 @@ async fn deliver(shard: Rc<Shard>) {
 async fn flush(shard: Rc<Shard>) {
     loop {
         shard.flush_bell.notified().await;
-        while shard.flush_dirty(FLUSHED_AT_ONCE) {
+        let mut at_once = FEWEST_AT_ONCE;
+        while shard.flush_dirty(at_once) {
+            let delivered = shard.delivered();
             yield_now().await;
+            let quiet = shard.delivered() == delivered;
+            at_once = if quiet { MOST_AT_ONCE.min(at_once * 2) } else { FEWEST_AT_ONCE };
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Shard {
     incoming: RefCell<VecDeque<Entry>>,
     /// Killed by order of another client; their subscriptions are still to be ended.
     doomed: RefCell<Vec<(ClientId, Receipt)>>,
+    /// How many frames have been fanned out.
+    delivered: Cell<u64>,
     /// Outboxes to offer to their sockets.
     dirty: RefCell<VecDeque<Rc<Client>>>,
     /// Bytes in these outboxes that have not been offered.
@@ -80,6 +82,7 @@ impl Shard {
             incoming: RefCell::default(),
             doomed: RefCell::default(),
             dirty: RefCell::default(),
+            delivered: Cell::new(0),
             unoffered_bytes: Cell::new(0),
             flush_bell: Notify::new(),
             settings: RefCell::new(settings),
@@ -280,6 +283,11 @@ impl Shard {
                 self.flush_bell.notify_one();
             }
         }
+    }
+
+    /// How many frames have been fanned out since the start, each to a list of clients.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.get()
     }
 
     /// Offers up to `most` outboxes to their sockets; true if more are waiting.

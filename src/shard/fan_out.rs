@@ -62,6 +62,7 @@ impl Shard {
     /// Pushes one frame to each client of a list: the frame is made once for each protocol version in use, and shared by
     /// this shard's clients without atomic counting.
     fn push_all(&self, slot: Slot, make: impl Fn(Proto) -> Frame) {
+        self.delivered.set(self.delivered.get() + 1);
         let lists = self.lists.borrow();
         let mut frames: [Option<Rc<Frame>>; Proto::ALL.len()] = Default::default();
         for client in lists.clients(slot) {
