@@ -30,9 +30,7 @@ pub mod server;
 pub mod spec;
 pub mod table;
 #[cfg(test)]
-pub(crate) mod test_support;
-#[cfg(test)]
-mod test_world;
+mod test_support;
 pub mod transaction;
 
 use std::rc::Rc;

@@ -1,78 +1,150 @@
-//! What the tests of commands share: a server in memory with simulated time, and clients that speak raw bytes.
+//! What the tests of commands share: a server in memory with simulated time, and clients that speak to it without
+//! sockets. All shards are on the thread of the test, and nothing crosses from one to another before the test says so.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::client::Client;
-use crate::clients::Address;
+use crate::client::{Client, Closing};
+use crate::clients::{Address, ClientId};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::resp::Proto;
 use crate::server::Server;
 use crate::session::Session;
 use crate::shard::Shard;
 
-/// A server with one shard, and what runs on it.
-pub(crate) struct Bench {
+/// A server with its shards.
+pub(crate) struct World {
     pub(crate) server: Arc<Server>,
-    shard: Rc<Shard>,
+    pub(crate) shards: Vec<Rc<Shard>>,
+    clients: Cell<u16>,
 }
 
-impl Bench {
-    /// A server with these directives.
-    pub(crate) fn new(directives: &[(&str, &str)]) -> Self {
-        let config = Config::from_pairs(directives).expect("the test gives valid directives");
-        Self::with(config)
+impl World {
+    /// A server with two shards.
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with these directives; two shards unless they say otherwise.
+    pub(crate) fn with(directives: &[(&str, &str)]) -> Self {
+        let pairs = [&[("io-threads", "2")], directives].concat();
+        Self::configured(Config::from_pairs(&pairs).expect("the tests give valid directives"))
     }
 
     /// A server with this configuration.
-    pub(crate) fn with(config: Config) -> Self {
-        let server = Server::new(config, Clock::simulated()).expect("the test renames no command wrongly");
-        Bench { shard: Shard::new(server.clone(), 0), server }
+    pub(crate) fn configured(config: Config) -> Self {
+        let server = Server::new(config, Clock::simulated()).expect("the tests rename no command wrongly");
+        let shards = (0..server.shards.len()).map(|id| Shard::new(server.clone(), id)).collect();
+        World { server, shards, clients: Cell::new(0) }
     }
 
-    /// A client on this machine that speaks RESP2.
+    /// A client of the first shard that speaks RESP2, as all do at first. The nth client of a world has the number n,
+    /// and comes from port n of this machine.
     pub(crate) fn client(&self) -> Peer {
-        self.client_at([127, 0, 0, 1])
+        self.client_of(0)
     }
 
-    /// A client at this address that speaks RESP2.
-    pub(crate) fn client_at(&self, ip: [u8; 4]) -> Peer {
-        let end = |ip: [u8; 4], port| SocketAddr::from((Ipv4Addr::from(ip), port));
-        let address = Address::Tcp { peer: end(ip, 50000), local: end([127, 0, 0, 1], 6379) };
-        let client = self.shard.register(address);
-        Peer { session: Session::new(self.shard.clone(), client.clone()), client }
+    /// A client of this shard.
+    pub(crate) fn client_of(&self, shard: usize) -> Peer {
+        self.tcp_client(shard, [127, 0, 0, 1])
     }
 
-    /// A client that speaks RESP3.
-    pub(crate) fn client3(&self) -> Peer {
-        let mut peer = self.client();
-        peer.call("HELLO 3");
-        peer
+    /// A client of the first shard that comes from another machine.
+    pub(crate) fn client_from(&self, ip: [u8; 4]) -> Peer {
+        self.tcp_client(0, ip)
+    }
+
+    /// A client of the first shard that comes through the unix socket at this path.
+    pub(crate) fn unix_client(&self, path: &str) -> Peer {
+        self.register(0, Address::Unix(path.into()))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.server.clock.advance(by);
+    }
+
+    /// Lets every shard do what others have asked of it, until nothing is left to do.
+    pub(crate) fn settle(&self) {
+        // What the first round asks of shards that had their turn is done in the second.
+        for _ in 0..2 {
+            self.shards.iter().for_each(|shard| shard.deliver_inbox());
+        }
+    }
+
+    fn tcp_client(&self, shard: usize, ip: [u8; 4]) -> Peer {
+        let peer = SocketAddr::from((ip, self.clients.get() + 1));
+        self.register(shard, Address::Tcp { peer, local: ([127, 0, 0, 1], 6379).into() })
+    }
+
+    fn register(&self, shard: usize, address: Address) -> Peer {
+        self.clients.set(self.clients.get() + 1);
+        let shard = self.shards[shard].clone();
+        let client = shard.register(address);
+        let session = RefCell::new(Session::new(shard.clone(), client.clone()));
+        Peer { client, session, shard }
     }
 }
 
-/// A client of a test.
+/// One client with its session.
 pub(crate) struct Peer {
-    session: Session,
     pub(crate) client: Rc<Client>,
+    session: RefCell<Session>,
+    shard: Rc<Shard>,
 }
 
 impl Peer {
-    /// Sends one command, its arguments quoted as people type them, and answers what comes back.
-    pub(crate) fn call(&mut self, line: &str) -> String {
-        let args = crate::quoting::split(line.as_bytes()).expect("the test balances its quotes");
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            crate::resp::encode::bulk(&mut request, &arg);
-        }
-        self.feed(&request)
+    /// The same client, which speaks this version of the protocol from now on.
+    pub(crate) fn speaking(self, proto: Proto) -> Self {
+        self.say(&format!("HELLO {}", proto.number()));
+        self
     }
 
-    /// Sends bytes and answers what comes back.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> String {
-        self.session.feed(bytes);
-        self.session.spread();
+    /// Sends a line end behind `requests`, which are mostly inline requests, one for each line, and answers what has come
+    /// since it was last asked.
+    pub(crate) fn say(&self, requests: &str) -> String {
+        let mut session = self.session.borrow_mut();
+        session.feed(format!("{requests}\r\n").as_bytes());
+        session.spread();
+        self.heard()
+    }
+
+    /// Goes on if it was blocked and may, and answers what has come.
+    pub(crate) fn resume(&self) -> String {
+        let mut session = self.session.borrow_mut();
+        session.resume();
+        session.spread();
+        self.heard()
+    }
+
+    /// What has come since it was last asked.
+    pub(crate) fn heard(&self) -> String {
         String::from_utf8_lossy(&self.client.take_output()).into_owned()
+    }
+
+    /// The connection ends: the server lets go of the client.
+    pub(crate) fn leave(self) {
+        self.shard.unregister(&self.client);
+        self.session.into_inner().end();
+    }
+
+    pub(crate) fn id(&self) -> ClientId {
+        self.client.info.id
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        self.client.closing() == Some(Closing::Killed)
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.session.borrow().is_finished()
+    }
+
+    /// How long it waits at most before it goes on by itself; none if nothing but an event lets it.
+    pub(crate) fn wakes_in(&self) -> Option<Duration> {
+        self.session.borrow().wakes_in()
     }
 }

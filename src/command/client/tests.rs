@@ -5,13 +5,14 @@ mod listing;
 
 use std::time::Duration;
 
-use crate::command::test_world::World;
+use crate::command::test_support::World;
+use crate::resp::Proto;
 
 #[test]
 fn a_name_is_kept_until_an_empty_one_takes_it_away() {
-    for (proto, null) in [(2, "$-1\r\n"), (3, "_\r\n")] {
+    for (proto, null) in [(Proto::Resp2, "$-1\r\n"), (Proto::Resp3, "_\r\n")] {
         let world = World::new();
-        let client = world.client_speaking(proto);
+        let client = world.client().speaking(proto);
         assert_eq!(client.say("CLIENT GETNAME"), null);
         assert_eq!(client.say("CLIENT SETNAME me\r\nCLIENT GETNAME"), "+OK\r\n$2\r\nme\r\n");
         let refused = "-ERR Client names cannot contain spaces, newlines or special characters.\r\n";
@@ -33,9 +34,9 @@ fn an_attribute_that_is_refused_keeps_its_value() {
 
 #[test]
 fn reply_off_silences_all_but_confirmations_and_messages() {
-    for (proto, kind) in [(2, '*'), (3, '>')] {
+    for (proto, kind) in [(Proto::Resp2, '*'), (Proto::Resp3, '>')] {
         let world = World::new();
-        let (client, other) = (world.client_speaking(proto), world.client());
+        let (client, other) = (world.client().speaking(proto), world.client());
         let confirmation = format!("{kind}3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
         assert_eq!(client.say("CLIENT REPLY OFF\r\nPING\r\nNOSUCH\r\nSUBSCRIBE x"), confirmation);
         assert_eq!(other.say("PUBLISH x hi"), ":1\r\n");
@@ -132,10 +133,10 @@ fn tracking_is_off_and_stays_off() {
     let world = World::new();
     let on = "-ERR CLIENT TRACKING ON is not supported: this server does not tell clients which keys to forget\r\n";
     for (proto, info) in [
-        (2, "*6\r\n$5\r\nflags\r\n*1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n"),
-        (3, "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n"),
+        (Proto::Resp2, "*6\r\n$5\r\nflags\r\n*1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n"),
+        (Proto::Resp3, "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n"),
     ] {
-        let client = world.client_speaking(proto);
+        let client = world.client().speaking(proto);
         assert_eq!(client.say("CLIENT TRACKING ON\r\nCLIENT TRACKING OFF NOLOOP"), format!("{on}+OK\r\n"));
         assert_eq!(client.say("CLIENT TRACKINGINFO\r\nCLIENT GETREDIR"), format!("{info}:-1\r\n"));
         assert!(client.say("CLIENT CACHING YES").starts_with("-ERR CLIENT CACHING can be called only when"));

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{SECTIONS, human, percent};
-use crate::command::test_support::{Bench, Peer};
+use crate::command::test_support::{Peer, World};
+use crate::resp::Proto;
 use crate::stats::sample_rates;
 
 /// The report without its frame.
-fn report(client: &mut Peer, line: &str) -> String {
-    let reply = client.call(line);
+fn report(client: &Peer, line: &str) -> String {
+    let reply = client.say(line);
     let (_, text) = reply.split_once("\r\n").expect("a reply has a first line");
     text.strip_prefix("txt:").unwrap_or(text).to_owned()
 }
@@ -28,9 +29,9 @@ fn titles(report: &str) -> Vec<&str> {
 
 #[test]
 fn sections_are_chosen_by_name_in_any_case_and_keep_their_order() {
-    let bench = Bench::new(&[]);
-    let mut client = bench.client();
-    let default = report(&mut client, "INFO");
+    let world = World::new();
+    let client = world.client();
+    let default = report(&client, "INFO");
     let expected = [
         "Server",
         "Clients",
@@ -45,28 +46,31 @@ fn sections_are_chosen_by_name_in_any_case_and_keep_their_order() {
         "Keyspace",
     ];
     assert_eq!(titles(&default), expected);
-    assert_eq!(titles(&report(&mut client, "INFO default")), expected);
+    assert_eq!(titles(&report(&client, "INFO default")), expected);
     for all in ["INFO all", "INFO Everything"] {
-        assert_eq!(titles(&report(&mut client, all)).len(), SECTIONS.len());
+        assert_eq!(titles(&report(&client, all)).len(), SECTIONS.len());
     }
-    assert_eq!(titles(&report(&mut client, "INFO stats nosuch CLIENTS stats")), ["Clients", "Stats"]);
-    assert_eq!(titles(&report(&mut client, "INFO default commandstats")).len(), expected.len() + 1);
-    assert_eq!(client.call("INFO nosuch"), "$0\r\n\r\n");
-    assert_eq!(bench.client3().call("INFO nosuch"), "=4\r\ntxt:\r\n");
-    assert_eq!(bench.client3().call("INFO cluster"), "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n");
+    assert_eq!(titles(&report(&client, "INFO stats nosuch CLIENTS stats")), ["Clients", "Stats"]);
+    assert_eq!(titles(&report(&client, "INFO default commandstats")).len(), expected.len() + 1);
+    assert_eq!(client.say("INFO nosuch"), "$0\r\n\r\n");
+    assert_eq!(world.client().speaking(Proto::Resp3).say("INFO nosuch"), "=4\r\ntxt:\r\n");
+    assert_eq!(
+        world.client().speaking(Proto::Resp3).say("INFO cluster"),
+        "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n"
+    );
 }
 
 #[test]
 fn sections_are_parted_by_an_empty_line() {
-    let text = report(&mut Bench::new(&[]).client(), "INFO modules cluster keyspace");
+    let text = report(&World::new().client(), "INFO modules cluster keyspace");
     assert_eq!(text, "# Modules\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\n\r\n");
 }
 
 #[test]
 fn the_server_names_its_level_and_itself() {
-    let bench = Bench::new(&[("port", "7777"), ("io-threads", "3"), ("unixsocket", "/tmp/x.sock"), ("hz", "20")]);
-    bench.server.clock.advance(Duration::from_secs(2 * 86_400 + 5));
-    let text = report(&mut bench.client(), "INFO server");
+    let world = World::with(&[("port", "7777"), ("io-threads", "3"), ("unixsocket", "/tmp/x.sock"), ("hz", "20")]);
+    world.server.clock.advance(Duration::from_secs(2 * 86_400 + 5));
+    let text = report(&world.client(), "INFO server");
     for (name, value) in [
         ("redis_version", "7.2.4"),
         ("server_name", "pregon"),
@@ -84,20 +88,20 @@ fn the_server_names_its_level_and_itself() {
         assert_eq!(field(&text, name), value, "{name}");
     }
     assert_eq!(field(&text, "run_id").len(), 40);
-    let without_threads = report(&mut Bench::new(&[("io-threads", "1")]).client(), "INFO server");
+    let without_threads = report(&World::with(&[("io-threads", "1")]).client(), "INFO server");
     assert_eq!(field(&without_threads, "io_threads_active"), "0");
 }
 
 #[test]
 fn clients_and_names_are_counted() {
-    let bench = Bench::new(&[]);
-    let (mut first, mut second) = (bench.client(), bench.client3());
-    first.call("SUBSCRIBE a b");
-    second.call("PSUBSCRIBE p* q*");
-    second.call("SSUBSCRIBE s");
-    let unfinished = b"*2\r\n$4\r\nECHO\r\n$5\r\nab";
-    bench.client().feed(unfinished);
-    let text = report(&mut bench.client(), "INFO clients stats");
+    let world = World::new();
+    let (first, second) = (world.client(), world.client().speaking(Proto::Resp3));
+    first.say("SUBSCRIBE a b");
+    second.say("PSUBSCRIBE p* q*");
+    second.say("SSUBSCRIBE s");
+    let unfinished = "*2\r\n$4\r\nECHO\r\n$5\r\nab";
+    world.client().say(unfinished);
+    let text = report(&world.client(), "INFO clients stats");
     for (name, value) in [
         ("connected_clients", "4"),
         ("pubsub_clients", "2"),
@@ -115,7 +119,7 @@ fn clients_and_names_are_counted() {
 
 #[test]
 fn clients_wait_for_the_field_that_says_that_nothing_is_loading() {
-    let text = report(&mut Bench::new(&[]).client(), "INFO");
+    let text = report(&World::new().client(), "INFO");
     assert_eq!(field(&text, "loading"), "0");
     assert_eq!(field(&text, "role"), "master");
     assert_eq!(field(&text, "rdb_last_save_time"), "1767225600");
@@ -124,7 +128,7 @@ fn clients_wait_for_the_field_that_says_that_nothing_is_loading() {
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_what_the_kernel_counts() {
-    let text = report(&mut Bench::new(&[("maxmemory", "1gb")]).client(), "INFO memory");
+    let text = report(&World::with(&[("maxmemory", "1gb")]).client(), "INFO memory");
     let number = |name: &str| field(&text, name).parse::<u64>().expect("a number of bytes");
     assert!(number("used_memory") > 0 && number("used_memory_peak") >= number("used_memory"));
     assert!(number("used_memory_startup") + number("used_memory_dataset") <= number("used_memory"));
@@ -134,7 +138,7 @@ fn memory_is_what_the_kernel_counts() {
 
 #[test]
 fn cpu_time_has_microseconds_behind_the_point() {
-    let text = report(&mut Bench::new(&[]).client(), "INFO cpu");
+    let text = report(&World::new().client(), "INFO cpu");
     for name in ["used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_main_thread"] {
         let (_, fraction) = field(&text, name).split_once('.').expect("a fraction");
         assert_eq!(fraction.len(), 6, "{name}");
@@ -143,12 +147,12 @@ fn cpu_time_has_microseconds_behind_the_point() {
 
 #[test]
 fn calls_refusals_and_failures_are_counted_for_each_command() {
-    let bench = Bench::new(&[]);
-    let mut client = bench.client();
+    let world = World::new();
+    let client = world.client();
     for line in ["PING", "PING", "ECHO", "SELECT 99", "AUTH x y", "NOSUCH", "CONFIG GET port"] {
-        client.call(line);
+        client.say(line);
     }
-    let text = report(&mut client, "INFO commandstats errorstats stats");
+    let text = report(&client, "INFO commandstats errorstats stats");
     for (name, value) in [
         ("cmdstat_ping", "calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0"),
         ("cmdstat_echo", "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0"),
@@ -167,29 +171,29 @@ fn calls_refusals_and_failures_are_counted_for_each_command() {
 
 #[test]
 fn percentiles_are_those_of_the_directive_over_all_shards() {
-    let bench = Bench::new(&[("io-threads", "2"), ("latency-tracking-info-percentiles", "50 99.90 100")]);
-    let ping = usize::from(bench.server.commands.get(b"ping").expect("PING exists").index);
+    let world = World::with(&[("io-threads", "2"), ("latency-tracking-info-percentiles", "50 99.90 100")]);
+    let ping = usize::from(world.server.commands.get(b"ping").expect("PING exists").index);
     for (shard, ns) in [(0, 1000), (0, 1000), (1, 5000)] {
-        bench.server.shards[shard].stats.by_command[ping].record_latency(ns);
+        world.server.shards[shard].stats.by_command[ping].record_latency(ns);
     }
-    let mut client = bench.client();
-    let text = report(&mut client, "INFO latencystats");
+    let client = world.client();
+    let text = report(&client, "INFO latencystats");
     assert_eq!(field(&text, "latency_percentiles_usec_ping"), "p50=1.003,p99.9=5.023,p100=5.023");
-    client.call(r#"CONFIG SET latency-tracking-info-percentiles """#);
-    assert_eq!(field(&report(&mut client, "INFO latencystats"), "latency_percentiles_usec_ping"), "");
+    client.say(r#"CONFIG SET latency-tracking-info-percentiles """#);
+    assert_eq!(field(&report(&client, "INFO latencystats"), "latency_percentiles_usec_ping"), "");
 }
 
 #[test]
 fn rates_are_means_of_the_last_samples() {
-    let bench = Bench::new(&[]);
-    sample_rates(&bench.server);
+    let world = World::new();
+    sample_rates(&world.server);
     for _ in 0..16 {
-        bench.server.clock.advance(Duration::from_millis(100));
-        bench.server.shards[0].stats.commands.add(10);
-        bench.server.shards[0].stats.net_output_bytes.add(1024);
-        sample_rates(&bench.server);
+        world.server.clock.advance(Duration::from_millis(100));
+        world.server.shards[0].stats.commands.add(10);
+        world.server.shards[0].stats.net_output_bytes.add(1024);
+        sample_rates(&world.server);
     }
-    let text = report(&mut bench.client(), "INFO stats");
+    let text = report(&world.client(), "INFO stats");
     assert_eq!(field(&text, "instantaneous_ops_per_sec"), "100");
     assert_eq!(field(&text, "instantaneous_input_kbps"), "0.00");
     assert_eq!(field(&text, "instantaneous_output_kbps"), "10.00");

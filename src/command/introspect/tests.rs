@@ -1,10 +1,11 @@
 //! COMMAND and HELP as clients see them.
 
-use crate::command::test_world::{Peer, World};
+use crate::command::test_support::{Peer, World};
+use crate::resp::Proto;
 
 /// Says `request` in both versions of the protocol.
 fn in_both(request: &str) -> [String; 2] {
-    [2, 3].map(|proto| World::new().client_speaking(proto).say(request))
+    Proto::ALL.map(|proto| World::new().client().speaking(proto).say(request))
 }
 
 /// The bulk strings of an answer.
@@ -46,7 +47,7 @@ fn info_of_what_does_not_exist_is_null() {
 #[test]
 fn bare_command_and_info_and_docs_tell_about_all_commands() {
     let world = World::new();
-    let client = world.client_speaking(3);
+    let client = world.client().speaking(Proto::Resp3);
     let count = client.say("COMMAND COUNT").trim_end().trim_start_matches(':').to_owned();
     let all = client.say("COMMAND");
     assert!(all.starts_with(&format!("*{count}\r\n*10\r\n")));
@@ -71,7 +72,7 @@ fn docs_tell_what_people_want_to_know() {
 #[test]
 fn docs_of_arguments_say_what_is_special_about_them() {
     let world = World::new();
-    let docs = world.client_speaking(3).say("COMMAND DOCS client|kill");
+    let docs = world.client().speaking(Proto::Resp3).say("COMMAND DOCS client|kill");
     for part in [
         "$7\r\nhistory\r\n~6\r\n*2\r\n$6\r\n2.8.12\r\n",
         "$12\r\ndisplay_text\r\n$7\r\nip:port\r\n$16\r\ndeprecated_since\r\n$6\r\n2.8.12\r\n",

@@ -1,158 +1,159 @@
 //! SLOWLOG, LATENCY and MEMORY through sessions in memory.
 
-use crate::command::test_support::{Bench, Peer};
+use crate::command::test_support::{Peer, World};
+use crate::resp::Proto;
 
 /// The start of simulated time, in seconds since 1970-01-01.
 const START: u64 = 1_767_225_600;
 
-fn slow() -> (Bench, Peer) {
-    let bench = Bench::new(&[("slowlog-log-slower-than", "0")]);
-    let client = bench.client();
-    (bench, client)
+fn slow() -> (World, Peer) {
+    let world = World::with(&[("slowlog-log-slower-than", "0")]);
+    let client = world.client();
+    (world, client)
 }
 
 #[test]
 fn an_entry_tells_what_who_and_how_long() {
-    let (_bench, mut client) = slow();
-    client.call("ECHO hello");
+    let (_world, client) = slow();
+    client.say("ECHO hello");
     let expected = format!(
-        "*1\r\n*6\r\n:0\r\n:{START}\r\n:0\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n$15\r\n127.0.0.1:50000\r\n$0\r\n\r\n"
+        "*1\r\n*6\r\n:0\r\n:{START}\r\n:0\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n$11\r\n127.0.0.1:1\r\n$0\r\n\r\n"
     );
-    assert_eq!(client.call("SLOWLOG GET"), expected);
+    assert_eq!(client.say("SLOWLOG GET"), expected);
 }
 
 #[test]
 fn get_answers_the_newest_first_and_ten_unless_told_otherwise() {
-    let (_bench, mut client) = slow();
-    (0..12).for_each(|i| drop(client.call(&format!("ECHO {i}"))));
-    let count = |client: &mut Peer, line: &str| client.call(line).matches("*6\r\n").count();
-    assert_eq!(count(&mut client, "SLOWLOG GET"), 10);
-    assert!(client.call("SLOWLOG GET 1").contains("SLOWLOG"));
-    assert_eq!(count(&mut client, "SLOWLOG GET 2"), 2);
-    assert_eq!(count(&mut client, "SLOWLOG GET -1"), 15);
-    assert_eq!(count(&mut client, "SLOWLOG GET 0"), 0);
-    assert_eq!(client.call("SLOWLOG LEN"), ":17\r\n");
-    assert_eq!(client.call("SLOWLOG RESET"), "+OK\r\n");
+    let (_world, client) = slow();
+    (0..12).for_each(|i| drop(client.say(&format!("ECHO {i}"))));
+    let count = |client: &Peer, line: &str| client.say(line).matches("*6\r\n").count();
+    assert_eq!(count(&client, "SLOWLOG GET"), 10);
+    assert!(client.say("SLOWLOG GET 1").contains("SLOWLOG"));
+    assert_eq!(count(&client, "SLOWLOG GET 2"), 2);
+    assert_eq!(count(&client, "SLOWLOG GET -1"), 15);
+    assert_eq!(count(&client, "SLOWLOG GET 0"), 0);
+    assert_eq!(client.say("SLOWLOG LEN"), ":17\r\n");
+    assert_eq!(client.say("SLOWLOG RESET"), "+OK\r\n");
     // The reset itself was slow, too.
-    assert_eq!(client.call("SLOWLOG LEN"), ":1\r\n");
+    assert_eq!(client.say("SLOWLOG LEN"), ":1\r\n");
 }
 
 #[test]
 fn a_wrong_count_is_refused() {
-    let (_bench, mut client) = slow();
+    let (_world, client) = slow();
     for count in ["-2", "abc"] {
-        let refused = client.call(&format!("SLOWLOG GET {count}"));
+        let refused = client.say(&format!("SLOWLOG GET {count}"));
         assert_eq!(refused, "-ERR count should be greater than or equal to -1\r\n");
     }
-    let refused = client.call("SLOWLOG GET 1 2");
+    let refused = client.say("SLOWLOG GET 1 2");
     assert_eq!(refused, "-ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.\r\n");
 }
 
 /// A server where two events have happened, the first twice.
-fn eventful() -> Bench {
-    let bench = Bench::new(&[]);
-    bench.server.latency.add("command", START - 100, 50);
-    bench.server.latency.add("command", START - 5, 20);
-    bench.server.latency.add("fast-command", START - 7200, 3);
-    bench
+fn eventful() -> World {
+    let world = World::new();
+    world.server.latency.add("command", START - 100, 50);
+    world.server.latency.add("command", START - 5, 20);
+    world.server.latency.add("fast-command", START - 7200, 3);
+    world
 }
 
 #[test]
 fn events_are_answered_with_their_moments_and_times() {
-    let bench = eventful();
-    let mut client = bench.client();
+    let world = eventful();
+    let client = world.client();
     let history = format!("*2\r\n*2\r\n:{}\r\n:50\r\n*2\r\n:{}\r\n:20\r\n", START - 100, START - 5);
-    assert_eq!(client.call("LATENCY HISTORY command"), history);
-    assert_eq!(client.call("LATENCY HISTORY nosuch"), "*0\r\n");
+    assert_eq!(client.say("LATENCY HISTORY command"), history);
+    assert_eq!(client.say("LATENCY HISTORY nosuch"), "*0\r\n");
     let latest = format!(
         "*2\r\n*4\r\n$7\r\ncommand\r\n:{}\r\n:20\r\n:50\r\n*4\r\n$12\r\nfast-command\r\n:{}\r\n:3\r\n:3\r\n",
         START - 5,
         START - 7200
     );
-    assert_eq!(client.call("LATENCY LATEST"), latest);
-    assert_eq!(client.call("LATENCY RESET nosuch command"), ":1\r\n");
-    assert_eq!(client.call("LATENCY RESET"), ":1\r\n");
-    assert_eq!(client.call("LATENCY LATEST"), "*0\r\n");
+    assert_eq!(client.say("LATENCY LATEST"), latest);
+    assert_eq!(client.say("LATENCY RESET nosuch command"), ":1\r\n");
+    assert_eq!(client.say("LATENCY RESET"), ":1\r\n");
+    assert_eq!(client.say("LATENCY LATEST"), "*0\r\n");
 }
 
 #[test]
 fn a_graph_has_a_bar_for_each_sample() {
-    let bench = eventful();
+    let world = eventful();
     let expected = format!(
         "command: the last 2 of up to 50 ms; longest ever 50 ms\n  1m ago |{} 50 ms\n  5s ago |{} 20 ms\n",
         "#".repeat(50),
         "#".repeat(20)
     );
-    let graph = bench.client3().call("LATENCY GRAPH command");
+    let graph = world.client().speaking(Proto::Resp3).say("LATENCY GRAPH command");
     assert_eq!(graph, format!("={}\r\ntxt:{expected}\r\n", expected.len() + 4));
-    let refused = bench.client().call("LATENCY GRAPH nosuch");
+    let refused = world.client().say("LATENCY GRAPH nosuch");
     assert_eq!(refused, "-ERR No samples available for event 'nosuch'\r\n");
 }
 
 #[test]
 fn the_latency_doctor_says_what_it_knows() {
-    let mut quiet = Bench::new(&[]).client();
-    assert!(quiet.call("LATENCY DOCTOR").contains("Latency is not monitored."));
-    quiet.call("CONFIG SET latency-monitor-threshold 7");
-    assert!(quiet.call("LATENCY DOCTOR").contains("Nothing took 7 ms or longer."));
-    let report = eventful().client().call("LATENCY DOCTOR");
+    let quiet = World::new().client();
+    assert!(quiet.say("LATENCY DOCTOR").contains("Latency is not monitored."));
+    quiet.say("CONFIG SET latency-monitor-threshold 7");
+    assert!(quiet.say("LATENCY DOCTOR").contains("Nothing took 7 ms or longer."));
+    let report = eventful().client().say("LATENCY DOCTOR");
     assert!(report.contains("\r\ncommand: 2 kept, the last 5s ago; mean 35 ms, longest ever 50 ms.\n"), "{report}");
     assert!(report.contains("fast-command: 1 kept, the last 2h ago; mean 3 ms, longest ever 3 ms.\n"), "{report}");
 }
 
 #[test]
 fn a_histogram_counts_up_over_all_shards() {
-    let bench = Bench::new(&[("io-threads", "2"), ("latency-tracking", "no")]);
-    let place = |name: &[u8]| usize::from(bench.server.commands.by_full_name(name).expect("it exists").index);
+    let world = World::with(&[("io-threads", "2"), ("latency-tracking", "no")]);
+    let place = |name: &[u8]| usize::from(world.server.commands.by_full_name(name).expect("it exists").index);
     let record =
-        |shard: usize, name: &[u8], ns| bench.server.shards[shard].stats.by_command[place(name)].record_latency(ns);
+        |shard: usize, name: &[u8], ns| world.server.shards[shard].stats.by_command[place(name)].record_latency(ns);
     [800, 900, 2500, 40_000].into_iter().for_each(|ns| record(0, b"ping", ns));
     record(1, b"ping", 2_000_000_000);
     record(1, b"config|set", 100_000);
     let ping = "$4\r\nping\r\n%2\r\n$5\r\ncalls\r\n:5\r\n$14\r\nhistogram_usec\r\n\
                 %4\r\n:1\r\n:2\r\n:4\r\n:3\r\n:66\r\n:4\r\n:1082130\r\n:5\r\n";
     let set = "$10\r\nconfig|set\r\n%2\r\n$5\r\ncalls\r\n:1\r\n$14\r\nhistogram_usec\r\n%1\r\n:132\r\n:1\r\n";
-    let mut client = bench.client3();
-    assert_eq!(client.call("LATENCY HISTOGRAM PING nosuch"), format!("%1\r\n{ping}"));
-    assert_eq!(client.call("LATENCY HISTOGRAM config"), format!("%1\r\n{set}"));
-    assert_eq!(client.call("LATENCY HISTOGRAM config|set ping"), format!("%2\r\n{set}{ping}"));
-    assert_eq!(client.call("LATENCY HISTOGRAM publish"), "%0\r\n");
-    assert!(client.call("LATENCY HISTOGRAM").starts_with("%2\r\n"));
-    let flat = bench.client().call("LATENCY HISTOGRAM config");
+    let client = world.client().speaking(Proto::Resp3);
+    assert_eq!(client.say("LATENCY HISTOGRAM PING nosuch"), format!("%1\r\n{ping}"));
+    assert_eq!(client.say("LATENCY HISTOGRAM config"), format!("%1\r\n{set}"));
+    assert_eq!(client.say("LATENCY HISTOGRAM config|set ping"), format!("%2\r\n{set}{ping}"));
+    assert_eq!(client.say("LATENCY HISTOGRAM publish"), "%0\r\n");
+    assert!(client.say("LATENCY HISTOGRAM").starts_with("%2\r\n"));
+    let flat = world.client().say("LATENCY HISTOGRAM config");
     assert_eq!(flat, format!("*2\r\n{}", set.replace("%2", "*4").replace("%1", "*2")));
 }
 
 #[test]
 fn no_key_uses_memory_and_options_are_checked() {
-    let bench = Bench::new(&[]);
-    let mut client = bench.client();
+    let world = World::new();
+    let client = world.client();
     for line in ["MEMORY USAGE k", "MEMORY USAGE k SAMPLES 5", "MEMORY USAGE k samples 0 SAMPLES 1"] {
-        assert_eq!(client.call(line), "$-1\r\n", "{line}");
-        assert_eq!(bench.client3().call(line), "_\r\n", "{line}");
+        assert_eq!(client.say(line), "$-1\r\n", "{line}");
+        assert_eq!(world.client().speaking(Proto::Resp3).say(line), "_\r\n", "{line}");
     }
     for line in ["MEMORY USAGE k SAMPLES", "MEMORY USAGE k SAMPLES -1", "MEMORY USAGE k NOSUCH 1"] {
-        assert_eq!(client.call(line), "-ERR syntax error\r\n", "{line}");
+        assert_eq!(client.say(line), "-ERR syntax error\r\n", "{line}");
     }
-    let refused = client.call("MEMORY USAGE k SAMPLES abc");
+    let refused = client.say("MEMORY USAGE k SAMPLES abc");
     assert_eq!(refused, "-ERR value is not an integer or out of range\r\n");
 }
 
 #[test]
 fn memory_stats_are_a_map_with_doubles_for_shares() {
-    let bench = Bench::new(&[]);
-    let stats = bench.client3().call("MEMORY STATS");
+    let world = World::new();
+    let stats = world.client().speaking(Proto::Resp3).say("MEMORY STATS");
     assert!(stats.starts_with("%18\r\n$14\r\npeak.allocated\r\n:"), "{stats}");
     assert!(stats.contains("\r\n$13\r\nfragmentation\r\n,1\r\n"), "{stats}");
-    assert!(bench.client().call("MEMORY STATS").starts_with("*36\r\n"));
+    assert!(world.client().say("MEMORY STATS").starts_with("*36\r\n"));
 }
 
 #[test]
 fn reports_for_people_are_verbatim_strings() {
-    let bench = Bench::new(&[]);
+    let world = World::new();
     for line in ["MEMORY DOCTOR", "MEMORY MALLOC-STATS", "LATENCY DOCTOR"] {
-        let reply = bench.client3().call(line);
+        let reply = world.client().speaking(Proto::Resp3).say(line);
         assert!(reply.starts_with('=') && reply.contains("\r\ntxt:"), "{reply}");
-        assert!(bench.client().call(line).starts_with('$'));
+        assert!(world.client().say(line).starts_with('$'));
     }
-    assert_eq!(bench.client().call("MEMORY PURGE"), "+OK\r\n");
+    assert_eq!(world.client().say("MEMORY PURGE"), "+OK\r\n");
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::command::test_world::World;
+use crate::command::test_support::World;
+use crate::resp::Proto;
 
 #[test]
 fn the_old_form_takes_an_address_and_answers_ok() {
@@ -121,7 +122,7 @@ fn the_answer_waits_until_every_shard_has_obeyed() {
 #[test]
 fn a_confirmation_before_a_kill_comes_before_the_first_message() {
     let world = World::new();
-    let (client, _far, publisher) = (world.client_speaking(3), world.client_of(1), world.client());
+    let (client, _far, publisher) = (world.client().speaking(Proto::Resp3), world.client_of(1), world.client());
     let confirmation = ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
     assert_eq!(client.say("SUBSCRIBE x\r\nCLIENT KILL ID 2"), confirmation);
     publisher.say("PUBLISH x m");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::command::test_world::{Peer, World};
+use crate::command::test_support::{Peer, World};
+use crate::resp::Proto;
 
 const FIELDS: &str = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem \
                       multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver tot-net-in \
@@ -35,14 +36,14 @@ fn a_line_has_every_field_in_its_order() {
 #[test]
 fn resp3_shows_it_as_text_for_people() {
     let world = World::new();
-    let text = world.client_speaking(3).say("CLIENT LIST");
+    let text = world.client().speaking(Proto::Resp3).say("CLIENT LIST");
     assert!(text.starts_with('=') && text.contains("\r\ntxt:id=1 "), "{text}");
 }
 
 #[test]
 fn a_line_tells_what_the_client_does() {
     let world = World::new();
-    let client = world.client_speaking(3);
+    let client = world.client().speaking(Proto::Resp3);
     world.advance(Duration::from_secs(5));
     client
         .say("SELECT 3\r\nSUBSCRIBE a b\r\nPSUBSCRIBE p*\r\nSSUBSCRIBE s\r\nCLIENT NO-EVICT ON\r\nCLIENT NO-TOUCH ON");

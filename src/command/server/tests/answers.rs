@@ -1,12 +1,17 @@
-use super::*;
+//! Commands that answer the same whatever clients do.
+
+use std::time::Duration;
+
+use crate::command::test_support::World;
+use crate::resp::Proto;
 
 /// Commands with the answers that both protocol versions get.
 fn check(cases: &[(&str, &str)]) {
     for proto in Proto::ALL {
-        let town = Town::new(&[]);
-        let mut client = town.client(0, proto);
+        let world = World::new();
+        let client = world.client().speaking(proto);
         for (command, answer) in cases {
-            assert_eq!(client.ask(command), format!("{answer}\r\n"), "{command} in {proto:?}");
+            assert_eq!(client.say(command), format!("{answer}\r\n"), "{command} in {proto:?}");
         }
     }
 }
@@ -16,18 +21,18 @@ const NO_CLUSTER: &str = "-ERR This instance has cluster support disabled";
 
 #[test]
 fn time_is_seconds_and_microseconds() {
-    let town = Town::new(&[]);
-    let mut client = town.client(0, Proto::Resp2);
-    town.server.clock.advance(Duration::from_micros(1_000_042));
-    assert_eq!(client.ask("TIME"), "*2\r\n$10\r\n1767225601\r\n$2\r\n42\r\n");
+    let world = World::new();
+    let client = world.client();
+    world.advance(Duration::from_micros(1_000_042));
+    assert_eq!(client.say("TIME"), "*2\r\n$10\r\n1767225601\r\n$2\r\n42\r\n");
 }
 
 #[test]
 fn the_last_save_was_the_start() {
-    let town = Town::new(&[]);
-    let mut client = town.client(0, Proto::Resp2);
-    town.advance(90_000);
-    assert_eq!(client.ask("LASTSAVE"), ":1767225600\r\n");
+    let world = World::new();
+    let client = world.client();
+    world.advance(Duration::from_millis(90_000));
+    assert_eq!(client.say("LASTSAVE"), ":1767225600\r\n");
 }
 
 #[test]
@@ -111,25 +116,25 @@ fn there_is_one_user_and_no_module() {
 
 #[test]
 fn a_category_lists_its_commands() {
-    let town = Town::new(&[]);
-    let mut client = town.client(0, Proto::Resp2);
-    let all = client.ask("ACL CAT");
+    let world = World::new();
+    let client = world.client();
+    let all = client.say("ACL CAT");
     assert!(all.starts_with("*21\r\n$8\r\nkeyspace\r\n") && all.ends_with("$9\r\nscripting\r\n"), "{all}");
-    let connection = client.ask("ACL CAT Connection");
+    let connection = client.say("ACL CAT Connection");
     for name in ["hello", "wait", "readonly"] {
         assert!(connection.contains(&format!("\r\n{name}\r\n")), "{name}");
     }
     assert!(!connection.contains("\r\npublish\r\n"));
-    assert!(!client.ask("ACL CAT keyspace").contains("\r\nwait\r\n"));
+    assert!(!client.say("ACL CAT keyspace").contains("\r\nwait\r\n"));
 }
 
 #[test]
 fn lolwut_says_the_versions() {
-    let town = Town::new(&[]);
+    let world = World::new();
     for (proto, kind) in [(Proto::Resp2, "$"), (Proto::Resp3, "=")] {
-        let mut client = town.client(0, proto);
+        let client = world.client().speaking(proto);
         for command in ["LOLWUT", "LOLWUT VERSION 5 6 7 8", "LOLWUT 40 10"] {
-            let text = client.ask(command);
+            let text = client.say(command);
             assert!(text.starts_with(kind) && text.ends_with("\nRedis ver. 7.2.4\n\r\n"), "{text}");
         }
     }
@@ -137,15 +142,15 @@ fn lolwut_says_the_versions() {
 
 #[test]
 fn lolwut_draws_as_large_as_it_is_told_within_bounds() {
-    let town = Town::new(&[]);
-    let mut client = town.client(0, Proto::Resp2);
+    let world = World::new();
+    let client = world.client();
     for (command, columns, lines) in [("LOLWUT 5 3", 5, 3), ("LOLWUT 9999999999 -1", 200, 1)] {
-        let text = client.ask(command);
+        let text = client.say(command);
         let drawn: Vec<&str> = text.split('\n').skip(1).take_while(|line| !line.is_empty()).collect();
         assert_eq!(drawn.len(), lines, "{text}");
         assert!(drawn.iter().all(|line| line.len() == columns), "{text}");
     }
     for command in ["LOLWUT VERSION x", "LOLWUT x", "LOLWUT VERSION 5 1 x"] {
-        assert_eq!(client.ask(command), "-ERR value is not an integer or out of range\r\n");
+        assert_eq!(client.say(command), "-ERR value is not an integer or out of range\r\n");
     }
 }
