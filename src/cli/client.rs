@@ -352,5 +352,4 @@ impl<'a> Client<'a> {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

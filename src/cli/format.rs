@@ -270,5 +270,4 @@ fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
 }
 
 #[cfg(test)]
-#[path = "format_tests.rs"]
 mod tests;

@@ -292,5 +292,4 @@ fn unrecognized(option: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "options_tests.rs"]
 mod tests;
