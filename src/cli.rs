@@ -6,11 +6,13 @@
 //! shares nothing with the server, whose decoder reads requests only. It goes further than redis-cli where that gives up:
 //! big numbers are printed as integers, attributes are left out.
 //!
-//! - `options`: arguments and environment; `uri`: the address as one word
-//! - `connection`: the socket; `reply`: replies and their reader
-//! - `client`: what is sent, received and remembered of a session; `meaning`: what it knows of commands and replies
-//! - `format`: replies as text
-//! - `interactive`: commands from standard input; `lines`: their quoting
+//! | module | what it holds |
+//! |---|---|
+//! | [`options`], [`uri`] | arguments and environment; the server's address as one word |
+//! | [`connection`], [`reply`] | the socket; replies and their reader |
+//! | [`client`], [`meaning`] | what is sent, received and remembered of a session; what it knows of commands and replies |
+//! | [`format`](mod@format) | replies as text |
+//! | [`interactive`] | commands from standard input |
 
 mod client;
 mod connection;

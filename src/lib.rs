@@ -52,13 +52,13 @@
 //! | [`server`], [`clients`], [`pause`], [`shutdown`] | what all threads share |
 //! | [`stats`], [`slowlog`], [`latency`] | what is counted and kept for operators |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
-//! | [`clock`] | time, real or simulated |
+//! | [`clock`], [`resources`] | time, real or simulated; what the kernel says of this process |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |
 //!
 //! # Locks
 //!
-//! Taken in this order, none across an `.await`: the configuration, the [hub], the live [`clients`], then any other,
-//! of which none is taken while another of them is held.
+//! Taken in this order, none across an `.await`: the [hub] (EXEC holds it while it runs any command), the configuration,
+//! the live [`clients`], then any other, of which none is taken while another of them is held.
 //!
 //! # Words
 //!

@@ -110,7 +110,8 @@ pub fn quoted(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Appends `bytes` as one double-quoted word that [`split`] reads back, as MONITOR shows arguments.
+/// Appends `bytes` as one double-quoted word that [`split`] reads back, as MONITOR shows arguments and
+/// the client mode shows strings.
 pub fn quote(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in bytes {

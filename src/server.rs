@@ -43,8 +43,7 @@ pub struct ShardHandle {
 
 /// The state of one server.
 ///
-/// Locks, in the order in which they may be taken: the hub (EXEC holds it while it runs any command), the configuration,
-/// the live clients, then any other, of which none is taken while another of them is held.
+/// The order in which its locks may be taken is written down at the [library](crate).
 #[derive(Debug)]
 pub struct Server {
     /// Who listens to what.

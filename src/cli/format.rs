@@ -1,6 +1,7 @@
 //! How replies are printed: for people, raw, as CSV, as JSON. Byte for byte what redis-cli prints.
 
 use super::reply::Reply;
+use crate::quoting::quote;
 
 /// One of the four forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,24 +217,6 @@ fn json_string(text: &[u8], out: &mut Vec<u8>) {
             0x08 => out.extend_from_slice(b"\\b"),
             0..=0x1f => put(out, &[format!("\\u{byte:04x}").as_bytes()]),
             _ => out.push(byte),
-        }
-    }
-    out.push(b'"');
-}
-
-/// The form that a line of input reads back: quotes, with everything that is not printable ASCII escaped.
-fn quote(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for &byte in text {
-        match byte {
-            b'\\' | b'"' => put(out, &[b"\\", &[byte]]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x07 => out.extend_from_slice(b"\\a"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            b' '..=b'~' => out.push(byte),
-            _ => put(out, &[format!("\\x{byte:02x}").as_bytes()]),
         }
     }
     out.push(b'"');
