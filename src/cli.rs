@@ -23,11 +23,12 @@ mod options;
 mod reply;
 mod uri;
 
-use client::{Client, Failure};
-use options::{Action, Environment, Options};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
+
+use client::{Client, Failure};
+use options::{Action, Environment, Options};
 
 /// Runs the client to its end: one command from the arguments, or the lines of standard input where there is none.
 /// `arguments[0]` is the program's name and not looked at; for `pregon cli ping` leave the `cli` out.

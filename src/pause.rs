@@ -1,7 +1,8 @@
 //! CLIENT PAUSE and DEBUG SLEEP: for a while, commands of clients wait.
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
 
 /// Which commands wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,12 +1,13 @@
 //! One session with a server: connects and reconnects, sends commands, prints replies and pushes.
 
+use std::io::Write;
+use std::thread;
+
 use super::connection::{Connection, Lost, Target, system_text};
 use super::format::Format;
 use super::meaning::{answers_with_text, invalidated_keys, lower, message_kind};
 use super::options::{Options, Protocol};
 use super::reply::Reply;
-use std::io::Write;
-use std::thread;
 
 /// Why a command came to no end. What the user has to know is printed, except for [`Failure::Lost`].
 #[derive(Debug)]

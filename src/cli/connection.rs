@@ -1,7 +1,5 @@
 //! The blocking socket to the server: connect, send a command, take replies.
 
-use super::reply::{Reply, ReplyReader};
-use socket2::{SockRef, TcpKeepalive};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -9,6 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+use super::reply::{Reply, ReplyReader};
 
 /// Where the server is. Displayed as error messages and the prompt name it.
 #[derive(Debug, Clone, PartialEq, Eq)]

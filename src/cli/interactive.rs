@@ -1,15 +1,17 @@
 //! Commands from standard input, one on a line, typed or piped.
 
-use super::client::{Client, Failure};
-use super::format::Format;
-use super::options::Options;
-use crate::quoting;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::client::{Client, Failure};
+use super::format::Format;
+use super::options::Options;
+use crate::quoting;
 
 /// Reads and runs lines until the input ends or says so. Errors of commands and connections are printed and do not end
 /// it; the exit code is 1 only where nothing more can be done.

@@ -33,11 +33,12 @@ mod sets;
 mod tests;
 mod walk;
 
+use std::hash::BuildHasher;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use node::{Link, Node};
 use slab::Slab;
-use std::hash::BuildHasher;
 use walk::Work;
 
 /// One value for each unique pattern, and the patterns that match a channel in time that does not depend on the others.

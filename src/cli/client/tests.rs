@@ -1,10 +1,12 @@
-use super::{Client, Failure};
-use crate::cli::options::{Action, Environment, Options, parse};
-use socket2::{Domain, Socket, Type};
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
+
+use socket2::{Domain, Socket, Type};
+
+use super::{Client, Failure};
+use crate::cli::options::{Action, Environment, Options, parse};
 
 fn options(line: &str) -> Options {
     let words = ["redis-cli"].into_iter().chain(line.split_whitespace()).map(OsString::from);

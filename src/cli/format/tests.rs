@@ -1,8 +1,9 @@
 //! redis-cli 7.2.4 prints the same texts for these replies, except for big numbers, which it refuses.
 
+use bytes::Bytes;
+
 use super::{Format, Style};
 use crate::cli::reply::Reply;
-use bytes::Bytes;
 
 fn style(format: Format) -> Style {
     Style { format, element_delimiter: b"\n".to_vec(), reply_delimiter: b"\n".to_vec() }

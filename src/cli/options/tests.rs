@@ -1,8 +1,9 @@
+use std::ffi::OsString;
+use std::time::Duration;
+
 use super::{Action, Environment, Options, Protocol, parse};
 use crate::cli::connection::Target;
 use crate::cli::format::Format;
-use std::ffi::OsString;
-use std::time::Duration;
 
 fn try_options(line: &str, environment: Environment) -> Result<Options, String> {
     let words = line.split(' ').filter(|word| !word.is_empty());

@@ -1,9 +1,10 @@
 //! The inner nodes of the trie and the edges between them.
 
+use std::num::NonZeroU32;
+
 use super::byte_set::ByteSet;
 use super::sets::Sets;
 use crate::pattern::Token;
-use std::num::NonZeroU32;
 
 /// A place in one of the index's two tables, in four bytes even where it is optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

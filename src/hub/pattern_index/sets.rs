@@ -1,8 +1,9 @@
 //! The children of a node by `[set]`.
 
+use std::collections::BTreeMap;
+
 use super::byte_set::ByteSet;
 use super::node::Link;
-use std::collections::BTreeMap;
 
 /// Children by the set of bytes that leads to them, found by the set when patterns come and go, and by a byte in a walk.
 ///

@@ -1,7 +1,8 @@
-use super::PatternIndex;
-use crate::pattern::matches;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use super::PatternIndex;
+use crate::pattern::matches;
 
 fn index_of<P: AsRef<[u8]>>(patterns: &[P]) -> PatternIndex<Vec<u8>> {
     let mut index = PatternIndex::new();

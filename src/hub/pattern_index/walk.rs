@@ -1,9 +1,10 @@
 //! How a channel finds the patterns that match it.
 
+use slab::Slab;
+
 use super::node::{Link, Node, Target};
 use super::{Entry, KEPT_WORK, PatternIndex, ROOT};
 use crate::pattern::{Token, rest_matches};
-use slab::Slab;
 
 /// The lists of a walk, kept for the next one.
 #[derive(Debug, Default)]

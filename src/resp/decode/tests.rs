@@ -1,5 +1,6 @@
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 const OPEN: Limits = Limits { max_bulk: 512 * 1024 * 1024, authenticated: true };
 const CLOSED: Limits = Limits { authenticated: false, ..OPEN };
