@@ -27,6 +27,11 @@ impl Now {
         self.since_start.as_nanos() as u64
     }
 
+    /// When the server started, since 1970-01-01.
+    pub fn started_at(self) -> Duration {
+        self.started_at
+    }
+
     /// Time since 1970-01-01, as of the server's start and counted on from there.
     pub fn unix(self) -> Duration {
         self.started_at + self.since_start

@@ -14,7 +14,7 @@
 //! | `error.rs` | what can go wrong |
 //!
 //! [`invocation`] reads the command line into a [`Config`]. Its [`Config::settings`] is a snapshot that readers keep as
-//! long as they like; a CONFIG SET replaces it. Nothing here depends on the rest of the server: who changes a directive
+//! long as they like; a CONFIG SET replaces it. Nothing here depends on the rest of the server: whoever changes a directive
 //! that means work elsewhere (a new port) calls [`Config::plan`], does the work, and then [`Config::commit`].
 
 mod accepted;
@@ -40,7 +40,6 @@ pub use compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, Shutdown
 pub use error::{RewriteError, SetError, StartError};
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Param, Section};
-pub use print::REDIS_VERSION;
 pub use settings::Settings;
 pub use value::{ByteSize, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds};
 

@@ -52,7 +52,7 @@
 //! | [`server`], [`clients`], [`pause`], [`shutdown`] | what all threads share |
 //! | [`stats`], [`slowlog`], [`latency`] | what is counted and kept for operators |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
-//! | [`clock`], [`resources`] | time, real or simulated; what the kernel says of this process |
+//! | [`clock`], [`resources`], [`version`] | time, real or simulated; what the kernel says of this process; which version this is |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |
 //!
 //! # Locks
@@ -96,3 +96,4 @@ pub mod slowlog;
 pub mod stats;
 pub mod stream;
 pub mod upkeep;
+pub mod version;

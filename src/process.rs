@@ -20,8 +20,9 @@ use crate::listen::{self, Accepted, Listener, Place};
 use crate::log;
 use crate::resources;
 use crate::resp::errors::ReplyError;
-use crate::server::{Server, VERSION};
+use crate::server::Server;
 use crate::shutdown::Phase;
+use crate::version::VERSION;
 
 /// How often the end looks whether all output has been taken.
 const DRAIN_CHECK: Duration = Duration::from_millis(10);

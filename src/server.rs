@@ -21,11 +21,6 @@ use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::{Counter, ServerStats, ShardStats, new_histogram};
 
-/// The version of Redis whose behaviour clients may expect.
-pub const REDIS_VERSION: &str = "7.2.4";
-/// Our own version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// What other threads need of a shard beside its inbox.
 #[derive(Debug)]
 pub struct ShardHandle {
@@ -89,16 +84,24 @@ pub struct Server {
 pub struct Reconfigured {
     /// Rung at every change.
     pub bell: Notify,
-    /// Sockets bound to changed addresses, which replace those that are listened on.
-    listeners: Mutex<Option<Vec<Listener>>>,
-    /// The TCP sockets that are listened on; none where no process listens for this core.
-    latches: Mutex<Option<Vec<Latch>>>,
+    /// None where no process listens for this core.
+    sockets: Mutex<Option<Sockets>>,
+}
+
+/// The TCP sockets of the process around the core.
+#[derive(Debug)]
+struct Sockets {
+    /// What those that are listened on are shut with.
+    latches: Vec<Latch>,
+    /// Sockets bound to changed addresses, until somebody accepts from them.
+    fresh: Option<Vec<Listener>>,
 }
 
 impl Reconfigured {
     /// Says which sockets are listened on from now on.
     pub fn set_latches(&self, listeners: &[Listener]) {
-        *self.latches.lock() = Some(listeners.iter().filter_map(Listener::latch).collect());
+        let latches = listeners.iter().filter_map(Listener::latch).collect();
+        *self.sockets.lock() = Some(Sockets { latches, fresh: None });
     }
 
     /// Listens on the TCP addresses of `new` instead of those of `old`; the bell tells who accepts. Does nothing where
@@ -109,35 +112,35 @@ impl Reconfigured {
     ///
     /// [`StartError`] for the first address that cannot be had. The old addresses are listened on then.
     pub fn relisten(&self, old: &Settings, new: &Settings) -> Result<(), StartError> {
-        let mut latches = self.latches.lock();
-        let Some(open) = &mut *latches else { return Ok(()) };
+        let mut sockets = self.sockets.lock();
+        let Some(Sockets { latches, fresh }) = &mut *sockets else { return Ok(()) };
         let overlapping = old.port == new.port;
         if overlapping {
-            open.drain(..).for_each(Latch::shut);
+            latches.drain(..).for_each(Latch::shut);
         }
         let result = listen::bind_tcp(new);
-        let (fresh, result) = match result {
-            Ok(fresh) => (fresh, Ok(())),
+        let (bound, result) = match result {
+            Ok(bound) => (bound, Ok(())),
             Err(error) if overlapping => (listen::bind_tcp(old).unwrap_or_default(), Err(error)),
             Err(error) => return Err(error),
         };
-        open.drain(..).for_each(Latch::shut);
-        open.extend(fresh.iter().filter_map(Listener::latch));
-        *self.listeners.lock() = Some(fresh);
+        latches.drain(..).for_each(Latch::shut);
+        latches.extend(bound.iter().filter_map(Listener::latch));
+        *fresh = Some(bound);
         self.bell.notify_one();
         result
     }
 
     /// Gives the sockets that are listened on the keepalive of `settings`, which accepted connections inherit.
     pub fn set_keepalive(&self, settings: &Settings) {
-        for latch in self.latches.lock().iter().flatten() {
-            latch.set_keepalive(settings);
+        if let Some(sockets) = &*self.sockets.lock() {
+            sockets.latches.iter().for_each(|latch| latch.set_keepalive(settings));
         }
     }
 
     /// Takes the sockets that replace those that are listened on, if there are new ones.
     pub fn take_listeners(&self) -> Option<Vec<Listener>> {
-        self.listeners.lock().take()
+        self.sockets.lock().as_mut()?.fresh.take()
     }
 }
 

@@ -1,14 +1,18 @@
 //! The arguments of the client and the environment, made into what it does.
 
-use super::connection::Target;
-use super::format::{Format, Style};
-use super::uri::{self, Uri};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
+
+use super::connection::Target;
+use super::format::{Format, Style};
+use super::uri::{self, Uri};
+use crate::version::{REDIS_VERSION, VERSION};
 
 /// What surrounds the client, apart from its arguments.
 #[derive(Debug, Default)]
@@ -82,11 +86,14 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>, environment: 
     arguments.into_options(&matches, environment).map(|options| Action::Run(Box::new(options)))
 }
 
+/// As redis-cli shows its own, and who it really is.
+static VERSION_SHOWN: LazyLock<String> = LazyLock::new(|| format!("{REDIS_VERSION} (pregon {VERSION})"));
+
 /// A small client for servers that speak the Redis protocol. Without a command, it reads commands from standard input.
 #[derive(Debug, Parser)]
 #[command(
     name = "redis-cli",
-    version = concat!("7.2.4 (pregon ", env!("CARGO_PKG_VERSION"), ")"),
+    version = VERSION_SHOWN.as_str(),
     disable_help_flag = true,
     disable_version_flag = true,
     args_override_self = true,

@@ -8,8 +8,11 @@ use crate::clients::Flag;
 use crate::resp::Proto;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
-use crate::server::REDIS_VERSION;
 use crate::session::ReplyMode;
+use crate::version::REDIS_VERSION;
+
+/// The user of every client.
+pub(super) const DEFAULT_USER: &str = "default";
 
 const ALWAYS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST);
 const BEFORE_AUTH: Flags = ALWAYS.and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
@@ -173,7 +176,7 @@ fn auth(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.session.secret_args.extend(1..args.len());
     match args.len() {
         2 if call.settings.requirepass.password().is_none() => return Err(ReplyError::NO_PASSWORD_SET),
-        2 => authenticate(call, b"default", &args[1])?,
+        2 => authenticate(call, DEFAULT_USER.as_bytes(), &args[1])?,
         3 => authenticate(call, &args[1], &args[2])?,
         _ => return Err(ReplyError::SYNTAX),
     }
@@ -184,7 +187,7 @@ fn auth(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// Without a password set, the default user takes any.
 fn authenticate(call: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
     let right = call.settings.requirepass.password().is_none_or(|secret| equal_in_constant_time(secret, password));
-    if user != b"default" || !right {
+    if user != DEFAULT_USER.as_bytes() || !right {
         call.server.stats.denied_auth.fetch_add(1, Relaxed);
         return Err(ReplyError::WRONGPASS);
     }

@@ -3,9 +3,7 @@
 use super::ignored::GROUPS;
 use super::param::{Change, Param, Section, Values};
 use super::table::WORKING;
-
-/// The level of Redis whose behaviour this server has.
-pub const REDIS_VERSION: &str = "7.2.4";
+use crate::version::{REDIS_VERSION, VERSION};
 
 /// Width of the prose in the example file, without the `# `.
 const EXAMPLE_WIDTH: usize = 98;
@@ -14,7 +12,7 @@ const HELP_WIDTH: usize = 96;
 
 /// One line for `--version`. It holds `Redis server v=`, which tools that start redis-server look for.
 pub(super) fn version() -> String {
-    format!("Pregon, compatible with Redis server v={REDIS_VERSION}; pregon_version={}\n", env!("CARGO_PKG_VERSION"))
+    format!("Pregon, compatible with Redis server v={REDIS_VERSION}; pregon_version={VERSION}\n")
 }
 
 /// The text of `--help`.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::list::{ClientType, USER};
+use super::list::ClientType;
 use crate::clients::{ClientId, ClientInfo};
+use crate::command::connection::DEFAULT_USER;
 use crate::command::{Call, gate};
 use crate::hub::{Control, Receipt};
 use crate::resp::decode::parse_integer;
@@ -63,7 +64,7 @@ fn parse<'c>(call: &Call<'c, '_>) -> Result<Filters<'c>, ReplyError> {
         } else if is("laddr") {
             filters.local = Some(value);
         } else if is("user") {
-            if value != USER.as_bytes() {
+            if value != DEFAULT_USER.as_bytes() {
                 return Err(ReplyError::no_such_user(value));
             }
         } else if is("skipme") {

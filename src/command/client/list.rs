@@ -4,12 +4,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::clients::{Address, ClientInfo, Flag};
 use crate::command::Call;
+use crate::command::connection::DEFAULT_USER;
 use crate::hub::Topic;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
-
-/// The user of every client.
-pub(super) const USER: &str = "default";
 
 /// The classes of clients that LIST and KILL tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +128,7 @@ fn uses(call: &Call<'_, '_>, info: &ClientInfo) -> String {
     let command = if last_command == u16::MAX { "NULL" } else { &call.server.commands.entry(last_command).full_name };
     let labels = info.labels.lock();
     format!(
-        " events={} cmd={command} user={USER} redir=-1 resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
+        " events={} cmd={command} user={DEFAULT_USER} redir=-1 resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
          tot-cmds={}\n",
         if info.output_bytes.load(Relaxed) > 0 { "rw" } else { "r" },
         info.proto.load(Relaxed),

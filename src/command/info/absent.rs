@@ -13,14 +13,13 @@ pub(super) fn persistence(report: &mut Report<'_>) {
         ("current_cow_size_age", 0),
     ]);
     report.field("current_fork_perc", "0.00");
-    let started = report.now.unix().as_secs() - report.now.ms() / 1000;
     report.fields(&[
         ("current_save_keys_processed", 0),
         ("current_save_keys_total", 0),
         ("rdb_changes_since_last_save", 0),
         ("rdb_bgsave_in_progress", 0),
-        // As in Redis before the first save.
-        ("rdb_last_save_time", started),
+        // The server's start, as in Redis before the first save.
+        ("rdb_last_save_time", report.now.started_at().as_secs()),
     ]);
     report.field("rdb_last_bgsave_status", "ok");
     report.field("rdb_last_bgsave_time_sec", -1);

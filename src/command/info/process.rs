@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
 use crate::resources::{self, CpuTime};
-use crate::server::{REDIS_VERSION, VERSION};
+use crate::version::{REDIS_VERSION, VERSION};
 
 const SECONDS_A_DAY: u64 = 86_400;
 

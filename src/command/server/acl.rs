@@ -1,6 +1,7 @@
 //! ACL, as far as a server with one user can answer truly: everybody is `default`.
 
 use super::DEFAULT;
+use crate::command::connection::DEFAULT_USER;
 use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::command::{Call, introspect, table};
 use crate::resp::errors::ReplyError;
@@ -55,7 +56,7 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 fn whoami(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.reply.bulk("default");
+    call.reply.bulk(DEFAULT_USER);
     Ok(())
 }
 

@@ -1,8 +1,6 @@
 //! LASTSAVE, and the commands that would write to a disk: nothing is kept there, so they are refused rather than
 //! answered as if data were safe.
 
-use std::time::Duration;
-
 use super::DEFAULT;
 use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
@@ -49,8 +47,7 @@ pub(super) const BGREWRITEAOF: Command = Command {
 };
 
 fn lastsave(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let start = call.now.unix() - Duration::from_nanos(call.now.ns());
-    call.reply.integer(start.as_secs() as i64);
+    call.reply.integer(call.now.started_at().as_secs() as i64);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::DEFAULT;
 use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
 use crate::resp::errors::ReplyError;
-use crate::server::{REDIS_VERSION, VERSION};
+use crate::version::{REDIS_VERSION, VERSION};
 
 pub(super) const LOLWUT: Command = Command {
     name: "lolwut",
