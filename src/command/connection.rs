@@ -6,7 +6,7 @@ use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, client, gate, transaction};
 use crate::clients::Flag;
 use crate::resp::Proto;
-use crate::resp::decode::parse_integer;
+use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 use crate::session::ReplyMode;
 use crate::version::REDIS_VERSION;
@@ -97,30 +97,8 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let args = call.args;
     hide_credentials(call);
-    let proto = match args.get(1) {
-        None => None,
-        Some(version) => match parse_integer(version).ok_or(ReplyError::HELLO_VERSION)? {
-            2 => Some(Proto::Resp2),
-            3 => Some(Proto::Resp3),
-            _ => return Err(ReplyError::NOPROTO),
-        },
-    };
-    let mut index = 2;
-    let mut credentials = None;
-    let mut name = None;
-    while let Some(option) = args.get(index) {
-        if option.eq_ignore_ascii_case(b"AUTH") && index + 2 < args.len() {
-            credentials = Some((&args[index + 1], &args[index + 2]));
-            index += 3;
-        } else if option.eq_ignore_ascii_case(b"SETNAME") && index + 1 < args.len() {
-            name = Some(client::valid_label(&args[index + 1]).ok_or(ReplyError::CLIENT_NAME)?);
-            index += 2;
-        } else {
-            return Err(ReplyError::hello_option(option));
-        }
-    }
+    let Greeting { proto, credentials, name } = Greeting::read(call.args)?;
     if let Some((user, password)) = credentials {
         authenticate(call, user, password)?;
     }
@@ -141,6 +119,41 @@ fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     greet(call);
     Ok(())
+}
+
+/// The arguments of HELLO.
+struct Greeting<'a> {
+    proto: Option<Proto>,
+    /// User and password.
+    credentials: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a str>,
+}
+
+impl<'a> Greeting<'a> {
+    fn read(args: Args<'a>) -> Result<Self, ReplyError> {
+        let proto = match args.get(1) {
+            None => None,
+            Some(version) => match parse_integer(version).ok_or(ReplyError::HELLO_VERSION)? {
+                2 => Some(Proto::Resp2),
+                3 => Some(Proto::Resp3),
+                _ => return Err(ReplyError::NOPROTO),
+            },
+        };
+        let mut greeting = Greeting { proto, credentials: None, name: None };
+        let mut options = args.from(2);
+        while let Some(option) = options.next() {
+            if option.eq_ignore_ascii_case(b"AUTH") && options.len() >= 2 {
+                greeting.credentials = options.next().zip(options.next());
+            } else if option.eq_ignore_ascii_case(b"SETNAME")
+                && let Some(name) = options.next()
+            {
+                greeting.name = Some(client::valid_label(name).ok_or(ReplyError::CLIENT_NAME)?);
+            } else {
+                return Err(ReplyError::hello_option(option));
+            }
+        }
+        Ok(greeting)
+    }
 }
 
 /// Keeps what follows AUTH out of the logs, whatever else is wrong with the arguments.

@@ -104,7 +104,7 @@ impl CommandTable {
             return Ok(());
         }
         if new.len() > MAX_NAME {
-            return Err(rename_error(rename, "the new name is too long", "use at most 64 bytes"));
+            return Err(rename_error(rename, "the new name is too long", &format!("use at most {MAX_NAME} bytes")));
         }
         match self.names.insert(new.into(), index) {
             Some(_) => Err(rename_error(rename, "the new name is taken", "use a name that no command has")),

@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Command, Flags, Group};
+use super::table::CommandIndex;
 use super::{Call, gate};
 use crate::client::Client;
 use crate::clients::Flag;
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::session::SessionState;
 
@@ -84,26 +86,7 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.client.outbox.borrow_mut().hold();
     call.session.executing = true;
     call.reply.array(transaction.queue.len());
-    for (index, args) in &transaction.queue {
-        let entry = call.server.commands.entry(*index);
-        let settings = call.shard.settings();
-        let mut queued = Call {
-            entry,
-            args: args.args(),
-            reply: &mut *call.reply,
-            session: &mut *call.session,
-            client: call.client,
-            shard: call.shard,
-            server: call.server,
-            settings: &settings,
-            hub: &mut *call.hub,
-            wake: &mut *call.wake,
-            now: call.shard.now(),
-        };
-        if let Some(handler) = entry.command.run {
-            gate::execute(&mut queued, handler);
-        }
-    }
+    transaction.queue.iter().for_each(|(index, args)| run_queued(call, *index, args.args()));
     call.session.executing = false;
     // Only now, because CLIENT INFO among the queued commands shows the transaction that it is part of.
     discard(call.client, call.session);
@@ -111,6 +94,28 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.queue_reply();
     call.client.outbox.borrow_mut().release();
     Ok(())
+}
+
+/// With the settings and the time of this moment, which the command before may have changed.
+fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
+    let entry = call.server.commands.entry(index);
+    let settings = call.shard.settings();
+    let mut queued = Call {
+        entry,
+        args,
+        reply: &mut *call.reply,
+        session: &mut *call.session,
+        client: call.client,
+        shard: call.shard,
+        server: call.server,
+        settings: &settings,
+        hub: &mut *call.hub,
+        wake: &mut *call.wake,
+        now: call.shard.now(),
+    };
+    if let Some(handler) = entry.command.run {
+        gate::execute(&mut queued, handler);
+    }
 }
 
 /// Takes the hub's lock at a moment at which nothing waits for this client: what was published before the transaction

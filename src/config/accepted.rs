@@ -1,6 +1,7 @@
 //! Types of values that only directives without effect have. Each checks as Redis does, so that a mistake in a
 //! configuration file is found here as well.
 
+use super::error::WRONG_COUNT;
 use super::value::{Given, Rule, Value, word_index};
 use crate::quoting::quoted;
 
@@ -52,7 +53,7 @@ impl Value for Anything {
     const SEVERAL: bool = true;
 
     fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
-        if given.args.is_empty() { Err("wrong number of arguments".into()) } else { Ok(Self(given.args.to_vec())) }
+        if given.args.is_empty() { Err(WRONG_COUNT.into()) } else { Ok(Self(given.args.to_vec())) }
     }
 
     fn show(&self) -> Vec<u8> {
@@ -90,6 +91,8 @@ impl Value for StockUser {
     }
 }
 
+const INVALID_SAVE: &str = "Invalid save parameters";
+
 /// Pairs of seconds and changes; lines of one file add up.
 #[derive(Clone, Default)]
 pub(super) struct Save(Vec<(i64, i64)>);
@@ -106,10 +109,10 @@ impl Value for Save {
         for [seconds, changes] in pairs {
             match (integer(seconds), integer(changes)) {
                 (Some(seconds @ 1..), Some(changes @ 0..)) => saves.push((seconds, changes)),
-                _ => return Err("Invalid save parameters".into()),
+                _ => return Err(INVALID_SAVE.into()),
             }
         }
-        if rest.is_empty() { Ok(Self(saves)) } else { Err("Invalid save parameters".into()) }
+        if rest.is_empty() { Ok(Self(saves)) } else { Err(INVALID_SAVE.into()) }
     }
 
     fn show(&self) -> Vec<u8> {
@@ -140,7 +143,7 @@ impl Value for OomScores {
 
     fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
         if given.args.len() != 3 {
-            return Err("wrong number of arguments".into());
+            return Err(WRONG_COUNT.into());
         }
         let mut scores = Self::default();
         for (score, arg) in scores.0.iter_mut().zip(given.args) {
@@ -176,7 +179,7 @@ impl Value for ReplicaOf {
                 Some(0..=65535) => Ok(Self([host.as_slice(), port.as_slice()].join(&b' '))),
                 _ => Err("Invalid master port".into()),
             },
-            _ => Err("wrong number of arguments".into()),
+            _ => Err(WRONG_COUNT.into()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::error::WRONG_COUNT;
 use super::value::{Given, Rule, Value, word_index};
 use crate::quoting::quoted;
 
@@ -168,7 +169,7 @@ impl Value for Vec<Rename> {
 
     fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
         let [from, to] = given.args else {
-            return Err("wrong number of arguments".into());
+            return Err(WRONG_COUNT.into());
         };
         let mut renames = if given.again { old.clone() } else { Vec::new() };
         renames.push(Rename { from: from.clone(), to: to.clone() });
@@ -230,11 +231,17 @@ impl Value for Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IoThreads(pub u16);
 
+impl IoThreads {
+    /// Most threads that `io-threads` takes, as in Redis.
+    pub const MAX: u16 = 128;
+}
+
 impl Default for IoThreads {
-    /// The cores available to this process, at most 128.
+    /// The cores available to this process, at most [`IoThreads::MAX`].
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(128));
-        Self(cores as u16)
+        let cores =
+            std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(Self::MAX));
+        Self(cores.min(Self::MAX))
     }
 }
 

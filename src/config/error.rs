@@ -110,6 +110,9 @@ impl fmt::Display for RewriteError {
 
 impl std::error::Error for RewriteError {}
 
+/// The reason where a directive gets more or fewer arguments than it takes.
+pub(super) const WRONG_COUNT: &str = "wrong number of arguments";
+
 /// The system's text for an error without the number that Rust appends.
 pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();

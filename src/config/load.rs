@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::error::{StartError, reason};
+use super::error::{StartError, WRONG_COUNT, reason};
 use super::param::{Param, Values};
 use super::{find, params};
 use crate::quoting;
@@ -16,6 +16,7 @@ use crate::quoting;
 /// How deep files may include one another; a file that includes itself ends here.
 const MAX_INCLUDE_DEPTH: usize = 16;
 
+const UNBALANCED: &str = "unbalanced quotes";
 const CHECK_PATH: &str = "check the path and its permissions";
 
 /// Collects what is read. Values of an earlier source are overwritten by a later one.
@@ -81,7 +82,7 @@ impl Loader {
             return Ok(());
         }
         let words = quoting::split(line).map_err(|quoting::Unbalanced| {
-            StartError::new("unbalanced quotes", "close every quote, and put a blank after a closing one")
+            StartError::new(UNBALANCED, "close every quote, and put a blank after a closing one")
         })?;
         self.directive(&words)
     }
@@ -95,8 +96,8 @@ impl Loader {
         let again = self.explicit.contains(param.name);
         let result = match inner {
             Some(args) if !args.is_empty() => param.set(&mut self.values, &args, again),
-            Some(_) => Err("wrong number of arguments".to_owned()),
-            None => Err("unbalanced quotes".to_owned()),
+            Some(_) => Err(WRONG_COUNT.to_owned()),
+            None => Err(UNBALANCED.to_owned()),
         };
         result.map_err(|why| match param.only_default {
             Some(cure) if why == cure => refused(param, cure),
@@ -119,7 +120,7 @@ impl Loader {
     /// including file. A pattern that matches nothing is no error, so that an empty directory can be included.
     fn include(&mut self, args: &[Vec<u8>]) -> Result<(), StartError> {
         let [path] = args else {
-            return Err(StartError::new("include: wrong number of arguments", "it takes: a path or a pattern"));
+            return Err(StartError::new(format!("include: {WRONG_COUNT}"), "it takes: a path or a pattern"));
         };
         if self.depth == MAX_INCLUDE_DEPTH {
             let cure = "remove the include by which a file includes itself";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::error::WRONG_COUNT;
 use super::settings::Settings;
 use super::value::{ANY, Given, Rule, Value};
 
@@ -163,7 +164,7 @@ impl Param {
     /// changed then.
     pub(super) fn set(&self, values: &mut Values, args: &[Vec<u8>], again: bool) -> Result<(), String> {
         if !self.several && args.len() != 1 {
-            return Err("wrong number of arguments".into());
+            return Err(WRONG_COUNT.into());
         }
         let given = Given { args, rule: &self.rule, again };
         match self.store {

@@ -18,19 +18,7 @@ pub(super) fn version() -> String {
 /// The text of `--help`.
 pub(super) fn help() -> String {
     let defaults = Values::default();
-    let mut out = String::from(
-        "Usage: pregon [FILE] [-] [--directive value ...]\n\n\
-         FILE is a configuration file in the format of redis.conf, - reads more of it from standard input, and\n\
-         directives on the command line come last and win. Without any, the defaults below apply, or what lines in the\n\
-         environment variable PREGON_DEFAULTS say.\n\n\
-         \x20 pregon ./redis.conf --port 7000 --loglevel debug\n\
-         \x20 pregon --bind 0.0.0.0 --protected-mode no\n\n\
-         Options:\n\
-         \x20 --check          read the configuration, report errors and warnings, and exit\n\
-         \x20 --print-example  print a configuration file that explains every directive\n\
-         \x20 --version, -v    print the version\n\
-         \x20 --help, -h       print this\n",
-    );
+    let mut out = USAGE.to_owned();
     for section in Section::ALL.into_iter().filter(|section| *section != Section::NoEffect) {
         out += &format!("\n{}:\n", section.title());
         for param in WORKING.iter().filter(|param| param.section == section) {
@@ -48,22 +36,7 @@ pub(super) fn help() -> String {
 /// The example file: every directive with its default, and what it means.
 pub(super) fn example() -> String {
     let defaults = Values::default();
-    let mut out = String::from(
-        "# Configuration of Pregon, with every directive at its default.\n\
-         # Start with: pregon /path/to/this/file\n\
-         #\n\
-         # The syntax is that of redis.conf: on each line a directive and its values, blanks between them,\n\
-         # quotes around values with blanks, and \\n \\r \\t \\\" \\\\ \\xHH inside double quotes. The last value\n\
-         # wins. Sizes take units in any case: 1k is 1000 bytes and 1kb is 1024; 1m, 1mb, 1g and 1gb\n\
-         # accordingly.\n\
-         #\n\
-         # \"include /path/to/*.conf\" reads other files at that place. A relative path begins at the\n\
-         # directory in which the server was started, here and everywhere else.\n\
-         #\n\
-         # What \"changes at run time\" takes CONFIG SET, too; CONFIG REWRITE then writes it into this file.\n\
-         #\n\
-         # This file is printed by: pregon --print-example\n",
-    );
+    let mut out = EXAMPLE_INTRODUCTION.to_owned();
     for section in Section::ALL.into_iter().filter(|section| *section != Section::NoEffect) {
         out += &heading(section.title());
         for param in WORKING.iter().filter(|param| param.section == section) {
@@ -87,6 +60,35 @@ pub(super) fn example() -> String {
     }
     out
 }
+
+/// What `--help` begins with.
+const USAGE: &str = "Usage: pregon [FILE] [-] [--directive value ...]\n\n\
+    FILE is a configuration file in the format of redis.conf, - reads more of it from standard input, and\n\
+    directives on the command line come last and win. Without any, the defaults below apply, or what lines in the\n\
+    environment variable PREGON_DEFAULTS say.\n\n\
+    \x20 pregon ./redis.conf --port 7000 --loglevel debug\n\
+    \x20 pregon --bind 0.0.0.0 --protected-mode no\n\n\
+    Options:\n\
+    \x20 --check          read the configuration, report errors and warnings, and exit\n\
+    \x20 --print-example  print a configuration file that explains every directive\n\
+    \x20 --version, -v    print the version\n\
+    \x20 --help, -h       print this\n";
+
+/// What the example file begins with.
+const EXAMPLE_INTRODUCTION: &str = "# Configuration of Pregon, with every directive at its default.\n\
+    # Start with: pregon /path/to/this/file\n\
+    #\n\
+    # The syntax is that of redis.conf: on each line a directive and its values, blanks between them,\n\
+    # quotes around values with blanks, and \\n \\r \\t \\\" \\\\ \\xHH inside double quotes. The last value\n\
+    # wins. Sizes take units in any case: 1k is 1000 bytes and 1kb is 1024; 1m, 1mb, 1g and 1gb\n\
+    # accordingly.\n\
+    #\n\
+    # \"include /path/to/*.conf\" reads other files at that place. A relative path begins at the\n\
+    # directory in which the server was started, here and everywhere else.\n\
+    #\n\
+    # What \"changes at run time\" takes CONFIG SET, too; CONFIG REWRITE then writes it into this file.\n\
+    #\n\
+    # This file is printed by: pregon --print-example\n";
 
 /// Why a directive takes nothing but its default.
 fn only(param: &Param, why: &str) -> String {

@@ -59,7 +59,7 @@ directives! {
     /// cores that the process may use, because fan-out to many subscribers runs on all of them. Set fewer to leave
     /// cores to other programs; 1 costs the least CPU for each message. Redis' default is 1, and there it means
     /// threads that only read and write.
-    io_threads: IoThreads = IoThreads::default(), "io-threads", Network, Start, number(1, 128);
+    io_threads: IoThreads = IoThreads::default(), "io-threads", Network, Start, number(1, IoThreads::MAX as i128);
 
     /// Password for the default user; empty for none. Clients give it with AUTH or HELLO. Many guesses are possible in a
     /// second, so make it long and random. It is sent in the clear unless the network protects it.

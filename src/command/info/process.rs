@@ -96,19 +96,7 @@ pub(super) fn memory(report: &mut Report<'_>) {
     let share = percent(dataset, memory.resident - startup);
     report.field("used_memory_dataset_perc", format_args!("{share:.2}%"));
     report.size("total_system_memory", resources::system_memory());
-    // There are no scripts and no functions.
-    for name in ["used_memory_lua", "used_memory_vm_total", "used_memory_scripts"] {
-        report.size(name, 0);
-    }
-    report.fields(&[
-        ("used_memory_vm_eval", 0),
-        ("used_memory_scripts_eval", 0),
-        ("used_memory_vm_functions", 0),
-        ("used_memory_functions", 0),
-        ("number_of_cached_scripts", 0),
-        ("number_of_functions", 0),
-        ("number_of_libraries", 0),
-    ]);
+    scripts(report);
     report.size("maxmemory", report.settings.maxmemory.0);
     let policy = report.directive("maxmemory-policy");
     report.field("maxmemory_policy", policy);
@@ -125,6 +113,22 @@ pub(super) fn memory(report: &mut Report<'_>) {
     ]);
     report.field("mem_allocator", "jemalloc");
     report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", 0), ("lazyfreed_objects", 0)]);
+}
+
+/// The memory of scripts and functions, of which there are none.
+fn scripts(report: &mut Report<'_>) {
+    for name in ["used_memory_lua", "used_memory_vm_total", "used_memory_scripts"] {
+        report.size(name, 0);
+    }
+    report.fields(&[
+        ("used_memory_vm_eval", 0),
+        ("used_memory_scripts_eval", 0),
+        ("used_memory_vm_functions", 0),
+        ("used_memory_functions", 0),
+        ("number_of_cached_scripts", 0),
+        ("number_of_functions", 0),
+        ("number_of_libraries", 0),
+    ]);
 }
 
 pub(super) fn cpu(report: &mut Report<'_>) {

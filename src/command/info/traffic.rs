@@ -6,6 +6,13 @@ use super::Report;
 use crate::command::table::Entry;
 
 pub(super) fn stats(report: &mut Report<'_>) {
+    connections(report);
+    channels_and_keys(report);
+    work_and_limits(report);
+}
+
+/// What came and went, and how much of it lately.
+fn connections(report: &mut Report<'_>) {
     let server = report.server;
     let counts = &server.stats;
     let [operations, input, output] = counts.rates.lock().per_second();
@@ -23,13 +30,13 @@ pub(super) fn stats(report: &mut Report<'_>) {
     report.field("instantaneous_output_kbps", kilobytes(output));
     report.field("instantaneous_input_repl_kbps", "0.00");
     report.field("instantaneous_output_repl_kbps", "0.00");
-    report.fields(&[
-        ("rejected_connections", counts.rejected_connections.load(Relaxed)),
-        ("sync_full", 0),
-        ("sync_partial_ok", 0),
-        ("sync_partial_err", 0),
-        ("expired_keys", 0),
-    ]);
+    report.field("rejected_connections", counts.rejected_connections.load(Relaxed));
+}
+
+/// What is listened to, and what would be counted of replicas, keys and tracking if there were any.
+fn channels_and_keys(report: &mut Report<'_>) {
+    let server = report.server;
+    report.fields(&[("sync_full", 0), ("sync_partial_ok", 0), ("sync_partial_err", 0), ("expired_keys", 0)]);
     report.field("expired_stale_perc", "0.00");
     report.fields(&[
         ("expired_time_cap_reached_count", 0),
@@ -60,7 +67,6 @@ pub(super) fn stats(report: &mut Report<'_>) {
         ("total_error_replies", server.total(|shard| &shard.errors)),
         ("dump_payload_sanitizations", 0),
     ]);
-    work_and_limits(report);
 }
 
 /// What the io-threads did, and who was turned away.

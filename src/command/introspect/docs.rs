@@ -26,12 +26,7 @@ pub(super) fn write(reply: &mut Reply, commands: &CommandTable, entry: &Entry) {
     }
     if !command.history.is_empty() {
         reply.bulk("history");
-        reply.set(command.history.len());
-        for (since, change) in command.history {
-            reply.array(2);
-            reply.bulk(since);
-            reply.bulk(change);
-        }
+        write_history(reply, command.history);
     }
     if !command.args.is_empty() {
         reply.bulk("arguments");
@@ -45,6 +40,15 @@ pub(super) fn write(reply: &mut Reply, commands: &CommandTable, entry: &Entry) {
             reply.bulk(&sub.full_name);
             write(reply, commands, sub);
         }
+    }
+}
+
+fn write_history(reply: &mut Reply, history: &[(&str, &str)]) {
+    reply.set(history.len());
+    for (since, change) in history {
+        reply.array(2);
+        reply.bulk(since);
+        reply.bulk(change);
     }
 }
 

@@ -106,87 +106,68 @@ fn a_plan_changes_nothing_until_it_is_committed() {
     assert_eq!(failed.to_string(), expected);
 }
 
+/// Asserts that one change is refused because of its argument, in these words.
+fn check_refusal(pairs: &[(&str, &str)], argument: &str, reason: &str) {
+    let error = set(&mut Config::default(), pairs).expect_err("a refusal").to_string();
+    let expected = format!("CONFIG SET failed (possibly related to argument '{argument}') - {reason}");
+    assert_eq!(error, expected, "{pairs:?}");
+}
+
 #[test]
-fn refusals_have_the_words_of_redis() {
-    let failed = |argument: &str, reason: &str| {
-        format!("CONFIG SET failed (possibly related to argument '{argument}') - {reason}")
-    };
-    for (pairs, expected) in [
-        (&[("Foo", "1")][..], "Unknown option or number of arguments for CONFIG SET - 'Foo'".into()),
-        (
-            &[("rename-command", "A B")],
-            "Unknown option or number of arguments for CONFIG SET - 'rename-command'".into(),
-        ),
-        (&[("maxclients", "0")], failed("maxclients", "argument must be between 1 and 4294967295 inclusive")),
-        (&[("TIMEOUT", "1"), ("timeout", "2")], failed("timeout", "duplicate parameter")),
-        (&[("Databases", "3")], failed("Databases", "can't set immutable config")),
-        (&[("dir", "/")], failed("dir", "can't set protected config")),
-        (&[("timeout", "01")], failed("timeout", "argument couldn't be parsed into an integer")),
-        (
-            &[("slowlog-log-slower-than", "-2")],
-            failed("slowlog-log-slower-than", "argument must be between -1 and 9223372036854775807 inclusive"),
-        ),
-        (
-            &[("client-query-buffer-limit", "1")],
-            failed("client-query-buffer-limit", {
-                "argument must be between 1048576 and 9223372036854775807 inclusive"
-            }),
-        ),
-        (&[("maxmemory", "x")], failed("maxmemory", "argument must be a memory value")),
-        (
-            &[("maxmemory-clients", "101%")],
-            failed("maxmemory-clients", "percentage argument must be less or equal to 100"),
-        ),
-        (&[("maxmemory-clients", "x")], failed("maxmemory-clients", "argument must be a memory or percent value")),
-        (&[("protected-mode", "1")], failed("protected-mode", "argument must be 'yes' or 'no'")),
-        (
-            &[("loglevel", "x")],
-            failed("loglevel", {
-                "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"
-            }),
-        ),
-        (&[("bind", "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8")], failed("bind", "Too many bind addresses specified.")),
-        (
-            &[("client-output-buffer-limit", "pubsub 1 2")],
-            failed("client-output-buffer-limit", "Wrong number of arguments in buffer limit configuration."),
-        ),
-        (
-            &[("client-output-buffer-limit", "master 1 2 3")],
-            failed("client-output-buffer-limit", "Invalid client class specified in buffer limit configuration."),
-        ),
-        (
-            &[("client-output-buffer-limit", "pubsub 1 2 x")],
-            failed("client-output-buffer-limit", {
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration."
-            }),
-        ),
-        (
-            &[("shutdown-on-sigint", "nosave save")],
-            failed("shutdown-on-sigint", "shutdown options SAVE and NOSAVE can't be used simultaneously"),
-        ),
-        (&[("save", "a")], failed("save", "Invalid save parameters")),
-        (
-            &[("notify-keyspace-events", "KQ")],
-            failed("notify-keyspace-events", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
-        ),
-        (&[("timeout", "x"), ("foo", "1")], "Unknown option or number of arguments for CONFIG SET - 'foo'".into()),
-        (&[("Slave-Priority", "x")], failed("slave-priority", "argument couldn't be parsed into an integer")),
-        (
-            &[("shutdown-on-sigint", "")],
-            failed("shutdown-on-sigint", {
-                "argument(s) must be one of the following: default, save, nosave, now, force"
-            }),
-        ),
-        (
-            &[("tls-port", "6380")],
-            failed("tls-port", {
-                "TLS is not supported; set it to 0 and let a proxy such as stunnel encrypt the connections"
-            }),
-        ),
-    ] {
-        let error = set(&mut Config::default(), pairs).expect_err("a refusal");
-        assert_eq!(error.to_string(), expected, "{pairs:?}");
+fn unknown_directives_are_refused_before_anything_else() {
+    for pairs in [&[("Foo", "1")][..], &[("rename-command", "A B")], &[("timeout", "x"), ("foo", "1")]] {
+        let name = pairs[pairs.len() - 1].0;
+        let error = set(&mut Config::default(), pairs).expect_err("a refusal").to_string();
+        assert_eq!(error, format!("Unknown option or number of arguments for CONFIG SET - '{name}'"));
     }
+}
+
+#[test]
+fn what_cannot_be_set_is_refused_under_the_name_that_was_used() {
+    check_refusal(&[("TIMEOUT", "1"), ("timeout", "2")], "timeout", "duplicate parameter");
+    check_refusal(&[("Databases", "3")], "Databases", "can't set immutable config");
+    check_refusal(&[("dir", "/")], "dir", "can't set protected config");
+    check_refusal(&[("Slave-Priority", "x")], "slave-priority", "argument couldn't be parsed into an integer");
+}
+
+#[test]
+fn wrong_values_are_refused_in_the_words_of_redis() {
+    for (name, value, reason) in [
+        ("maxclients", "0", "argument must be between 1 and 4294967295 inclusive"),
+        ("timeout", "01", "argument couldn't be parsed into an integer"),
+        ("slowlog-log-slower-than", "-2", "argument must be between -1 and 9223372036854775807 inclusive"),
+        ("client-query-buffer-limit", "1", "argument must be between 1048576 and 9223372036854775807 inclusive"),
+        ("maxmemory", "x", "argument must be a memory value"),
+        ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
+        ("maxmemory-clients", "x", "argument must be a memory or percent value"),
+        ("protected-mode", "1", "argument must be 'yes' or 'no'"),
+        ("loglevel", "x", "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"),
+        ("shutdown-on-sigint", "", "argument(s) must be one of the following: default, save, nosave, now, force"),
+    ] {
+        check_refusal(&[(name, value)], name, reason);
+    }
+}
+
+#[test]
+fn wrong_values_with_an_inner_structure_are_refused_in_the_words_of_redis() {
+    let limits = "client-output-buffer-limit";
+    for (name, value, reason) in [
+        ("bind", "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8", "Too many bind addresses specified."),
+        (limits, "pubsub 1 2", "Wrong number of arguments in buffer limit configuration."),
+        (limits, "master 1 2 3", "Invalid client class specified in buffer limit configuration."),
+        (limits, "pubsub 1 2 x", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+        ("shutdown-on-sigint", "nosave save", "shutdown options SAVE and NOSAVE can't be used simultaneously"),
+        ("save", "a", "Invalid save parameters"),
+        ("notify-keyspace-events", "KQ", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+    ] {
+        check_refusal(&[(name, value)], name, reason);
+    }
+}
+
+#[test]
+fn tls_is_refused_with_what_to_do_instead() {
+    let reason = "TLS is not supported; set it to 0 and let a proxy such as stunnel encrypt the connections";
+    check_refusal(&[("tls-port", "6380")], "tls-port", reason);
 }
 
 #[test]
