@@ -32,7 +32,7 @@ const ON_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "client",
-    summary: "A container for client connection commands",
+    summary: "Groups the commands about the connections of clients",
     since: "2.4.0",
     complexity: "Depends on subcommand",
     arity: -2,
@@ -53,7 +53,7 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "getname",
-        summary: "Returns the name of the connection",
+        summary: "Returns the name that this connection was given",
         since: "2.6.9",
         run: Some(settings::getname),
         ..DEFAULT
@@ -75,7 +75,7 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "info",
-        summary: "Returns information about the connection",
+        summary: "Describes this connection",
         since: "6.2.0",
         tips: NONDETERMINISTIC,
         run: Some(list::info),
@@ -231,7 +231,7 @@ const KILL_FILTERS: &[Arg] = &[
 
 const LIST: Command = Command {
     name: "list",
-    summary: "Lists open connections",
+    summary: "Describes the connections that are open, a line for each",
     since: "2.4.0",
     complexity: EVERY_CLIENT,
     arity: -2,

@@ -15,7 +15,7 @@ const ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_su
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "config",
-    summary: "A container for server configuration commands",
+    summary: "Groups the commands that read and change directives",
     complexity: "Depends on subcommand",
     arity: -2,
     flags: Flags::NONE,
@@ -26,7 +26,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 const CONFIG: &[Command] = &[
     Command {
         name: "get",
-        summary: "Returns the effective values of configuration parameters",
+        summary: "Returns the directives that match, with their values",
         complexity: "O(N) when N is the number of configuration parameters provided",
         arity: -3,
         args: &[Arg::string("parameter").multiple()],
@@ -36,7 +36,7 @@ const CONFIG: &[Command] = &[
     },
     Command {
         name: "set",
-        summary: "Sets configuration parameters in-flight",
+        summary: "Changes directives while the server runs, all of those given or none",
         complexity: "O(N) when N is the number of configuration parameters provided",
         arity: -4,
         tips: ALL_NODES,
@@ -47,7 +47,7 @@ const CONFIG: &[Command] = &[
     },
     Command {
         name: "resetstat",
-        summary: "Resets the server's statistics",
+        summary: "Sets the counters of INFO back to zero",
         arity: 2,
         tips: ALL_NODES,
         run: Some(reset_stat),
@@ -55,7 +55,7 @@ const CONFIG: &[Command] = &[
     },
     Command {
         name: "rewrite",
-        summary: "Persists the effective configuration to file",
+        summary: "Writes changed directives into the configuration file",
         since: "2.8.0",
         arity: 2,
         tips: ALL_NODES,

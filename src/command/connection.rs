@@ -40,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "auth",
-        summary: "Authenticates the connection",
+        summary: "Proves by a password who the client is",
         complexity: "O(N) where N is the length of the password",
         arity: -2,
         flags: BEFORE_AUTH,
@@ -51,7 +51,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "ping",
-        summary: "Returns the server's liveliness response",
+        summary: "Answers PONG or the given message, to show that the server is there",
         arity: -1,
         flags: Flags::FAST.and(Flags::SUBSCRIBED_MODE),
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
@@ -61,7 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "echo",
-        summary: "Returns the given string",
+        summary: "Answers what it is given",
         arity: 2,
         flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
         args: &[Arg::string("message")],
@@ -70,7 +70,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "select",
-        summary: "Changes the selected database",
+        summary: "Chooses the database of this connection",
         arity: 2,
         flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
         args: &[Arg::integer("index")],
@@ -79,7 +79,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "quit",
-        summary: "Closes the connection",
+        summary: "Ends the connection, once what was sent before has been answered",
         arity: -1,
         flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
         deprecated: Some(("7.2.0", "just closing the connection")),
@@ -88,7 +88,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "reset",
-        summary: "Resets the connection",
+        summary: "Puts the connection back into the state of a new one",
         since: "6.2.0",
         flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
         run: Some(reset),

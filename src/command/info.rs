@@ -20,7 +20,7 @@ use crate::server::Server;
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "info",
-    summary: "Returns information and statistics about the server",
+    summary: "Reports the state of the server, its counters and its resources",
     group: Group::Server,
     arity: -1,
     flags: Flags::LOADING.and(Flags::STALE),

@@ -39,7 +39,7 @@ const REQUEST: &[Arg] = &[Arg::string("command"), Arg::string("arg").optional().
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "command",
-    summary: "Returns detailed information about all commands",
+    summary: "Describes every command: arity, flags, keys, categories",
     since: "2.8.13",
     complexity: "O(N) where N is the total number of Redis commands",
     arity: -1,
@@ -128,7 +128,7 @@ const SUBCOMMANDS: &[Command] = &[
 pub(super) const fn help_of(group: Group) -> Command {
     Command {
         name: "help",
-        summary: "Returns helpful text about the different subcommands",
+        summary: "Shows how the subcommands are used",
         since: "5.0.0",
         group,
         arity: 2,

@@ -14,7 +14,7 @@ const SLOWLOG_FLAGS: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "slowlog",
-        summary: "A container for slow log commands",
+        summary: "Groups the commands about what was slow",
         complexity: "Depends on subcommand",
         arity: -2,
         flags: Flags::NONE,
@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "latency",
-        summary: "A container for latency diagnostics commands",
+        summary: "Groups the commands about events that took long",
         since: "2.8.13",
         complexity: "Depends on subcommand",
         arity: -2,
@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "memory",
-        summary: "A container for memory diagnostics commands",
+        summary: "Groups the commands about the use of memory",
         since: "4.0.0",
         complexity: "Depends on subcommand",
         arity: -2,
@@ -57,7 +57,7 @@ const SLOWLOG: &[Command] = &[
     },
     Command {
         name: "len",
-        summary: "Returns the number of entries in the slow log",
+        summary: "Counts the entries of the slow log",
         arity: 2,
         tips: &["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
         run: Some(slowlog_len),
@@ -65,7 +65,7 @@ const SLOWLOG: &[Command] = &[
     },
     Command {
         name: "reset",
-        summary: "Clears all entries from the slow log",
+        summary: "Empties the slow log",
         complexity: "O(N) where N is the number of entries in the slowlog",
         arity: 2,
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],

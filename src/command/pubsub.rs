@@ -23,7 +23,7 @@ const fn shard_channels(last: i32) -> KeySpec {
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "subscribe",
-        summary: "Listens for messages published to channels",
+        summary: "Subscribes to channels",
         complexity: "O(N) where N is the number of channels to subscribe to",
         arity: -2,
         flags: SUBSCRIPTION,
@@ -34,7 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "unsubscribe",
-        summary: "Stops listening to messages published to channels",
+        summary: "Ends subscriptions to channels, all if none is named",
         complexity: "O(N) where N is the number of channels to unsubscribe",
         arity: -1,
         flags: SUBSCRIPTION,
@@ -44,7 +44,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "psubscribe",
-        summary: "Listens for messages published to channels that match one or more patterns",
+        summary: "Subscribes to all channels that patterns match",
         complexity: "O(N) where N is the total length of the patterns",
         arity: -2,
         flags: SUBSCRIPTION,
@@ -55,7 +55,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "punsubscribe",
-        summary: "Stops listening to messages published to channels that match one or more patterns",
+        summary: "Ends subscriptions to patterns, all if none is named",
         complexity: "O(N) where N is the total length of the patterns",
         arity: -1,
         flags: SUBSCRIPTION,
@@ -65,7 +65,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "ssubscribe",
-        summary: "Listens for messages published to shard channels",
+        summary: "Subscribes to sharded channels",
         since: "7.0.0",
         complexity: "O(N) where N is the number of shard channels to subscribe to",
         arity: -2,
@@ -78,7 +78,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "sunsubscribe",
-        summary: "Stops listening to messages posted to shard channels",
+        summary: "Ends subscriptions to sharded channels, all if none is named",
         since: "7.0.0",
         complexity: "O(N) where N is the number of shard channels to unsubscribe",
         arity: -1,
@@ -90,7 +90,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "publish",
-        summary: "Posts a message to a channel",
+        summary: "Sends a message to everybody who listens to a channel",
         complexity: "O(N+M) where N is the number of clients that receive the message and M is the length of the channel's name",
         arity: 3,
         flags: PUBLICATION,
@@ -101,7 +101,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "spublish",
-        summary: "Posts a message to a shard channel",
+        summary: "Sends a message to everybody who listens to a sharded channel",
         since: "7.0.0",
         complexity: "O(N) where N is the number of clients subscribed to the shard channel",
         arity: 3,
@@ -114,7 +114,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "pubsub",
-        summary: "A container for Pub/Sub commands",
+        summary: "Groups the commands about channels and who listens to them",
         since: "2.8.0",
         complexity: "Depends on subcommand",
         arity: -2,
@@ -157,7 +157,7 @@ const PUBSUB: &[Command] = &[
     },
     Command {
         name: "shardchannels",
-        summary: "Returns the shard channels that have subscribers",
+        summary: "Returns the sharded channels that have subscribers",
         since: "7.0.0",
         complexity: "O(N) where N is the number of shard channels that have subscribers",
         arity: -2,
@@ -168,7 +168,7 @@ const PUBSUB: &[Command] = &[
     },
     Command {
         name: "shardnumsub",
-        summary: "Returns the number of subscribers of each given shard channel",
+        summary: "Returns the number of subscribers of each given sharded channel",
         since: "7.0.0",
         complexity: "O(N) where N is the number of given shard channels",
         arity: -2,

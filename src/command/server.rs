@@ -47,13 +47,13 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "flushall",
-        summary: "Removes all keys from all databases",
+        summary: "Empties all databases",
         complexity: "O(N) where N is the number of keys in all databases",
         ..FLUSH
     },
     Command {
         name: "flushdb",
-        summary: "Removes all keys from the selected database",
+        summary: "Empties the selected database",
         complexity: "O(N) where N is the number of keys in the selected database",
         ..FLUSH
     },
@@ -67,7 +67,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "module",
-        summary: "A container for module commands",
+        summary: "Groups the commands about modules",
         since: "4.0.0",
         complexity: "Depends on subcommand",
         arity: -2,
@@ -111,7 +111,7 @@ const FLUSH: Command = Command {
 const MODULE: &[Command] = &[
     Command {
         name: "list",
-        summary: "Returns all loaded modules",
+        summary: "Lists modules: there are none",
         since: "4.0.0",
         complexity: "O(N) where N is the number of loaded modules",
         arity: 2,

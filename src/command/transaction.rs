@@ -20,14 +20,14 @@ const DEFAULT: Command = Command { group: Group::Transactions, since: "1.2.0", f
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "multi",
-        summary: "Starts a transaction",
+        summary: "Begins a transaction: commands are queued from now on",
         flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),
         run: Some(multi),
         ..DEFAULT
     },
     Command {
         name: EXEC,
-        summary: "Executes all commands in a transaction",
+        summary: "Runs what was queued, with nobody else's command in between",
         complexity: "Depends on commands in the transaction",
         flags: FLAGS.and(Flags::SKIP_SLOWLOG),
         run: Some(exec),
@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "discard",
-        summary: "Discards a transaction",
+        summary: "Forgets what was queued and leaves the transaction",
         since: "2.0.0",
         complexity: "O(N), when N is the number of queued commands",
         flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),

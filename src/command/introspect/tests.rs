@@ -59,8 +59,8 @@ fn bare_command_and_info_and_docs_tell_about_all_commands() {
 #[test]
 fn docs_tell_what_people_want_to_know() {
     let [resp2, resp3] = in_both("COMMAND DOCS quit nosuch client|reply");
-    assert!(resp2.starts_with("*4\r\n$4\r\nquit\r\n*14\r\n$7\r\nsummary\r\n$22\r\nCloses the connection.\r\n"));
-    assert!(resp3.starts_with("%2\r\n$4\r\nquit\r\n%7\r\n$7\r\nsummary\r\n$22\r\nCloses the connection.\r\n"));
+    assert!(resp2.starts_with("*4\r\n$4\r\nquit\r\n*14\r\n$7\r\nsummary\r\n$65\r\nEnds the connection, once what was sent before has been answered.\r\n"));
+    assert!(resp3.starts_with("%2\r\n$4\r\nquit\r\n%7\r\n$7\r\nsummary\r\n$65\r\nEnds the connection, once what was sent before has been answered.\r\n"));
     let deprecated = "$9\r\ndoc_flags\r\n~1\r\n+deprecated\r\n$16\r\ndeprecated_since\r\n$5\r\n7.2.0\r\n";
     assert!(resp3.contains(deprecated), "{resp3}");
     let arguments = "$9\r\narguments\r\n*1\r\n%3\r\n$4\r\nname\r\n$6\r\naction\r\n$4\r\ntype\r\n$5\r\noneof\r\n$9\r\n\

@@ -21,14 +21,14 @@ const DEFAULT: Command = Command {
 pub(super) const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "doctor",
-        summary: "Returns a human-readable latency analysis report",
+        summary: "Says what was slow lately and what to do about it",
         arity: 2,
         run: Some(doctor),
         ..DEFAULT
     },
     Command {
         name: "graph",
-        summary: "Returns a latency graph for an event",
+        summary: "Draws the latest times of an event as bars",
         arity: 3,
         args: &[Arg::string("event")],
         run: Some(graph),
@@ -36,7 +36,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "histogram",
-        summary: "Returns the cumulative distribution of latencies of a subset or all commands",
+        summary: "Counts how many executions of commands took at most so many microseconds",
         since: "7.0.0",
         complexity: "O(N) where N is the number of commands with latency information being retrieved",
         arity: -2,
@@ -46,7 +46,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "history",
-        summary: "Returns timestamp-latency samples for an event",
+        summary: "Returns when an event happened lately, and how long it took",
         arity: 3,
         args: &[Arg::string("event")],
         run: Some(history),
@@ -54,14 +54,14 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "latest",
-        summary: "Returns the latest latency samples for all events",
+        summary: "Returns for each event the latest time and the longest",
         arity: 2,
         run: Some(latest),
         ..DEFAULT
     },
     Command {
         name: "reset",
-        summary: "Resets the latency data for one or more events",
+        summary: "Forgets what is known of events, of all if none is named",
         arity: -2,
         tips: &["request_policy:all_nodes", "response_policy:agg_sum"],
         args: &[Arg::string("event").optional().multiple()],

@@ -17,26 +17,31 @@ const DEFAULT: Command = Command {
 };
 
 pub(super) const SUBCOMMANDS: &[Command] = &[
-    Command { name: "doctor", summary: "Outputs a memory problems report", run: Some(doctor), ..DEFAULT },
+    Command {
+        name: "doctor",
+        summary: "Says what looks wrong about the use of memory and what to do about it",
+        run: Some(doctor),
+        ..DEFAULT
+    },
     Command {
         name: "malloc-stats",
-        summary: "Returns the allocator statistics",
+        summary: "Shows what the kernel counts of the memory of the process",
         complexity: "Depends on how much memory is allocated, could be slow",
         run: Some(malloc_stats),
         ..DEFAULT
     },
     Command {
         name: "purge",
-        summary: "Asks the allocator to release memory",
+        summary: "Accepted without effect: the allocator gives memory back by itself",
         complexity: "Depends on how much memory is allocated, could be slow",
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         run: Some(purge),
         ..DEFAULT
     },
-    Command { name: "stats", summary: "Returns details about memory usage", run: Some(stats), ..DEFAULT },
+    Command { name: "stats", summary: "Shows what memory is used for", run: Some(stats), ..DEFAULT },
     Command {
         name: "usage",
-        summary: "Estimates the memory usage of a key",
+        summary: "Tells how much memory a key takes",
         complexity: "O(N) where N is the number of samples",
         arity: -3,
         flags: Flags::READONLY,

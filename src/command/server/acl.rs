@@ -10,7 +10,7 @@ const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
 
 pub(super) const ACL: Command = Command {
     name: "acl",
-    summary: "A container for Access List Control commands",
+    summary: "Groups the commands about users and their rights",
     since: "6.0.0",
     complexity: "Depends on subcommand",
     arity: -2,

@@ -8,7 +8,7 @@ use crate::resp::errors::ReplyError;
 
 pub(super) const CLUSTER: Command = Command {
     name: "cluster",
-    summary: "A container for cluster commands, all refused because cluster support is disabled",
+    summary: "Groups the commands about a cluster, all refused: this server is no part of one",
     complexity: "Depends on subcommand",
     arity: -2,
     run: None,

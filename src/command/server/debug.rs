@@ -19,7 +19,7 @@ use crate::session::Blocked;
 
 pub(super) const DEBUG: Command = Command {
     name: "debug",
-    summary: "A container for debugging commands",
+    summary: "Groups what test suites of clients need",
     complexity: "Depends on subcommand",
     arity: -2,
     flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED),
