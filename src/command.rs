@@ -121,9 +121,4 @@ impl Call<'_, '_> {
             self.wake.insert(shard);
         }
     }
-
-    /// Answers the help of a container: its usage lines, from the entries of its subcommands.
-    pub fn help(&mut self) -> Result<(), ReplyError> {
-        introspect::help(self)
-    }
 }

@@ -29,7 +29,7 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 ///
 /// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
 /// also then, and also when a command panics.
-pub async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo>) {
+pub(crate) async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo>) {
     let client = shard.welcome(info, Some(stream));
     let mut connection =
         Connection { session: Session::new(shard.clone(), client.clone()), shard, client, alarm: None };

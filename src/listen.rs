@@ -74,7 +74,7 @@ impl Latch {
 
 /// A connection that has just been accepted.
 #[derive(Debug)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// Its socket, not blocking.
     pub socket: OwnedFd,
     /// Its two ends.
@@ -86,7 +86,7 @@ pub struct Accepted {
 /// # Errors
 ///
 /// [`StartError`] naming the address and the cure, for the first address that cannot be had and is not optional.
-pub fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+pub(crate) fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
     let mut listeners = bind_tcp(settings)?;
     if let Some(path) = &settings.unixsocket {
         listeners.push(bind_unix(path, settings)?);
@@ -105,7 +105,7 @@ pub fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
 /// # Errors
 ///
 /// As [`bind`].
-pub fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+pub(crate) fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
     if settings.port == 0 {
         return Ok(listeners);
@@ -212,7 +212,7 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
 ///
 /// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
 /// in the kernel's queue meanwhile.
-pub async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>, mut take: impl FnMut(Accepted)) {
+pub(crate) async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>, mut take: impl FnMut(Accepted)) {
     let Listener { socket, place } = listener;
     // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
     // reactor, and most are to be served by other threads.

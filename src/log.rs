@@ -19,7 +19,7 @@ static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 /// # Errors
 ///
 /// [`StartError`] if `logfile` cannot be written.
-pub fn start(settings: &Settings) -> Result<(), StartError> {
+pub(crate) fn start(settings: &Settings) -> Result<(), StartError> {
     let (filter, handle) = reload::Layer::new(filter(settings.loglevel));
     let writer = writer(settings)?;
     let lines = fmt::layer().with_writer(writer).with_ansi(false).with_target(false);
@@ -35,7 +35,7 @@ pub fn start(settings: &Settings) -> Result<(), StartError> {
 }
 
 /// Changes the level.
-pub fn set_level(level: LogLevel) {
+pub(crate) fn set_level(level: LogLevel) {
     if let Some(handle) = LEVEL.get() {
         // Fails only when the log has been dropped, which happens at the end of the process.
         let _ = handle.reload(filter(level));

@@ -4,7 +4,7 @@
 
 /// A quote was opened and not closed, or a closing quote was not followed by white space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unbalanced;
+pub(crate) struct Unbalanced;
 
 /// Splits `line` at white space into words.
 ///
@@ -15,7 +15,7 @@ pub struct Unbalanced;
 /// # Errors
 ///
 /// [`Unbalanced`], where Redis answers `unbalanced quotes in request`.
-pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
+pub(crate) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
     let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut words = Vec::new();
     let mut rest = skip_space(line);
@@ -104,7 +104,7 @@ fn unescape(byte: u8) -> u8 {
 }
 
 /// `bytes` as one double-quoted word that [`split`] reads back.
-pub fn quoted(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn quoted(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 2);
     quote(bytes, &mut out);
     out
@@ -112,7 +112,7 @@ pub fn quoted(bytes: &[u8]) -> Vec<u8> {
 
 /// Appends `bytes` as one double-quoted word that [`split`] reads back, as MONITOR shows arguments and
 /// the client mode shows strings.
-pub fn quote(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn quote(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in bytes {
         match byte {

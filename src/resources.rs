@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Memory of the process, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// In RAM now.
     pub resident: u64,
     /// The most that ever was.
@@ -18,7 +18,7 @@ pub struct Memory {
 }
 
 /// The memory of this process.
-pub fn memory() -> Memory {
+pub(crate) fn memory() -> Memory {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let resident = kilobytes(&status, "VmRSS:");
     // The kernel counts both in its own time, so the peak may be behind.
@@ -26,13 +26,13 @@ pub fn memory() -> Memory {
 }
 
 /// The memory of the machine, in bytes.
-pub fn system_memory() -> u64 {
+pub(crate) fn system_memory() -> u64 {
     kilobytes(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemTotal:")
 }
 
 /// Processor time, to the kernel's clock tick (mostly 10 ms).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CpuTime {
+pub(crate) struct CpuTime {
     /// In the program.
     pub user: Duration,
     /// In the kernel on its behalf.
@@ -40,13 +40,13 @@ pub struct CpuTime {
 }
 
 /// Processor time of all threads, and of children that have ended.
-pub fn cpu_time() -> (CpuTime, CpuTime) {
+pub(crate) fn cpu_time() -> (CpuTime, CpuTime) {
     let times = cpu_times("/proc/self/stat");
     (CpuTime { user: times[0], system: times[1] }, CpuTime { user: times[2], system: times[3] })
 }
 
 /// Processor time of the thread that the process began with.
-pub fn main_thread_cpu_time() -> CpuTime {
+pub(crate) fn main_thread_cpu_time() -> CpuTime {
     let times = cpu_times(&format!("/proc/self/task/{}/stat", std::process::id()));
     CpuTime { user: times[0], system: times[1] }
 }
@@ -57,7 +57,7 @@ pub fn main_thread_cpu_time() -> CpuTime {
 /// # Errors
 ///
 /// How many connections are possible instead. The limit has been raised as far as possible then.
-pub fn ensure_descriptors(clients: u32, io_threads: u16) -> Result<Option<u64>, u32> {
+pub(crate) fn ensure_descriptors(clients: u32, io_threads: u16) -> Result<Option<u64>, u32> {
     // Listeners, files and logs, and for each io-thread its event loop.
     let own = 32 + 4 * u64::from(io_threads);
     let wanted = u64::from(clients) + own;

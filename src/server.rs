@@ -217,11 +217,6 @@ impl Server {
         merged
     }
 
-    /// How many keys database `db` holds: none, because no command stores one.
-    pub fn key_count(&self, _db: u16) -> usize {
-        0
-    }
-
     /// Wakes shards whose inboxes have become non-empty.
     pub fn wake(&self, mut shards: ShardSet) {
         for shard in shards.drain() {

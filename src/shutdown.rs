@@ -23,7 +23,7 @@ pub struct Shutdown {
 }
 
 /// The requests between two withdrawals: they stand and fall together.
-pub type Round = u64;
+pub(crate) type Round = u64;
 
 #[derive(Debug, Default)]
 struct State {

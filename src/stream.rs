@@ -1,14 +1,13 @@
 //! The sockets a client may come through.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connected socket.
 #[derive(Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Over TCP.
     Tcp(TcpStream),
     /// Over the unix socket.
@@ -17,7 +16,7 @@ pub enum Stream {
 
 impl Stream {
     /// Waits until the socket can be read or written, as asked. Cancel safe.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         match self {
             Stream::Tcp(stream) => stream.ready(interest).await,
             Stream::Unix(stream) => stream.ready(interest).await,
@@ -29,7 +28,7 @@ impl Stream {
     /// A read that does not fill the buffer has taken all there was, so the socket is not tried again before the kernel
     /// reports more: that saves a system call for each request. No report can come in between, because the thread that
     /// waits for them is this one.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match self {
             Stream::Tcp(stream) => stream.try_read(buffer),
             Stream::Unix(stream) => stream.try_read(buffer),
@@ -46,18 +45,10 @@ impl Stream {
     }
 
     /// Writes what there is room for, without waiting.
-    pub fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.try_write_vectored(slices),
             Stream::Unix(stream) => stream.try_write_vectored(slices),
-        }
-    }
-
-    /// The socket's file descriptor, as CLIENT LIST shows it.
-    pub fn fd(&self) -> RawFd {
-        match self {
-            Stream::Tcp(stream) => stream.as_raw_fd(),
-            Stream::Unix(stream) => stream.as_raw_fd(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! COMMAND and its subcommands, and the HELP of every container: the table, shown to clients and to readers.
+//! COMMAND and its subcommands, and the HELP of every container: the table, shown to clients.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -6,17 +6,14 @@
 //! | [`mod@docs`] | what COMMAND DOCS says of a command |
 //! | [`keys`] | where the keys of a request stand |
 //! | [`mod@usage`] | HELP, and arguments as people write them |
-//! | [`readme`] | the table of what is supported |
 
 mod docs;
 mod info;
 mod keys;
-mod readme;
 #[cfg(test)]
 mod tests;
 mod usage;
 
-pub use readme::supported_table;
 pub(super) use usage::help;
 pub use usage::usage;
 

@@ -96,12 +96,10 @@ impl Reply {
 
     /// The absence of a string.
     pub fn null(&mut self) {
-        self.by_proto(b"$-1\r\n", b"_\r\n");
-    }
-
-    /// The absence of an array.
-    pub fn null_array(&mut self) {
-        self.by_proto(b"*-1\r\n", b"_\r\n");
+        match self.proto {
+            Proto::Resp2 => self.raw(b"$-1\r\n"),
+            Proto::Resp3 => self.raw(b"_\r\n"),
+        }
     }
 
     /// A truth value; an integer in RESP2.
@@ -189,13 +187,6 @@ impl Reply {
         self.muted = muted;
     }
 
-    fn by_proto(&mut self, resp2: &[u8], resp3: &[u8]) {
-        match self.proto {
-            Proto::Resp2 => self.raw(resp2),
-            Proto::Resp3 => self.raw(resp3),
-        }
-    }
-
     fn length(&mut self, kind: u8, len: usize) {
         self.header(kind, i64::try_from(len).unwrap_or(i64::MAX));
     }
@@ -252,10 +243,9 @@ mod tests {
             reply.set(1);
             reply.double(1.5);
             reply.verbatim("hi");
-            reply.null_array();
         };
-        assert_eq!(written(Proto::Resp2, write), "*2\r\n$-1\r\n:1\r\n*1\r\n$3\r\n1.5\r\n$2\r\nhi\r\n*-1\r\n");
-        assert_eq!(written(Proto::Resp3, write), "%1\r\n_\r\n#t\r\n~1\r\n,1.5\r\n=6\r\ntxt:hi\r\n_\r\n");
+        assert_eq!(written(Proto::Resp2, write), "*2\r\n$-1\r\n:1\r\n*1\r\n$3\r\n1.5\r\n$2\r\nhi\r\n");
+        assert_eq!(written(Proto::Resp3, write), "%1\r\n_\r\n#t\r\n~1\r\n,1.5\r\n=6\r\ntxt:hi\r\n");
     }
 
     #[test]

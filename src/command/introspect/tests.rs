@@ -1,5 +1,7 @@
 //! COMMAND and HELP as clients see them.
 
+mod readme;
+
 use crate::command::test_support::{Peer, World};
 use crate::resp::Proto;
 

@@ -1,4 +1,4 @@
-//! The table of what is supported, for readers.
+//! The table of what is supported in the README is equal to the commands that there are.
 
 use std::fmt::Write as _;
 
@@ -18,9 +18,34 @@ const HEADINGS: &[(Group, &str)] = &[
     (Group::Cluster, "Cluster (known and refused: this server is none)"),
 ];
 
+/// What stands around the table in the README.
+const BEGIN: &str = "<!-- commands -->\n";
+const END: &str = "<!-- /commands -->";
+
+#[test]
+fn the_readme_lists_the_commands_that_there_are() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("the README lies beside Cargo.toml");
+    let (before, rest) = readme.split_once(BEGIN).expect("the README has the mark that begins the table");
+    let (listed, after) = rest.split_once(END).expect("the README has the mark that ends the table");
+    let table = supported_table();
+    if std::env::var_os("PREGON_REFRESH_README").is_some() {
+        std::fs::write(path, [before, BEGIN, &table, END, after].concat()).expect("the README can be written");
+    } else {
+        assert!(listed == table, "refresh it: PREGON_REFRESH_README=1 cargo test the_readme_lists");
+    }
+}
+
+#[test]
+fn every_family_has_a_heading() {
+    for command in families().into_iter().flatten() {
+        assert!(HEADINGS.iter().any(|(group, _)| *group == command.group), "{}", command.name);
+    }
+}
+
 /// All commands and subcommands as Markdown: for each family a heading and a table of names, the versions of Redis that
 /// introduced them, and what they do.
-pub fn supported_table() -> String {
+fn supported_table() -> String {
     let mut text = String::new();
     for (group, heading) in HEADINGS {
         let commands = families().into_iter().flatten().filter(|command| command.group == *group);
@@ -46,34 +71,4 @@ fn rows(command: &Command) -> Vec<String> {
 
 fn row(name: &str, command: &Command) -> String {
     format!("| `{}` | {} | {} |\n", name.to_uppercase(), command.since, command.summary.replace('|', "\\|"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What stands around the table in the README.
-    const BEGIN: &str = "<!-- commands -->\n";
-    const END: &str = "<!-- /commands -->";
-
-    #[test]
-    fn the_readme_lists_the_commands_that_there_are() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-        let readme = std::fs::read_to_string(path).expect("the README lies beside Cargo.toml");
-        let (before, rest) = readme.split_once(BEGIN).expect("the README has the mark that begins the table");
-        let (listed, after) = rest.split_once(END).expect("the README has the mark that ends the table");
-        let table = supported_table();
-        if std::env::var_os("PREGON_REFRESH_README").is_some() {
-            std::fs::write(path, [before, BEGIN, &table, END, after].concat()).expect("the README can be written");
-        } else {
-            assert!(listed == table, "refresh it: PREGON_REFRESH_README=1 cargo test the_readme_lists");
-        }
-    }
-
-    #[test]
-    fn every_family_has_a_heading() {
-        for command in families().into_iter().flatten() {
-            assert!(HEADINGS.iter().any(|(group, _)| *group == command.group), "{}", command.name);
-        }
-    }
 }
