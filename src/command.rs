@@ -101,6 +101,18 @@ impl Call<'_, '_> {
         parse_integer(&self.args[index]).ok_or(ReplyError::NOT_AN_INTEGER)
     }
 
+    /// The argument at `index` as a time-out in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// One for each of: no integer, below zero, an end that no clock could show.
+    pub fn timeout_ms(&self, index: usize) -> Result<u64, ReplyError> {
+        let timeout_ms = parse_integer(&self.args[index]).ok_or(ReplyError::TIMEOUT_NOT_AN_INTEGER)?;
+        let timeout_ms = u64::try_from(timeout_ms).map_err(|_| ReplyError::TIMEOUT_NEGATIVE)?;
+        let latest_ms = i64::MAX as u64 - self.now.unix().as_millis() as u64;
+        if timeout_ms > latest_ms { Err(ReplyError::TIMEOUT_OUT_OF_RANGE) } else { Ok(timeout_ms) }
+    }
+
     /// Whether the argument at `index` is there and is this word, in any case.
     pub fn is_word(&self, index: usize, word: &str) -> bool {
         self.args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
@@ -119,6 +131,13 @@ impl Call<'_, '_> {
     pub(crate) fn order(&mut self, shard: ShardId, control: Control) {
         if self.hub.with(|hub| hub.send(shard, control)) {
             self.wake.insert(shard);
+        }
+    }
+
+    /// Lets all clients look whether what they wait for has come.
+    pub(crate) fn resume_all(&mut self) {
+        for shard in 0..self.server.shards.len() {
+            self.order(shard, Control::ResumeAll);
         }
     }
 }

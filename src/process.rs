@@ -158,17 +158,17 @@ fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Guest>], accepted: Ac
     let open = server.connections.fetch_add(1, Relaxed) + 1;
     let refusal = if open > settings.maxclients as usize {
         server.stats.rejected_connections.fetch_add(1, Relaxed);
-        Some([b"-", ReplyError::MAX_CLIENTS.text(), b"\r\n"].concat())
+        Some(ReplyError::MAX_CLIENTS)
     } else if is_denied(&settings, &accepted.address) {
         server.stats.rejected_connections.fetch_add(1, Relaxed);
-        Some(DENIED.as_bytes().to_vec())
+        Some(ReplyError::PROTECTED_MODE)
     } else {
         None
     };
-    if let Some(text) = refusal {
+    if let Some(error) = refusal {
         server.connections.fetch_sub(1, Relaxed);
         // Best effort, as the peer may be gone; the socket closes when it is dropped.
-        let _ = rustix::io::write(&accepted.socket, &text);
+        let _ = rustix::io::write(&accepted.socket, &[b"-", error.text(), b"\r\n"].concat());
         return;
     }
     server.stats.peak_clients.fetch_max(open as u64, Relaxed);
@@ -183,14 +183,6 @@ fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Guest>], accepted: Ac
 fn is_denied(settings: &Settings, address: &Address) -> bool {
     settings.protected_mode && settings.requirepass.password().is_none() && !address.is_local()
 }
-
-/// What a client from elsewhere is told in protected mode.
-const DENIED: &str = "-DENIED Pregon is running in protected mode: no password is set for the default user, so only \
-    clients on its own machine are served. To connect from elsewhere, do one of the following: 1) set a password, with \
-    'requirepass' in the configuration file or with CONFIG SET requirepass from the server's machine, and give it with \
-    AUTH; 2) if the network keeps strangers away, switch protected mode off with CONFIG SET protected-mode no from the \
-    server's machine, and CONFIG REWRITE to keep it; 3) switch it off in the configuration file with 'protected-mode no' \
-    and start the server again; 4) start the server by hand with '--protected-mode no'.\r\n";
 
 /// Ends the server: nothing more is accepted or read, what is queued is written within `shutdown-timeout`. False if the
 /// request was withdrawn meanwhile.

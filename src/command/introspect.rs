@@ -203,8 +203,7 @@ fn list(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     };
     let names: Vec<&str> =
         call.server.commands.entries().filter(|entry| wanted(entry)).map(|entry| &*entry.full_name).collect();
-    call.reply.array(names.len());
-    names.iter().for_each(|name| call.reply.bulk(name));
+    call.reply.bulks(&names);
     Ok(())
 }
 

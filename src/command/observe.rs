@@ -93,8 +93,7 @@ fn slowlog_get(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         reply.integer(entry.id);
         reply.integer(entry.unix_seconds);
         reply.integer(entry.us);
-        reply.array(entry.args.len());
-        entry.args.iter().for_each(|arg| reply.bulk(arg));
+        reply.bulks(&entry.args);
         reply.bulk(&entry.peer);
         reply.bulk(&entry.name);
     }

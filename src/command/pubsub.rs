@@ -267,8 +267,7 @@ fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let wanted = |name: &[u8]| pattern.is_none_or(|pattern| crate::pattern::matches(pattern, name));
     let names: Vec<Vec<u8>> =
         call.hub.with(|hub| hub.channels(kind).filter(|name| wanted(name)).map(<[u8]>::to_vec).collect());
-    call.reply.array(names.len());
-    names.iter().for_each(|name| call.reply.bulk(name));
+    call.reply.bulks(&names);
     Ok(())
 }
 

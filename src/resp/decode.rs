@@ -6,6 +6,7 @@
 //!
 //! Source: PROTOCOL texts and the behaviour of `processMultibulkBuffer` and `processInlineBuffer` in Redis 7.2.
 
+use super::errors::ProtocolError;
 use crate::quoting;
 
 /// The longest line (inline request, count or length), in bytes, whether its end has arrived or not.
@@ -24,47 +25,6 @@ pub struct Limits {
     pub max_bulk: usize,
     /// Whether the client may send requests of any size; false until it has authenticated.
     pub authenticated: bool,
-}
-
-/// A violation of the protocol: reported once, then the connection is closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProtocolError {
-    /// The count behind `*` is not an integer or too large.
-    InvalidMultibulkLength,
-    /// The length behind `$` is not an integer, negative or too large.
-    InvalidBulkLength,
-    /// No end of line within the first 64 KiB of a count.
-    TooBigMultibulkCount,
-    /// No end of line within the first 64 KiB of a length.
-    TooBigBulkCount,
-    /// No end of line within the first 64 KiB of an inline request.
-    TooBigInline,
-    /// A quote in an inline request is not closed.
-    UnbalancedQuotes,
-    /// An argument does not begin with `$` but with this byte.
-    ExpectedDollar(u8),
-    /// More than ten arguments before authentication.
-    UnauthenticatedMultibulkLength,
-    /// An argument of more than 16 KiB before authentication.
-    UnauthenticatedBulkLength,
-}
-
-impl ProtocolError {
-    /// The text behind `-ERR Protocol error: `, as bytes because it may quote one of the peer's.
-    pub fn text(&self) -> Vec<u8> {
-        let fixed: &[u8] = match self {
-            Self::InvalidMultibulkLength => b"invalid multibulk length",
-            Self::InvalidBulkLength => b"invalid bulk length",
-            Self::TooBigMultibulkCount => b"too big mbulk count string",
-            Self::TooBigBulkCount => b"too big bulk count string",
-            Self::TooBigInline => b"too big inline request",
-            Self::UnbalancedQuotes => b"unbalanced quotes in request",
-            Self::ExpectedDollar(got) => return [b"expected '$', got '", &[*got][..], b"'"].concat(),
-            Self::UnauthenticatedMultibulkLength => b"unauthenticated multibulk length",
-            Self::UnauthenticatedBulkLength => b"unauthenticated bulk length",
-        };
-        fixed.to_vec()
-    }
 }
 
 /// Where an argument lies.

@@ -94,6 +94,12 @@ impl Reply {
         self.raw(b"\r\n");
     }
 
+    /// An array of strings of bytes.
+    pub fn bulks(&mut self, values: &[impl AsRef<[u8]>]) {
+        self.array(values.len());
+        values.iter().for_each(|value| self.bulk(value));
+    }
+
     /// The absence of a string.
     pub fn null(&mut self) {
         match self.proto {

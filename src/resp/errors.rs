@@ -1,4 +1,4 @@
-//! Every error text that a command may answer, in one place, because clients match on them.
+//! Every error text that a client may be answered, in one place, because clients match on them.
 //!
 //! A text begins with its code, the first word, which `errorstats` counts.
 
@@ -126,6 +126,13 @@ fixed! {
     WAITAOF_LOCAL = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     /// CLUSTER and its companions.
     NO_CLUSTER = "ERR This instance has cluster support disabled";
+    /// A connection from another machine in protected mode.
+    PROTECTED_MODE = "DENIED Pregon is running in protected mode: no password is set for the default user, so only \
+        clients on its own machine are served. To connect from elsewhere, do one of the following: 1) set a password, \
+        with 'requirepass' in the configuration file or with CONFIG SET requirepass from the server's machine, and give \
+        it with AUTH; 2) if the network keeps strangers away, switch protected mode off with CONFIG SET protected-mode \
+        no from the server's machine, and CONFIG REWRITE to keep it; 3) switch it off in the configuration file with \
+        'protected-mode no' and start the server again; 4) start the server by hand with '--protected-mode no'.";
 }
 
 impl ReplyError {
@@ -261,6 +268,47 @@ impl ReplyError {
     /// The first word of the text.
     pub fn code(&self) -> &[u8] {
         self.0.split(|byte| *byte == b' ').next().unwrap_or_default()
+    }
+}
+
+/// A violation of the protocol: reported once, then the connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// The count behind `*` is not an integer or too large.
+    InvalidMultibulkLength,
+    /// The length behind `$` is not an integer, negative or too large.
+    InvalidBulkLength,
+    /// No end of line within the first 64 KiB of a count.
+    TooBigMultibulkCount,
+    /// No end of line within the first 64 KiB of a length.
+    TooBigBulkCount,
+    /// No end of line within the first 64 KiB of an inline request.
+    TooBigInline,
+    /// A quote in an inline request is not closed.
+    UnbalancedQuotes,
+    /// An argument does not begin with `$` but with this byte.
+    ExpectedDollar(u8),
+    /// More than ten arguments before authentication.
+    UnauthenticatedMultibulkLength,
+    /// An argument of more than 16 KiB before authentication.
+    UnauthenticatedBulkLength,
+}
+
+impl ProtocolError {
+    /// The text behind `-ERR Protocol error: `, as bytes because it may quote one of the peer's.
+    pub fn text(&self) -> Vec<u8> {
+        let fixed: &[u8] = match self {
+            Self::InvalidMultibulkLength => b"invalid multibulk length",
+            Self::InvalidBulkLength => b"invalid bulk length",
+            Self::TooBigMultibulkCount => b"too big mbulk count string",
+            Self::TooBigBulkCount => b"too big bulk count string",
+            Self::TooBigInline => b"too big inline request",
+            Self::UnbalancedQuotes => b"unbalanced quotes in request",
+            Self::ExpectedDollar(got) => return [b"expected '$', got '", &[*got][..], b"'"].concat(),
+            Self::UnauthenticatedMultibulkLength => b"unauthenticated multibulk length",
+            Self::UnauthenticatedBulkLength => b"unauthenticated bulk length",
+        };
+        fixed.to_vec()
     }
 }
 

@@ -65,8 +65,7 @@ fn cat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Err(introspect::wrong_subcommand(call));
     }
     let Some(category) = call.args.get(2) else {
-        call.reply.array(table::CATEGORIES.len());
-        table::CATEGORIES.iter().for_each(|name| call.reply.bulk(name));
+        call.reply.bulks(table::CATEGORIES);
         return Ok(());
     };
     let Some(category) = table::CATEGORIES.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(category)) else {
@@ -74,7 +73,6 @@ fn cat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     };
     let members = call.server.commands.entries().filter(|entry| table::categories(entry.command).contains(category));
     let names: Vec<&str> = members.map(|entry| entry.full_name.as_str()).collect();
-    call.reply.array(names.len());
-    names.iter().for_each(|name| call.reply.bulk(name));
+    call.reply.bulks(&names);
     Ok(())
 }

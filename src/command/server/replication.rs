@@ -86,7 +86,7 @@ fn role(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// To wait for replicas that cannot come would only hold the client up until its time-out.
 fn wait(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.integer(1)?;
-    check_timeout(call, 2)?;
+    call.timeout_ms(2)?;
     call.reply.integer(0);
     Ok(())
 }
@@ -99,7 +99,7 @@ fn waitaof(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if call.integer(2)? < 0 {
         return Err(ReplyError::NOT_POSITIVE);
     }
-    check_timeout(call, 3)?;
+    call.timeout_ms(3)?;
     if local > 0 {
         return Err(ReplyError::WAITAOF_LOCAL);
     }
@@ -107,14 +107,4 @@ fn waitaof(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.reply.integer(0);
     call.reply.integer(0);
     Ok(())
-}
-
-/// Refuses what is no time-out in milliseconds, or one whose end no clock could show.
-fn check_timeout(call: &Call<'_, '_>, index: usize) -> Result<(), ReplyError> {
-    let timeout_ms = parse_integer(&call.args[index]).ok_or(ReplyError::TIMEOUT_NOT_AN_INTEGER)?;
-    if timeout_ms < 0 {
-        return Err(ReplyError::TIMEOUT_NEGATIVE);
-    }
-    let now_ms = call.now.unix().as_millis() as i64;
-    timeout_ms.checked_add(now_ms).map(|_| ()).ok_or(ReplyError::TIMEOUT_OUT_OF_RANGE)
 }

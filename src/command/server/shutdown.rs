@@ -4,7 +4,6 @@ use super::DEFAULT;
 use crate::clients::Flag;
 use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
-use crate::hub::Control;
 use crate::resp::errors::ReplyError;
 use crate::session::Blocked;
 
@@ -84,9 +83,7 @@ fn abort(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let info = &call.client.info;
     tracing::warn!(client = info.id, peer = info.address.peer(), "shutdown withdrawn by a client");
-    for shard in 0..call.server.shards.len() {
-        call.order(shard, Control::ResumeAll);
-    }
+    call.resume_all();
     call.reply.ok();
     Ok(())
 }
