@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use rustix::fs::FlockOperation;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     Python,
@@ -55,7 +53,7 @@ impl Language {
             let dir = clients_dir()?.join(self.dir_name());
             std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
             let lock = File::create(dir.join("lock")).map_err(|e| format!("lock file: {e}"))?;
-            rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|e| format!("lock: {e}"))?;
+            lock.lock().map_err(|e| format!("lock: {e}"))?;
             self.install(&dir)?;
             Ok(dir)
         });

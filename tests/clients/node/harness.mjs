@@ -10,6 +10,17 @@ export const password = process.env.PREGON_PASSWORD;
 // A name and a message with every byte value, CR LF and NUL included.
 export const everyByte = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
 
+// Two messages of a megabyte and a bit.
+export const megabytes = ["a", "z"].map((filler) =>
+  Buffer.concat([Buffer.from(filler), Buffer.alloc(1024 * 1024, everyByte), Buffer.from(filler)]),
+);
+
+export const thousandChannels = Array.from({ length: 1000 }, (_, n) => `channel:${n}`);
+
+// What the server answers.
+export const wrongPassword = "WRONGPASS invalid username-password pair or user is disabled.";
+export const unknownProclaim = "ERR unknown command 'PROCLAIM', with args beginning with: 'news' 'hello' ";
+
 const deadlineMs = 20_000;
 
 // What a subscriber's listener was called with, in order.

@@ -2,7 +2,21 @@
 
 import assert from "node:assert/strict";
 import { createClient } from "redis";
-import { everyByte, host, Inbox, main, password, port, resp, restartServer, until } from "./harness.mjs";
+import {
+  everyByte,
+  host,
+  Inbox,
+  main,
+  megabytes,
+  password,
+  port,
+  resp,
+  restartServer,
+  thousandChannels,
+  unknownProclaim,
+  until,
+  wrongPassword,
+} from "./harness.mjs";
 
 // A connected client. Without a listener for errors a lost connection would end the program.
 async function connect(options = {}) {
@@ -154,7 +168,8 @@ await main({
       .publish("sport", "second")
       .exec();
     assert.deepEqual(replies, [1, 0, 1]);
-    const pipelined = await publisher.multi().publish("news", "third").ping().publish("sport", "fourth").execAsPipeline();
+    const pipeline = publisher.multi().publish("news", "third").ping().publish("sport", "fourth");
+    const pipelined = await pipeline.execAsPipeline();
     assert.deepEqual(pipelined, [1, "PONG", 1]);
     const heard = [["first", "news"], ["second", "sport"], ["third", "news"], ["fourth", "sport"]];
     assert.deepEqual(await inbox.take(4), heard);
@@ -164,7 +179,7 @@ await main({
     const client = await connect();
     const id = await client.clientId();
     await assert.rejects(client.sendCommand(["PROCLAIM", "news", "hello"]), {
-      message: "ERR unknown command 'PROCLAIM', with args beginning with: 'news' 'hello' ",
+      message: unknownProclaim,
     });
     assert.equal(await client.clientId(), id);
   },
@@ -179,9 +194,8 @@ await main({
   },
 
   async a_wrong_password_is_refused() {
-    const text = "WRONGPASS invalid username-password pair or user is disabled.";
-    assert.equal(await refusal({ password: "wrong" }), text);
-    assert.equal(await refusal({ username: "nobody", password }), text);
+    assert.equal(await refusal({ password: "wrong" }), wrongPassword);
+    assert.equal(await refusal({ username: "nobody", password }), wrongPassword);
   },
 
   async a_missing_password_is_refused() {
@@ -204,8 +218,7 @@ await main({
     const [publisher, subscriber] = [await connect(), await connect()];
     const inbox = new Inbox();
     await subscriber.subscribe("news", inbox.put, true);
-    for (const filler of ["a", "z"]) {
-      const message = Buffer.concat([Buffer.from(filler), Buffer.alloc(1024 * 1024, everyByte), Buffer.from(filler)]);
+    for (const message of megabytes) {
       assert.equal(await publisher.publish("news", message), 1);
       const [[received]] = await inbox.take();
       assert.ok(received.equals(message));
@@ -215,11 +228,10 @@ await main({
   async a_thousand_channels_fit_on_one_connection() {
     const [publisher, subscriber] = [await connect(), await connect()];
     const inbox = new Inbox();
-    const names = Array.from({ length: 1000 }, (_, n) => `channel:${n}`);
-    await subscriber.subscribe(names, inbox.put);
-    const counts = await Promise.all(names.map((name) => publisher.publish(name, `for ${name}`)));
-    assert.deepEqual(counts, names.map(() => 1));
-    assert.deepEqual(await inbox.take(1000), names.map((name) => [`for ${name}`, name]));
+    await subscriber.subscribe(thousandChannels, inbox.put);
+    const counts = await Promise.all(thousandChannels.map((name) => publisher.publish(name, `for ${name}`)));
+    assert.deepEqual(counts, thousandChannels.map(() => 1));
+    assert.deepEqual(await inbox.take(1000), thousandChannels.map((name) => [`for ${name}`, name]));
   },
 
   async ten_thousand_messages_keep_their_order() {

@@ -14,6 +14,17 @@ DEADLINE = 20
 # A name and a message with every byte value, CR LF and NUL included.
 EVERY_BYTE = bytes(range(256))
 
+# Two messages of a megabyte and a bit.
+MEGABYTES = [filler + EVERY_BYTE * 4096 + filler for filler in (b"a", b"z")]
+
+THOUSAND_CHANNELS = [f"channel:{n}".encode() for n in range(1000)]
+
+# What the server answers, as redis-py shows it: without the code.
+WRONG_PASSWORD = "invalid username-password pair or user is disabled."
+REFUSED_HELLO = "HELLO must be called with the client already authenticated"
+MISSING_PASSWORD = REFUSED_HELLO if RESP == 3 else "Authentication required."
+UNKNOWN_PROCLAIM = "unknown command 'PROCLAIM', with args beginning with: 'news' 'hello' "
+
 _cases = {}
 
 

@@ -44,11 +44,7 @@ fn messages_arrive_as_they_were_published_and_are_counted() -> RedisResult<()> {
 
 #[test]
 fn a_pattern_delivers_pattern_channel_and_message() -> RedisResult<()> {
-    for protocol in PROTOCOLS {
-        let server = TestServer::start(&[]);
-        let mut publisher = connect(&server, protocol)?;
-        let mut connection = connect(&server, protocol)?;
-        let mut subscriber = connection.as_pubsub();
+    in_each_protocol(|_, publisher, subscriber| {
         subscriber.psubscribe("weather.[a-c]*.?ay")?;
         assert_eq!(publisher.publish("weather.delhi.day", "no match")?, 0);
         assert_eq!(publisher.publish("weather.bilbao.day", "rain")?, 1);
@@ -56,8 +52,8 @@ fn a_pattern_delivers_pattern_channel_and_message() -> RedisResult<()> {
         assert_eq!(message.get_pattern::<String>()?, "weather.[a-c]*.?ay");
         assert_eq!(message.get_channel_name(), "weather.bilbao.day");
         assert_eq!(message.get_payload::<String>()?, "rain");
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// The crate has methods for sharded channels only in cluster mode, so the frames themselves are read here.
@@ -83,24 +79,20 @@ fn sharded_messages_reach_only_sharded_subscribers() -> RedisResult<()> {
 
 #[test]
 fn several_subscriptions_share_one_connection_and_end_one_by_one() -> RedisResult<()> {
-    for protocol in PROTOCOLS {
-        let server = TestServer::start(&[]);
-        let mut publisher = connect(&server, protocol)?;
-        let mut connection = connect(&server, protocol)?;
-        let mut subscriber = connection.as_pubsub();
-        subscribe_each(&mut subscriber, &["news", "sport"])?;
+    in_each_protocol(|protocol, publisher, subscriber| {
+        subscribe_each(subscriber, &["news", "sport"])?;
         subscriber.psubscribe("s*")?;
         assert_eq!(publisher.publish("sport", "twice")?, 2);
-        expect_message(&mut subscriber, "sport", "twice")?;
-        expect_message(&mut subscriber, "sport", "twice")?;
+        expect_message(subscriber, "sport", "twice")?;
+        expect_message(subscriber, "sport", "twice")?;
         subscriber.unsubscribe("news")?;
         subscriber.punsubscribe("s*")?;
         assert_eq!(publisher.publish("news", "unheard")?, 0);
         assert_eq!(publisher.publish("sport", "once")?, 1);
-        expect_message(&mut subscriber, "sport", "once")?;
+        expect_message(subscriber, "sport", "once")?;
         assert_eq!(subscriber.ping_message::<Value>("still there?")?, pong(protocol, "still there?"));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[test]
@@ -166,24 +158,20 @@ fn a_subscriber_returns_after_the_server_restarts() -> RedisResult<()> {
 
 #[test]
 fn a_transaction_publishes_everything_at_once() -> RedisResult<()> {
-    for protocol in PROTOCOLS {
-        let server = TestServer::start(&[]);
-        let mut publisher = connect(&server, protocol)?;
-        let mut connection = connect(&server, protocol)?;
-        let mut subscriber = connection.as_pubsub();
-        subscribe_each(&mut subscriber, &["news", "sport"])?;
+    in_each_protocol(|_, publisher, subscriber| {
+        subscribe_each(subscriber, &["news", "sport"])?;
         let mut transaction = pipe();
         transaction.atomic().publish("news", "first").publish("nobody", "lost").publish("sport", "second");
-        assert_eq!(transaction.query::<Vec<u64>>(&mut publisher)?, [1, 0, 1]);
-        expect_message(&mut subscriber, "news", "first")?;
-        expect_message(&mut subscriber, "sport", "second")?;
+        assert_eq!(transaction.query::<Vec<u64>>(publisher)?, [1, 0, 1]);
+        expect_message(subscriber, "news", "first")?;
+        expect_message(subscriber, "sport", "second")?;
         let replies: (u64, String, u64) =
-            pipe().publish("news", "third").ping().publish("sport", "fourth").query(&mut publisher)?;
+            pipe().publish("news", "third").ping().publish("sport", "fourth").query(publisher)?;
         assert_eq!(replies, (1, "PONG".to_string(), 1));
-        expect_message(&mut subscriber, "news", "third")?;
-        expect_message(&mut subscriber, "sport", "fourth")?;
-    }
-    Ok(())
+        expect_message(subscriber, "news", "third")?;
+        expect_message(subscriber, "sport", "fourth")?;
+        Ok(())
+    })
 }
 
 #[test]
@@ -241,8 +229,21 @@ fn one_resp3_connection_subscribes_and_publishes_to_itself() -> RedisResult<()> 
     Ok(())
 }
 
+/// Runs a test in both versions of the protocol, each on a server of its own: with one connection that publishes, and
+/// one that subscribes.
+pub(super) fn in_each_protocol(
+    test: impl Fn(ProtocolVersion, &mut Connection, &mut PubSub<'_>) -> RedisResult<()>,
+) -> RedisResult<()> {
+    PROTOCOLS.into_iter().try_for_each(|protocol| {
+        let server = TestServer::start(&[]);
+        let mut publisher = connect(&server, protocol)?;
+        let mut connection = connect(&server, protocol)?;
+        test(protocol, &mut publisher, &mut connection.as_pubsub())
+    })
+}
+
 /// A connection on which a missing message fails the test instead of blocking it.
-pub(super) fn connect(server: &TestServer, protocol: ProtocolVersion) -> RedisResult<Connection> {
+fn connect(server: &TestServer, protocol: ProtocolVersion) -> RedisResult<Connection> {
     let connection = client(server, protocol).get_connection()?;
     connection.set_read_timeout(Some(DEADLINE))?;
     Ok(connection)
