@@ -27,6 +27,8 @@
 //!
 //! # Order
 //!
+//! P1 to P11 are the promises that the README numbers.
+//!
 //! All inboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
 //! messages in one order (P1, P2), and an effect comes after its cause (P3). A shard changes its lists of subscribers
 //! only at one position of its inbox: it takes the inbox under the same lock under which the hub counts the change, and

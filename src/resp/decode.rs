@@ -4,7 +4,8 @@
 //! claims; arguments are spans of the caller's buffer, so decoding copies nothing (inline words excepted, which lose
 //! their quotes).
 //!
-//! Source: PROTOCOL texts and the behaviour of `processMultibulkBuffer` and `processInlineBuffer` in Redis 7.2.
+//! Source: the protocol specification in the Redis documentation, and the behaviour of `processMultibulkBuffer` and
+//! `processInlineBuffer` in Redis 7.2 (networking.c).
 
 use super::errors::ProtocolError;
 use crate::quoting;
