@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`options`], [`uri`] | arguments and environment; the server's address as one word |
 //! | [`connection`], [`reply`] | the socket; replies and their reader |
-//! | [`client`], [`meaning`] | what is sent, received and remembered of a session; what it knows of commands and replies |
+//! | [`client`], [`meaning`] | what is sent, received and remembered; what is known of commands and replies |
 //! | [`format`](mod@format) | replies as text |
 //! | [`interactive`] | commands from standard input |
 

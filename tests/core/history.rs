@@ -85,25 +85,43 @@ type While = (usize, Option<usize>);
 pub(crate) fn explain(stories: &[Story]) -> Result<(), String> {
     let sources = sources(stories);
     let mut graph = Graph::new(stories);
-    let mut copies: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut received: BTreeSet<(usize, Name, &str)> = BTreeSet::new();
     for (client, story) in stories.iter().enumerate() {
         check_stream(client, story, &sources, &mut graph)?;
+    }
+    let received = check_copies(stories, &sources)?;
+    let gaps = unheard(stories, &sources, &received)?;
+    order_gaps(gaps, &mut graph)
+}
+
+/// Checks that every message was heard as often as its publish was told, and nowhere twice. Answers who heard what
+/// through which subscription.
+fn check_copies<'s>(
+    stories: &'s [Story],
+    sources: &BTreeMap<&str, Source<'_>>,
+) -> Result<BTreeSet<(usize, Name, &'s str)>, String> {
+    let mut copies: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut received = BTreeSet::new();
+    for (client, story) in stories.iter().enumerate() {
         for heard in &story.heard {
             let Heard::Message { name, message, .. } = heard else { continue };
             *copies.entry(message).or_default() += 1;
-            if !received.insert((client, *name, message)) {
+            if !received.insert((client, *name, message.as_str())) {
                 return Err(format!("P6: client {client} heard {message} twice through {name:?}"));
             }
         }
     }
-    for (message, source) in &sources {
+    for (message, source) in sources {
         let copies = copies.get(message).copied().unwrap_or(0);
         if copies != source.receivers {
             return Err(format!("P5: {message} was heard {copies} times, but counted {}", source.receivers));
         }
     }
-    let mut open = unheard(stories, &sources, &received)?;
+    Ok(received)
+}
+
+/// Puts each step that a client did not hear before or behind the while in which it listened, as soon as the other is
+/// impossible, until nothing more follows or a contradiction does.
+fn order_gaps(mut open: Vec<Gap>, graph: &mut Graph) -> Result<(), String> {
     loop {
         let reached = graph.reach()?;
         let before = open.len();
