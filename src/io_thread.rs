@@ -24,8 +24,10 @@ use crate::upkeep;
 /// Outboxes that are flushed before other tasks run, while messages keep coming: few enough that a publisher is answered
 /// soon, so that messages gather in the outboxes that are still waiting and leave together.
 const FEWEST_AT_ONCE: usize = 2;
-/// The same while no messages come: many enough that looking for input costs little.
-const MOST_AT_ONCE: usize = 32;
+/// The same when no messages have come for some time: many enough that looking for input costs little.
+const MOST_AT_ONCE: usize = 16;
+/// How many looks for input in vain make that time.
+const QUIET_LOOKS: usize = 16;
 /// How often a shard delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// How often a shard looks after its clients.
@@ -129,12 +131,11 @@ async fn deliver(shard: Rc<Shard>) {
 async fn flush(shard: Rc<Shard>) {
     loop {
         shard.flush_bell.notified().await;
-        let mut at_once = FEWEST_AT_ONCE;
-        while shard.flush_dirty(at_once) {
+        let mut quiet_looks = 0;
+        while shard.flush_dirty(if quiet_looks < QUIET_LOOKS { FEWEST_AT_ONCE } else { MOST_AT_ONCE }) {
             let delivered = shard.delivered();
             yield_now().await;
-            let quiet = shard.delivered() == delivered;
-            at_once = if quiet { MOST_AT_ONCE.min(at_once * 2) } else { FEWEST_AT_ONCE };
+            quiet_looks = if shard.delivered() == delivered { quiet_looks + 1 } else { 0 };
         }
     }
 }
