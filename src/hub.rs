@@ -26,8 +26,10 @@ pub(crate) use inbox::{Control, Entry, Publication, Receipt};
 use listeners::Listeners;
 use name::Name;
 use names::Names;
+pub(crate) use names::PARTS;
 use pattern_index::PatternIndex;
 
+use crate::config::IoThreads;
 use crate::message::{Kind, Message};
 
 /// The index of a shard, from 0.
@@ -39,7 +41,8 @@ pub(crate) type Slot = u32;
 const CROWDED_BYTES: usize = 8 * 1024 * 1024;
 
 /// The most shards there can be: the bits of a [`ShardSet`].
-pub const MAX_SHARDS: usize = 128;
+pub const MAX_SHARDS: usize = IoThreads::MAX as usize;
+const _: () = assert!(MAX_SHARDS <= u128::BITS as usize);
 
 /// Shards whose inboxes have become non-empty and that must be woken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,9 +285,9 @@ impl HubState {
         self.inboxes.iter().any(|inbox| inbox.bytes() > CROWDED_BYTES)
     }
 
-    /// The names of all channels of `kind` that have subscribers of their own, in no order.
-    pub(crate) fn channels(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
-        self.names(kind).iter()
+    /// The names in one of the [`PARTS`] of the channels of `kind`, in no order.
+    pub(crate) fn channels(&self, kind: Kind, part: usize) -> Vec<Name> {
+        self.names(kind).part(part).cloned().collect()
     }
 
     /// How many channels of `kind` have subscribers of their own.

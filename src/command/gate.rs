@@ -104,7 +104,7 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     turn.client.info.last_command.store(entry.index, Relaxed);
     let flags = entry.command.flags;
     if flags.has(Flags::PROTECTED) && !turn.settings.enable_debug_command.allows(turn.client.info.address.is_local()) {
-        return Err(debug_refused());
+        return Err(ReplyError::DEBUG_REFUSED);
     }
     let password_missing = turn.settings.requirepass.password().is_some() && !state.authenticated;
     if password_missing && !flags.has(Flags::NO_AUTH) {
@@ -138,13 +138,6 @@ fn find<'s>(shard: &'s Shard, args: Args<'_>) -> Result<(&'s Entry, Handler), Re
         Some(handler) if entry.command.accepts(args.len()) => Ok((entry, handler)),
         _ => Err(ReplyError::arity(&entry.full_name)),
     }
-}
-
-fn debug_refused() -> ReplyError {
-    ReplyError::err(
-        "DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
-         connection, otherwise you need to set this option in the configuration file, and then restart the server.",
-    )
 }
 
 /// The pause that is in force, if it concerns this command. A server that is ending is one, too, and only what it takes

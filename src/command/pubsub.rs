@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, introspect};
-use crate::hub::Topic;
+use crate::hub::{self, Topic};
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
 
@@ -265,8 +265,12 @@ fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     }
     let pattern = call.args.get(2);
     let wanted = |name: &[u8]| pattern.is_none_or(|pattern| crate::pattern::matches(pattern, name));
-    let names: Vec<Vec<u8>> =
-        call.hub.with(|hub| hub.channels(kind).filter(|name| wanted(name)).map(<[u8]>::to_vec).collect());
+    // Part by part, so that publishers are not held up by a million channels.
+    let mut names = Vec::new();
+    for part in 0..hub::PARTS {
+        let listed = call.hub.with(|hub| hub.channels(kind, part));
+        names.extend(listed.into_iter().filter(|name| wanted(name)));
+    }
     call.reply.bulks(&names);
     Ok(())
 }

@@ -101,6 +101,10 @@ fixed! {
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     /// An integer below zero where that means nothing.
     NOT_POSITIVE = "ERR value is out of range, must be positive";
+    /// DEBUG where `enable-debug-command` does not allow it.
+    DEBUG_REFUSED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it \
+        from a local connection, otherwise you need to set this option in the configuration file, and then restart the \
+        server.";
     /// DEBUG about a key.
     NO_SUCH_KEY = "ERR no such key";
     /// DEBUG PROTOCOL with a type that does not exist.

@@ -81,7 +81,7 @@ pub(super) fn clients(report: &mut Report<'_>) {
     report.fields(&fields);
 }
 
-/// The allocator does not count what it gives away, so `used_memory` is the memory that the kernel counts for the whole
+/// The allocator is not asked what it has given away, so `used_memory` is the memory that the kernel counts for the whole
 /// process. Then nothing is known of fragmentation either: its ratio is 1.
 pub(super) fn memory(report: &mut Report<'_>) {
     let MemoryUse { memory, startup, buffers, overhead, dataset } =

@@ -71,7 +71,7 @@ fn usage(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// The fields of Redis whose numbers are known here: nothing about an allocator that does not count.
+/// The fields of Redis whose numbers are known here: nothing about the allocator, which is not asked.
 fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
     let numbers = [
@@ -143,11 +143,11 @@ fn diagnosis(usage: &MemoryUse) -> String {
     text
 }
 
-/// The allocator keeps no statistics; the kernel does.
+/// The allocator's statistics are not read; the kernel's are.
 fn malloc_stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let Memory { resident, peak, data } = resources::memory();
     call.reply.verbatim(&format!(
-        "The allocator keeps no statistics. As the kernel counts, in bytes:\n\
+        "The allocator's own statistics are not read. As the kernel counts, in bytes:\n\
          resident {resident}\nresident at most {peak}\nprivate data {data}\n"
     ));
     Ok(())
