@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -64,4 +66,17 @@ fn while_the_server_ends_commands_wait_except_those_that_withdraw_it() {
     town.shards.iter().for_each(|shard| shard.set_draining(false));
     assert_eq!(asking.wake(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
     assert_eq!(other.wake(), "+PONG\r\n");
+}
+
+#[test]
+fn a_sleep_that_is_over_does_not_wake_its_client_while_the_server_ends() {
+    let town = Town::new(&[("enable-debug-command", "yes")]);
+    let mut sleeper = town.client(0, Proto::Resp2);
+    assert_eq!(sleeper.ask("DEBUG SLEEP 1"), "");
+    town.shards.iter().for_each(|shard| shard.set_draining(true));
+    town.server.clock.advance(Duration::from_secs(2));
+    assert_eq!(sleeper.session.wakes_in(), None);
+    assert_eq!(sleeper.wake(), "");
+    town.shards.iter().for_each(|shard| shard.set_draining(false));
+    assert_eq!(sleeper.wake(), "+OK\r\n");
 }
