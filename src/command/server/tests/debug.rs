@@ -1,6 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::message::{Kind, Message};
 
 #[test]
 fn debug_is_refused_where_it_is_not_enabled() {
@@ -64,7 +65,7 @@ fn sleep_keeps_commands_waiting_and_nothing_else() {
     let mut listener = town.client(1, Proto::Resp2);
     let mut other = town.client(1, Proto::Resp2);
     listener.ask("SUBSCRIBE news");
-    assert_eq!(sleeper.ask("PUBLISH news 1\r\nDEBUG SLEEP 0.5\r\nPING"), "");
+    assert_eq!(sleeper.ask("PUBLISH news 1\r\nDEBUG SLEEP 0.5\r\nPING"), ":1\r\n");
     town.deliver();
     assert!(listener.heard().contains("news"), "messages are delivered meanwhile");
     assert_eq!(other.ask("PING"), "");
@@ -73,8 +74,21 @@ fn sleep_keeps_commands_waiting_and_nothing_else() {
     let last = Some(Duration::from_millis(1));
     assert_eq!((sleeper.session.wakes_in(), other.session.wakes_in()), (last, last));
     town.advance(1);
-    assert_eq!(sleeper.wake(), ":1\r\n+OK\r\n+PONG\r\n");
+    assert_eq!(sleeper.wake(), "+OK\r\n+PONG\r\n");
     assert_eq!(other.wake(), "+PONG\r\n");
+}
+
+#[test]
+fn p4_a_message_that_comes_while_its_subscriber_sleeps_follows_the_confirmation() {
+    let town = Town::with_debug();
+    let mut sleeper = town.client(0, Proto::Resp3);
+    let confirmed = sleeper.ask("SUBSCRIBE news\r\nDEBUG SLEEP 1");
+    assert_eq!(confirmed, ">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    town.server.hub.publish(Kind::Channel, b"news", &Arc::new(Message::new(Kind::Channel, b"news", b"x")));
+    town.deliver();
+    assert_eq!(sleeper.heard(), ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
+    town.advance(1000);
+    assert_eq!(sleeper.wake(), "+OK\r\n");
 }
 
 #[test]
