@@ -83,7 +83,7 @@ impl Lists {
         let list = &mut self.lists[slot as usize];
         let membership = Membership { slot, index: list.clients().len() as u32 };
         list.push(client.clone());
-        client.info.subscription_bytes.fetch_add(weight(name.as_ref()), Relaxed);
+        client.info.subscription_bytes.fetch_add(weight(&name), Relaxed);
         client.change_memberships(topic, |memberships| memberships.insert(name, membership));
     }
 
