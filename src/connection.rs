@@ -121,6 +121,9 @@ impl Connection {
         if self.session.take_crowded() {
             self.shard.server.hub.relieved().await;
         }
+        if self.shard.take_blind() {
+            tokio::task::yield_now().await;
+        }
         while self.shard.is_crowded() && !self.session.is_finished() {
             tokio::task::yield_now().await;
         }
