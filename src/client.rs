@@ -178,13 +178,27 @@ impl Client {
     ///
     /// Those of the socket. A full socket is none: the rest stays, and the connection's task waits for room.
     pub(crate) fn flush(&self) -> io::Result<usize> {
+        self.flush_with(Stream::try_write_vectored)
+    }
+
+    /// As [`Client::flush`], for a socket that was full when it was last tried: it may have room that this thread has had
+    /// no time to hear of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::flush`].
+    pub(crate) fn flush_unannounced(&self) -> io::Result<usize> {
+        self.flush_with(Stream::write_unannounced)
+    }
+
+    fn flush_with(&self, write: impl Fn(&Stream, &[io::IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let Some(stream) = &self.stream else { return Ok(0) };
         let mut outbox = self.outbox.borrow_mut();
         let mut total = 0;
         while !outbox.is_empty() {
             let mut slices = [io::IoSlice::new(&[]); SLICES];
             let used = outbox.gather(&mut slices);
-            match stream.try_write_vectored(&slices[..used]) {
+            match write(stream, &slices[..used]) {
                 Ok(count) => {
                     outbox.advance(count);
                     total += count;

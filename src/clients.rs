@@ -117,6 +117,8 @@ pub struct ClientInfo {
     pub proto: AtomicU8,
     /// Subscriptions to channels, patterns and shard channels.
     pub subscriptions: [AtomicU32; 3],
+    /// What the subscriptions occupy, in bytes; names count in full, though clients share them.
+    pub subscription_bytes: AtomicUsize,
     /// Commands queued by MULTI.
     pub queued: AtomicU32,
     /// Bytes of the commands queued by MULTI.
@@ -162,6 +164,7 @@ impl ClientInfo {
             db: AtomicU16::new(0),
             proto: AtomicU8::new(2),
             subscriptions: Default::default(),
+            subscription_bytes: AtomicUsize::new(0),
             queued: AtomicU32::new(0),
             queued_bytes: AtomicUsize::new(0),
             postponed_bytes: AtomicUsize::new(0),
@@ -195,19 +198,25 @@ impl ClientInfo {
         self.flags.load(Relaxed) & (1 << flag as u8) != 0
     }
 
-    /// What it occupies in memory, in bytes: its own state and all that it has received, queued and not yet taken.
-    /// Messages count in full, though clients share them.
+    /// What it occupies in memory, in bytes: its own state and all that it has made grow.
     pub fn memory_bytes(&self) -> usize {
         let labels = self.labels.lock();
         let labels_bytes = labels.name.len() + labels.lib_name.len() + labels.lib_version.len();
-        let waiting = [&self.input_bytes, &self.input_room, &self.queued_bytes, &self.postponed_bytes];
-        let waiting_bytes: usize = waiting.iter().map(|bytes| bytes.load(Relaxed)).sum();
-        size_of::<Self>()
-            + size_of::<Session>()
-            + size_of::<Client>()
-            + labels_bytes
-            + waiting_bytes
-            + self.output_bytes.load(Relaxed)
+        size_of::<Self>() + size_of::<Session>() + size_of::<Client>() + labels_bytes + self.grown_bytes()
+    }
+
+    /// What it has made grow, in bytes: all that it has received, queued and not yet taken, and its subscriptions.
+    /// Messages count in full, though clients share them.
+    pub fn grown_bytes(&self) -> usize {
+        let parts = [
+            &self.input_bytes,
+            &self.input_room,
+            &self.queued_bytes,
+            &self.postponed_bytes,
+            &self.output_bytes,
+            &self.subscription_bytes,
+        ];
+        parts.iter().map(|bytes| bytes.load(Relaxed)).sum()
     }
 
     /// Whether it listens to anything.

@@ -111,10 +111,8 @@ impl Connection {
     }
 
     fn set_alarm(&mut self) {
-        let wakes_in = self.session.wakes_in();
-        if wakes_in.is_none() || self.alarm.is_none() {
-            self.alarm = wakes_in.map(|wait| Box::pin(sleep(wait)));
-        }
+        // Anew each time: what it waits for may have become something else since.
+        self.alarm = self.session.wakes_in().map(|wait| Box::pin(sleep(wait)));
     }
 
     /// Lets the shards write what has been published before more is read, if they are behind. The server's own work is
@@ -122,6 +120,9 @@ impl Connection {
     async fn give_way(&mut self) {
         if self.session.take_crowded() {
             self.shard.server.hub.relieved().await;
+        }
+        if self.shard.take_blind() {
+            tokio::task::yield_now().await;
         }
         while self.shard.is_crowded() && !self.session.is_finished() {
             tokio::task::yield_now().await;

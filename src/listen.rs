@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
@@ -20,6 +20,8 @@ use crate::shutdown::Phase;
 
 /// How long nothing is accepted when there is no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(100);
+/// How often the log says that there is none.
+const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// A bound socket that is not yet accepted from.
 #[derive(Debug)]
@@ -220,6 +222,7 @@ pub(crate) async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>
         Ok(socket) => socket,
         Err(error) => return tracing::error!(?place, %error, "cannot accept connections here"),
     };
+    let mut complained: Option<Instant> = None;
     loop {
         // While the server ends, new connections wait in the kernel's queue: the end may be called off.
         let serving = async { phase.wait_for(|phase| *phase == Phase::Serving).await.is_ok() };
@@ -232,7 +235,10 @@ pub(crate) async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>
             // What accepting from a socket that does not listen any more fails with.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) if is_exhaustion(&error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again in {} ms", BACK_OFF.as_millis());
+                if complained.is_none_or(|last| last.elapsed() >= COMPLAINT) {
+                    complained = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; trying again every {} ms", BACK_OFF.as_millis());
+                }
                 tokio::time::sleep(BACK_OFF).await;
             }
             Err(error) => tracing::debug!(%error, "a connection went away before it was accepted"),

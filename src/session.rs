@@ -115,7 +115,7 @@ pub(crate) struct Turn<'s> {
     pub(crate) settings: Rc<Settings>,
     pub(crate) reply: Reply,
     pub(crate) hub: HubAccess<'s>,
-    pub(crate) wake: ShardSet,
+    pub(crate) wake: &'s mut ShardSet,
     pub(crate) now: Now,
 }
 
@@ -219,15 +219,19 @@ impl Session {
     /// How long it stays blocked if nothing else lets it go on, where time does.
     pub fn wakes_in(&self) -> Option<Duration> {
         let until_ms = match &self.state.blocked {
+            // A withdrawn end lets all clients go on, nothing else does.
+            _ if self.shard.is_draining() => return None,
             Some(Blocked::Sleeping(until_ms)) => *until_ms,
-            Some(Blocked::Paused(_, mode)) if !self.shard.is_draining() => self.shard.server.pause.until_ms(*mode),
-            Some(Blocked::Paused(..) | Blocked::Ordered(_) | Blocked::ShuttingDown(_)) | None => return None,
+            Some(Blocked::Paused(_, mode)) => self.shard.server.pause.until_ms(*mode),
+            Some(Blocked::Ordered(_) | Blocked::ShuttingDown(_)) | None => return None,
         };
         Some(Duration::from_millis(until_ms.saturating_sub(self.shard.now().ms())))
     }
 
-    /// Lets go of what outlives the connection's socket. The client must have been unregistered.
+    /// Lets go of what outlives the connection's socket, and wakes the shards that a panic has kept it from waking: their
+    /// inboxes are not empty, so no other publisher would.
     pub fn end(&mut self) {
+        self.shard.server.wake(std::mem::take(&mut self.wake));
         gate::end(&self.shard, &self.client, &mut self.state);
     }
 
@@ -278,7 +282,7 @@ impl Session {
             settings: self.shard.settings(),
             reply: Reply::new(buffer, self.client.proto()),
             hub: HubAccess::new(&self.shard.server.hub),
-            wake: ShardSet::default(),
+            wake: &mut self.wake,
             now: self.shard.now(),
         };
         let mut decoder = self.decoder.take().unwrap_or_else(|| self.shard.spare_decoder.take());
@@ -288,7 +292,6 @@ impl Session {
         } else {
             self.decoder = Some(decoder);
         }
-        self.wake.extend(turn.wake);
         let reply = turn.reply;
         if self.client.closing().is_some() {
             // Closed at once: what it would have been answered goes with it.

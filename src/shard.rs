@@ -10,6 +10,7 @@ mod monitors;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -53,6 +54,8 @@ pub struct Shard {
     dirty: RefCell<VecDeque<Rc<Client>>>,
     /// Bytes in these outboxes that have not been offered.
     unoffered_bytes: Cell<usize>,
+    /// Bytes queued for clients whose sockets were full, since it last looked whether they have room again.
+    blind_bytes: Cell<usize>,
     /// Rung when `dirty` has entries.
     pub(crate) flush_bell: Notify,
     settings: RefCell<(u64, Rc<Settings>)>,
@@ -84,6 +87,7 @@ impl Shard {
             dirty: RefCell::default(),
             delivered: Cell::new(0),
             unoffered_bytes: Cell::new(0),
+            blind_bytes: Cell::new(0),
             flush_bell: Notify::new(),
             settings: RefCell::new(settings),
             reply_buffer: RefCell::default(),
@@ -303,7 +307,16 @@ impl Shard {
 
     /// Offers the outbox of `client` to its socket and applies the output limits to what the socket does not take.
     pub(crate) fn flush(&self, client: &Rc<Client>) {
-        match client.flush() {
+        self.account(client, client.flush());
+    }
+
+    /// As [`Shard::flush`], for a client whose socket was full when it was last tried.
+    pub(crate) fn flush_unannounced(&self, client: &Rc<Client>) {
+        self.account(client, client.flush_unannounced());
+    }
+
+    fn account(&self, client: &Rc<Client>, written: io::Result<usize>) {
+        match written {
             Ok(count) => {
                 self.stats().net_output_bytes.add(count as u64);
                 Counter::add_to(&client.info.total_out, count as u64);
@@ -348,5 +361,11 @@ impl Shard {
     /// Whether publishers on this shard should let it write before they go on.
     pub(crate) fn is_crowded(&self) -> bool {
         self.unoffered_bytes.get() > UNOFFERED_BYTES
+    }
+
+    /// Whether so much has been queued behind full sockets that the shard should look whether they have room again,
+    /// which it only learns from the kernel when its tasks have yielded; asking resets it.
+    pub(crate) fn take_blind(&self) -> bool {
+        self.blind_bytes.get() > UNOFFERED_BYTES && self.blind_bytes.take() > 0
     }
 }

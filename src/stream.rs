@@ -2,6 +2,7 @@
 
 use std::io;
 
+use socket2::SockRef;
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -49,6 +50,15 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.try_write_vectored(slices),
             Stream::Unix(stream) => stream.try_write_vectored(slices),
+        }
+    }
+
+    /// Writes what there is room for at this moment, also room that tokio has not been told of yet because this thread has
+    /// been busy.
+    pub(crate) fn write_unannounced(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => SockRef::from(stream).send_vectored(slices),
+            Stream::Unix(stream) => SockRef::from(stream).send_vectored(slices),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::client::{Client, Closing};
-use crate::clients::Flag;
+use crate::clients::{ClientInfo, Flag};
 use crate::config::Settings;
 use crate::hub::Control;
 use crate::hub::access::HubAccess;
@@ -53,9 +53,7 @@ fn notice_dead_peer(client: &Rc<Client>, settings: &Settings) {
 fn evict_clients(shard: &Shard) {
     let settings = shard.settings();
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
-    let held = |info: &crate::clients::ClientInfo| {
-        (info.output_bytes.load(Relaxed) + info.input_bytes.load(Relaxed) + info.queued_bytes.load(Relaxed)) as u64
-    };
+    let held = |info: &ClientInfo| info.grown_bytes() as u64;
     let mut clients = shard.server.clients.all();
     let mut total: u64 = clients.iter().map(|info| held(info)).sum();
     clients.retain(|info| !info.has_flag(Flag::NoEvict));

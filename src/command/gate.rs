@@ -202,7 +202,7 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         server: &turn.shard.server,
         settings: &turn.settings,
         hub: &mut turn.hub,
-        wake: &mut turn.wake,
+        wake: &mut *turn.wake,
         now: turn.now,
     };
     turn.now = execute(&mut call, handler);

@@ -113,8 +113,9 @@ directives! {
     /// evicted. Queued output is bounded by client-output-buffer-limit and maxmemory-clients instead.
     maxmemory: ByteSize = ByteSize(0), "maxmemory", Limits, Runtime, number(0, u64::MAX as i128);
 
-    /// Bytes that the buffers of all clients together may use, or a percentage of maxmemory such as 5%; 0 is no limit.
-    /// Beyond it the clients that hold most are closed first. Set it where many subscribers may become slow at once.
+    /// Bytes that the buffers and subscriptions of all clients together may use, or a percentage of maxmemory such as 5%;
+    /// 0 is no limit. Beyond it the clients that hold most are closed first. Set it where many subscribers may become
+    /// slow at once, or where clients choose themselves to how many names they listen.
     maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
         "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX);
 

@@ -78,7 +78,7 @@ impl Shard {
         let bytes = client.outbox.borrow().bytes() as u64;
         let limit = self.output_limit(client);
         if limit.hard.0 > 0 && bytes >= limit.hard.0 {
-            self.flush(client);
+            self.flush_unannounced(client);
         } else {
             self.enforce_output_limits(client);
         }
@@ -88,6 +88,7 @@ impl Shard {
     pub(super) fn push(&self, client: &Rc<Client>, frame: &Rc<Frame>) {
         client.push(frame);
         if client.is_congested() {
+            self.blind_bytes.set(self.blind_bytes.get() + frame.len());
             self.bound_congested(client);
         } else {
             self.mark_dirty(client, frame.len());
@@ -97,9 +98,10 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use std::io::IoSlice;
+    use std::io::{IoSlice, Read};
 
     use super::*;
+    use crate::client::Closing;
     use crate::clients::Address;
     use crate::clock::Clock;
     use crate::config::Config;
@@ -107,6 +109,7 @@ mod tests {
     use crate::hub::access::HubAccess;
     use crate::message::Kind;
     use crate::server::Server;
+    use crate::stream::Stream;
 
     /// Where in memory the longest piece that waits for `client` lies, and its length.
     fn longest_piece(client: &Client) -> (*const u8, usize) {
@@ -156,5 +159,37 @@ mod tests {
             assert!(places.len() <= 4, "{} places for {} clients", places.len(), clients.len());
             assert!(clients.iter().all(|client| client.outbox.borrow().len() == 1));
         }
+    }
+
+    #[test]
+    fn p7_a_subscriber_that_has_read_is_not_cut_because_its_shard_has_not_heard_of_it() {
+        let pairs = [("io-threads", "1"), ("client-output-buffer-limit", "pubsub 1mb 0 0")];
+        let config = Config::from_pairs(&pairs).expect("valid directives");
+        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let runtime = crate::io_thread::runtime().expect("the system has descriptors");
+        let (mut peer, socket) = std::os::unix::net::UnixStream::pair().expect("the system has sockets");
+        peer.set_nonblocking(true).and_then(|()| socket.set_nonblocking(true)).expect("sockets can be so");
+        runtime.block_on(async {
+            let socket = tokio::net::UnixStream::from_std(socket).expect("the runtime has a reactor");
+            socket.writable().await.expect("a new socket has room");
+            let shard = Shard::new(server.clone(), 0);
+            let info = server.clients.admit(0, Address::Unix("/x".into()), -1, shard.now());
+            let client = shard.welcome(info, Some(Stream::Unix(socket)));
+            shard.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
+            let publish = |len: usize| {
+                let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
+                server.hub.publish(Kind::Channel, b"a", &message);
+                shard.deliver_inbox();
+            };
+            publish(900_000);
+            shard.flush(&client);
+            assert!(client.is_congested(), "the socket holds less");
+            let waiting = client.outbox.borrow().bytes();
+            while peer.read(&mut [0; 64 * 1024]).is_ok() {}
+            publish(1024 * 1024 - waiting);
+            assert_eq!(client.closing(), None, "there was room again");
+            publish(1024 * 1024);
+            assert_eq!(client.closing(), Some(Closing::HardLimit));
+        });
     }
 }

@@ -1,12 +1,17 @@
 //! Which of a shard's clients listen to which name.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use slab::Slab;
 
 use crate::client::{Client, Membership};
 use crate::hub::name::Name;
 use crate::hub::{Slot, Topic};
+
+/// What a subscription costs at most beside its name: its entries in the client's table, in the list and in the hub; in
+/// bytes.
+const SUBSCRIPTION_BYTES: usize = 96;
 
 /// The subscribers of one name on this shard. One needs no memory of its own: names with a single subscriber are many.
 #[derive(Debug, Default)]
@@ -78,12 +83,14 @@ impl Lists {
         let list = &mut self.lists[slot as usize];
         let membership = Membership { slot, index: list.clients().len() as u32 };
         list.push(client.clone());
+        client.info.subscription_bytes.fetch_add(weight(&name), Relaxed);
         client.change_memberships(topic, |memberships| memberships.insert(name, membership));
     }
 
     /// Takes `client` out of the list of `name`; the list closes with its last client.
     pub(super) fn remove(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
         let Some(left) = client.change_memberships(topic, |memberships| memberships.remove(name)) else { return };
+        client.info.subscription_bytes.fetch_sub(weight(name), Relaxed);
         let list = &mut self.lists[left.slot as usize];
         if let Some(moved) = list.remove(left.index as usize) {
             moved.change_memberships(topic, |memberships| {
@@ -99,4 +106,9 @@ impl Lists {
             }
         }
     }
+}
+
+/// What a subscription to `name` counts for, in bytes.
+fn weight(name: &[u8]) -> usize {
+    SUBSCRIPTION_BYTES + name.len()
 }

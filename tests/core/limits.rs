@@ -73,3 +73,24 @@ fn the_clients_that_hold_most_are_evicted_until_all_fit() {
         assert_eq!(spared.closing(), None);
     });
 }
+
+#[test]
+fn p11_subscriptions_count_against_what_all_clients_may_hold() {
+    everywhere_with(&[("maxmemory-clients", "1mb")], |world| {
+        let mut peers: Vec<_> = (0..3).map(|_| world.peer()).collect();
+        for (peer, count) in peers.iter_mut().zip([600, 900, 600]) {
+            for number in 0..count {
+                peer.joins(&format!("SUBSCRIBE {number}{}", "x".repeat(500)));
+            }
+        }
+        peers[2].joins("UNSUBSCRIBE");
+        let closed = || {
+            upkeep::often(&world.shards[0]);
+            world.shards.iter().for_each(|shard| shard.deliver_inbox());
+            peers.iter().map(|peer| peer.closing()).collect::<Vec<_>>()
+        };
+        assert_eq!(closed(), [None, None, None]);
+        world.peer().say("CONFIG SET maxmemory-clients 600kb");
+        assert_eq!(closed(), [None, Some(Closing::Evicted), None]);
+    });
+}

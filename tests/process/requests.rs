@@ -73,3 +73,31 @@ fn a_panic_closes_its_connection_and_no_other() {
         peer.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
     }
 }
+
+#[test]
+fn what_was_published_before_a_panic_in_the_same_read_is_delivered_on_every_io_thread() {
+    let server = TestServer::start(&["--enable-debug-command", "local", "--io-threads", "2"]);
+    let mut subscribers: Vec<Peer> = (0..4).map(|_| Peer::connect(&server.addr())).collect();
+    for peer in &mut subscribers {
+        peer.send("SUBSCRIBE news\r\n");
+        peer.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    }
+    let mut failing = Peer::connect(&server.addr());
+    failing.send("PUBLISH news hello\r\nDEBUG PANIC\r\n");
+    failing.expect_closed();
+    for peer in &mut subscribers {
+        peer.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
+    }
+}
+
+#[test]
+fn a_client_that_waits_again_after_a_pause_does_not_wait_for_the_end_that_the_pause_had() {
+    let server = TestServer::start(&["--enable-debug-command", "local"]);
+    let mut control = Peer::connect(&server.addr());
+    assert_eq!(control.call(&["CLIENT", "PAUSE", "3600000", "WRITE"]), b"+OK\r\n");
+    let mut waiting = Peer::connect(&server.addr());
+    waiting.send("PUBLISH news hello\r\nDEBUG SLEEP 0.01\r\n");
+    while !String::from_utf8_lossy(&control.call(&["CLIENT", "LIST"])).contains("flags=b") {}
+    assert_eq!(control.call(&["CLIENT", "UNPAUSE"]), b"+OK\r\n");
+    waiting.expect(":0\r\n+OK\r\n");
+}

@@ -98,6 +98,9 @@ impl Filters<'_> {
 /// Ends clients other than the caller, those of other shards by order.
 fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
     let here = call.shard.id();
+    // Ending one delivers what was published before. Earlier answers go first, so that a confirmation still comes before
+    // the first message.
+    call.queue_reply();
     for info in clients.iter().filter(|info| info.shard == here) {
         if let Some(client) = call.shard.client(info) {
             call.shard.kill(&client, call.hub);
@@ -113,8 +116,6 @@ fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
         call.order(info.shard, Control::Kill(info.id, receipt));
     }
     if !call.session.executing {
-        // Earlier answers do not wait, so that a confirmation still comes before the first message.
-        call.queue_reply();
         call.session.blocked = Some(Blocked::Ordered(missing));
     }
 }

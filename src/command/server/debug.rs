@@ -166,6 +166,8 @@ fn log(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// Withholds the answer and keeps everybody's commands waiting until then. Within EXEC nothing is withheld, for the
 /// hub is locked; the others wait all the same.
 fn sleep(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    // Earlier answers are not withheld, so that a confirmation still comes before the first message.
+    call.queue_reply();
     call.reply.ok();
     let length = seconds(&call.args[2]);
     if length.is_zero() {

@@ -1,9 +1,17 @@
 //! CLIENT KILL, on one shard and across shards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::command::gate;
 use crate::command::test_support::World;
+use crate::hub::ShardSet;
+use crate::hub::access::HubAccess;
+use crate::message::{Kind, Message};
 use crate::resp::Proto;
+use crate::resp::decode::OwnedArgs;
+use crate::resp::encode::Reply;
+use crate::session::{SessionState, Turn};
 
 #[test]
 fn the_old_form_takes_an_address_and_answers_ok() {
@@ -162,4 +170,31 @@ fn a_kill_in_a_transaction_answers_at_once() {
     assert!(near.is_killed());
     world.settle();
     assert!(far.is_killed());
+}
+
+#[test]
+fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
+    let world = World::new();
+    let (client, victim) = (world.client().speaking(Proto::Resp3), world.client());
+    victim.say("SUBSCRIBE y");
+    let shard = &world.shards[0];
+    let (mut state, mut wake) = (SessionState::default(), ShardSet::default());
+    let mut turn = Turn {
+        client: &client.client,
+        shard,
+        settings: shard.settings(),
+        reply: Reply::new(Vec::new(), Proto::Resp3),
+        hub: HubAccess::new(&world.server.hub),
+        wake: &mut wake,
+        now: shard.now(),
+    };
+    let subscribe = OwnedArgs::new(["SUBSCRIBE", "x"].map(str::as_bytes).into_iter());
+    gate::admit(&mut turn, &mut state, subscribe.args());
+    // What another thread does between two commands of one read.
+    world.server.hub.publish(Kind::Channel, b"x", &Arc::new(Message::new(Kind::Channel, b"x", b"1")));
+    let kill = OwnedArgs::new(["CLIENT", "KILL", "ID", "2"].map(str::as_bytes).into_iter());
+    gate::admit(&mut turn, &mut state, kill.args());
+    assert_eq!(turn.reply.bytes(), b":1\r\n");
+    let heard = client.heard();
+    assert!(heard.starts_with(">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n>3\r\n$7\r\nmessage\r\n"), "{heard}");
 }

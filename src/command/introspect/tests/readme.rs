@@ -22,15 +22,26 @@ const HEADINGS: &[(Group, &str)] = &[
 const BEGIN: &str = "<!-- commands -->\n";
 const END: &str = "<!-- /commands -->";
 
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+fn readme() -> String {
+    std::fs::read_to_string(PATH).expect("the README lies beside Cargo.toml")
+}
+
+#[test]
+fn the_readme_asks_for_the_toolchain_that_the_package_needs() {
+    let version = env!("CARGO_PKG_RUST_VERSION").trim_end_matches(".0");
+    assert!(readme().contains(&format!("With a Rust toolchain ({version} or later)")), "{version}");
+}
+
 #[test]
 fn the_readme_lists_the_commands_that_there_are() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("the README lies beside Cargo.toml");
+    let readme = readme();
     let (before, rest) = readme.split_once(BEGIN).expect("the README has the mark that begins the table");
     let (listed, after) = rest.split_once(END).expect("the README has the mark that ends the table");
     let table = supported_table();
     if std::env::var_os("PREGON_REFRESH_README").is_some() {
-        std::fs::write(path, [before, BEGIN, &table, END, after].concat()).expect("the README can be written");
+        std::fs::write(PATH, [before, BEGIN, &table, END, after].concat()).expect("the README can be written");
     } else {
         assert!(listed == table, "refresh it: PREGON_REFRESH_README=1 cargo test the_readme_lists");
     }

@@ -1,9 +1,11 @@
 //! DEBUG.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::test_support::World;
+use crate::message::{Kind, Message};
 use crate::pause::PauseMode;
 use crate::resp::Proto;
 
@@ -74,7 +76,7 @@ fn sleep_keeps_commands_waiting_and_nothing_else() {
     let listener = world.client_of(1);
     let other = world.client_of(1);
     listener.say("SUBSCRIBE news");
-    assert_eq!(sleeper.say("PUBLISH news 1\r\nDEBUG SLEEP 0.5\r\nPING"), "");
+    assert_eq!(sleeper.say("PUBLISH news 1\r\nDEBUG SLEEP 0.5\r\nPING"), ":1\r\n");
     world.settle();
     assert!(listener.heard().contains("news"), "messages are delivered meanwhile");
     assert_eq!(other.say("PING"), "");
@@ -83,8 +85,21 @@ fn sleep_keeps_commands_waiting_and_nothing_else() {
     let last = Some(Duration::from_millis(1));
     assert_eq!((sleeper.wakes_in(), other.wakes_in()), (last, last));
     world.advance(Duration::from_millis(1));
-    assert_eq!(sleeper.resume(), ":1\r\n+OK\r\n+PONG\r\n");
+    assert_eq!(sleeper.resume(), "+OK\r\n+PONG\r\n");
     assert_eq!(other.resume(), "+PONG\r\n");
+}
+
+#[test]
+fn p4_a_message_that_comes_while_its_subscriber_sleeps_follows_the_confirmation() {
+    let world = with_debug();
+    let sleeper = world.client().speaking(Proto::Resp3);
+    let confirmed = sleeper.say("SUBSCRIBE news\r\nDEBUG SLEEP 1");
+    assert_eq!(confirmed, ">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    world.server.hub.publish(Kind::Channel, b"news", &Arc::new(Message::new(Kind::Channel, b"news", b"x")));
+    world.settle();
+    assert_eq!(sleeper.heard(), ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
+    world.advance(Duration::from_secs(1));
+    assert_eq!(sleeper.resume(), "+OK\r\n");
 }
 
 #[test]

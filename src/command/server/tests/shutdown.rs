@@ -1,5 +1,7 @@
 //! SHUTDOWN.
 
+use std::time::Duration;
+
 use crate::command::test_support::World;
 use crate::resp::Proto;
 
@@ -67,4 +69,17 @@ fn while_the_server_ends_commands_wait_except_those_that_withdraw_it() {
     world.shards.iter().for_each(|shard| shard.set_draining(false));
     assert_eq!(asking.resume(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
     assert_eq!(other.resume(), "+PONG\r\n");
+}
+
+#[test]
+fn a_sleep_that_is_over_does_not_wake_its_client_while_the_server_ends() {
+    let world = World::with(&[("enable-debug-command", "yes")]);
+    let sleeper = world.client();
+    assert_eq!(sleeper.say("DEBUG SLEEP 1"), "");
+    world.shards.iter().for_each(|shard| shard.set_draining(true));
+    world.advance(Duration::from_secs(2));
+    assert_eq!(sleeper.wakes_in(), None);
+    assert_eq!(sleeper.resume(), "");
+    world.shards.iter().for_each(|shard| shard.set_draining(false));
+    assert_eq!(sleeper.resume(), "+OK\r\n");
 }
