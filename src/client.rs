@@ -195,7 +195,8 @@ impl Client {
         let Some(stream) = &self.stream else { return Ok(0) };
         let mut outbox = self.outbox.borrow_mut();
         let mut total = 0;
-        while !outbox.is_empty() {
+        let mut full = false;
+        while !outbox.is_empty() && !full && total < MOST_BYTES {
             let mut slices = [io::IoSlice::new(&[]); SLICES];
             let used = outbox.gather(&mut slices);
             match write(stream, &slices[..used]) {
@@ -203,11 +204,11 @@ impl Client {
                     outbox.advance(count);
                     total += count;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => full = true,
                 Err(error) => return Err(error),
             }
         }
-        self.set_congested(!outbox.is_empty());
+        self.set_congested(full);
         Ok(total)
     }
 
@@ -246,6 +247,9 @@ impl Client {
         self.congested.set(congested);
     }
 }
+
+/// After this much a client's turn to be written to is over, in bytes: others wait.
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many pieces one system call writes at most.
 const SLICES: usize = 128;

@@ -127,6 +127,11 @@ impl Call<'_, '_> {
         }
     }
 
+    /// Keeps everybody else's EXEC out until this command has ended, for commands that change what others see.
+    pub(crate) fn exclude_others(&mut self) {
+        self.hub.hold();
+    }
+
     /// Sends an order to `shard` at this position of its inbox.
     pub(crate) fn order(&mut self, shard: ShardId, control: Control) {
         if self.hub.with(|hub| hub.send(shard, control)) {

@@ -30,6 +30,8 @@ const MOST_AT_ONCE: usize = 16;
 const QUIET_LOOKS: usize = 16;
 /// How often a shard delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
+/// The exit code when the server cannot go on, as of a Rust program that panics.
+const FAILED: i32 = 101;
 /// How often a shard looks after its clients.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -72,11 +74,20 @@ pub fn run(
     tasks.block_on(runtime, async move {
         let shard = Shard::new(server, id);
         spawn_local(beside);
-        spawn_local(deliver(shard.clone()));
-        spawn_local(flush(shard.clone()));
-        spawn_local(tick(shard.clone()));
+        spawn_local(vital(deliver(shard.clone())));
+        spawn_local(vital(flush(shard.clone())));
+        spawn_local(vital(tick(shard.clone())));
         serve(shard, inlet).await;
     });
+}
+
+/// Ends the process if `task` panics: without it the clients of this thread would hear nothing more, and nobody would
+/// notice. What supervises the process starts it again.
+async fn vital(task: impl Future<Output = ()> + 'static) {
+    if spawn_local(task).await.is_err_and(|error| error.is_panic()) {
+        tracing::error!("a task that all clients of an io-thread need has failed; ending");
+        std::process::exit(FAILED);
+    }
 }
 
 async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {

@@ -323,7 +323,14 @@ impl Shard {
             }
             Err(_) => client.close(Closing::WriteFailed),
         }
-        self.enforce_output_limits(client);
+        let left = client.outbox.borrow().bytes();
+        if left > 0 && !client.is_congested() {
+            // Its socket would have taken more: it has another turn when others have had theirs.
+            client.info.output_bytes.store(left, Relaxed);
+            self.mark_dirty(client, left);
+        } else {
+            self.enforce_output_limits(client);
+        }
     }
 
     /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:

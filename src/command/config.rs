@@ -84,6 +84,7 @@ fn get(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 /// All or nothing: what can fail, within this server and around it, is tried before anything changes.
 fn set(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     let args = call.args;
     let names = (2..args.len()).step_by(2);
     let secret = |index: &usize| find(&args[*index]).is_some_and(|param| param.sensitive);
@@ -134,6 +135,7 @@ fn ensure_descriptors(settings: &Settings) -> Result<(), SetError> {
 }
 
 fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     call.server.shards.iter().map(|shard| &shard.stats).for_each(ShardStats::reset);
     call.server.stats.reset();
     call.reply.ok();

@@ -206,6 +206,7 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         now: turn.now,
     };
     turn.now = execute(&mut call, handler);
+    turn.hub.release();
     // CONFIG SET applies to the next command of the same read already.
     turn.settings = turn.shard.settings();
 }

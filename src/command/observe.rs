@@ -106,6 +106,7 @@ fn slowlog_len(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn slowlog_reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     call.server.slowlog.clear();
     call.reply.ok();
     Ok(())

@@ -46,8 +46,8 @@ directives! {
     /// (TCP_USER_TIMEOUT); 0 leaves it to the kernel, which takes about a quarter of an hour. Keepalive does not notice
     /// a vanished peer while data is on its way, and a subscriber always has data on its way, so this is what frees its
     /// queue. The kernel counts a peer that has stopped reading in the same way, so a subscriber that is stuck for this
-    /// long is cut even below client-output-buffer-limit. Applies to subscriptions made after a change. Redis has no
-    /// such directive.
+    /// long is cut even below client-output-buffer-limit. A change reaches present
+    /// subscribers within a second. Redis has no such directive.
     subscriber_dead_peer_timeout: Seconds = Seconds(60),
         "subscriber-dead-peer-timeout", Network, Runtime, number(0, INT_MAX / 1000);
 

@@ -12,6 +12,7 @@ pub(in crate::command) fn valid_label(label: &[u8]) -> Option<&str> {
 }
 
 pub(super) fn setname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     let name = valid_label(&call.args[2]).ok_or(ReplyError::CLIENT_NAME)?;
     call.client.info.labels.lock().name = name.into();
     call.reply.ok();
@@ -29,6 +30,7 @@ pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 pub(super) fn setinfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     let attribute = &call.args[2];
     let mut labels = call.client.info.labels.lock();
     let label = if call.is_word(2, "lib-name") {
@@ -70,10 +72,12 @@ pub(super) fn reply(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 pub(super) fn no_evict(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     switch(call, Flag::NoEvict)
 }
 
 pub(super) fn no_touch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    call.exclude_others();
     switch(call, Flag::NoTouch)
 }
 
