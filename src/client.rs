@@ -253,3 +253,30 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many pieces one system call writes at most.
 const SLICES: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream as StdStream};
+
+    use super::*;
+    use crate::clients::Address;
+    use crate::clock::Clock;
+
+    #[test]
+    fn the_limit_for_dead_peers_reaches_the_socket_and_can_be_taken_back() {
+        let runtime = crate::io_thread::runtime().expect("the test may have descriptors");
+        let _entered = runtime.enter();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has a free port");
+        let socket = StdStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        socket.set_nonblocking(true).expect("a socket can be made so");
+        let probe = socket.try_clone().expect("the test may have descriptors");
+        let stream = tokio::net::TcpStream::from_std(socket).expect("the runtime was entered");
+        let info = ClientInfo::new(1, 0, Address::Unix("/x".into()), -1, Clock::simulated().now());
+        let client = Client::new(Arc::new(info), Some(Stream::Tcp(stream)));
+        let of_socket = || SockRef::from(&probe).tcp_user_timeout().expect("the option can be read");
+        client.limit_unacknowledged(Some(Duration::from_secs(7)));
+        assert_eq!(of_socket(), Some(Duration::from_secs(7)));
+        client.limit_unacknowledged(None);
+        assert_eq!(of_socket(), None);
+    }
+}

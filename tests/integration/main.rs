@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod exec;
 mod harness;
 mod reconfigure;
 mod redis_rs;
