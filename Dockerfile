@@ -12,6 +12,8 @@
 
 ARG RUST_VERSION=1.95
 FROM docker.io/library/rust:${RUST_VERSION}-slim-bookworm AS build
+# The allocator is built with make.
+RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # Cargo applies RUSTFLAGS to build scripts and macros too unless a target is named, and those cannot be static.
