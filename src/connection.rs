@@ -74,6 +74,7 @@ impl Connection {
                     }
                 }
             }
+            self.session.alert();
             self.shard.flush(&self.client);
             self.session.spread();
             self.set_alarm();

@@ -59,6 +59,13 @@ impl ShardSet {
         self.0 |= other.0;
     }
 
+    /// Takes one shard out; false if it was not in.
+    pub fn remove(&mut self, shard: ShardId) -> bool {
+        let had = self.0 & (1 << shard) != 0;
+        self.0 &= !(1 << shard);
+        had
+    }
+
     /// Takes all shards out.
     pub fn drain(&mut self) -> impl Iterator<Item = ShardId> + use<> {
         let mut rest = std::mem::take(&mut self.0);

@@ -189,13 +189,18 @@ impl Session {
 
     /// Hands what this turn published and ordered to the shards concerned, this one included.
     pub fn spread(&mut self) {
-        let mut wake = std::mem::take(&mut self.wake);
-        for shard in wake.drain() {
-            if shard == self.shard.id() {
-                self.shard.deliver_inbox();
-            } else {
-                self.shard.server.shards[shard].bell.notify_one();
-            }
+        self.alert();
+        if self.wake.remove(self.shard.id()) {
+            self.shard.deliver_inbox();
+        }
+    }
+
+    /// Wakes the other shards concerned, ahead of [`Session::spread`]: they can deliver while this thread still answers.
+    pub fn alert(&mut self) {
+        let own = self.wake.remove(self.shard.id());
+        self.shard.server.wake(std::mem::take(&mut self.wake));
+        if own {
+            self.wake.insert(self.shard.id());
         }
     }
 
