@@ -147,9 +147,10 @@ async fn deliver(shard: Rc<Shard>) {
 
 /// Writes what has been delivered: one write for each connection, whatever has gathered in its outbox.
 async fn flush(shard: Rc<Shard>) {
+    // Kept from one time to the next: at low rates no look finds anything, and looking costs a system call.
+    let mut quiet_looks = 0;
     loop {
         shard.flush_bell.notified().await;
-        let mut quiet_looks = 0;
         while shard.flush_dirty(if quiet_looks < QUIET_LOOKS { FEWEST_AT_ONCE } else { MOST_AT_ONCE }) {
             let delivered = shard.delivered();
             yield_now().await;

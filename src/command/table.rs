@@ -50,6 +50,8 @@ pub struct CommandTable {
     entries: Vec<Entry>,
     /// Top-level commands by the name that clients use.
     names: HashMap<Box<[u8]>, CommandIndex, RandomState>,
+    /// The same names as clients mostly spell them, all in lower case or all in upper case: found without a copy.
+    spellings: HashMap<Box<[u8]>, CommandIndex, RandomState>,
 }
 
 /// Longer names than this are not commands, in bytes; it bounds the work of a look-up. A renamed command may be as long.
@@ -62,12 +64,16 @@ impl CommandTable {
     ///
     /// [`StartError`] if a command to rename does not exist, or a new name is taken or too long.
     pub fn new(renames: &[Rename]) -> Result<Self, StartError> {
-        let mut table = CommandTable { entries: Vec::new(), names: HashMap::default() };
+        let mut table = CommandTable { entries: Vec::new(), names: HashMap::default(), spellings: HashMap::default() };
         for command in super::families().into_iter().flatten() {
             table.add(command);
         }
         for rename in renames {
             table.rename(rename)?;
+        }
+        for (name, index) in &table.names {
+            table.spellings.insert(name.clone(), *index);
+            table.spellings.insert(name.to_ascii_uppercase().into(), *index);
         }
         Ok(table)
     }
@@ -129,7 +135,8 @@ impl CommandTable {
 
     /// The top-level command of this name, in upper or lower case.
     pub fn get(&self, name: &[u8]) -> Option<&Entry> {
-        let index = with_lower_case(name, |name| self.names.get(name).copied())?;
+        let spelled = self.spellings.get(name).copied();
+        let index = spelled.or_else(|| with_lower_case(name, |name| self.names.get(name).copied()))?;
         Some(self.entry(index))
     }
 

@@ -16,6 +16,8 @@ const MAX_LINE: usize = 64 * 1024;
 const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
 /// A longer bulk than this is refused before authentication, in bytes.
 const MAX_UNAUTHENTICATED_BULK: i64 = 16 * 1024;
+/// How far the end of a line is looked for byte by byte, in bytes.
+const NEAR: usize = 6;
 /// Capacity for argument spans that is kept between requests.
 const KEPT_SPANS: usize = 1024;
 
@@ -237,7 +239,11 @@ impl Decoder {
 
     /// The line at the current position without its end, which is a carriage return and one more byte.
     fn line<'a>(&mut self, buffer: &'a [u8], too_big: ProtocolError) -> Result<Option<&'a [u8]>, ProtocolError> {
-        match memchr::memchr(b'\r', &buffer[self.scanned..]) {
+        let unscanned = &buffer[self.scanned..];
+        // Counts and lengths are short: most lines end before a vector search would have begun.
+        let (near, far) = unscanned.split_at(NEAR.min(unscanned.len()));
+        let found = near.iter().position(|byte| *byte == b'\r');
+        match found.or_else(|| memchr::memchr(b'\r', far).map(|offset| near.len() + offset)) {
             Some(offset) => {
                 let end = self.scanned + offset;
                 self.scanned = end;
