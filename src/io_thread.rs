@@ -25,7 +25,7 @@ use crate::upkeep;
 /// soon, so that messages gather in the outboxes that are still waiting and leave together.
 const FEWEST_AT_ONCE: usize = 2;
 /// The same when no messages have come for some time: many enough that looking for input costs little.
-const MOST_AT_ONCE: usize = 64;
+const MOST_AT_ONCE: usize = 16;
 /// How many looks for input in vain make that time.
 const QUIET_LOOKS: usize = 16;
 /// How often a shard delivers and writes what is left while the server ends.
