@@ -4,12 +4,9 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::DEADLINE;
-
-/// How often a condition is looked at.
-const POLL: Duration = Duration::from_millis(10);
 
 /// How a call ended and what it printed.
 #[derive(Debug)]
@@ -74,6 +71,6 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
             return found;
         }
         assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(POLL);
+        std::thread::yield_now();
     }
 }
