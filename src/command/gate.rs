@@ -147,7 +147,7 @@ fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<Paus
         return Some(PauseMode::All);
     }
     let mode = turn.shard.server.pause.mode(turn.now.ms())?;
-    let changes = Flags::WRITE | Flags::MAY_REPLICATE;
+    let changes = Flags::WRITE.and(Flags::MAY_REPLICATE);
     let concerned = match mode {
         PauseMode::All => true,
         PauseMode::Write if entry.command.name == super::transaction::EXEC => {
@@ -242,7 +242,7 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
 /// Shows the command to MONITOR, SLOWLOG and LATENCY.
 fn observe(call: &mut Call<'_, '_>, us: u64) {
     let flags = call.entry.command.flags;
-    if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR | Flags::ADMIN) {
+    if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
         let line = Frame::whole(monitor_line(call));
         for shard in 0..call.server.shards.len() {
             if call.server.shards[shard].monitors.load(Relaxed) == 0 {

@@ -128,14 +128,6 @@ impl Flags {
     }
 }
 
-impl std::ops::BitOr for Flags {
-    type Output = Flags;
-
-    fn bitor(self, other: Flags) -> Flags {
-        self.and(other)
-    }
-}
-
 /// Where keys stand in a command's arguments, and what becomes of them.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
