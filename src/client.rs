@@ -75,6 +75,8 @@ pub struct Client {
     /// Bytes queued that its socket has not been offered; while there are any, it stands in the shard's list of outboxes
     /// to flush.
     pub(crate) unoffered_bytes: Cell<usize>,
+    /// Whether what it waited for has come.
+    pub(crate) served: Cell<bool>,
     /// For how long sent data may stay unacknowledged, where that has been set.
     unacknowledged_limit: Cell<Option<Duration>>,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
@@ -93,6 +95,7 @@ impl Client {
             closing: Cell::new(None),
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
+            served: Cell::new(false),
             unacknowledged_limit: Cell::new(None),
             over_soft_limit_since_ms: Cell::new(None),
         })

@@ -32,6 +32,11 @@ impl Now {
         self.started_at
     }
 
+    /// Milliseconds since 1970-01-01.
+    pub fn unix_ms(self) -> i64 {
+        self.unix().as_millis() as i64
+    }
+
     /// Time since 1970-01-01, as of the server's start and counted on from there.
     pub fn unix(self) -> Duration {
         self.started_at + self.since_start

@@ -8,7 +8,11 @@
 //! | [`pubsub`] | SUBSCRIBE, PUBLISH and their families, PUBSUB |
 //! | [`connection`] | HELLO, AUTH, PING, SELECT, QUIT, RESET, ... |
 //! | [`client`] | CLIENT and its subcommands |
-//! | [`transaction`] | MULTI, EXEC, DISCARD |
+//! | [`generic`] | keys of any type: DEL, EXPIRE, SCAN, RENAME, ... |
+//! | [`string`] | SET, GET, INCR and their families |
+//! | [`list`] | LPUSH, BRPOP and their families |
+//! | [`stream`] | XADD, XREAD, XGROUP and their families |
+//! | [`transaction`] | MULTI, EXEC, DISCARD, WATCH |
 //! | [`introspect`] | COMMAND and its subcommands |
 //! | [`config`] | CONFIG |
 //! | [`info`] | INFO |
@@ -22,12 +26,16 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod gate;
+pub mod generic;
 pub mod info;
 pub mod introspect;
+pub mod list;
 pub mod observe;
 pub mod pubsub;
 pub mod server;
 pub mod spec;
+pub mod stream;
+pub mod string;
 pub mod table;
 #[cfg(test)]
 mod test_support;
@@ -36,21 +44,25 @@ pub mod transaction;
 use std::rc::Rc;
 
 use crate::client::Client;
+use crate::clients::Flag;
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::access::HubAccess;
 use crate::hub::{Control, ShardId, ShardSet};
+use crate::keyspace::access::KeyAccess;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::waiters::{Absent, Attempt, Interest, Outcome, Wait};
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::session::SessionState;
+use crate::session::{Blocked, ReplyMode, SessionState};
 use crate::shard::Shard;
 use spec::Command;
 use table::Entry;
 
 /// All commands, a slice for each family.
-fn families() -> [&'static [Command]; 9] {
+fn families() -> [&'static [Command]; 13] {
     [
         pubsub::COMMANDS,
         connection::COMMANDS,
@@ -61,6 +73,10 @@ fn families() -> [&'static [Command]; 9] {
         info::COMMANDS,
         server::COMMANDS,
         observe::COMMANDS,
+        generic::COMMANDS,
+        string::COMMANDS,
+        list::COMMANDS,
+        stream::COMMANDS,
     ]
 }
 
@@ -83,6 +99,8 @@ pub struct Call<'c, 's> {
     pub server: &'s Server,
     /// The values of all directives.
     pub settings: &'c Settings,
+    /// Access to the keys, for the whole of the command or of EXEC under one lock, which is taken before the hub's.
+    pub keys: &'c mut KeyAccess<'s>,
     /// Access to the hub, for the whole of EXEC under one lock.
     pub hub: &'c mut HubAccess<'s>,
     /// Shards that this turn has given something to do.
@@ -116,6 +134,65 @@ impl Call<'_, '_> {
     /// Whether the argument at `index` is there and is this word, in any case.
     pub fn is_word(&self, index: usize, word: &str) -> bool {
         self.args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// The argument at `index`, a time-out in seconds with or without a fraction, in milliseconds; none for zero, which
+    /// is no time-out.
+    ///
+    /// # Errors
+    ///
+    /// One for each of: no number, below zero, an end that no clock could show.
+    pub(crate) fn timeout_seconds(&self, index: usize) -> Result<Option<u64>, ReplyError> {
+        let text = std::str::from_utf8(&self.args[index]).ok();
+        let seconds: Option<f64> = text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
+        let ms = seconds.filter(|seconds| !seconds.is_nan()).ok_or(ReplyError::TIMEOUT_NOT_A_FLOAT)? * 1000.0;
+        let latest_ms = i64::MAX as u64 - self.now.unix().as_millis() as u64;
+        if ms > latest_ms as f64 {
+            Err(ReplyError::TIMEOUT_OUT_OF_RANGE)
+        } else if ms < 0.0 {
+            Err(ReplyError::TIMEOUT_NEGATIVE)
+        } else {
+            Ok(Some(ms.ceil() as u64).filter(|ms| *ms > 0))
+        }
+    }
+
+    /// The selected database at this moment, and where the answer goes. The lock is kept until the command has ended,
+    /// within EXEC until that has.
+    pub(crate) fn keys(&mut self) -> (Keys<'_>, &mut Reply) {
+        debug_assert!(self.keys.is_held() || !self.hub.is_held(), "the keys are locked before the hub");
+        let (state, now_ms) = self.keys.hold(self.now);
+        (Keys::new(state, self.session.db, now_ms, self.settings.notify_keyspace_events), self.reply)
+    }
+
+    /// Runs a blocking command: answers if it can, otherwise lets the client wait for what `wait` says, for
+    /// `timeout_ms` or for ever. Within EXEC nobody waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of the attempt.
+    pub(crate) fn attempt(
+        &mut self,
+        attempt: Attempt,
+        absent: Absent,
+        timeout_ms: Option<u64>,
+        interest: impl FnOnce(&mut Keys<'_>, Args<'_>) -> Interest,
+    ) -> Result<(), ReplyError> {
+        let (args, executing) = (self.args, self.session.executing);
+        let (mut keys, reply) = self.keys();
+        if attempt(&mut keys, args, reply)? == Outcome::Done {
+            return Ok(());
+        }
+        if executing {
+            absent.answer(reply);
+            return Ok(());
+        }
+        let wait = Wait { attempt, absent, interest: interest(&mut keys, args) };
+        let muted = self.session.reply_mode != ReplyMode::On;
+        let waiters = &mut self.keys.hold(self.now).0.waiters;
+        waiters.add(self.client.info.clone(), self.session.db, self.client.proto(), muted, wait);
+        self.client.info.set_flag(Flag::Blocked, true);
+        self.session.blocked = Some(Blocked::OnKeys(timeout_ms.map(|timeout_ms| self.now.ms() + timeout_ms)));
+        Ok(())
     }
 
     /// Queues what has been answered so far, so that what is pushed from now on follows it. Within EXEC pushes follow

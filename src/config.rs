@@ -6,7 +6,7 @@
 //! | `ignored.rs` | the directives of Redis that have none here |
 //! | `param.rs` | what an entry is |
 //! | `settings.rs` | the macro behind the table |
-//! | `value.rs`, `compound.rs`, `limits.rs`, `accepted.rs` | the types of values: read, check, show |
+//! | `value.rs`, `compound.rs`, `limits.rs`, `events.rs`, `accepted.rs` | the types of values: read, check, show |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
 //! | `rewrite.rs` | CONFIG REWRITE |
@@ -21,6 +21,7 @@ mod accepted;
 mod arguments;
 mod compound;
 mod error;
+mod events;
 mod ignored;
 mod limits;
 mod load;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
 pub use compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 pub use error::{RewriteError, SetError, StartError};
+pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Param, Section};
 pub use settings::Settings;

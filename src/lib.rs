@@ -50,6 +50,7 @@
 //! | [`command`] | the commands: table, gate, families |
 //! | [`resp`], [`quoting`] | the protocol: decoder, replies, error texts, quotes |
 //! | [`hub`], [`pattern`] | who listens to what, on which shard; the index of patterns |
+//! | [`keyspace`] | strings, lists, streams; who waits for them |
 //! | [`shard`], [`client`], [`outbox`], [`message`] | a thread's clients, what waits for them, shared frames |
 //! | [`server`], [`clients`], [`pause`], [`shutdown`] | what all threads share |
 //! | [`stats`], [`slowlog`], [`latency`] | what is counted and kept for operators |
@@ -59,7 +60,7 @@
 //!
 //! # Locks
 //!
-//! Taken in this order, none across an `.await`: the [hub] (EXEC holds it while it runs any command), the configuration,
+//! Taken in this order, none across an `.await`: the [keyspace], the [hub] (EXEC holds it while it runs any command), the configuration,
 //! the live [`clients`], then any other, of which none is taken while another of them is held.
 //!
 //! # Words
@@ -79,6 +80,7 @@ pub mod config;
 pub(crate) mod connection;
 pub mod hub;
 pub mod io_thread;
+pub mod keyspace;
 pub(crate) mod latency;
 pub(crate) mod listen;
 pub(crate) mod log;

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
 use crate::hub::{Hub, ShardSet};
+use crate::keyspace::Keyspace;
 use crate::latency::LatencyMonitor;
 use crate::listen::{self, Latch, Listener};
 use crate::pause::Pause;
@@ -43,6 +44,8 @@ pub struct ShardHandle {
 pub struct Server {
     /// Who listens to what.
     pub hub: Hub,
+    /// Strings, lists and streams.
+    pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Clients,
     /// What it understands.
@@ -163,6 +166,7 @@ impl Server {
         let shards: Box<[ShardHandle]> = (0..usize::from(settings.io_threads.0)).map(shard).collect();
         Ok(Arc::new(Server {
             hub: Hub::new(shards.len()),
+            keyspace: Keyspace::default(),
             clients: Clients::default(),
             config: Mutex::new(config),
             settings: RwLock::new(settings),

@@ -15,6 +15,8 @@ use crate::command::table::CommandIndex;
 use crate::config::Settings;
 use crate::hub::ShardSet;
 use crate::hub::access::HubAccess;
+use crate::keyspace::access::KeyAccess;
+use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
 use crate::resp::decode::{Decoder, Limits, OwnedArgs, Step};
 use crate::resp::encode::Reply;
@@ -55,6 +57,8 @@ pub enum Blocked {
     Ordered(Arc<AtomicUsize>),
     /// DEBUG SLEEP, until this moment in milliseconds of the server's clock.
     Sleeping(u64),
+    /// A blocking command: until one of its keys is fed, or this moment in milliseconds of the server's clock.
+    OnKeys(Option<u64>),
     /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
     ShuttingDown(Round),
 }
@@ -68,6 +72,8 @@ pub struct SessionState {
     pub authenticated: bool,
     /// Between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
+    /// WATCH.
+    pub(crate) watch: Option<Box<Watch>>,
     /// While EXEC runs.
     pub executing: bool,
     /// CLIENT REPLY.
@@ -114,6 +120,7 @@ pub(crate) struct Turn<'s> {
     pub(crate) shard: &'s Shard,
     pub(crate) settings: Rc<Settings>,
     pub(crate) reply: Reply,
+    pub(crate) keys: KeyAccess<'s>,
     pub(crate) hub: HubAccess<'s>,
     pub(crate) wake: &'s mut ShardSet,
     pub(crate) now: Now,
@@ -168,6 +175,7 @@ impl Session {
             // A stricter pause may have ended while a laxer one is still in force.
             Some(Blocked::Paused(_, mode)) if self.shard.server.pause.mode(now_ms) >= Some(*mode) => return,
             Some(Blocked::ShuttingDown(round)) if !self.shard.server.shutdown.is_withdrawn(*round) => return,
+            Some(Blocked::OnKeys(until_ms)) if !self.is_served(*until_ms, now_ms) => return,
             Some(_) => {}
         }
         self.client.info.set_flag(Flag::Blocked, false);
@@ -180,7 +188,7 @@ impl Session {
             Some(Blocked::ShuttingDown(_)) => {
                 self.turn(|turn, state, _| gate::fail_late(turn, state, &ReplyError::SHUTDOWN_WITHDRAWN));
             }
-            Some(Blocked::Ordered(_) | Blocked::Sleeping(_)) | None => {}
+            Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
         if self.state.blocked.is_none() {
             self.run_input();
@@ -228,7 +236,8 @@ impl Session {
             _ if self.shard.is_draining() => return None,
             Some(Blocked::Sleeping(until_ms)) => *until_ms,
             Some(Blocked::Paused(_, mode)) => self.shard.server.pause.until_ms(*mode),
-            Some(Blocked::Ordered(_) | Blocked::ShuttingDown(_)) | None => return None,
+            Some(Blocked::OnKeys(Some(until_ms))) => *until_ms,
+            Some(Blocked::Ordered(_) | Blocked::OnKeys(None) | Blocked::ShuttingDown(_)) | None => return None,
         };
         Some(Duration::from_millis(until_ms.saturating_sub(self.shard.now().ms())))
     }
@@ -238,6 +247,22 @@ impl Session {
     pub fn end(&mut self) {
         self.shard.server.wake(std::mem::take(&mut self.wake));
         gate::end(&self.shard, &self.client, &mut self.state);
+    }
+
+    /// Whether a client that waits for keys has its answer. If its time is up it takes itself out and answers that,
+    /// unless it turns out to have been answered just before.
+    fn is_served(&self, until_ms: Option<u64>, now_ms: u64) -> bool {
+        if !self.client.served.get() && until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
+            let given_up = self.shard.server.keyspace.lock().waiters.give_up(self.client.info.id, None);
+            match given_up {
+                Some(answer) => {
+                    self.client.outbox.borrow_mut().push_own(answer.bytes());
+                    return true;
+                }
+                None => self.shard.deliver_inbox(),
+            }
+        }
+        self.client.served.take()
     }
 
     fn run_input(&mut self) {
@@ -286,6 +311,7 @@ impl Session {
             shard: &self.shard,
             settings: self.shard.settings(),
             reply: Reply::new(buffer, self.client.proto()),
+            keys: KeyAccess::new(&self.shard.server.keyspace),
             hub: HubAccess::new(&self.shard.server.hub),
             wake: &mut self.wake,
             now: self.shard.now(),

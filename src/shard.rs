@@ -25,6 +25,7 @@ use crate::config::{ByteSize, OutputLimit, Settings};
 use crate::hub::access::HubAccess;
 use crate::hub::name::Name;
 use crate::hub::{Control, Entry, Receipt, ShardId, Topic};
+use crate::message::Frame;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, ShardHandle};
 use crate::stats::{Counter, ShardStats};
@@ -268,8 +269,19 @@ impl Shard {
                 }
             }
             Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
+            Control::Serve(info, answer) => self.serve(&info, answer),
             Control::Monitor(line) => self.show_monitors(line),
         }
+    }
+
+    /// Queues the answer that a client has waited for, and lets it go on.
+    fn serve(&self, info: &ClientInfo, answer: Frame) {
+        let Some(client) = self.client(info) else { return };
+        if answer.len() > 0 {
+            self.push(&client, &Rc::new(answer));
+        }
+        client.served.set(true);
+        client.bell.notify_one();
     }
 
     fn client_by_id(&self, id: ClientId) -> Option<Rc<Client>> {

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::client::{Client, Closing};
 use crate::clients::{ClientInfo, Flag};
 use crate::config::Settings;
-use crate::hub::Control;
 use crate::hub::access::HubAccess;
+use crate::hub::{Control, ShardSet};
 use crate::shard::Shard;
 use crate::stats;
 
@@ -18,6 +18,20 @@ pub fn often(shard: &Shard) {
         evict_clients(shard);
         stats::sample_rates(&shard.server);
     }
+}
+
+/// Removes some keys whose time is over, and answers whether there may be more: then call it again when others have had
+/// their turn.
+pub fn expire_keys(shard: &Shard) -> bool {
+    if shard.id() != 0 {
+        return false;
+    }
+    let mut hub = HubAccess::new(&shard.server.hub);
+    let mut wake = ShardSet::default();
+    let classes = shard.settings().notify_keyspace_events;
+    let more = shard.server.keyspace.expire(shard.now().unix_ms(), classes, &mut hub, &mut wake);
+    shard.server.wake(wake);
+    more
 }
 
 /// What is due once a second.

@@ -162,7 +162,7 @@ const SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(log N) where N is the number of client connections",
         arity: -3,
-        flags: FLAGS.and(Flags::ADMIN),
+        flags: FLAGS.and(Flags::ADMIN).and(Flags::KEYSPACE),
         args: &[
             Arg::integer("client-id"),
             Arg::one_of("unblock-type", &[Arg::word("timeout", "TIMEOUT"), Arg::word("error", "ERROR")]).optional(),

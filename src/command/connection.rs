@@ -258,7 +258,7 @@ fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    transaction::discard(call.client, call.session);
+    transaction::discard(call.client, call.session, call.keys, call.now);
     call.shard.stop_monitoring(call.client);
     call.queue_reply();
     call.shard.leave_all(call.client, call.hub);

@@ -12,6 +12,8 @@ use super::table::{Entry, Lookup};
 use crate::client::{Client, Closing};
 use crate::clients::Flag;
 use crate::hub::Control;
+use crate::keyspace::access::KeyAccess;
+use crate::keyspace::effects;
 use crate::message::Frame;
 use crate::pause::PauseMode;
 use crate::quoting;
@@ -86,7 +88,11 @@ pub(crate) fn close_after_reply(shard: &Shard, client: &Client, state: &mut Sess
 
 /// Lets go of what the client's state holds elsewhere in the server.
 pub(crate) fn end(shard: &Shard, client: &Client, state: &mut SessionState) {
-    state.transaction = None;
+    if matches!(state.blocked, Some(Blocked::OnKeys(_))) {
+        shard.server.keyspace.lock().waiters.remove(client.info.id);
+    }
+    let mut keys = KeyAccess::new(&shard.server.keyspace);
+    super::transaction::discard(client, state, &mut keys, shard.now());
     shard.stop_monitoring(client);
 }
 
@@ -182,7 +188,8 @@ fn reject(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, error: 
         turn.shard.stats().by_command[usize::from(entry.index)].rejected.add(1);
     }
     if found.is_some_and(|entry| entry.command.name == super::transaction::EXEC) {
-        super::transaction::discard(turn.client, state);
+        super::transaction::discard(turn.client, state, &mut turn.keys, turn.now);
+        turn.keys.release();
         let error = ReplyError::exec_abort(error);
         count_error(turn.shard, &error);
         return turn.reply.error(&error);
@@ -201,12 +208,14 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         shard: turn.shard,
         server: &turn.shard.server,
         settings: &turn.settings,
+        keys: &mut turn.keys,
         hub: &mut turn.hub,
         wake: &mut *turn.wake,
         now: turn.now,
     };
     turn.now = execute(&mut call, handler);
     turn.hub.release();
+    turn.keys.release();
     // CONFIG SET applies to the next command of the same read already.
     turn.settings = turn.shard.settings();
 }
@@ -218,6 +227,7 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
         count_error(call.shard, error);
         call.reply.error(error);
     }
+    settle_keys(call);
     let end = call.shard.now();
     let slept_us = std::mem::take(&mut call.session.slept_us);
     let us = end.us().saturating_sub(call.now.us()).saturating_add(slept_us);
@@ -237,6 +247,18 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
     observe(call, us);
     call.session.secret_args.clear();
     end
+}
+
+/// Does what the command has left to be done about keys. Clients that wait for keys are served when the transaction has
+/// ended, what happened to keys is published at once.
+fn settle_keys(call: &mut Call<'_, '_>) {
+    let Some((state, now_ms)) = call.keys.held() else { return };
+    let classes = call.settings.notify_keyspace_events;
+    call.session.published |= if call.session.executing {
+        state.effects.publish(classes, call.hub, call.wake)
+    } else {
+        effects::settle(state, now_ms, classes, call.hub, call.wake)
+    };
 }
 
 /// Shows the command to MONITOR, SLOWLOG and LATENCY.

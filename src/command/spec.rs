@@ -106,9 +106,14 @@ flags! {
     SUBSCRIBED_MODE = 20, "";
     /// Runs inside MULTI instead of being queued.
     UNQUEUED = 21, "";
+    /// Uses the keys, though it neither reads nor changes any.
+    KEYSPACE = 22, "";
 }
 
 impl Flags {
+    /// Commands that take the lock of the keys have one of these.
+    pub const KEYS: Flags = Flags::WRITE.and(Flags::READONLY).and(Flags::KEYSPACE);
+
     /// No flag.
     pub const NONE: Flags = Flags(0);
 

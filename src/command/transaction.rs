@@ -1,12 +1,14 @@
-//! MULTI, EXEC, DISCARD.
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::spec::{Command, Flags, Group};
+use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use super::table::CommandIndex;
 use super::{Call, gate};
 use crate::client::Client;
 use crate::clients::Flag;
+use crate::clock::Now;
+use crate::keyspace::access::KeyAccess;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::session::SessionState;
@@ -15,6 +17,8 @@ use crate::session::SessionState;
 pub(super) const EXEC: &str = "exec";
 
 const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::UNQUEUED);
+const WATCHING: Flags =
+    Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY).and(Flags::KEYSPACE);
 const DEFAULT: Command = Command { group: Group::Transactions, since: "1.2.0", flags: FLAGS, ..Command::DEFAULT };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -42,14 +46,65 @@ pub(super) const COMMANDS: &[Command] = &[
         run: Some(discard_command),
         ..DEFAULT
     },
+    Command {
+        name: "watch",
+        summary: "Lets the next transaction fail if one of these keys is changed before it",
+        since: "2.2.0",
+        complexity: "O(1) for every key",
+        arity: -2,
+        flags: WATCHING.and(Flags::NO_MULTI),
+        keys: &[KeySpec {
+            flags: &["RO"],
+            begin: BeginSearch::Index(1),
+            find: FindKeys::Range { last: -1, step: 1, limit: 0 },
+        }],
+        args: &[Arg::key("key").multiple()],
+        run: Some(watch),
+        ..DEFAULT
+    },
+    Command {
+        name: "unwatch",
+        summary: "Forgets all watched keys",
+        since: "2.2.0",
+        flags: WATCHING,
+        run: Some(unwatch),
+        ..DEFAULT
+    },
 ];
 
-/// Forgets what was queued and leaves the transaction.
-pub(super) fn discard(client: &Client, state: &mut SessionState) {
+/// Forgets what was queued and what is watched, and leaves the transaction.
+pub(super) fn discard(client: &Client, state: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) {
+    end_watch(client, state, keys, now);
     state.transaction = None;
     client.info.set_flag(Flag::Multi, false);
     client.info.queued.store(0, Relaxed);
     client.info.queued_bytes.store(0, Relaxed);
+}
+
+/// Ends what WATCH began, and answers whether a watched key was changed.
+fn end_watch(client: &Client, state: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) -> bool {
+    let Some(watch) = state.watch.take() else { return false };
+    client.info.watched.store(0, Relaxed);
+    let (keyspace, now_ms) = keys.hold(now);
+    watch.end(keyspace, now_ms)
+}
+
+fn watch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let (state, now_ms) = call.keys.hold(call.now);
+    let watch = call.session.watch.get_or_insert_default();
+    for key in call.args.from(1) {
+        watch.add(state, call.session.db, key, now_ms);
+    }
+    call.client.info.watched.store(watch.len() as u32, Relaxed);
+    call.reply.ok();
+    Ok(())
+}
+
+fn unwatch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    // Within a transaction there is nothing left to watch: EXEC has ended that already.
+    end_watch(call.client, call.session, call.keys, call.now);
+    call.reply.ok();
+    Ok(())
 }
 
 fn multi(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -66,7 +121,7 @@ fn discard_command(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if call.session.transaction.is_none() {
         return Err(ReplyError::DISCARD_WITHOUT_MULTI);
     }
-    discard(call.client, call.session);
+    discard(call.client, call.session, call.keys, call.now);
     call.reply.ok();
     Ok(())
 }
@@ -76,8 +131,17 @@ fn discard_command(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let Some(transaction) = call.session.transaction.take() else { return Err(ReplyError::EXEC_WITHOUT_MULTI) };
     if transaction.failed {
-        discard(call.client, call.session);
+        discard(call.client, call.session, call.keys, call.now);
         return Err(ReplyError::EXECABORT);
+    }
+    if end_watch(call.client, call.session, call.keys, call.now) {
+        discard(call.client, call.session, call.keys, call.now);
+        call.reply.null_array();
+        return Ok(());
+    }
+    let uses_keys = |index: &CommandIndex| call.server.commands.entry(*index).command.flags.has_any(Flags::KEYS);
+    if transaction.queue.iter().any(|(index, _)| uses_keys(index)) {
+        call.keys.hold(call.now);
     }
     call.queue_reply();
     if !take_turn(call) {
@@ -89,7 +153,7 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     transaction.queue.iter().for_each(|(index, args)| run_queued(call, *index, args.args()));
     call.session.executing = false;
     // Only now, because CLIENT INFO among the queued commands shows the transaction that it is part of.
-    discard(call.client, call.session);
+    discard(call.client, call.session, call.keys, call.now);
     call.hub.release();
     call.queue_reply();
     call.client.outbox.borrow_mut().release();
@@ -109,6 +173,7 @@ fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
         shard: call.shard,
         server: call.server,
         settings: &settings,
+        keys: &mut *call.keys,
         hub: &mut *call.hub,
         wake: &mut *call.wake,
         now: call.shard.now(),

@@ -196,46 +196,6 @@ impl Value for ReplicaOf {
     }
 }
 
-/// Classes of keyspace events, a letter for each.
-#[derive(Default)]
-pub(super) struct KeyspaceEvents {
-    classes: Vec<u8>,
-}
-
-impl KeyspaceEvents {
-    /// The classes that `A` stands for, in the order in which CONFIG GET answers.
-    const ALL: &'static [u8] = b"g$lshzxetd";
-    /// Every letter in that order. `n` is no part of `A`, and is not answered beside it: so does Redis.
-    const LETTERS: &'static [u8] = b"g$lshzxetdnKEm";
-}
-
-impl Value for KeyspaceEvents {
-    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
-        let letters = given.one();
-        if !letters.iter().all(|letter| *letter == b'A' || Self::LETTERS.contains(letter)) {
-            return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into());
-        }
-        let all = letters.contains(&b'A');
-        let wanted = |letter: &&u8| letters.contains(letter) || (all && Self::ALL.contains(letter));
-        Ok(Self { classes: Self::LETTERS.iter().filter(wanted).copied().collect() })
-    }
-
-    fn show(&self) -> Vec<u8> {
-        match self.classes.strip_prefix(Self::ALL) {
-            Some(rest) => [b"A", rest.strip_prefix(b"n").unwrap_or(rest)].concat(),
-            None => self.classes.clone(),
-        }
-    }
-
-    fn lines(&self) -> Vec<Vec<u8>> {
-        vec![quoted(&self.show())]
-    }
-
-    fn expects(_rule: &Rule) -> String {
-        "letters of Ag$lshzxeKEtmdn".into()
-    }
-}
-
 fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }

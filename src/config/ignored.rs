@@ -5,7 +5,7 @@
 //! Bounds, defaults, aliases and what may change at run time are those of Redis' own table (`config.c`). Where ignoring a
 //! value would be dangerous, the entry takes only its default: see `only_default`.
 
-use super::accepted::{Anything, KeyspaceEvents, OomScores, ReplicaOf, Save, StockUser, Text, Word};
+use super::accepted::{Anything, OomScores, ReplicaOf, Save, StockUser, Text, Word};
 use super::compound::Secret;
 use super::param::Change::{FileOnly, Protected, Start};
 use super::param::{Param, ignored};
@@ -182,7 +182,6 @@ static MEMORY: &[Param] = &[
     flag("activerehashing", "yes"),
     flag("jemalloc-bg-thread", "yes"),
     int("tracking-table-max-keys", "1000000", 0, LONG_MAX),
-    ignored::<KeyspaceEvents>("notify-keyspace-events", ""),
 ];
 
 const FACILITIES: &[&str] = &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];

@@ -57,6 +57,8 @@ pub enum Section {
     Process,
     /// Slow log and latency.
     Observation,
+    /// Keys.
+    Keys,
     /// How the server ends.
     Shutdown,
     /// Directives of Redis without effect here.
@@ -65,8 +67,16 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order of the example file.
-    pub const ALL: [Self; 7] =
-        [Self::Network, Self::Security, Self::Limits, Self::Process, Self::Observation, Self::Shutdown, Self::NoEffect];
+    pub const ALL: [Self; 8] = [
+        Self::Network,
+        Self::Security,
+        Self::Limits,
+        Self::Keys,
+        Self::Process,
+        Self::Observation,
+        Self::Shutdown,
+        Self::NoEffect,
+    ];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -74,6 +84,7 @@ impl Section {
             Self::Network => "Network",
             Self::Security => "Security",
             Self::Limits => "Limits",
+            Self::Keys => "Keys",
             Self::Process => "Process and log",
             Self::Observation => "Slow log and latency",
             Self::Shutdown => "Shutdown",

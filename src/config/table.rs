@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use super::compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Param, Section, Store};
 use super::settings::directives;
@@ -118,6 +119,13 @@ directives! {
     /// slow at once, or where clients choose themselves to how many names they listen.
     maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
         "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX);
+
+    /// Which changes of keys are published: letters for classes of events, and K for messages to `__keyspace@<db>__:<key>`,
+    /// E for messages to `__keyevent@<db>__:<event>`; empty for none. g is for commands on keys of any type, $ for strings,
+    /// l for lists, t for streams, x for keys whose time is over, e for evicted ones, n for new ones, m for keys that were
+    /// asked for and are not there; A stands for all but n and m. Publishing costs time with every change, so it is off
+    /// unless you set it.
+    notify_keyspace_events: KeyspaceEvents = KeyspaceEvents::default(), "notify-keyspace-events", Keys, Runtime, ANY;
 
     /// How much the log says: debug, verbose, notice, warning or nothing. No level logs single messages.
     loglevel: LogLevel = LogLevel::Notice, "loglevel", Process, Runtime, ANY;

@@ -22,6 +22,11 @@ impl<'a> HubAccess<'a> {
         self.held.get_or_insert_with(|| self.hub.lock());
     }
 
+    /// Whether the lock is kept.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Gives a kept lock back.
     pub(crate) fn release(&mut self) {
         self.held = None;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::name::Name;
 use super::{ShardId, Slot};
-use crate::clients::ClientId;
+use crate::clients::{ClientId, ClientInfo};
 use crate::message::{Frame, Message};
 
 /// What an entry costs beside its message, in bytes.
@@ -44,6 +44,8 @@ pub(crate) enum Control {
     Evict(ClientId),
     /// This client may go on with what it waits for.
     Resume(ClientId),
+    /// The answer that this client has waited for.
+    Serve(Arc<ClientInfo>, Frame),
     /// A line for every client of this shard that monitors.
     Monitor(Frame),
     /// Every client of this shard may go on: a pause has ended.

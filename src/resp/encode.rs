@@ -108,6 +108,14 @@ impl Reply {
         }
     }
 
+    /// The absence of an array.
+    pub fn null_array(&mut self) {
+        match self.proto {
+            Proto::Resp2 => self.raw(b"*-1\r\n"),
+            Proto::Resp3 => self.raw(b"_\r\n"),
+        }
+    }
+
     /// A truth value; an integer in RESP2.
     pub fn boolean(&mut self, value: bool) {
         match (self.proto, value) {

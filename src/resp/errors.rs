@@ -11,16 +11,29 @@ pub struct ReplyError(Cow<'static, [u8]>);
 macro_rules! fixed {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         impl ReplyError {
-            $($(#[$doc])* pub const $name: ReplyError = ReplyError(Cow::Borrowed($text.as_bytes()));)*
+            $($(#[$doc])* pub const $name: ReplyError = ReplyError(std::borrow::Cow::Borrowed($text.as_bytes()));)*
         }
     };
 }
+use fixed;
+
+mod generic;
+mod list;
+mod stream;
+mod string;
+mod tracking;
 
 fixed! {
     /// An option or its place is not understood.
     SYNTAX = "ERR syntax error";
     /// An argument should be an integer of 64 bits.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+    /// A command on a key of another type.
+    WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// A time-out in seconds is not a number.
+    TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
+    /// CLIENT UNBLOCK with ERROR, for the client that waited.
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     /// A time-out is not a number.
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     /// A time-out is below zero.
@@ -74,21 +87,6 @@ fixed! {
     MAXAGE_POSITIVE = "ERR maxage should be greater than 0";
     /// CLIENT UNBLOCK with an unknown reason.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
-    /// CLIENT TRACKING ON.
-    NO_TRACKING = "ERR CLIENT TRACKING ON is not supported: this server does not tell clients which keys to forget";
-    /// CLIENT CACHING where tracking is off.
-    CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN \
-        or OPTOUT mode enabled";
-    /// CLIENT TRACKING with REDIRECT twice.
-    REDIRECT_TWICE = "ERR A client can only redirect to a single other client";
-    /// CLIENT TRACKING REDIRECT to nobody.
-    REDIRECT_UNKNOWN = "ERR The client ID you want redirect to does not exist";
-    /// CLIENT TRACKING with PREFIX and without BCAST.
-    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
-    /// CLIENT TRACKING with BCAST and OPTIN or OPTOUT.
-    OPT_WITH_BCAST = "ERR OPTIN and OPTOUT are not compatible with BCAST";
-    /// CLIENT TRACKING with OPTIN and OPTOUT.
-    OPTIN_WITH_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
     /// COMMAND GETKEYS of a command that does not exist.
     INVALID_COMMAND = "ERR Invalid command specified";
     /// COMMAND GETKEYS of a command that takes no keys.

@@ -28,16 +28,21 @@ pub(super) fn unpause(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// Answers whether a client was waiting in a blocking command. None does: only pauses make clients wait, and those
-/// end for all at once.
+/// Lets a client go on that waits in a blocking command, and answers whether one did.
 pub(super) fn unblock(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    match call.args.len() {
-        3 => {}
-        4 if call.is_word(3, "timeout") || call.is_word(3, "error") => {}
+    let error = match call.args.len() {
+        3 => None,
+        4 if call.is_word(3, "timeout") => None,
+        4 if call.is_word(3, "error") => Some(&ReplyError::UNBLOCKED),
         4 => return Err(ReplyError::UNBLOCK_REASON),
         _ => return Err(introspect::wrong_subcommand(call)),
+    };
+    let id = call.integer(2)?;
+    let (state, _) = call.keys.hold(call.now);
+    let answer = u64::try_from(id).ok().and_then(|id| state.waiters.give_up(id, error));
+    call.reply.integer(answer.is_some().into());
+    if let Some(answer) = answer {
+        answer.send(call.hub, call.wake);
     }
-    call.integer(2)?;
-    call.reply.integer(0);
     Ok(())
 }

@@ -88,7 +88,7 @@ fn docs_of_arguments_say_what_is_special_about_them() {
 fn list_can_be_filtered() {
     let world = World::new();
     let client = world.client();
-    let transactions = ["discard", "exec", "multi"];
+    let transactions = ["discard", "exec", "multi", "unwatch", "watch"];
     let mut found = bulks(&client, "COMMAND LIST FILTERBY aclcat TRANSACTION");
     found.sort();
     assert_eq!(found, transactions);

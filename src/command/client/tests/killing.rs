@@ -184,6 +184,7 @@ fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
         shard,
         settings: shard.settings(),
         reply: Reply::new(Vec::new(), Proto::Resp3),
+        keys: crate::keyspace::access::KeyAccess::new(&world.server.keyspace),
         hub: HubAccess::new(&world.server.hub),
         wake: &mut wake,
         now: shard.now(),

@@ -1,0 +1,5 @@
+//! Keys of any type.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

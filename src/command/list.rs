@@ -1,0 +1,5 @@
+//! Lists.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

@@ -1,0 +1,5 @@
+//! Strings.
+
+use super::spec::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

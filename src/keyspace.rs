@@ -1,0 +1,149 @@
+//! The keys: databases of strings, lists and streams, in memory only.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `keys` | one command's view of its database: look-ups, changes, and what follows from them |
+//! | [`access`] | how a command reaches the keys |
+//! | `address` | a key with its database |
+//! | `database`, `table` | entries by key, in the order of their deadlines, and for SCAN |
+//! | [`entry`], [`text`], [`list`], [`stream`] | what a key holds |
+//! | `effects` | what a command leaves to be done when it has ended: notifications, keys that were fed |
+//! | [`waiters`] | clients that wait for keys |
+//! | `watchers` | clients that watch keys |
+//!
+//! One lock guards all of it. A command that uses keys takes it for its whole length, EXEC for the whole transaction;
+//! commands that do not use keys never take it, so publishing does not know that there are any. It is taken before the
+//! hub's lock, which notifications and replies to blocked clients need.
+//!
+//! A key whose time is over is gone for every command at that moment, and removed when somebody asks for it or by
+//! [`Keyspace::expire`], whatever comes first.
+
+pub mod access;
+pub(crate) mod address;
+pub(crate) mod database;
+pub(crate) mod effects;
+pub mod entry;
+pub(crate) mod keys;
+pub mod list;
+pub mod stream;
+mod table;
+pub mod text;
+pub mod waiters;
+pub(crate) mod watchers;
+
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::config::KeyspaceEvents;
+use crate::hub::ShardSet;
+use crate::hub::access::HubAccess;
+use database::Database;
+use effects::Effects;
+use keys::Keys;
+use waiters::Waiters;
+use watchers::Watchers;
+
+/// The number of a database, from 0.
+pub type DatabaseId = u16;
+
+/// Keys that one step of [`Keyspace::expire`] removes at most: it bounds how long commands wait for it.
+const EXPIRED_AT_ONCE: usize = 64;
+
+/// All keys of a server.
+#[derive(Debug)]
+pub struct Keyspace {
+    state: Mutex<State>,
+    /// No deadline is before this one, in milliseconds since 1970-01-01.
+    first_deadline_ms: AtomicI64,
+}
+
+/// What the lock guards.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Those that have been used; the others are empty.
+    databases: Vec<Database>,
+    pub(crate) effects: Effects,
+    pub(crate) waiters: Waiters,
+    pub(crate) watchers: Watchers,
+    pub(crate) counts: Counts,
+}
+
+/// What INFO shows of the past.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Look-ups for reading that found their key.
+    pub(crate) hits: u64,
+    /// Look-ups for reading that did not.
+    pub(crate) misses: u64,
+    /// Keys removed because their time was over.
+    pub(crate) expired: u64,
+    /// Changes of keys.
+    pub(crate) changes: u64,
+}
+
+impl State {
+    /// The database `id`.
+    pub(crate) fn database(&mut self, id: DatabaseId) -> &mut Database {
+        let index = usize::from(id);
+        if index >= self.databases.len() {
+            self.databases.resize_with(index + 1, Database::default);
+        }
+        &mut self.databases[index]
+    }
+
+    /// Those that have been used, from the first.
+    pub(crate) fn databases(&self) -> &[Database] {
+        &self.databases
+    }
+
+    /// Exchanges two databases under their clients.
+    pub(crate) fn swap_databases(&mut self, one: DatabaseId, two: DatabaseId) {
+        self.database(one.max(two));
+        self.databases.swap(usize::from(one), usize::from(two));
+    }
+}
+
+impl Default for Keyspace {
+    fn default() -> Self {
+        Keyspace { state: Mutex::default(), first_deadline_ms: AtomicI64::new(i64::MAX) }
+    }
+}
+
+impl Keyspace {
+    /// Takes the lock that orders everything that happens to keys.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Says that no deadline is before the first one of `state` any more.
+    fn note_deadline(&self, state: &State) {
+        let first_ms = state.databases.iter().filter_map(Database::first_deadline_ms).min();
+        self.first_deadline_ms.store(first_ms.unwrap_or(i64::MAX), Relaxed);
+    }
+
+    /// Removes some keys whose time is over at `now_ms`, in milliseconds since 1970-01-01, and answers whether there may
+    /// be more. Takes no lock if there are none.
+    pub(crate) fn expire(
+        &self,
+        now_ms: i64,
+        classes: KeyspaceEvents,
+        hub: &mut HubAccess<'_>,
+        wake: &mut ShardSet,
+    ) -> bool {
+        if self.first_deadline_ms.load(Relaxed) > now_ms {
+            return false;
+        }
+        let mut state = self.lock();
+        let mut left = EXPIRED_AT_ONCE;
+        for id in 0..state.databases.len() {
+            let mut keys = Keys::new(&mut state, id as DatabaseId, now_ms, classes);
+            while left > 0 && keys.expire_first() {
+                left -= 1;
+            }
+        }
+        effects::settle(&mut state, now_ms, classes, hub, wake);
+        self.note_deadline(&state);
+        left == 0
+    }
+}

@@ -1,0 +1,51 @@
+//! How a command reaches the keys: under one lock for its whole length, or for that of a transaction.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::MutexGuard;
+
+use super::{Keyspace, State};
+use crate::clock::Now;
+
+/// Access to the keys for the length of one command or transaction; the lock is taken with the first use.
+#[derive(Debug)]
+pub struct KeyAccess<'a> {
+    keyspace: &'a Keyspace,
+    /// The lock, and the moment at which it was taken: commands of a transaction have all the same time, so that no key
+    /// vanishes between them.
+    held: Option<(MutexGuard<'a, State>, i64)>,
+}
+
+impl<'a> KeyAccess<'a> {
+    /// Access to these keys.
+    pub fn new(keyspace: &'a Keyspace) -> Self {
+        KeyAccess { keyspace, held: None }
+    }
+
+    /// Takes the lock, unless it is held already, and keeps it. Answers what it guards, and the moment for which that is
+    /// to be seen, in milliseconds since 1970-01-01.
+    pub(crate) fn hold(&mut self, now: Now) -> (&mut State, i64) {
+        let (state, now_ms) = self.held.get_or_insert_with(|| (self.keyspace.lock(), now.unix_ms()));
+        (state, *now_ms)
+    }
+
+    /// What [`KeyAccess::hold`] answered, if the lock is held.
+    pub(crate) fn held(&mut self) -> Option<(&mut State, i64)> {
+        self.held.as_mut().map(|(state, now_ms)| (&mut **state, *now_ms))
+    }
+
+    /// Whether the lock is held.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Gives the lock back.
+    pub(crate) fn release(&mut self) {
+        if let Some((mut state, _)) = self.held.take() {
+            // Only a deadline that is new can be earlier than what is known.
+            if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
+                self.keyspace.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a key holds.
+
+use super::list::List;
+use super::stream::Stream;
+use super::text::Text;
+
+/// The type of a value, as TYPE names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bytes.
+    String,
+    /// A list of strings.
+    List,
+    /// A log of entries.
+    Stream,
+}
+
+impl Kind {
+    /// The name that TYPE answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::List => "list",
+            Kind::Stream => "stream",
+        }
+    }
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A string.
+    Text(Text),
+    /// A list, never empty.
+    List(Box<List>),
+    /// A stream.
+    Stream(Box<Stream>),
+}
+
+impl Value {
+    /// Its type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Value::Text(_) => Kind::String,
+            Value::List(_) => Kind::List,
+            Value::Stream(_) => Kind::Stream,
+        }
+    }
+}
+
+/// No deadline.
+const NEVER: i64 = i64::MAX;
+
+/// A key with its value.
+#[derive(Debug)]
+pub struct Entry {
+    key: Box<[u8]>,
+    /// What it holds.
+    pub value: Value,
+    /// When it expires, in milliseconds since 1970-01-01.
+    deadline_ms: i64,
+    /// When or how often it was used, in the form that the eviction policy wants.
+    pub(super) usage: u32,
+}
+
+/// An entry costs this much beside what its key and value have on the heap.
+const _: () = assert!(size_of::<Entry>() <= 56);
+
+impl Entry {
+    pub(super) fn new(key: &[u8], value: Value, usage: u32) -> Self {
+        Entry { key: key.into(), value, deadline_ms: NEVER, usage }
+    }
+
+    /// Its name.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// When it expires, in milliseconds since 1970-01-01, if it does.
+    pub fn deadline_ms(&self) -> Option<i64> {
+        (self.deadline_ms != NEVER).then_some(self.deadline_ms)
+    }
+
+    /// Changes the deadline; the database's order of deadlines is the caller's to keep.
+    pub(super) fn set_deadline_ms(&mut self, deadline_ms: Option<i64>) {
+        self.deadline_ms = deadline_ms.unwrap_or(NEVER);
+    }
+
+    /// Whether its time is over at this moment.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        self.deadline_ms < now_ms || (self.deadline_ms == now_ms && now_ms != NEVER)
+    }
+}

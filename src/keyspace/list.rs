@@ -1,0 +1,5 @@
+//! Lists.
+
+/// A list of strings.
+#[derive(Clone, Debug, Default)]
+pub struct List;

@@ -1,0 +1,5 @@
+//! Streams.
+
+/// A log of entries.
+#[derive(Clone, Debug, Default)]
+pub struct Stream;

@@ -1,0 +1,5 @@
+//! Error texts of commands on keys of any type.
+
+use super::{ReplyError, fixed};
+
+fixed! {}

@@ -1,0 +1,5 @@
+//! Error texts of commands on lists.
+
+use super::{ReplyError, fixed};
+
+fixed! {}

@@ -1,0 +1,5 @@
+//! Error texts of commands on streams.
+
+use super::{ReplyError, fixed};
+
+fixed! {}

@@ -1,0 +1,5 @@
+//! Error texts of commands on strings.
+
+use super::{ReplyError, fixed};
+
+fixed! {}
