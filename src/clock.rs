@@ -32,6 +32,11 @@ impl Now {
         self.started_at
     }
 
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Now) -> Duration {
+        self.since_start.saturating_sub(earlier.since_start)
+    }
+
     /// Milliseconds since 1970-01-01.
     pub fn unix_ms(self) -> i64 {
         self.unix().as_millis() as i64

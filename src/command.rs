@@ -49,6 +49,7 @@ use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::access::HubAccess;
 use crate::hub::{Control, ShardId, ShardSet};
+use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::keys::Keys;
 use crate::keyspace::waiters::{Absent, Attempt, Interest, Outcome, Wait};
@@ -161,7 +162,7 @@ impl Call<'_, '_> {
     pub(crate) fn keys(&mut self) -> (Keys<'_>, &mut Reply) {
         debug_assert!(self.keys.is_held() || !self.hub.is_held(), "the keys are locked before the hub");
         let (state, now_ms) = self.keys.hold(self.now);
-        (Keys::new(state, self.session.db, now_ms, self.settings.notify_keyspace_events), self.reply)
+        (Keys::new(state, self.session.db, now_ms, Rules::of(self.settings)), self.reply)
     }
 
     /// Runs a blocking command: answers if it can, otherwise lets the client wait for what `wait` says, for

@@ -43,7 +43,7 @@ pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Param, Section};
 pub use settings::Settings;
-pub use value::{ByteSize, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds};
+pub use value::{ByteSize, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds};
 
 use load::Loader;
 use param::Values;

@@ -32,8 +32,8 @@ const QUIET_LOOKS: usize = 16;
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// The exit code when the server cannot go on, as of a Rust program that panics.
 const FAILED: i32 = 101;
-/// How long a shard removes keys whose time is over, in one go of which others have their turns in between.
-const LONGEST_EXPIRY: Duration = Duration::from_millis(25);
+/// How long a shard removes keys at a time, while others have their turns in between.
+const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
 /// How often a shard looks after its clients.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -168,7 +168,7 @@ async fn tick(shard: Rc<Shard>) {
     loop {
         let now = ticks.tick().await;
         upkeep::often(&shard);
-        while upkeep::expire_keys(&shard) && now.elapsed() < LONGEST_EXPIRY {
+        while (upkeep::expire_keys(&shard) || upkeep::evict_keys(&shard)) && now.elapsed() < LONGEST_UPKEEP {
             yield_now().await;
         }
         if now - last_second >= Duration::from_secs(1) {

@@ -8,6 +8,7 @@
 //! | `database`, `table` | entries by key, in the order of their deadlines, and for SCAN |
 //! | [`entry`], [`text`], [`list`], [`stream`] | what a key holds |
 //! | `effects` | what a command leaves to be done when it has ended: notifications, keys that were fed |
+//! | `usage`, `eviction` | how often keys are used, and which go when memory is short |
 //! | [`waiters`] | clients that wait for keys |
 //! | `watchers` | clients that watch keys |
 //!
@@ -23,11 +24,13 @@ pub(crate) mod address;
 pub(crate) mod database;
 pub(crate) mod effects;
 pub mod entry;
+pub(crate) mod eviction;
 pub(crate) mod keys;
 pub mod list;
 pub mod stream;
 mod table;
 pub mod text;
+pub(crate) mod usage;
 pub mod waiters;
 pub(crate) mod watchers;
 
@@ -35,12 +38,14 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::config::KeyspaceEvents;
+use crate::config::{KeyspaceEvents, Settings};
 use crate::hub::ShardSet;
 use crate::hub::access::HubAccess;
 use database::Database;
 use effects::Effects;
+use eviction::Candidates;
 use keys::Keys;
+use usage::Usage;
 use waiters::Waiters;
 use watchers::Watchers;
 
@@ -67,6 +72,27 @@ pub(crate) struct State {
     pub(crate) waiters: Waiters,
     pub(crate) watchers: Watchers,
     pub(crate) counts: Counts,
+    /// Chance, where samples and estimates need it.
+    pub(crate) random: fastrand::Rng,
+    candidates: Candidates,
+    /// The database from which a random key was evicted last.
+    next_evicted: usize,
+}
+
+/// What the settings say about keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Which events are published.
+    pub(crate) classes: KeyspaceEvents,
+    /// How use is noted.
+    pub(crate) usage: Usage,
+}
+
+impl Rules {
+    /// As these settings have it.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Rules { classes: settings.notify_keyspace_events, usage: Usage::of(settings) }
+    }
 }
 
 /// What INFO shows of the past.
@@ -78,6 +104,8 @@ pub(crate) struct Counts {
     pub(crate) misses: u64,
     /// Keys removed because their time was over.
     pub(crate) expired: u64,
+    /// Keys that had to go because of `maxmemory`.
+    pub(crate) evicted: u64,
     /// Changes of keys.
     pub(crate) changes: u64,
 }
@@ -124,25 +152,19 @@ impl Keyspace {
 
     /// Removes some keys whose time is over at `now_ms`, in milliseconds since 1970-01-01, and answers whether there may
     /// be more. Takes no lock if there are none.
-    pub(crate) fn expire(
-        &self,
-        now_ms: i64,
-        classes: KeyspaceEvents,
-        hub: &mut HubAccess<'_>,
-        wake: &mut ShardSet,
-    ) -> bool {
+    pub(crate) fn expire(&self, now_ms: i64, rules: Rules, hub: &mut HubAccess<'_>, wake: &mut ShardSet) -> bool {
         if self.first_deadline_ms.load(Relaxed) > now_ms {
             return false;
         }
         let mut state = self.lock();
         let mut left = EXPIRED_AT_ONCE;
         for id in 0..state.databases.len() {
-            let mut keys = Keys::new(&mut state, id as DatabaseId, now_ms, classes);
+            let mut keys = Keys::new(&mut state, id as DatabaseId, now_ms, rules);
             while left > 0 && keys.expire_first() {
                 left -= 1;
             }
         }
-        effects::settle(&mut state, now_ms, classes, hub, wake);
+        effects::settle(&mut state, now_ms, rules, hub, wake);
         self.note_deadline(&state);
         left == 0
     }

@@ -84,6 +84,7 @@ pub mod keyspace;
 pub(crate) mod latency;
 pub(crate) mod listen;
 pub(crate) mod log;
+pub(crate) mod memory;
 pub mod message;
 pub mod outbox;
 pub mod pattern;

@@ -16,8 +16,8 @@ use crate::hub::{Hub, ShardSet};
 use crate::keyspace::Keyspace;
 use crate::latency::LatencyMonitor;
 use crate::listen::{self, Latch, Listener};
+use crate::memory::MemoryGauge;
 use crate::pause::Pause;
-use crate::resources;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::{Counter, ServerStats, ShardStats, new_histogram};
@@ -76,8 +76,8 @@ pub struct Server {
     pub run_id: String,
     /// The program file, for INFO.
     pub executable: PathBuf,
-    /// The process's memory when the server was made, in bytes.
-    pub memory_at_start: u64,
+    /// What the allocator has given away.
+    pub(crate) memory: MemoryGauge,
     /// What the process around this core must act on after CONFIG SET.
     pub reconfigured: Reconfigured,
 }
@@ -164,6 +164,7 @@ impl Server {
             stats: ShardStats::new(commands.len()),
         };
         let shards: Box<[ShardHandle]> = (0..usize::from(settings.io_threads.0)).map(shard).collect();
+        let memory = MemoryGauge::new(shards.len());
         Ok(Arc::new(Server {
             hub: Hub::new(shards.len()),
             keyspace: Keyspace::default(),
@@ -182,7 +183,7 @@ impl Server {
             clock,
             run_id: random_hex(),
             executable: std::env::current_exe().unwrap_or_default(),
-            memory_at_start: resources::memory().resident,
+            memory,
             reconfigured: Reconfigured::default(),
             commands,
         }))

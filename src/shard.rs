@@ -76,6 +76,7 @@ const READ_BYTES: usize = 64 * 1024;
 impl Shard {
     /// The shard `id` of `server`, to be used on the thread that calls this.
     pub fn new(server: Arc<Server>, id: ShardId) -> Rc<Self> {
+        server.memory.begin(id);
         let settings = (server.settings_version(), Rc::new(Settings::clone(&server.settings())));
         Rc::new(Shard {
             id,

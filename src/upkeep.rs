@@ -9,15 +9,34 @@ use crate::clients::{ClientInfo, Flag};
 use crate::config::Settings;
 use crate::hub::access::HubAccess;
 use crate::hub::{Control, ShardSet};
+use crate::keyspace::Rules;
+use crate::keyspace::access::KeyAccess;
+use crate::keyspace::eviction::{self, Room};
 use crate::shard::Shard;
 use crate::stats;
 
 /// What is due ten times a second.
 pub fn often(shard: &Shard) {
+    shard.server.memory.count(shard.id());
     if shard.id() == 0 {
         evict_clients(shard);
         stats::sample_rates(&shard.server);
     }
+}
+
+/// Evicts some keys if the server uses too much memory, which may be so without any command on keys, and answers whether
+/// more will have to go.
+pub fn evict_keys(shard: &Shard) -> bool {
+    if shard.id() != 0 {
+        return false;
+    }
+    let mut hub = HubAccess::new(&shard.server.hub);
+    let mut keys = KeyAccess::new(&shard.server.keyspace);
+    let mut wake = ShardSet::default();
+    let room = eviction::make_room(shard, &shard.settings(), &mut keys, &mut hub, &mut wake);
+    keys.release();
+    shard.server.wake(wake);
+    room == Room::Soon
 }
 
 /// Removes some keys whose time is over, and answers whether there may be more: then call it again when others have had
@@ -28,8 +47,8 @@ pub fn expire_keys(shard: &Shard) -> bool {
     }
     let mut hub = HubAccess::new(&shard.server.hub);
     let mut wake = ShardSet::default();
-    let classes = shard.settings().notify_keyspace_events;
-    let more = shard.server.keyspace.expire(shard.now().unix_ms(), classes, &mut hub, &mut wake);
+    let rules = Rules::of(&shard.settings());
+    let more = shard.server.keyspace.expire(shard.now().unix_ms(), rules, &mut hub, &mut wake);
     shard.server.wake(wake);
     more
 }

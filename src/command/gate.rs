@@ -12,8 +12,10 @@ use super::table::{Entry, Lookup};
 use crate::client::{Client, Closing};
 use crate::clients::Flag;
 use crate::hub::Control;
+use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects;
+use crate::keyspace::eviction::{self, Room};
 use crate::message::Frame;
 use crate::pause::PauseMode;
 use crate::quoting;
@@ -116,6 +118,9 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     if password_missing && !flags.has(Flags::NO_AUTH) {
         return Err(ReplyError::NOAUTH);
     }
+    if lacks_memory(turn, state, entry) {
+        return Err(ReplyError::OUT_OF_MEMORY);
+    }
     if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ReplyError::NOT_IN_MULTI);
     }
@@ -144,6 +149,25 @@ fn find<'s>(shard: &'s Shard, args: Args<'_>) -> Result<(&'s Entry, Handler), Re
         Some(handler) if entry.command.accepts(args.len()) => Ok((entry, handler)),
         _ => Err(ReplyError::arity(&entry.full_name)),
     }
+}
+
+/// Makes room for commands on keys, and answers whether this one needs more memory than there is.
+fn lacks_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> bool {
+    if turn.settings.maxmemory.limit().is_none() {
+        return false;
+    }
+    let mut flags = entry.command.flags;
+    if entry.command.name == super::transaction::EXEC {
+        let queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let commands = &turn.shard.server.commands;
+        flags = queue.fold(flags, |flags, (index, _)| flags.and(commands.entry(*index).command.flags));
+    }
+    if !flags.has_any(Flags::KEYS) {
+        return false;
+    }
+    let room = eviction::make_room(turn.shard, &turn.settings, &mut turn.keys, &mut turn.hub, turn.wake);
+    turn.keys.release();
+    room == Room::None && flags.has(Flags::DENYOOM)
 }
 
 /// The pause that is in force, if it concerns this command. A server that is ending is one, too, and only what it takes
@@ -253,11 +277,11 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
 /// ended, what happened to keys is published at once.
 fn settle_keys(call: &mut Call<'_, '_>) {
     let Some((state, now_ms)) = call.keys.held() else { return };
-    let classes = call.settings.notify_keyspace_events;
+    let rules = Rules::of(call.settings);
     call.session.published |= if call.session.executing {
-        state.effects.publish(classes, call.hub, call.wake)
+        state.effects.publish(rules.classes, call.hub, call.wake)
     } else {
-        effects::settle(state, now_ms, classes, call.hub, call.wake)
+        effects::settle(state, now_ms, rules, call.hub, call.wake)
     };
 }
 

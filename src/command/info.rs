@@ -13,6 +13,7 @@ use super::spec::{Arg, Command, Flags, Group};
 use crate::clients::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
+use crate::memory::AllocatorUse;
 use crate::message::Kind;
 use crate::resources::{self, Memory};
 use crate::resp::errors::ReplyError;
@@ -182,7 +183,12 @@ impl ClientTotals {
 
 /// The process's memory, divided as far as it is known what it is for; all in bytes.
 pub(super) struct MemoryUse {
+    /// As the kernel counts it.
     pub(super) memory: Memory,
+    /// As the allocator counts it.
+    pub(super) allocator: AllocatorUse,
+    /// The most that the allocator had given away whenever somebody counted.
+    pub(super) peak: u64,
     /// What the server used when it started.
     pub(super) startup: u64,
     /// What clients' buffers hold.
@@ -196,11 +202,33 @@ pub(super) struct MemoryUse {
 impl MemoryUse {
     /// The memory of this moment, where clients' buffers hold so much.
     pub(super) fn of(server: &Server, buffers: u64) -> Self {
-        let memory = resources::memory();
+        let (memory, allocator) = (resources::memory(), AllocatorUse::now());
+        let used = allocator.allocated;
+        let peak = server.memory.peak().max(used);
         // A message that waits for many is counted for each, so the parts could exceed the whole.
-        let startup = server.memory_at_start.min(memory.resident);
-        let overhead = (startup + buffers).min(memory.resident);
-        MemoryUse { memory, startup, buffers, overhead, dataset: memory.resident - overhead }
+        let startup = server.memory.at_start().min(used);
+        let overhead = (startup + buffers).min(used);
+        MemoryUse { memory, allocator, peak, startup, buffers, overhead, dataset: used - overhead }
+    }
+}
+
+/// How much larger one count of memory is than another.
+pub(super) struct Gap {
+    pub(super) ratio: f64,
+    pub(super) bytes: i64,
+}
+
+impl MemoryUse {
+    /// What lies between what was given away, the pages that it is in, the allocator's pages in RAM and the process's:
+    /// each step, and all together.
+    pub(super) fn gaps(&self) -> [Gap; 4] {
+        let AllocatorUse { allocated, active, resident } = self.allocator;
+        let process = self.memory.resident;
+        let gap = |small: u64, large: u64| Gap {
+            ratio: if small == 0 { 1.0 } else { large as f64 / small as f64 },
+            bytes: large as i64 - small as i64,
+        };
+        [gap(allocated, active), gap(active, resident), gap(resident, process), gap(allocated, process)]
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) static GROUPS: &[Group] = &[
     Group { title: "Cluster", why: "There is no cluster mode.", params: CLUSTER },
     Group { title: "Scripts and modules", why: "There are neither Lua scripts nor modules.", params: SCRIPTS },
     Group { title: "Encodings", why: "Data is laid out in another way.", params: ENCODINGS },
-    Group { title: "Memory", why: "Nothing is evicted, defragmented or freed in the background.", params: MEMORY },
+    Group { title: "Memory", why: "Nothing is defragmented or freed in the background.", params: MEMORY },
     Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
     Group { title: "Users", why: "There is one user, whose password is requirepass.", params: USERS },
     Group { title: "TLS", why: "Connections are not encrypted here; tls-port must be 0.", params: TLS },
@@ -149,23 +149,8 @@ static ENCODINGS: &[Param] = &[
     int("stream-node-max-entries", "100", 0, LONG_MAX),
 ];
 
-const POLICIES: &[&str] = &[
-    "volatile-lru",
-    "volatile-lfu",
-    "volatile-random",
-    "volatile-ttl",
-    "allkeys-lru",
-    "allkeys-lfu",
-    "allkeys-random",
-    "noeviction",
-];
-
 static MEMORY: &[Param] = &[
-    word("maxmemory-policy", "noeviction", POLICIES),
-    int("maxmemory-samples", "5", 1, INT_MAX),
     int("maxmemory-eviction-tenacity", "10", 0, 100),
-    int("lfu-log-factor", "10", 0, INT_MAX),
-    int("lfu-decay-time", "1", 0, INT_MAX),
     int("active-expire-effort", "1", 1, 10),
     flag("lazyfree-lazy-eviction", "no"),
     flag("lazyfree-lazy-expire", "no"),

@@ -12,7 +12,8 @@ use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Param, Section, Store};
 use super::settings::directives;
 use super::value::{
-    ANY, ByteSize, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission, Seconds, Value, number,
+    ANY, ByteSize, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission,
+    Seconds, Value, number,
 };
 
 directives! {
@@ -110,9 +111,25 @@ directives! {
     proto_max_bulk_len: ByteSize = ByteSize::mib(512),
         "proto-max-bulk-len", Limits, Runtime, number(1024 * 1024, LONG_MAX);
 
-    /// Bytes that the server may use for data before commands that need more are refused; 0 is no limit. Nothing is
-    /// evicted. Queued output is bounded by client-output-buffer-limit and maxmemory-clients instead.
+    /// Bytes that the server may use, as used_memory in INFO counts them; 0 is no limit. Beyond it keys are evicted by
+    /// maxmemory-policy, and commands that need memory are refused when none may go. Subscribers' queues count, too;
+    /// they are bounded by client-output-buffer-limit and maxmemory-clients.
     maxmemory: ByteSize = ByteSize(0), "maxmemory", Limits, Runtime, number(0, u64::MAX as i128);
+
+    /// Which keys go when maxmemory is reached: allkeys-lru (not used for longest), allkeys-lfu (used least often),
+    /// allkeys-random, the same three of keys with a deadline only (volatile-lru, volatile-lfu, volatile-random),
+    /// volatile-ttl (expires first), or noeviction. A cache wants allkeys-lru; queues and streams want noeviction.
+    maxmemory_policy: EvictionPolicy = EvictionPolicy::NoEviction, "maxmemory-policy", Limits, Runtime, ANY;
+
+    /// Keys that are looked at to find one to evict. More come closer to the exact order and cost more time.
+    maxmemory_samples: u32 = 5, "maxmemory-samples", Limits, Runtime, number(1, INT_MAX);
+
+    /// How slowly the counter of a key's uses rises under the lfu policies: with 10 it is at its end after about a million
+    /// uses, with 0 after 250, with 100 after ten million.
+    lfu_log_factor: u32 = 10, "lfu-log-factor", Limits, Runtime, number(0, INT_MAX);
+
+    /// Minutes after which the counter of a key's uses falls by one under the lfu policies; 0 for never.
+    lfu_decay_time: u32 = 1, "lfu-decay-time", Limits, Runtime, number(0, INT_MAX);
 
     /// Bytes that the buffers and subscriptions of all clients together may use, or a percentage of maxmemory such as 5%;
     /// 0 is no limit. Beyond it the clients that hold most are closed first. Set it where many subscribers may become

@@ -345,6 +345,25 @@ choices! {
         /// Not a line.
         Nothing = "nothing"
     }
+    /// Which keys go when `maxmemory` is reached.
+    EvictionPolicy {
+        /// Of those with a deadline, the one that was not used for longest.
+        VolatileLru = "volatile-lru",
+        /// Of those with a deadline, the one that is used least often.
+        VolatileLfu = "volatile-lfu",
+        /// Any of those with a deadline.
+        VolatileRandom = "volatile-random",
+        /// The one that expires first.
+        VolatileTtl = "volatile-ttl",
+        /// The one that was not used for longest.
+        AllKeysLru = "allkeys-lru",
+        /// The one that is used least often.
+        AllKeysLfu = "allkeys-lfu",
+        /// Any.
+        AllKeysRandom = "allkeys-random",
+        /// None: commands that need memory fail.
+        NoEviction = "noeviction"
+    }
     /// How a log line is written.
     LogFormat {
         /// For people.
@@ -360,6 +379,13 @@ choices! {
         Yes = "yes",
         /// Clients on the loopback interface or the Unix socket.
         Local = "local"
+    }
+}
+
+impl EvictionPolicy {
+    /// Whether it needs to know how often keys are used, rather than when they were used last.
+    pub fn counts_use(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllKeysLfu)
     }
 }
 

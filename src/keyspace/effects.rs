@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::keys::Keys;
-use super::{DatabaseId, State, waiters};
+use super::{DatabaseId, Rules, State, waiters};
 use crate::config::KeyspaceEvents;
 use crate::hub::ShardSet;
 use crate::hub::access::HubAccess;
@@ -72,19 +72,19 @@ impl Effects {
 pub(crate) fn settle(
     state: &mut State,
     now_ms: i64,
-    classes: KeyspaceEvents,
+    rules: Rules,
     hub: &mut HubAccess<'_>,
     wake: &mut ShardSet,
 ) -> bool {
-    let mut published = state.effects.publish(classes, hub, wake);
+    let mut published = state.effects.publish(rules.classes, hub, wake);
     while !state.effects.fed.is_empty() {
         for Address { db, key } in std::mem::take(&mut state.effects.fed) {
             for client in state.waiters.queue(db, &key) {
-                let mut keys = Keys::new(state, db, now_ms, classes);
+                let mut keys = Keys::new(state, db, now_ms, rules);
                 if let Some(served) = waiters::serve(&mut keys, &key, client) {
                     served.send(hub, wake);
                 }
-                published |= state.effects.publish(classes, hub, wake);
+                published |= state.effects.publish(rules.classes, hub, wake);
             }
         }
     }

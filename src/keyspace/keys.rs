@@ -6,7 +6,7 @@ use super::list::List;
 use super::stream::Stream;
 use super::table::Place;
 use super::text::Text;
-use super::{DatabaseId, State};
+use super::{DatabaseId, Rules, State};
 use crate::config::KeyspaceEvents;
 use crate::resp::errors::ReplyError;
 
@@ -21,18 +21,17 @@ pub(crate) struct Keys<'k> {
     pub(crate) db: DatabaseId,
     /// This moment, in milliseconds since 1970-01-01; the same for all commands of a transaction.
     pub(crate) now_ms: i64,
-    /// Which events are published.
-    classes: KeyspaceEvents,
+    rules: Rules,
 }
 
 impl<'k> Keys<'k> {
-    pub(crate) fn new(state: &'k mut State, db: DatabaseId, now_ms: i64, classes: KeyspaceEvents) -> Self {
-        Keys { state, db, now_ms, classes }
+    pub(crate) fn new(state: &'k mut State, db: DatabaseId, now_ms: i64, rules: Rules) -> Self {
+        Keys { state, db, now_ms, rules }
     }
 
     /// The same keys, seen from another database.
     pub(crate) fn in_database(&mut self, db: DatabaseId) -> Keys<'_> {
-        Keys { state: &mut *self.state, db, now_ms: self.now_ms, classes: self.classes }
+        Keys { state: &mut *self.state, db, now_ms: self.now_ms, rules: self.rules }
     }
 
     /// The selected database.
@@ -152,8 +151,9 @@ impl<'k> Keys<'k> {
     pub(crate) fn add(&mut self, key: &[u8], value: Value) -> &mut Entry {
         self.feed(key, value.kind());
         self.notify(KeyspaceEvents::NEW, "new", key);
-        let place = self.database().insert(key, value, 0);
-        self.used(place)
+        let usage = self.rules.usage.first(self.now_ms);
+        let place = self.database().insert(key, value, usage);
+        self.database().at_mut(place)
     }
 
     /// Takes `key` out. That it is gone is the caller's to say.
@@ -193,7 +193,7 @@ impl<'k> Keys<'k> {
 
     /// Publishes an event of `key` when the command has ended, if its class is wanted.
     pub(crate) fn notify(&mut self, class: KeyspaceEvents, event: &'static str, key: &[u8]) {
-        if self.classes.has(class) {
+        if self.rules.classes.has(class) {
             self.state.effects.notify(event, self.db, key);
         }
     }
@@ -242,9 +242,11 @@ impl<'k> Keys<'k> {
 
     /// The entry at `place`, noted as used.
     fn used(&mut self, place: Place) -> &mut Entry {
-        let now_ms = self.now_ms;
-        let entry = self.database().at_mut(place);
-        entry.usage = (now_ms / 1000) as u32;
+        let (db, now_ms, rule) = (usize::from(self.db), self.now_ms, self.rules.usage);
+        // Where there is a place there is a database.
+        let State { databases, random, .. } = &mut *self.state;
+        let entry = databases[db].at_mut(place);
+        entry.usage = rule.next(entry.usage, now_ms, || random.f64());
         entry
     }
 

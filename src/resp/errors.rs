@@ -30,6 +30,8 @@ fixed! {
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     /// A command on a key of another type.
     WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// A command that needs memory, beyond `maxmemory`.
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
     /// A time-out in seconds is not a number.
     TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
     /// CLIENT UNBLOCK with ERROR, for the client that waited.

@@ -81,39 +81,53 @@ pub(super) fn clients(report: &mut Report<'_>) {
     report.fields(&fields);
 }
 
-/// The allocator is not asked what it has given away, so `used_memory` is the memory that the kernel counts for the whole
-/// process. Then nothing is known of fragmentation either: its ratio is 1.
+/// What the allocator has given away, what the kernel counts, and what lies between the two.
 pub(super) fn memory(report: &mut Report<'_>) {
-    let MemoryUse { memory, startup, buffers, overhead, dataset } =
-        MemoryUse::of(report.server, report.clients().buffers);
-    report.size("used_memory", memory.resident);
-    report.size("used_memory_rss", memory.resident);
-    report.size("used_memory_peak", memory.peak);
-    report.field("used_memory_peak_perc", format_args!("{:.2}%", percent(memory.resident, memory.peak)));
-    report.field("used_memory_overhead", overhead);
-    report.field("used_memory_startup", startup);
-    report.field("used_memory_dataset", dataset);
-    let share = percent(dataset, memory.resident - startup);
+    let usage = MemoryUse::of(report.server, report.clients().buffers);
+    let used = usage.allocator.allocated;
+    report.size("used_memory", used);
+    report.size("used_memory_rss", usage.memory.resident);
+    report.size("used_memory_peak", usage.peak);
+    report.field("used_memory_peak_perc", format_args!("{:.2}%", percent(used, usage.peak)));
+    report.field("used_memory_overhead", usage.overhead);
+    report.field("used_memory_startup", usage.startup);
+    report.field("used_memory_dataset", usage.dataset);
+    let share = percent(usage.dataset, used - usage.startup);
     report.field("used_memory_dataset_perc", format_args!("{share:.2}%"));
+    report.fields(&[
+        ("allocator_allocated", used),
+        ("allocator_active", usage.allocator.active),
+        ("allocator_resident", usage.allocator.resident),
+    ]);
     report.size("total_system_memory", resources::system_memory());
     scripts(report);
     report.size("maxmemory", report.settings.maxmemory.0);
     let policy = report.directive("maxmemory-policy");
     report.field("maxmemory_policy", policy);
-    report.field("mem_fragmentation_ratio", "1.00");
+    for (gap, [ratio, bytes]) in usage.gaps().into_iter().zip(GAPS) {
+        report.field(ratio, format_args!("{:.2}", gap.ratio));
+        report.field(bytes, gap.bytes);
+    }
     report.fields(&[
-        ("mem_fragmentation_bytes", 0),
         ("mem_not_counted_for_evict", 0),
         ("mem_replication_backlog", 0),
         ("mem_total_replication_buffers", 0),
         ("mem_clients_slaves", 0),
-        ("mem_clients_normal", buffers),
+        ("mem_clients_normal", usage.buffers),
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", 0),
     ]);
     report.field("mem_allocator", "jemalloc");
     report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", 0), ("lazyfreed_objects", 0)]);
 }
+
+/// What INFO calls the ratio and the bytes of [`MemoryUse::gaps`].
+const GAPS: [[&str; 2]; 4] = [
+    ["allocator_frag_ratio", "allocator_frag_bytes"],
+    ["allocator_rss_ratio", "allocator_rss_bytes"],
+    ["rss_overhead_ratio", "rss_overhead_bytes"],
+    ["mem_fragmentation_ratio", "mem_fragmentation_bytes"],
+];
 
 /// The memory of scripts and functions, of which there are none.
 fn scripts(report: &mut Report<'_>) {

@@ -1,11 +1,13 @@
-//! MEMORY: what the process uses, as far as the kernel and the clients' buffers tell; there are no keys.
+//! MEMORY: what the process uses, as the allocator, the kernel and the clients' buffers tell.
 
 use std::fmt::Write as _;
 
 use crate::command::info::{ClientTotals, MemoryUse, percent};
 use crate::command::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::command::{Call, introspect};
+use crate::memory::AllocatorUse;
 use crate::resources::{self, Memory};
+use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 
 const DEFAULT: Command = Command {
@@ -71,12 +73,12 @@ fn usage(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// The fields of Redis whose numbers are known here: nothing about the allocator, which is not asked.
+/// The fields of Redis whose numbers are known here.
 fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
     let numbers = [
-        ("peak.allocated", usage.memory.peak),
-        ("total.allocated", usage.memory.resident),
+        ("peak.allocated", usage.peak),
+        ("total.allocated", usage.allocator.allocated),
         ("startup.allocated", usage.startup),
         ("replication.backlog", 0),
         ("clients.slaves", 0),
@@ -91,24 +93,44 @@ fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         ("dataset.bytes", usage.dataset),
     ];
     let shares = [
-        ("dataset.percentage", percent(usage.dataset, usage.memory.resident - usage.startup)),
-        ("peak.percentage", percent(usage.memory.resident, usage.memory.peak)),
-        // The kernel's count is the only one, so nothing is lost between two.
-        ("fragmentation", 1.0),
+        ("dataset.percentage", percent(usage.dataset, usage.allocator.allocated - usage.startup)),
+        ("peak.percentage", percent(usage.allocator.allocated, usage.peak)),
+    ];
+    let allocator = [
+        ("allocator.allocated", usage.allocator.allocated),
+        ("allocator.active", usage.allocator.active),
+        ("allocator.resident", usage.allocator.resident),
     ];
     let reply = &mut *call.reply;
-    reply.map(numbers.len() + shares.len() + 1);
-    for (name, bytes) in numbers {
-        reply.bulk(name);
-        reply.integer(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
+    reply.map(numbers.len() + shares.len() + allocator.len() + 2 * GAPS.len());
+    sizes(reply, &numbers);
     for (name, share) in shares {
         reply.bulk(name);
         reply.double(share);
     }
-    reply.bulk("fragmentation.bytes");
-    reply.integer(0);
+    sizes(reply, &allocator);
+    for (gap, [ratio, bytes]) in usage.gaps().into_iter().zip(GAPS) {
+        reply.bulk(ratio);
+        reply.double(gap.ratio);
+        reply.bulk(bytes);
+        reply.integer(gap.bytes);
+    }
     Ok(())
+}
+
+/// What MEMORY STATS calls the ratio and the bytes of [`MemoryUse::gaps`].
+const GAPS: [[&str; 2]; 4] = [
+    ["allocator-fragmentation.ratio", "allocator-fragmentation.bytes"],
+    ["allocator-rss.ratio", "allocator-rss.bytes"],
+    ["rss-overhead.ratio", "rss-overhead.bytes"],
+    ["fragmentation", "fragmentation.bytes"],
+];
+
+fn sizes(reply: &mut Reply, sizes: &[(&str, u64)]) {
+    for (name, bytes) in sizes {
+        reply.bulk(name);
+        reply.integer(i64::try_from(*bytes).unwrap_or(i64::MAX));
+    }
 }
 
 fn doctor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -143,12 +165,13 @@ fn diagnosis(usage: &MemoryUse) -> String {
     text
 }
 
-/// The allocator's statistics are not read; the kernel's are.
+/// The totals of the allocator, and what the kernel counts.
 fn malloc_stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let Memory { resident, peak, data } = resources::memory();
+    let AllocatorUse { allocated, active, resident: paged } = AllocatorUse::now();
     call.reply.verbatim(&format!(
-        "The allocator's own statistics are not read. As the kernel counts, in bytes:\n\
-         resident {resident}\nresident at most {peak}\nprivate data {data}\n"
+        "As the allocator counts, in bytes:\nallocated {allocated}\nactive {active}\nresident {paged}\n\
+         As the kernel counts, in bytes:\nresident {resident}\nresident at most {peak}\nprivate data {data}\n"
     ));
     Ok(())
 }
@@ -167,6 +190,8 @@ mod tests {
     fn the_doctor_names_what_looks_wrong() {
         let usage = |resident, peak, buffers| MemoryUse {
             memory: Memory { resident, peak, data: 0 },
+            allocator: AllocatorUse::default(),
+            peak,
             startup: 0,
             buffers,
             overhead: buffers,
