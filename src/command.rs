@@ -162,7 +162,9 @@ impl Call<'_, '_> {
     pub(crate) fn keys(&mut self) -> (Keys<'_>, &mut Reply) {
         debug_assert!(self.keys.is_held() || !self.hub.is_held(), "the keys are locked before the hub");
         let (state, now_ms) = self.keys.hold(self.now);
-        (Keys::new(state, self.session.db, now_ms, Rules::of(self.settings)), self.reply)
+        let mut keys = Keys::new(state, self.session.db, now_ms, Rules::of(self.settings));
+        keys.counts_use = !self.client.info.has_flag(Flag::NoTouch);
+        (keys, self.reply)
     }
 
     /// Runs a blocking command: answers if it can, otherwise lets the client wait for what `wait` says, for

@@ -22,16 +22,18 @@ pub(crate) struct Keys<'k> {
     /// This moment, in milliseconds since 1970-01-01; the same for all commands of a transaction.
     pub(crate) now_ms: i64,
     rules: Rules,
+    /// Whether look-ups count as use; CLIENT NO-TOUCH says that they do not.
+    pub(crate) counts_use: bool,
 }
 
 impl<'k> Keys<'k> {
     pub(crate) fn new(state: &'k mut State, db: DatabaseId, now_ms: i64, rules: Rules) -> Self {
-        Keys { state, db, now_ms, rules }
+        Keys { state, db, now_ms, rules, counts_use: true }
     }
 
     /// The same keys, seen from another database.
     pub(crate) fn in_database(&mut self, db: DatabaseId) -> Keys<'_> {
-        Keys { state: &mut *self.state, db, now_ms: self.now_ms, rules: self.rules }
+        Keys { state: &mut *self.state, db, now_ms: self.now_ms, rules: self.rules, counts_use: self.counts_use }
     }
 
     /// The selected database.
@@ -246,7 +248,9 @@ impl<'k> Keys<'k> {
         // Where there is a place there is a database.
         let State { databases, random, .. } = &mut *self.state;
         let entry = databases[db].at_mut(place);
-        entry.usage = rule.next(entry.usage, now_ms, || random.f64());
+        if self.counts_use {
+            entry.usage = rule.next(entry.usage, now_ms, || random.f64());
+        }
         entry
     }
 
