@@ -144,6 +144,18 @@ pub struct KeySpec {
     pub find: FindKeys,
 }
 
+impl KeySpec {
+    /// One key, at this argument.
+    pub const fn one(index: i32, flags: &'static [&'static str]) -> KeySpec {
+        KeySpec::many(index, 0, flags)
+    }
+
+    /// The keys from this argument to `last`, which is relative to the first or, if negative, counts from the end.
+    pub const fn many(index: i32, last: i32, flags: &'static [&'static str]) -> KeySpec {
+        KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::Range { last, step: 1, limit: 0 } }
+    }
+}
+
 /// Where the search for keys begins.
 #[derive(Clone, Copy, Debug)]
 pub enum BeginSearch {
