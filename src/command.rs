@@ -145,7 +145,7 @@ impl Call<'_, '_> {
     /// One for each of: no number, below zero, an end that no clock could show.
     pub(crate) fn timeout_seconds(&self, index: usize) -> Result<Option<u64>, ReplyError> {
         let text = std::str::from_utf8(&self.args[index]).ok();
-        let seconds: Option<f64> = text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
+        let seconds: Option<f64> = text.and_then(|text| text.parse().ok());
         let ms = seconds.filter(|seconds| !seconds.is_nan()).ok_or(ReplyError::TIMEOUT_NOT_A_FLOAT)? * 1000.0;
         let latest_ms = i64::MAX as u64 - self.now.unix().as_millis() as u64;
         if ms > latest_ms as f64 {
@@ -168,7 +168,7 @@ impl Call<'_, '_> {
     }
 
     /// Runs a blocking command: answers if it can, otherwise lets the client wait for what `wait` says, for
-    /// `timeout_ms` or for ever. Within EXEC nobody waits.
+    /// `timeout_ms` or for ever. Within EXEC nobody waits, and the answer is `absent`.
     ///
     /// # Errors
     ///
@@ -189,7 +189,7 @@ impl Call<'_, '_> {
             absent.answer(reply);
             return Ok(());
         }
-        let wait = Wait { attempt, absent, interest: interest(&mut keys, args) };
+        let wait = Wait { attempt, interest: interest(&mut keys, args) };
         let muted = self.session.reply_mode != ReplyMode::On;
         let waiters = &mut self.keys.hold(self.now).0.waiters;
         waiters.add(self.client.info.clone(), self.session.db, self.client.proto(), muted, wait);

@@ -38,7 +38,7 @@ pub enum Outcome {
 /// well, such as the creation of a consumer.
 pub(crate) type Attempt = fn(&mut Keys<'_>, Args<'_>, &mut Reply) -> Result<Outcome, ReplyError>;
 
-/// What a client is answered when its time is up.
+/// What is answered instead of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
     /// The absence of an array.
@@ -75,8 +75,6 @@ pub(crate) struct Interest {
 pub(crate) struct Wait {
     /// What is run when a key is fed.
     pub(crate) attempt: Attempt,
-    /// What it is answered when its time is up.
-    pub(crate) absent: Absent,
     /// What it waits for.
     pub(crate) interest: Interest,
 }
@@ -167,7 +165,7 @@ impl Waiters {
         let mut reply = waiter.reply();
         match error {
             Some(error) => reply.error(error),
-            None => waiter.wait.absent.answer(&mut reply),
+            None => Absent::Array.answer(&mut reply),
         }
         Some(Served { client: waiter.client, answer: reply.into_bytes() })
     }
