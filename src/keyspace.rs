@@ -9,6 +9,7 @@
 //! | [`entry`], [`text`], [`list`], [`stream`] | what a key holds |
 //! | `effects` | what a command leaves to be done when it has ended: notifications, keys that were fed |
 //! | `usage`, `eviction` | how often keys are used, and which go when memory is short |
+//! | `garbage` | databases that were emptied, freed when nobody waits for it |
 //! | [`waiters`] | clients that wait for keys |
 //! | `watchers` | clients that watch keys |
 //!
@@ -25,6 +26,7 @@ pub(crate) mod database;
 pub(crate) mod effects;
 pub mod entry;
 pub(crate) mod eviction;
+pub(crate) mod garbage;
 pub(crate) mod keys;
 pub mod list;
 pub mod stream;
@@ -44,6 +46,7 @@ use crate::hub::access::HubAccess;
 use database::Database;
 use effects::Effects;
 use eviction::Candidates;
+use garbage::{Disposal, Garbage};
 use keys::Keys;
 use usage::Usage;
 use waiters::Waiters;
@@ -74,6 +77,7 @@ pub(crate) struct State {
     pub(crate) counts: Counts,
     /// Chance, where samples and estimates need it.
     pub(crate) random: fastrand::Rng,
+    pub(crate) garbage: Garbage,
     candidates: Candidates,
     /// The database from which a random key was evicted last.
     next_evicted: usize,
@@ -125,10 +129,30 @@ impl State {
         &self.databases
     }
 
-    /// Exchanges two databases under their clients.
+    /// Exchanges two databases under their clients: those who watch keys of either see them change, those who wait may
+    /// find what they want.
     pub(crate) fn swap_databases(&mut self, one: DatabaseId, two: DatabaseId) {
+        if one == two {
+            return;
+        }
         self.database(one.max(two));
+        for db in [one, two] {
+            let [first, second] = [one, two].map(|db| &self.databases[usize::from(db)]);
+            self.watchers.touch_all(db, |key| first.get(key).is_some() || second.get(key).is_some());
+        }
         self.databases.swap(usize::from(one), usize::from(two));
+        for db in [one, two] {
+            self.waiters.keys_of(db).iter().for_each(|key| self.effects.feed(db, key));
+        }
+    }
+
+    /// Removes all keys of a database.
+    pub(crate) fn empty(&mut self, db: DatabaseId, disposal: Disposal) {
+        let emptied = std::mem::take(self.database(db));
+        self.watchers.touch_all(db, |key| emptied.get(key).is_some());
+        self.waiters.keys_of(db).iter().for_each(|key| self.effects.feed(db, key));
+        self.counts.changes += emptied.len() as u64;
+        self.garbage.add(emptied, disposal);
     }
 }
 

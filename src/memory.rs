@@ -10,8 +10,10 @@ use crate::hub::ShardId;
 /// Bytes in use, of the whole process. Zero where another allocator than this server's is in use, as in tests of parts.
 #[derive(Debug)]
 pub(crate) struct MemoryGauge {
-    /// What was in use when the server was made. Threads that serve no clients need nothing worth counting later.
+    /// What was in use when the server was made.
     at_start: i64,
+    /// What threads that serve no clients have allocated and not freed since then, where that is worth counting.
+    elsewhere: AtomicI64,
     shares: Box<[Share]>,
     /// The most that has been seen.
     peak: AtomicI64,
@@ -32,7 +34,7 @@ impl MemoryGauge {
     pub(crate) fn new(shards: usize) -> Self {
         let at_start = AllocatorUse::now().allocated as i64;
         let shares = (0..shards).map(|_| Share::default()).collect();
-        MemoryGauge { at_start, shares, peak: AtomicI64::new(at_start) }
+        MemoryGauge { at_start, elsewhere: AtomicI64::new(0), shares, peak: AtomicI64::new(at_start) }
     }
 
     /// Begins to count for the io-thread of `shard`, which calls this.
@@ -45,9 +47,17 @@ impl MemoryGauge {
     pub(crate) fn count(&self, shard: ShardId) -> u64 {
         let share = &self.shares[shard];
         share.since.store(of_this_thread() - share.before.load(Relaxed), Relaxed);
-        let total: i64 = self.shares.iter().map(|share| share.since.load(Relaxed)).sum::<i64>() + self.at_start;
+        let shares: i64 = self.shares.iter().map(|share| share.since.load(Relaxed)).sum();
+        let total = self.at_start + self.elsewhere.load(Relaxed) + shares;
         self.peak.fetch_max(total, Relaxed);
         total.max(0) as u64
+    }
+
+    /// Counts what `work` allocates and frees, on a thread that serves no clients.
+    pub(crate) fn elsewhere(&self, work: impl FnOnce()) {
+        let before = of_this_thread();
+        work();
+        self.elsewhere.fetch_add(of_this_thread() - before, Relaxed);
     }
 
     /// The most that was in use whenever somebody counted, in bytes.

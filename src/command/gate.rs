@@ -239,7 +239,9 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
     };
     turn.now = execute(&mut call, handler);
     turn.hub.release();
-    turn.keys.release();
+    if let Some(garbage) = turn.keys.release() {
+        garbage.dispose(&turn.shard.server);
+    }
     // CONFIG SET applies to the next command of the same read already.
     turn.settings = turn.shard.settings();
 }

@@ -1,4 +1,4 @@
-//! The server itself: TIME, DBSIZE, FLUSHALL, FLUSHDB, MONITOR, ROLE, MODULE, and what the modules below hold.
+//! The server itself: TIME, MONITOR, ROLE, MODULE, and what the modules below hold.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -12,6 +12,7 @@
 
 mod acl;
 mod cluster;
+mod databases;
 mod debug;
 mod disk;
 mod lolwut;
@@ -20,7 +21,7 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
-use super::spec::{Arg, Command, Flags, Group};
+use super::spec::{Command, Flags, Group};
 use super::{Call, introspect};
 use crate::resp::errors::ReplyError;
 
@@ -35,27 +36,6 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["nondeterministic_output"],
         run: Some(time),
         ..DEFAULT
-    },
-    Command {
-        name: "dbsize",
-        summary: "Returns how many keys the selected database holds",
-        flags: Flags::READONLY.and(Flags::FAST),
-        categories: &["keyspace"],
-        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
-        run: Some(dbsize),
-        ..DEFAULT
-    },
-    Command {
-        name: "flushall",
-        summary: "Empties all databases",
-        complexity: "O(N) where N is the number of keys in all databases",
-        ..FLUSH
-    },
-    Command {
-        name: "flushdb",
-        summary: "Empties the selected database",
-        complexity: "O(N) where N is the number of keys in the selected database",
-        ..FLUSH
     },
     Command {
         name: "monitor",
@@ -79,6 +59,10 @@ pub(super) const COMMANDS: &[Command] = &[
     cluster::CLUSTER,
     cluster::READONLY,
     cluster::READWRITE,
+    databases::DBSIZE,
+    databases::FLUSHALL,
+    databases::FLUSHDB,
+    databases::SWAPDB,
     debug::DEBUG,
     disk::BGREWRITEAOF,
     disk::BGSAVE,
@@ -92,21 +76,6 @@ pub(super) const COMMANDS: &[Command] = &[
     replication::WAITAOF,
     shutdown::SHUTDOWN,
 ];
-
-const FLUSH: Command = Command {
-    arity: -1,
-    flags: Flags::WRITE,
-    categories: &["keyspace", "dangerous"],
-    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-    args: &[Arg::one_of(
-        "flush-type",
-        &[Arg::word("async", "ASYNC").since("4.0.0"), Arg::word("sync", "SYNC").since("6.2.0")],
-    )
-    .optional()],
-    history: &[("4.0.0", "ASYNC may be given."), ("6.2.0", "SYNC may be given.")],
-    run: Some(flush),
-    ..DEFAULT
-};
 
 const MODULE: &[Command] = &[
     Command {
@@ -131,23 +100,6 @@ fn time(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.reply.array(2);
     call.reply.bulk(unix.as_secs().to_string());
     call.reply.bulk(unix.subsec_micros().to_string());
-    Ok(())
-}
-
-/// No command stores keys, so there is nothing to count.
-fn dbsize(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.reply.integer(0);
-    Ok(())
-}
-
-/// No command stores keys, so there is nothing to remove once the arguments are understood.
-fn flush(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    match call.args.len() {
-        1 => {}
-        2 if call.is_word(1, "async") || call.is_word(1, "sync") => {}
-        _ => return Err(ReplyError::SYNTAX),
-    }
-    call.reply.ok();
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::MutexGuard;
 
+use super::garbage::Garbage;
 use super::{Keyspace, State};
 use crate::clock::Now;
 
@@ -39,13 +40,13 @@ impl<'a> KeyAccess<'a> {
         self.held.is_some()
     }
 
-    /// Gives the lock back.
-    pub(crate) fn release(&mut self) {
-        if let Some((mut state, _)) = self.held.take() {
-            // Only a deadline that is new can be earlier than what is known.
-            if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
-                self.keyspace.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
-            }
+    /// Gives the lock back, and answers what is to be freed without it.
+    pub(crate) fn release(&mut self) -> Option<Garbage> {
+        let (mut state, _) = self.held.take()?;
+        // Only a deadline that is new can be earlier than what is known.
+        if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
+            self.keyspace.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
         }
+        state.garbage.take()
     }
 }

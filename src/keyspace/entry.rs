@@ -86,6 +86,11 @@ impl Entry {
         self.deadline_ms = deadline_ms.unwrap_or(NEVER);
     }
 
+    /// When or how often it was used, in the form that the eviction policy wants.
+    pub(crate) fn usage(&self) -> u32 {
+        self.usage
+    }
+
     /// Whether its time is over at this moment.
     pub fn is_due(&self, now_ms: i64) -> bool {
         self.deadline_ms < now_ms || (self.deadline_ms == now_ms && now_ms != NEVER)

@@ -15,7 +15,6 @@ macro_rules! fixed {
         }
     };
 }
-use fixed;
 
 mod generic;
 mod list;

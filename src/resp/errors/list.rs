@@ -1,6 +1,6 @@
 //! Error texts of commands on lists.
 
-use super::{ReplyError, fixed};
+use super::ReplyError;
 
 fixed! {
     /// LSET beyond the end.

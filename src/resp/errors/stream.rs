@@ -1,5 +1,3 @@
 //! Error texts of commands on streams.
 
-use super::{ReplyError, fixed};
-
-fixed! {}
+use super::ReplyError;

@@ -1,6 +1,6 @@
 //! Error texts of commands on strings.
 
-use super::{ReplyError, fixed};
+use super::ReplyError;
 
 fixed! {
     /// A string that should be a number.

@@ -1,6 +1,6 @@
 //! Error texts of CLIENT TRACKING and what belongs to it.
 
-use super::{ReplyError, fixed};
+use super::ReplyError;
 
 fixed! {
     /// CLIENT CACHING where tracking is off.

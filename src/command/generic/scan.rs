@@ -1,0 +1,92 @@
+//! KEYS, RANDOMKEY, SCAN.
+
+use crate::command::Call;
+use crate::pattern;
+use crate::resp::decode::{Args, parse_integer};
+use crate::resp::errors::ReplyError;
+
+/// Keys whose time is over that RANDOMKEY takes out at most before it says that there is none.
+const MOST_EXPIRED: usize = 100;
+
+pub(super) fn keys(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let args = call.args;
+    let (mut keys, reply) = call.keys();
+    let now_ms = keys.now_ms;
+    let entries = keys.database().iter().filter(|entry| !entry.is_due(now_ms));
+    let found: Vec<&[u8]> = entries.map(|entry| entry.key()).filter(|key| pattern::matches(&args[1], key)).collect();
+    reply.bulks(&found);
+    Ok(())
+}
+
+pub(super) fn randomkey(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let (mut keys, reply) = call.keys();
+    for _ in 0..MOST_EXPIRED {
+        let random = keys.state.random.u64(..);
+        let Some(key) = keys.database().sample(random).map(|entry| entry.key().to_vec()) else { break };
+        if keys.contains(&key) {
+            reply.bulk(key);
+            return Ok(());
+        }
+    }
+    reply.null();
+    Ok(())
+}
+
+/// The options of SCAN.
+struct Options<'a> {
+    count: usize,
+    pattern: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+}
+
+impl<'a> Options<'a> {
+    fn read(args: Args<'a>) -> Result<Self, ReplyError> {
+        let mut options = Options { count: 10, pattern: None, kind: None };
+        let mut rest = args.from(2);
+        while let Some(option) = rest.next() {
+            let value = rest.next().ok_or(ReplyError::SYNTAX)?;
+            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
+            if is("count") {
+                let count = parse_integer(value).ok_or(ReplyError::NOT_AN_INTEGER)?;
+                options.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(ReplyError::SYNTAX)?;
+            } else if is("match") {
+                options.pattern = Some(value);
+            } else if is("type") {
+                options.kind = Some(value);
+            } else {
+                return Err(ReplyError::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Looks at whole buckets of the table until it has seen so many keys, whether they are wanted or not.
+pub(super) fn scan(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let args = call.args;
+    let cursor = std::str::from_utf8(&args[1]).ok().and_then(|text| text.parse().ok());
+    let mut cursor: u64 = cursor.ok_or(ReplyError::INVALID_CURSOR)?;
+    let Options { count, pattern, kind } = Options::read(args)?;
+    let (mut keys, reply) = call.keys();
+    let now_ms = keys.now_ms;
+    let mut seen = 0;
+    let mut found = Vec::new();
+    loop {
+        cursor = keys.database().scan(cursor, |entry| {
+            seen += 1;
+            let wanted = !entry.is_due(now_ms)
+                && pattern.is_none_or(|pattern| pattern::matches(pattern, entry.key()))
+                && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.kind().name().as_bytes()));
+            if wanted {
+                found.push(entry.key().to_vec());
+            }
+        });
+        if cursor == 0 || seen >= count {
+            break;
+        }
+    }
+    reply.array(2);
+    reply.bulk(cursor.to_string());
+    reply.bulks(&found);
+    Ok(())
+}
