@@ -1,5 +1,240 @@
-//! Streams.
+//! Streams: logs of entries, each a list of fields with an id, and the groups that consume them.
 
-/// A log of entries.
+mod block;
+mod group;
+mod id;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use block::Block;
+pub use block::{Entry, Fields};
+pub use group::{Consumer, ConsumerIndex, Group, Pending};
+pub use id::StreamId;
+
+/// Entries in one block at most, as `stream-node-max-entries` has it in Redis.
+const BLOCK_ENTRIES: usize = 100;
+/// Bytes in one block at most, as `stream-node-max-bytes` has it in Redis; a larger entry has a block of its own.
+const BLOCK_BYTES: usize = 4096;
+/// Entries that an approximate trim removes at most, unless it says otherwise.
+pub const TRIMMED_AT_ONCE: u64 = 100 * BLOCK_ENTRIES as u64;
+
+/// A stream with its groups.
 #[derive(Clone, Debug, Default)]
-pub struct Stream;
+pub struct Stream {
+    /// The entries.
+    pub log: Log,
+    /// The groups by name.
+    pub groups: BTreeMap<Box<[u8]>, Group>,
+}
+
+/// The entries of a stream.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// In order; none without an entry.
+    blocks: VecDeque<Block>,
+    len: u64,
+    /// The highest id that an entry has had.
+    pub last_id: StreamId,
+    /// The highest id of an entry that was deleted.
+    pub max_deleted_id: StreamId,
+    /// How many entries there ever were.
+    pub entries_added: u64,
+}
+
+/// Which entries a trim removes.
+#[derive(Clone, Copy, Debug)]
+pub enum Keep {
+    /// All but the last so many.
+    Entries(u64),
+    /// All below this id.
+    From(StreamId),
+}
+
+/// How entries are removed from the front of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Trim {
+    /// What stays.
+    pub keep: Keep,
+    /// Whether more may stay, so that only whole blocks are removed.
+    pub approximate: bool,
+    /// How many are removed at most; 0 for no bound.
+    pub limit: u64,
+}
+
+impl Stream {
+    /// What it has on the heap, in bytes, as an estimate.
+    pub fn heap_bytes(&self) -> usize {
+        let groups: usize = self.groups.iter().map(|(name, group)| name.len() + 64 + group.heap_bytes()).sum();
+        let blocks: usize = self.log.blocks.iter().map(Block::heap_bytes).sum();
+        size_of::<Self>() + self.log.blocks.capacity() * size_of::<Block>() + blocks + groups
+    }
+}
+
+impl Log {
+    /// How many entries it has.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many blocks its entries are packed in.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Appends an entry, whose id must be higher than the last one.
+    pub fn append<'f>(&mut self, id: StreamId, fields: impl ExactSizeIterator<Item = (&'f [u8], &'f [u8])> + Clone) {
+        let added: usize = fields.clone().map(|(name, value)| name.len() + value.len()).sum();
+        match self.blocks.back_mut() {
+            Some(last) if last.total() < BLOCK_ENTRIES && last.len_bytes() + added < BLOCK_BYTES => {
+                last.append(id, fields);
+            }
+            last => {
+                if let Some(last) = last {
+                    last.shrink();
+                }
+                self.blocks.push_back(Block::new(id, fields));
+            }
+        }
+        self.len += 1;
+        self.entries_added += 1;
+        self.last_id = id;
+    }
+
+    /// The entries from `start` to `end`, both included.
+    pub fn range(&self, start: StreamId, end: StreamId) -> impl Iterator<Item = Entry<'_>> {
+        let first = self.blocks.partition_point(|block| block.last() < start);
+        let entries = self.blocks.range(first..).flat_map(Block::entries);
+        entries.skip_while(move |entry| entry.id < start).take_while(move |entry| entry.id <= end)
+    }
+
+    /// The entries from `start` to `end`, both included, the last first.
+    pub fn range_back(&self, start: StreamId, end: StreamId) -> impl Iterator<Item = Entry<'_>> {
+        let behind = self.blocks.partition_point(|block| block.last() < end);
+        let blocks = self.blocks.range(..(behind + 1).min(self.blocks.len())).rev();
+        let entries = blocks.flat_map(|block| block.entries().collect::<Vec<_>>().into_iter().rev());
+        entries.skip_while(move |entry| entry.id > end).take_while(move |entry| entry.id >= start)
+    }
+
+    /// The entry with this id.
+    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
+        self.range(id, id).next()
+    }
+
+    /// The id of the first entry, `0-0` if there is none.
+    pub fn first_id(&self) -> StreamId {
+        self.range(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MIN, |entry| entry.id)
+    }
+
+    /// The id of the last entry that is there, `0-0` if there is none.
+    pub fn last_valid_id(&self) -> StreamId {
+        self.range_back(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MIN, |entry| entry.id)
+    }
+
+    /// Deletes an entry; false if there is none with this id.
+    pub fn delete(&mut self, id: StreamId) -> bool {
+        let index = self.blocks.partition_point(|block| block.last() < id);
+        let Some(block) = self.blocks.get_mut(index).filter(|block| block.live() > 0) else { return false };
+        if !block.delete(id) {
+            return false;
+        }
+        if block.live() == 0 {
+            self.blocks.remove(index);
+        }
+        self.len -= 1;
+        self.max_deleted_id = self.max_deleted_id.max(id);
+        true
+    }
+
+    /// Removes entries from the front, and answers how many.
+    pub fn trim(&mut self, trim: Trim) -> u64 {
+        let mut removed = 0;
+        while let Some(block) = self.blocks.front_mut() {
+            let live = block.live();
+            let (done, goes) = match trim.keep {
+                Keep::Entries(most) => (self.len <= most, self.len - live >= most),
+                Keep::From(id) => (false, block.last() < id),
+            };
+            if done || (trim.limit > 0 && removed + live > trim.limit) {
+                break;
+            }
+            if goes {
+                self.blocks.pop_front();
+                self.len -= live;
+                removed += live;
+                continue;
+            }
+            if !trim.approximate {
+                let mut excess = match trim.keep {
+                    Keep::Entries(most) => self.len - most,
+                    Keep::From(_) => u64::MAX,
+                };
+                let deleted = block.delete_while(|id| {
+                    let goes = excess > 0 && !matches!(trim.keep, Keep::From(first) if id >= first);
+                    excess -= u64::from(goes);
+                    goes
+                });
+                self.len -= deleted;
+                removed += deleted;
+            }
+            break;
+        }
+        removed
+    }
+
+    /// Whether entries behind `start` may have been deleted.
+    pub fn has_gaps_from(&self, start: StreamId) -> bool {
+        !self.is_empty()
+            && self.max_deleted_id != StreamId::MIN
+            && self.first_id() <= self.max_deleted_id
+            && start <= self.max_deleted_id
+    }
+
+    /// How many entries there ever were up to `id`, as far as that is known.
+    pub fn entries_up_to(&self, id: StreamId) -> Option<i64> {
+        let added = self.entries_added as i64;
+        if self.entries_added == 0 {
+            return Some(0);
+        }
+        if self.is_empty() && id <= self.last_id || id == self.last_id {
+            return Some(added);
+        }
+        let first = self.first_id();
+        let whole = self.max_deleted_id == StreamId::MIN || self.max_deleted_id < first;
+        match id.cmp(&first) {
+            _ if id > self.last_id || !whole => None,
+            std::cmp::Ordering::Less => Some(added - self.len as i64),
+            std::cmp::Ordering::Equal => Some(added - self.len as i64 + 1),
+            std::cmp::Ordering::Greater => None,
+        }
+    }
+
+    /// How many entries a group has still to be delivered, as far as that is known.
+    pub fn lag(&self, group: &Group) -> Option<i64> {
+        let added = self.entries_added as i64;
+        if self.entries_added == 0 {
+            return Some(0);
+        }
+        let read = group.entries_read.filter(|_| !self.has_gaps_from(group.last_id));
+        read.or_else(|| self.entries_up_to(group.last_id)).map(|read| added - read)
+    }
+
+    /// Moves a group on to an entry that it is delivered.
+    pub fn advance(&self, group: &mut Group, id: StreamId) {
+        if id <= group.last_id {
+            return;
+        }
+        match &mut group.entries_read {
+            Some(read) if !self.has_gaps_from(id) => *read += 1,
+            _ if self.entries_added > 0 => group.entries_read = self.entries_up_to(id),
+            _ => {}
+        }
+        group.last_id = id;
+    }
+}

@@ -1,0 +1,275 @@
+//! XREAD, XREADGROUP.
+
+use super::{answer_entry, answer_id, id};
+use crate::command::Call;
+use crate::config::KeyspaceEvents;
+use crate::keyspace::entry::Kind;
+use crate::keyspace::keys::Keys;
+use crate::keyspace::stream::{ConsumerIndex, Entry, Group, Pending, Stream, StreamId};
+use crate::keyspace::waiters::{Absent, Interest, Outcome};
+use crate::resp::Proto;
+use crate::resp::decode::{Args, OwnedArgs, parse_integer};
+use crate::resp::encode::Reply;
+use crate::resp::errors::ReplyError;
+
+pub(super) fn xread(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    read(call, false)
+}
+
+pub(super) fn xreadgroup(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    read(call, true)
+}
+
+fn read(call: &mut Call<'_, '_>, grouped: bool) -> Result<(), ReplyError> {
+    let request = Request::read(call.args, grouped)?;
+    let attempt = if grouped { attempt_grouped } else { attempt_alone };
+    let Some(index) = request.block else {
+        let args = call.args;
+        let (mut keys, reply) = call.keys();
+        if attempt(&mut keys, args, reply)? == Outcome::Wait {
+            reply.null_array();
+        }
+        return Ok(());
+    };
+    let timeout_ms = Some(call.timeout_ms(index)?).filter(|timeout_ms| *timeout_ms > 0);
+    call.attempt(attempt, Absent::Array, timeout_ms, |keys, args| Interest {
+        kind: Kind::Stream,
+        minds_removal: grouped,
+        args: request.from_now_on(keys, args),
+        keys: request.keys().map(Box::from).collect(),
+    })
+}
+
+fn attempt_alone(keys: &mut Keys<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Outcome, ReplyError> {
+    Request::read(args, false)?.attempt(keys, reply)
+}
+
+fn attempt_grouped(keys: &mut Keys<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Outcome, ReplyError> {
+    Request::read(args, true)?.attempt(keys, reply)
+}
+
+/// What is asked for.
+struct Request<'a> {
+    args: Args<'a>,
+    /// Group and consumer.
+    group: Option<(&'a [u8], &'a [u8])>,
+    acknowledged: bool,
+    count: usize,
+    /// Where the time-out stands.
+    block: Option<usize>,
+    /// Where the first key stands.
+    first: usize,
+    streams: usize,
+}
+
+/// Which entries of one stream are asked for.
+#[derive(Clone, Copy, Debug)]
+enum From {
+    /// Those behind this id; with a group, those that the consumer has pending.
+    Id(StreamId),
+    /// `>`: those that the group was not delivered.
+    New,
+}
+
+impl<'a> Request<'a> {
+    fn read(args: Args<'a>, grouped: bool) -> Result<Self, ReplyError> {
+        let mut request =
+            Request { args, group: None, acknowledged: false, count: usize::MAX, block: None, first: 0, streams: 0 };
+        let mut index = 1;
+        while index < args.len() {
+            let is = |word: &str| args[index].eq_ignore_ascii_case(word.as_bytes());
+            let left = args.len() - 1 - index;
+            if is("block") && left > 0 {
+                request.block = Some(index + 1);
+                index += 1;
+            } else if is("count") && left > 0 {
+                let count = parse_integer(&args[index + 1]).ok_or(ReplyError::NOT_AN_INTEGER)?;
+                request.count = usize::try_from(count).ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
+                index += 1;
+            } else if is("streams") && left > 0 {
+                if left % 2 != 0 {
+                    return Err(ReplyError::unbalanced_streams(grouped));
+                }
+                (request.first, request.streams) = (index + 1, left / 2);
+                break;
+            } else if is("group") && left >= 2 {
+                if !grouped {
+                    return Err(ReplyError::GROUP_IN_XREAD);
+                }
+                request.group = args.get(index + 1).zip(args.get(index + 2));
+                index += 2;
+            } else if is("noack") {
+                if !grouped {
+                    return Err(ReplyError::NOACK_IN_XREAD);
+                }
+                request.acknowledged = true;
+            } else {
+                return Err(ReplyError::SYNTAX);
+            }
+            index += 1;
+        }
+        if request.streams == 0 {
+            Err(ReplyError::SYNTAX)
+        } else if grouped && request.group.is_none() {
+            Err(ReplyError::XREADGROUP_WITHOUT_GROUP)
+        } else {
+            Ok(request)
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.args.from(self.first).take(self.streams)
+    }
+
+    /// The request with the ids that `$` means at this moment.
+    fn from_now_on(&self, keys: &mut Keys<'_>, args: Args<'_>) -> OwnedArgs {
+        let ids = self.first + self.streams;
+        let resolved: Vec<Vec<u8>> = args
+            .iter()
+            .enumerate()
+            .map(|(i, arg)| match arg {
+                b"$" if i >= ids => {
+                    let stream = keys.stream_mut(&args[i - self.streams]).ok().flatten();
+                    stream.map_or(StreamId::MIN, |stream| stream.log.last_id).to_string().into_bytes()
+                }
+                arg => arg.to_vec(),
+            })
+            .collect();
+        OwnedArgs::new(resolved.iter().map(Vec::as_slice))
+    }
+
+    /// Where to begin in each stream.
+    fn starts(&self, keys: &mut Keys<'_>) -> Result<Vec<From>, ReplyError> {
+        let ids = self.args.from(self.first + self.streams);
+        let start = |(key, text): (&[u8], &[u8])| {
+            let stream = keys.stream(key)?;
+            if let Some((group, _)) = self.group
+                && !stream.is_some_and(|stream| stream.groups.contains_key(group))
+            {
+                return Err(ReplyError::no_group_to_read(key, group));
+            }
+            match text {
+                b"$" if self.group.is_some() => Err(ReplyError::XREADGROUP_FROM_NOW),
+                b"$" => Ok(From::Id(stream.map_or(StreamId::MIN, |stream| stream.log.last_id))),
+                b">" if self.group.is_none() => Err(ReplyError::XREAD_NEW),
+                b">" => Ok(From::New),
+                text => Ok(From::Id(id(text, 0)?)),
+            }
+        };
+        self.keys().zip(ids).map(start).collect()
+    }
+
+    /// Answers what there is in those streams that have something.
+    fn attempt(&self, keys: &mut Keys<'_>, reply: &mut Reply) -> Result<Outcome, ReplyError> {
+        let starts = self.starts(keys)?;
+        let mut served = Vec::new();
+        for (key, from) in self.keys().zip(starts) {
+            if let Some((group, consumer)) = self.group {
+                self.see(keys, key, group, consumer)?;
+            }
+            if let Some(stream) = keys.stream_mut(key)?
+                && self.has(stream, from)
+            {
+                served.push((key, from));
+            }
+        }
+        if served.is_empty() {
+            return Ok(Outcome::Wait);
+        }
+        match reply.proto() {
+            Proto::Resp2 => reply.array(served.len()),
+            Proto::Resp3 => reply.map(served.len()),
+        }
+        let now_ms = keys.now_ms;
+        for (key, from) in served {
+            if reply.proto() == Proto::Resp2 {
+                reply.array(2);
+            }
+            reply.bulk(key);
+            if let Some(stream) = keys.stream_mut(key)? {
+                self.answer(stream, from, now_ms, reply);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Notes that the consumer has been seen; a new one is an event.
+    fn see(&self, keys: &mut Keys<'_>, key: &[u8], group: &[u8], consumer: &[u8]) -> Result<(), ReplyError> {
+        let now_ms = keys.now_ms;
+        let group = keys.stream_mut(key)?.and_then(|stream| stream.groups.get_mut(group));
+        if group.is_some_and(|group| group.see(consumer, now_ms).1) {
+            keys.notify(KeyspaceEvents::STREAM, "xgroup-createconsumer", key);
+        }
+        Ok(())
+    }
+
+    /// Whether a stream has anything to answer. What a consumer has pending is always an answer, even if that is nothing.
+    fn has(&self, stream: &Stream, from: From) -> bool {
+        let behind = |id: StreamId| !stream.log.is_empty() && stream.log.last_valid_id() > id;
+        match (from, self.group) {
+            (From::Id(_), Some(_)) => true,
+            (From::Id(id), None) => behind(id),
+            (From::New, group) => {
+                let group = group.and_then(|(name, _)| stream.groups.get(name));
+                group.is_some_and(|group| behind(group.last_id))
+            }
+        }
+    }
+
+    fn answer(&self, stream: &mut Stream, from: From, now_ms: i64, reply: &mut Reply) {
+        let Stream { log, groups } = stream;
+        let after = |id: StreamId| id.next().unwrap_or(StreamId::MAX);
+        let group = self.group.and_then(|(name, consumer)| {
+            let group = groups.get_mut(name)?;
+            let index = group.find(consumer)?;
+            Some((group, index))
+        });
+        match (from, group) {
+            (From::Id(id), Some((group, consumer))) => {
+                let ids = group.consumer(consumer).pending().range(after(id)..);
+                let ids: Vec<StreamId> = ids.take(self.count).copied().collect();
+                reply.array(ids.len());
+                ids.into_iter().for_each(|id| answer_pending(reply, log.get(id), id, group, now_ms));
+            }
+            (From::New, Some((group, consumer))) => {
+                let begin = after(group.last_id);
+                let entries: Vec<Entry<'_>> = log.range(begin, StreamId::MAX).take(self.count).collect();
+                reply.array(entries.len());
+                for entry in entries {
+                    log.advance(group, entry.id);
+                    answer_entry(reply, &entry);
+                    if !self.acknowledged {
+                        deliver(group, consumer, entry.id, now_ms);
+                    }
+                }
+            }
+            (From::Id(id), None) => {
+                super::answer_entries(reply, log.range(after(id), StreamId::MAX).take(self.count));
+            }
+            (From::New, None) => reply.array(0),
+        }
+    }
+}
+
+fn deliver(group: &mut Group, consumer: ConsumerIndex, id: StreamId, now_ms: i64) {
+    group.assign(id, Pending { consumer, delivered_ms: now_ms, deliveries: 1 });
+    group.mark_active(consumer, now_ms);
+}
+
+/// Answers an entry that is pending once more; of one that was deleted only its id is left.
+fn answer_pending(reply: &mut Reply, entry: Option<Entry<'_>>, id: StreamId, group: &mut Group, now_ms: i64) {
+    match entry {
+        Some(entry) => {
+            answer_entry(reply, &entry);
+            if let Some(pending) = group.pending().get(&id).copied() {
+                let deliveries = pending.deliveries + 1;
+                group.assign(id, Pending { delivered_ms: now_ms, deliveries, ..pending });
+            }
+        }
+        None => {
+            reply.array(2);
+            answer_id(reply, id);
+            reply.null_array();
+        }
+    }
+}
