@@ -87,9 +87,28 @@ impl Player {
                 let halves = (1..bytes.len()).flat_map(|cut| [&bytes[..cut], &bytes[cut..]]);
                 self.send_apart(name, halves)?;
             }
+            Action::Waits => self.await_blocked(name)?,
             Action::Open | Action::Close | Action::Receive(_) => {}
         }
         Ok(())
+    }
+
+    /// Asks the server again and again until it says that the connection is blocked.
+    fn await_blocked(&mut self, name: &str) -> Result<(), String> {
+        let address = self.variables.get(&format!("{name}.addr")).cloned().unwrap_or_default();
+        let address = format!("addr={} ", String::from_utf8_lossy(&address));
+        let mut observer = Wire::open(self.server, 2)?;
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            observer.send(b"CLIENT LIST\r\n");
+            let (list, _) = observer.frames(1);
+            let list = String::from_utf8_lossy(&list).into_owned();
+            let flags = list.lines().find(|line| line.contains(&address)).and_then(|line| line.split(" flags=").nth(1));
+            if flags.and_then(|flags| flags.split(' ').next()).is_some_and(|flags| flags.contains('b')) {
+                return Ok(());
+            }
+        }
+        Err("the connection does not wait".to_owned())
     }
 
     /// Reads what the step waits for: the bytes, and why there are fewer than wanted.

@@ -45,6 +45,8 @@ pub(crate) enum Action {
     Open,
     /// Closes the connection from the client's side.
     Close,
+    /// Goes on when the server has blocked the connection.
+    Waits,
 }
 
 /// What to wait for, and how to compare it.
@@ -201,6 +203,7 @@ impl Reader<'_> {
             match rest.trim() {
                 "open" => Action::Open,
                 "close" => Action::Close,
+                "waits" => Action::Waits,
                 other => return Err(format!("`{connection} {other}` is no step")),
             }
         };

@@ -59,14 +59,14 @@ impl Options {
     }
 
     /// How to trim, if at all.
-    fn trim(&self) -> Result<Option<Trim>, ReplyError> {
-        let Some(keep) = self.keep else {
-            let limited = self.limit.is_some_and(|limit| limit > 0);
-            return if limited { Err(ReplyError::LIMIT_WITHOUT_TRIM) } else { Ok(None) };
-        };
-        if self.limit.is_some() && !self.approximate {
+    fn trim(&self, adds: bool) -> Result<Option<Trim>, ReplyError> {
+        if self.keep.is_none() && self.limit.is_some_and(|limit| limit > 0) {
+            return Err(ReplyError::LIMIT_WITHOUT_TRIM);
+        }
+        if self.limit.is_some() && !self.approximate && (self.keep.is_some() || adds) {
             return Err(ReplyError::LIMIT_NEEDS_APPROXIMATION);
         }
+        let Some(keep) = self.keep else { return Ok(None) };
         let limit = if self.approximate { self.limit.unwrap_or(TRIMMED_AT_ONCE) } else { 0 };
         Ok(Some(Trim { keep, approximate: self.approximate, limit }))
     }
@@ -106,7 +106,7 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         index = next;
     }
     let new_id = args.get(index).map(new_id).transpose()?;
-    let trim = options.trim()?;
+    let trim = options.trim(true)?;
     let count = args.len().saturating_sub(index + 1);
     let (Some(new_id), true) = (new_id, count >= 2 && count.is_multiple_of(2)) else {
         return Err(ReplyError::arity(&call.entry.full_name));
@@ -145,7 +145,7 @@ pub(super) fn xtrim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     while index < args.len() {
         index = options.read(args, index, false)?.ok_or(ReplyError::SYNTAX)?;
     }
-    let trim = options.trim()?.ok_or(ReplyError::TRIM_WITHOUT_STRATEGY)?;
+    let trim = options.trim(false)?.ok_or(ReplyError::TRIM_WITHOUT_STRATEGY)?;
     let (mut keys, reply) = call.keys();
     let removed = keys.stream_mut(key)?.map_or(0, |stream| stream.log.trim(trim));
     if removed > 0 {

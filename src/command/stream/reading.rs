@@ -80,6 +80,11 @@ impl<'a> Request<'a> {
             let is = |word: &str| args[index].eq_ignore_ascii_case(word.as_bytes());
             let left = args.len() - 1 - index;
             if is("block") && left > 0 {
+                // Read again where its end is computed; what is no number is refused before what follows it.
+                let timeout_ms = parse_integer(&args[index + 1]).ok_or(ReplyError::TIMEOUT_NOT_AN_INTEGER)?;
+                if timeout_ms < 0 {
+                    return Err(ReplyError::TIMEOUT_NEGATIVE);
+                }
                 request.block = Some(index + 1);
                 index += 1;
             } else if is("count") && left > 0 {
