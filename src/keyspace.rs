@@ -36,7 +36,7 @@ pub(crate) mod usage;
 pub mod waiters;
 pub(crate) mod watchers;
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -64,6 +64,8 @@ pub struct Keyspace {
     state: Mutex<State>,
     /// No deadline is before this one, in milliseconds since 1970-01-01.
     first_deadline_ms: AtomicI64,
+    /// Whether keys are removed that nobody has asked for: DEBUG SET-ACTIVE-EXPIRE.
+    pub(crate) expires_actively: AtomicBool,
 }
 
 /// What the lock guards.
@@ -158,7 +160,11 @@ impl State {
 
 impl Default for Keyspace {
     fn default() -> Self {
-        Keyspace { state: Mutex::default(), first_deadline_ms: AtomicI64::new(i64::MAX) }
+        Keyspace {
+            state: Mutex::default(),
+            first_deadline_ms: AtomicI64::new(i64::MAX),
+            expires_actively: AtomicBool::new(true),
+        }
     }
 }
 
@@ -177,7 +183,7 @@ impl Keyspace {
     /// Removes some keys whose time is over at `now_ms`, in milliseconds since 1970-01-01, and answers whether there may
     /// be more. Takes no lock if there are none.
     pub(crate) fn expire(&self, now_ms: i64, rules: Rules, hub: &mut HubAccess<'_>, wake: &mut ShardSet) -> bool {
-        if self.first_deadline_ms.load(Relaxed) > now_ms {
+        if self.first_deadline_ms.load(Relaxed) > now_ms || !self.expires_actively.load(Relaxed) {
             return false;
         }
         let mut state = self.lock();

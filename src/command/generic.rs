@@ -422,7 +422,7 @@ fn delete(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 fn exists(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
-    reply.count(args.from(1).filter(|key| keys.contains(key)).count());
+    reply.count(args.from(1).filter(|key| keys.look(key).is_some()).count());
     Ok(())
 }
 
@@ -438,7 +438,7 @@ fn touch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 fn kind(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
-    reply.simple(keys.peek(&args[1]).map_or("none", |entry| entry.value.kind().name()));
+    reply.simple(keys.look(&args[1]).map_or("none", |entry| entry.value.kind().name()));
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub(super) const COMMANDS: &[Command] = &[
         since: "2.2.0",
         complexity: "O(1) for every key",
         arity: -2,
-        flags: WATCHING.and(Flags::NO_MULTI),
+        flags: WATCHING.and(Flags::UNQUEUED),
         keys: &[KeySpec {
             flags: &["RO"],
             begin: BeginSearch::Index(1),
@@ -90,13 +90,16 @@ fn end_watch(client: &Client, state: &mut SessionState, keys: &mut KeyAccess<'_>
 }
 
 fn watch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let (state, now_ms) = call.keys.hold(call.now);
-    let watch = call.session.watch.get_or_insert_default();
-    for key in call.args.from(1) {
-        watch.add(state, call.session.db, key, now_ms);
+    if call.session.transaction.is_some() {
+        return Err(ReplyError::WATCH_IN_MULTI);
     }
+    let args = call.args;
+    let mut watch = call.session.watch.take().unwrap_or_default();
+    let (mut keys, reply) = call.keys();
+    args.from(1).for_each(|key| watch.add(&mut keys, key));
+    reply.ok();
     call.client.info.watched.store(watch.len() as u32, Relaxed);
-    call.reply.ok();
+    call.session.watch = Some(watch);
     Ok(())
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Database {
     table: Table,
     /// Deadlines in milliseconds since 1970-01-01, with the hashes of their keys.
     deadlines: BTreeSet<(i64, u64)>,
+    /// All deadlines added up.
+    deadline_sum_ms: i128,
 }
 
 impl Database {
@@ -22,6 +24,12 @@ impl Database {
     /// How many keys have a deadline.
     pub(crate) fn expiring(&self) -> usize {
         self.deadlines.len()
+    }
+
+    /// The mean of all deadlines, in milliseconds since 1970-01-01.
+    pub(crate) fn mean_deadline_ms(&self) -> Option<i64> {
+        let mean_ms = self.deadline_sum_ms.checked_div(self.deadlines.len() as i128)?;
+        i64::try_from(mean_ms).ok()
     }
 
     /// The first deadline, in milliseconds since 1970-01-01.
@@ -66,9 +74,13 @@ impl Database {
         self.table.insert(Entry::new(key, value, usage))
     }
 
+    /// Takes the entry at `place` out; it still knows its deadline.
     pub(super) fn remove(&mut self, place: Place) -> Entry {
-        self.set_deadline(place, None);
-        self.table.remove(place)
+        let entry = self.table.remove(place);
+        if let Some(deadline_ms) = entry.deadline_ms() {
+            self.forget_deadline(deadline_ms, self.table.hash(entry.key()));
+        }
+        entry
     }
 
     /// Changes when the entry at `place` expires, in milliseconds since 1970-01-01.
@@ -81,11 +93,17 @@ impl Database {
         entry.set_deadline_ms(deadline_ms);
         let hash = self.table.hash(self.table.at(place).key());
         if let Some(old_ms) = old_ms {
-            self.deadlines.remove(&(old_ms, hash));
+            self.forget_deadline(old_ms, hash);
         }
         if let Some(new_ms) = deadline_ms {
             self.deadlines.insert((new_ms, hash));
+            self.deadline_sum_ms += i128::from(new_ms);
         }
+    }
+
+    fn forget_deadline(&mut self, deadline_ms: i64, hash: u64) {
+        self.deadlines.remove(&(deadline_ms, hash));
+        self.deadline_sum_ms -= i128::from(deadline_ms);
     }
 
     /// All entries, in no order.

@@ -48,8 +48,8 @@ impl Value {
     }
 }
 
-/// No deadline.
-const NEVER: i64 = i64::MAX;
+/// No deadline: a moment that no key has for one, because what is over at once is deleted instead.
+const NEVER: i64 = i64::MIN;
 
 /// A key with its value.
 #[derive(Debug)]
@@ -93,6 +93,6 @@ impl Entry {
 
     /// Whether its time is over at this moment.
     pub fn is_due(&self, now_ms: i64) -> bool {
-        self.deadline_ms < now_ms || (self.deadline_ms == now_ms && now_ms != NEVER)
+        self.deadline_ms <= now_ms && self.deadline_ms != NEVER
     }
 }

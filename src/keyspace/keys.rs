@@ -43,13 +43,15 @@ impl<'k> Keys<'k> {
 
     /// The entry of `key` for reading: counts for the statistics and for eviction, and a miss is an event.
     pub(crate) fn get(&mut self, key: &[u8]) -> Option<&Entry> {
-        let Some(place) = self.find(key) else {
-            self.state.counts.misses += 1;
-            self.notify(KeyspaceEvents::MISS, "keymiss", key);
-            return None;
-        };
-        self.state.counts.hits += 1;
+        let place = self.find_counted(key)?;
         Some(self.used(place))
+    }
+
+    /// The entry of `key` for a look at what is not its value: counts for the statistics, and a miss is an event, but it
+    /// is no use.
+    pub(crate) fn look(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.find_counted(key)?;
+        Some(self.database().at(place))
     }
 
     /// The entry of `key` for changing: counts for eviction.
@@ -233,6 +235,17 @@ impl<'k> Keys<'k> {
         }
         self.expire(place, key);
         None
+    }
+
+    fn find_counted(&mut self, key: &[u8]) -> Option<Place> {
+        let place = self.find(key);
+        if place.is_some() {
+            self.state.counts.hits += 1;
+        } else {
+            self.state.counts.misses += 1;
+            self.notify(KeyspaceEvents::MISS, "keymiss", key);
+        }
+        place
     }
 
     fn expire(&mut self, place: Place, key: &[u8]) {

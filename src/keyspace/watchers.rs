@@ -7,21 +7,15 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::address::{Address, AddressRef};
+use super::keys::Keys;
 use super::{DatabaseId, State};
 
 /// What a client watches since its first WATCH.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    keys: Vec<Watched>,
+    keys: Vec<Address>,
     /// Whether any of them was changed since.
     touched: Arc<AtomicBool>,
-}
-
-#[derive(Debug)]
-struct Watched {
-    address: Address,
-    /// Whether its time was over already when it was first watched: then that is no change.
-    was_due: bool,
 }
 
 /// Who watches which key.
@@ -54,23 +48,23 @@ impl Watch {
         self.keys.len()
     }
 
-    /// Watches one more key from now on.
-    pub(crate) fn add(&mut self, state: &mut State, db: DatabaseId, key: &[u8], now_ms: i64) {
-        if self.keys.iter().any(|watched| watched.address.db == db && *watched.address.key == *key) {
+    /// Watches one more key from now on. If its time is over it is removed first: that is no change any more.
+    pub(crate) fn add(&mut self, keys: &mut Keys<'_>, key: &[u8]) {
+        let db = keys.db;
+        if self.keys.iter().any(|watched| watched.db == db && *watched.key == *key) {
             return;
         }
-        let was_due = state.database(db).get(key).is_some_and(|entry| entry.is_due(now_ms));
+        keys.contains(key);
         let address = Address::new(db, key);
-        state.watchers.keys.entry(address.clone()).or_default().push(self.touched.clone());
-        self.keys.push(Watched { address, was_due });
+        keys.state.watchers.keys.entry(address.clone()).or_default().push(self.touched.clone());
+        self.keys.push(address);
     }
 
     /// Ends it, and answers whether any key was changed, or its time is over since.
     pub(crate) fn end(self, state: &mut State, now_ms: i64) -> bool {
         let mut changed = self.touched.load(Relaxed);
-        for Watched { address, was_due } in self.keys {
-            let is_due = state.database(address.db).get(&address.key).is_some_and(|entry| entry.is_due(now_ms));
-            changed |= is_due && !was_due;
+        for address in self.keys {
+            changed |= state.database(address.db).get(&address.key).is_some_and(|entry| entry.is_due(now_ms));
             if let Some(watching) = state.watchers.keys.get_mut(&address) {
                 watching.retain(|touched| !Arc::ptr_eq(touched, &self.touched));
                 if watching.is_empty() {

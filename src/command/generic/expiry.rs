@@ -96,7 +96,7 @@ pub(super) fn left(call: &mut Call<'_, '_>, unit: Unit, from: From) -> Result<()
     let args = call.args;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
-    let answer = match keys.peek(&args[1]).map(|entry| entry.deadline_ms()) {
+    let answer = match keys.look(&args[1]).map(|entry| entry.deadline_ms()) {
         None => -2,
         Some(None) => -1,
         Some(Some(deadline_ms)) => {

@@ -7,6 +7,8 @@ fixed! {
     NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
     /// EXPIRE with GT and LT.
     GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+    /// WATCH when it is too late.
+    WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
     /// SCAN with a cursor that is no number.
     INVALID_CURSOR = "ERR invalid cursor";
     /// COPY or MOVE of a key to where it is.
