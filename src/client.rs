@@ -72,8 +72,8 @@ pub struct Client {
     closing: Cell<Option<Closing>>,
     /// Whether the socket took less than it was offered and has not become writable since.
     congested: Cell<bool>,
-    /// Bytes queued that its socket has not been offered; while there are any, it stands in the shard's list of outboxes
-    /// to flush.
+    /// What its socket has not been offered, as its shard counts it; while there is anything, it stands in the shard's
+    /// list of outboxes to flush.
     pub(crate) unoffered_bytes: Cell<usize>,
     /// Whether what it waited for has come.
     pub(crate) served: Cell<bool>,

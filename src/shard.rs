@@ -34,6 +34,11 @@ use lists::Lists;
 
 /// A publisher lets the shard write first once this much has been queued and not yet offered to sockets, in bytes.
 const UNOFFERED_BYTES: usize = 1024 * 1024;
+/// The same for each outbox, where there are so many that it comes to more: what gathers in an outbox leaves by one
+/// system call, and only from this size on does that cost less than the bytes that it moves.
+const UNOFFERED_BYTES_EACH: usize = 32 * 1024;
+/// What a frame counts for beside its bytes: its entries in outboxes, and what a piece to write costs the kernel.
+const FRAME_BYTES: usize = 512;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ pub struct Shard {
     delivered: Cell<u64>,
     /// Outboxes to offer to their sockets.
     dirty: RefCell<VecDeque<Rc<Client>>>,
-    /// Bytes in these outboxes that have not been offered.
+    /// Bytes in these outboxes that have not been offered, with [`FRAME_BYTES`] for each frame.
     unoffered_bytes: Cell<usize>,
     /// Bytes queued for clients whose sockets were full, since it last looked whether they have room again.
     blind_bytes: Cell<usize>,
@@ -380,7 +385,7 @@ impl Shard {
 
     /// Whether publishers on this shard should let it write before they go on.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.unoffered_bytes.get() > UNOFFERED_BYTES
+        self.unoffered_bytes.get() > UNOFFERED_BYTES.max(self.dirty.borrow().len() * UNOFFERED_BYTES_EACH)
     }
 
     /// Whether so much has been queued behind full sockets that the shard should look whether they have room again,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Shard;
+use super::{FRAME_BYTES, Shard};
 use crate::client::Client;
 use crate::hub::{Entry, Publication, Slot};
 use crate::message::{Frame, Message};
@@ -91,7 +91,7 @@ impl Shard {
             self.blind_bytes.set(self.blind_bytes.get() + frame.len());
             self.bound_congested(client);
         } else {
-            self.mark_dirty(client, frame.len());
+            self.mark_dirty(client, frame.len() + FRAME_BYTES);
         }
     }
 }
