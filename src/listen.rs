@@ -18,6 +18,9 @@ use crate::clients::Address;
 use crate::config::{BindAddress, Settings, StartError};
 use crate::shutdown::Phase;
 
+/// What the kernel keeps for a peer beyond what it has on its way to it, in bytes: enough to fill the line until more is
+/// written, and no more, because what waits in an outbox is shared by all subscribers while the kernel copies it for each.
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// How long nothing is accepted when there is no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// How often the log says that there is none.
@@ -165,8 +168,9 @@ fn bind_address(place: SocketAddr, settings: &Settings) -> io::Result<Listener> 
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    // Accepted connections inherit these two, which saves calls for each.
+    // Accepted connections inherit these, which saves calls for each.
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     keep_alive(&SockRef::from(&socket), settings)?;
     socket.bind(&SockAddr::from(place))?;
     socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX))?;
