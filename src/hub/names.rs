@@ -11,7 +11,7 @@ use super::name::{self, Name};
 pub(crate) const PARTS: usize = 256;
 
 /// A smaller part is not worth shrinking, in entries.
-const KEPT_CAPACITY: usize = 64;
+const KEPT_CAPACITY: usize = 8;
 
 /// Channels by name. A channel exists while it has subscribers.
 #[derive(Debug)]

@@ -12,11 +12,14 @@ use crate::resp::Proto;
 /// Consecutive small messages to one channel are joined into frames of up to this many bytes.
 const RUN_BYTES: usize = 16 * 1024;
 
+/// Entries for which the shard keeps memory when all have been delivered.
+const KEPT_ENTRIES: usize = 1024;
+
 impl Shard {
     /// Delivers all that has been taken from the inbox.
     pub(super) fn settle(&self) {
         loop {
-            let Some(entry) = self.incoming.borrow_mut().pop_front() else { return };
+            let Some(entry) = self.incoming.borrow_mut().pop_front() else { break };
             match entry {
                 Entry::Publication(publication) => match publication.only_exact() {
                     Some(slot) => self.fan_out_run(slot, publication.message),
@@ -25,6 +28,7 @@ impl Shard {
                 Entry::Control(control) => self.obey(control),
             }
         }
+        self.incoming.borrow_mut().shrink_to(KEPT_ENTRIES);
     }
 
     fn fan_out(&self, publication: &Publication) {
