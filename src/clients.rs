@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 
 use parking_lot::Mutex;
 
@@ -90,6 +92,12 @@ pub enum Flag {
     NoEvict,
     /// CLIENT NO-TOUCH ON
     NoTouch,
+    /// CLIENT TRACKING ON
+    Tracking,
+    /// CLIENT TRACKING ON BCAST
+    TrackingBroadcast,
+    /// The client that is told in its place what to forget has gone.
+    TrackingBroken,
     /// Waits: for the end of a pause, or in a blocking command.
     Blocked,
 }
@@ -125,6 +133,8 @@ pub struct ClientInfo {
     pub queued_bytes: AtomicUsize,
     /// Bytes of the command that waits for the end of a pause.
     pub postponed_bytes: AtomicUsize,
+    /// Who is told in its place what to forget: 0 for nobody, -1 while it does not track.
+    pub redirect: AtomicI64,
     /// Keys watched.
     pub watched: AtomicU32,
     /// Bytes received that are not yet a whole request.
@@ -168,6 +178,7 @@ impl ClientInfo {
             queued: AtomicU32::new(0),
             queued_bytes: AtomicUsize::new(0),
             postponed_bytes: AtomicUsize::new(0),
+            redirect: AtomicI64::new(-1),
             watched: AtomicU32::new(0),
             input_bytes: AtomicUsize::new(0),
             input_room: AtomicUsize::new(0),

@@ -13,6 +13,7 @@
 //! | [`list`] | LPUSH, BRPOP and their families |
 //! | [`stream`] | XADD, XREAD, XGROUP and their families |
 //! | [`transaction`] | MULTI, EXEC, DISCARD, WATCH |
+//! | `keys` | where the keys of a request stand |
 //! | [`introspect`] | COMMAND and its subcommands |
 //! | [`config`] | CONFIG |
 //! | [`info`] | INFO |
@@ -29,6 +30,7 @@ pub mod gate;
 pub mod generic;
 pub mod info;
 pub mod introspect;
+mod keys;
 pub mod list;
 pub mod observe;
 pub mod pubsub;
@@ -164,6 +166,7 @@ impl Call<'_, '_> {
         let (state, now_ms) = self.keys.hold(self.now);
         let mut keys = Keys::new(state, self.session.db, now_ms, Rules::of(self.settings));
         keys.counts_use = !self.client.info.has_flag(Flag::NoTouch);
+        keys.caller = Some(self.client.info.id);
         (keys, self.reply)
     }
 

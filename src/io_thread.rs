@@ -168,7 +168,7 @@ async fn tick(shard: Rc<Shard>) {
     loop {
         let now = ticks.tick().await;
         upkeep::often(&shard);
-        while (upkeep::expire_keys(&shard) || upkeep::evict_keys(&shard)) && now.elapsed() < LONGEST_UPKEEP {
+        while upkeep::remove_keys(&shard) && now.elapsed() < LONGEST_UPKEEP {
             yield_now().await;
         }
         if now - last_second >= Duration::from_secs(1) {

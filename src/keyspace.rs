@@ -11,6 +11,7 @@
 //! | `usage`, `eviction` | how often keys are used, and which go when memory is short |
 //! | `garbage` | databases that were emptied, freed when nobody waits for it |
 //! | [`waiters`] | clients that wait for keys |
+//! | `tracking`, `invalidation` | clients that cache keys, and what they are told |
 //! | `watchers` | clients that watch keys |
 //!
 //! One lock guards all of it. A command that uses keys takes it for its whole length, EXEC for the whole transaction;
@@ -27,11 +28,13 @@ pub(crate) mod effects;
 pub mod entry;
 pub(crate) mod eviction;
 pub(crate) mod garbage;
+mod invalidation;
 pub(crate) mod keys;
 pub mod list;
 pub mod stream;
 mod table;
 pub mod text;
+pub(crate) mod tracking;
 pub(crate) mod usage;
 pub mod waiters;
 pub(crate) mod watchers;
@@ -41,13 +44,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::config::{KeyspaceEvents, Settings};
-use crate::hub::ShardSet;
-use crate::hub::access::HubAccess;
 use database::Database;
-use effects::Effects;
+use effects::{Effects, Outlet};
 use eviction::Candidates;
 use garbage::{Disposal, Garbage};
 use keys::Keys;
+use tracking::Tracking;
 use usage::Usage;
 use waiters::Waiters;
 use watchers::Watchers;
@@ -76,6 +78,7 @@ pub(crate) struct State {
     pub(crate) effects: Effects,
     pub(crate) waiters: Waiters,
     pub(crate) watchers: Watchers,
+    pub(crate) tracking: Tracking,
     pub(crate) counts: Counts,
     /// Chance, where samples and estimates need it.
     pub(crate) random: fastrand::Rng,
@@ -182,7 +185,7 @@ impl Keyspace {
 
     /// Removes some keys whose time is over at `now_ms`, in milliseconds since 1970-01-01, and answers whether there may
     /// be more. Takes no lock if there are none.
-    pub(crate) fn expire(&self, now_ms: i64, rules: Rules, hub: &mut HubAccess<'_>, wake: &mut ShardSet) -> bool {
+    pub(crate) fn expire(&self, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) -> bool {
         if self.first_deadline_ms.load(Relaxed) > now_ms || !self.expires_actively.load(Relaxed) {
             return false;
         }
@@ -194,7 +197,7 @@ impl Keyspace {
                 left -= 1;
             }
         }
-        effects::settle(&mut state, now_ms, rules, hub, wake);
+        effects::settle(&mut state, now_ms, rules, outlet);
         self.note_deadline(&state);
         left == 0
     }

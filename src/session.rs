@@ -74,6 +74,8 @@ pub struct SessionState {
     pub transaction: Option<Box<Transaction>>,
     /// WATCH.
     pub(crate) watch: Option<Box<Watch>>,
+    /// CLIENT CACHING: whether the next command is an exception from what is tracked.
+    pub caching: bool,
     /// While EXEC runs.
     pub executing: bool,
     /// CLIENT REPLY.

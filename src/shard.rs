@@ -275,6 +275,11 @@ impl Shard {
                 }
             }
             Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
+            Control::Push(info, frame) => {
+                if let Some(client) = self.client(&info) {
+                    self.push(&client, &Rc::new(frame));
+                }
+            }
             Control::Serve(info, answer) => self.serve(&info, answer),
             Control::Monitor(line) => self.show_monitors(line),
         }

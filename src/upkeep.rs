@@ -11,6 +11,7 @@ use crate::hub::access::HubAccess;
 use crate::hub::{Control, ShardSet};
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
+use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
 use crate::shard::Shard;
 use crate::stats;
@@ -24,33 +25,23 @@ pub fn often(shard: &Shard) {
     }
 }
 
-/// Evicts some keys if the server uses too much memory, which may be so without any command on keys, and answers whether
-/// more will have to go.
-pub fn evict_keys(shard: &Shard) -> bool {
+/// Removes keys whose time is over and, if the server uses too much memory, which may be so without any command on keys,
+/// some others. Answers whether there may be more: then call it again when others have had their turn.
+pub fn remove_keys(shard: &Shard) -> bool {
     if shard.id() != 0 {
         return false;
     }
-    let mut hub = HubAccess::new(&shard.server.hub);
-    let mut keys = KeyAccess::new(&shard.server.keyspace);
+    let server = &shard.server;
+    let mut hub = HubAccess::new(&server.hub);
+    let mut keys = KeyAccess::new(&server.keyspace);
     let mut wake = ShardSet::default();
-    let room = eviction::make_room(shard, &shard.settings(), &mut keys, &mut hub, &mut wake);
+    let mut outlet = Outlet { clients: &server.clients, hub: &mut hub, wake: &mut wake, used: false };
+    let settings = shard.settings();
+    let expired = server.keyspace.expire(shard.now().unix_ms(), Rules::of(&settings), &mut outlet);
+    let room = eviction::make_room(shard, &settings, &mut keys, &mut outlet);
     keys.release();
-    shard.server.wake(wake);
-    room == Room::Soon
-}
-
-/// Removes some keys whose time is over, and answers whether there may be more: then call it again when others have had
-/// their turn.
-pub fn expire_keys(shard: &Shard) -> bool {
-    if shard.id() != 0 {
-        return false;
-    }
-    let mut hub = HubAccess::new(&shard.server.hub);
-    let mut wake = ShardSet::default();
-    let rules = Rules::of(&shard.settings());
-    let more = shard.server.keyspace.expire(shard.now().unix_ms(), rules, &mut hub, &mut wake);
-    shard.server.wake(wake);
-    more
+    server.wake(wake);
+    expired || room == Room::Soon
 }
 
 /// What is due once a second.

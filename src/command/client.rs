@@ -21,7 +21,7 @@ use super::spec::{Arg, Command, Flags, Group};
 
 pub(super) use settings::valid_label;
 
-const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
+const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::KEEPS_CACHING);
 const DEFAULT: Command = Command { group: Group::Connection, flags: FLAGS, arity: 2, ..Command::DEFAULT };
 /// What a client says of itself is to be said to every node.
 const TO_ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
@@ -47,6 +47,7 @@ const SUBCOMMANDS: &[Command] = &[
         summary: "Tells whether the keys of the next request are tracked",
         since: "6.0.0",
         arity: 3,
+        flags: FLAGS.and(Flags::KEYSPACE),
         args: &[Arg::one_of("mode", &[Arg::word("yes", "YES"), Arg::word("no", "NO")])],
         run: Some(tracking::caching),
         ..DEFAULT
@@ -153,6 +154,7 @@ const SUBCOMMANDS: &[Command] = &[
         name: "trackinginfo",
         summary: "Returns what is tracked for the connection",
         since: "6.2.0",
+        flags: FLAGS.and(Flags::KEYSPACE),
         run: Some(tracking::trackinginfo),
         ..DEFAULT
     },
@@ -270,6 +272,7 @@ const TRACKING: Command = Command {
     since: "6.0.0",
     complexity: "O(1). Some options may introduce additional complexity",
     arity: -3,
+    flags: FLAGS.and(Flags::KEYSPACE),
     args: &[
         Arg::one_of("status", ON_OFF),
         Arg::integer("client-id").token("REDIRECT").optional(),

@@ -9,7 +9,6 @@
 
 mod docs;
 mod info;
-mod keys;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -211,13 +210,13 @@ fn getkeys(call: &mut Call<'_, '_>, with_flags: bool) -> Result<(), ReplyError> 
     let request = call.args.behind(2).ok_or(ReplyError::INVALID_COMMAND)?;
     let Lookup::Found(entry) = call.server.commands.lookup(request) else { return Err(ReplyError::INVALID_COMMAND) };
     let command = entry.command;
-    if !keys::takes_keys(command) {
+    if !super::keys::takes_keys(command) {
         return Err(ReplyError::NO_KEY_ARGUMENTS);
     }
     if !command.accepts(request.len()) {
         return Err(ReplyError::INVALID_COMMAND_ARITY);
     }
-    let found = keys::find(command, request).unwrap_or_default();
+    let found = super::keys::find(command, request).unwrap_or_default();
     if found.is_empty() && !command.flags.has(Flags::NO_MANDATORY_KEYS) {
         return Err(ReplyError::INVALID_COMMAND_ARGUMENTS);
     }

@@ -108,6 +108,8 @@ flags! {
     UNQUEUED = 21, "";
     /// Uses the keys, though it neither reads nor changes any.
     KEYSPACE = 22, "";
+    /// What CLIENT CACHING said still holds after it.
+    KEEPS_CACHING = 23, "";
 }
 
 impl Flags {

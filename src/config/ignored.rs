@@ -166,7 +166,6 @@ static MEMORY: &[Param] = &[
     int("active-defrag-max-scan-fields", "1000", 1, LONG_MAX),
     flag("activerehashing", "yes"),
     flag("jemalloc-bg-thread", "yes"),
-    int("tracking-table-max-keys", "1000000", 0, LONG_MAX),
 ];
 
 const FACILITIES: &[&str] = &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];

@@ -137,6 +137,10 @@ directives! {
     maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
         "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX);
 
+    /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
+    /// clients are told to forget keys that have not changed.
+    tracking_table_max_keys: u64 = 1_000_000, "tracking-table-max-keys", Keys, Runtime, number(0, LONG_MAX);
+
     /// Which changes of keys are published: letters for classes of events, and K for messages to `__keyspace@<db>__:<key>`,
     /// E for messages to `__keyevent@<db>__:<event>`; empty for none. g is for commands on keys of any type, $ for strings,
     /// l for lists, t for streams, x for keys whose time is over, e for evicted ones, n for new ones, m for keys that were

@@ -44,6 +44,8 @@ pub(crate) enum Control {
     Evict(ClientId),
     /// This client may go on with what it waits for.
     Resume(ClientId),
+    /// A push for this client.
+    Push(Arc<ClientInfo>, Frame),
     /// The answer that this client has waited for.
     Serve(Arc<ClientInfo>, Frame),
     /// A line for every client of this shard that monitors.

@@ -9,13 +9,12 @@ use std::time::Duration;
 use super::access::KeyAccess;
 use super::address::Address;
 use super::database::Database;
+use super::effects::{self, Outlet};
 use super::entry::Entry;
 use super::keys::Keys;
 use super::usage::Usage;
-use super::{DatabaseId, Rules, State, effects};
+use super::{DatabaseId, Rules, State};
 use crate::config::{EvictionPolicy, KeyspaceEvents, Settings};
-use crate::hub::ShardSet;
-use crate::hub::access::HubAccess;
 use crate::shard::Shard;
 
 /// How many candidates are remembered.
@@ -68,8 +67,7 @@ pub(crate) fn make_room(
     shard: &Shard,
     settings: &Settings,
     keys: &mut KeyAccess<'_>,
-    hub: &mut HubAccess<'_>,
-    wake: &mut ShardSet,
+    outlet: &mut Outlet<'_, '_>,
 ) -> Room {
     let memory = &shard.server.memory;
     let Some(limit) = settings.maxmemory.limit().filter(|limit| memory.count(shard.id()) > *limit) else {
@@ -96,7 +94,7 @@ pub(crate) fn make_room(
             break;
         }
     }
-    effects::settle(state, now_ms, rules, hub, wake);
+    effects::settle(state, now_ms, rules, outlet);
     room
 }
 

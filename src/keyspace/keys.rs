@@ -7,6 +7,7 @@ use super::stream::Stream;
 use super::table::Place;
 use super::text::Text;
 use super::{DatabaseId, Rules, State};
+use crate::clients::ClientId;
 use crate::config::KeyspaceEvents;
 use crate::resp::errors::ReplyError;
 
@@ -24,16 +25,18 @@ pub(crate) struct Keys<'k> {
     rules: Rules,
     /// Whether look-ups count as use; CLIENT NO-TOUCH says that they do not.
     pub(crate) counts_use: bool,
+    /// The client that the command is executed for, if it is for one.
+    pub(crate) caller: Option<ClientId>,
 }
 
 impl<'k> Keys<'k> {
     pub(crate) fn new(state: &'k mut State, db: DatabaseId, now_ms: i64, rules: Rules) -> Self {
-        Keys { state, db, now_ms, rules, counts_use: true }
+        Keys { state, db, now_ms, rules, counts_use: true, caller: None }
     }
 
     /// The same keys, seen from another database.
     pub(crate) fn in_database(&mut self, db: DatabaseId) -> Keys<'_> {
-        Keys { state: &mut *self.state, db, now_ms: self.now_ms, rules: self.rules, counts_use: self.counts_use }
+        Keys { state: &mut *self.state, db, ..*self }
     }
 
     /// The selected database.
@@ -189,10 +192,11 @@ impl<'k> Keys<'k> {
         self.notify(class, event, key);
     }
 
-    /// Says that `key` was changed: transactions of clients that watch it fail.
+    /// Says that `key` was changed: transactions of clients that watch it fail, clients that cache it are told.
     pub(crate) fn touch(&mut self, key: &[u8]) {
         self.state.counts.changes += 1;
         self.state.watchers.touch(self.db, key);
+        self.state.tracking.touch(key, self.caller);
     }
 
     /// Publishes an event of `key` when the command has ended, if its class is wanted.

@@ -14,11 +14,11 @@ use hashbrown::HashMap;
 
 use super::DatabaseId;
 use super::address::{Address, AddressRef};
+use super::effects::Outlet;
 use super::entry::Kind;
 use super::keys::Keys;
 use crate::clients::{ClientId, ClientInfo};
-use crate::hub::access::HubAccess;
-use crate::hub::{Control, ShardSet};
+use crate::hub::Control;
 use crate::message::Frame;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, OwnedArgs};
@@ -122,11 +122,8 @@ impl Served {
     }
 
     /// Sends it to the client's shard.
-    pub(crate) fn send(self, hub: &mut HubAccess<'_>, wake: &mut ShardSet) {
-        let shard = self.client.shard;
-        if hub.with(|hub| hub.send(shard, Control::Serve(self.client, Frame::whole(self.answer)))) {
-            wake.insert(shard);
-        }
+    pub(crate) fn send(self, outlet: &mut Outlet<'_, '_>) {
+        outlet.order(self.client.shard, Control::Serve(self.client, Frame::whole(self.answer)));
     }
 }
 
@@ -226,6 +223,7 @@ pub(super) fn serve(keys: &mut Keys<'_>, key: &[u8], client: ClientId) -> Option
     }
     let waiter = keys.state.waiters.take(client)?;
     let mut reply = waiter.reply();
+    keys.caller = Some(waiter.client.id);
     match (waiter.wait.attempt)(keys, waiter.wait.interest.args.args(), &mut reply) {
         Ok(Outcome::Done) => {}
         Ok(Outcome::Wait) => {

@@ -128,9 +128,10 @@ fn uses(call: &Call<'_, '_>, info: &ClientInfo) -> String {
     let command = if last_command == u16::MAX { "NULL" } else { &call.server.commands.entry(last_command).full_name };
     let labels = info.labels.lock();
     format!(
-        " events={} cmd={command} user={DEFAULT_USER} redir=-1 resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
+        " events={} cmd={command} user={DEFAULT_USER} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
          tot-cmds={}\n",
         if info.output_bytes.load(Relaxed) > 0 { "rw" } else { "r" },
+        info.redirect.load(Relaxed),
         info.proto.load(Relaxed),
         labels.lib_name,
         labels.lib_version,
@@ -147,6 +148,9 @@ fn flags(info: &ClientInfo) -> String {
         (info.is_subscriber(), 'P'),
         (info.has_flag(Flag::Multi), 'x'),
         (info.has_flag(Flag::Blocked), 'b'),
+        (info.has_flag(Flag::Tracking), 't'),
+        (info.has_flag(Flag::TrackingBroken), 'R'),
+        (info.has_flag(Flag::TrackingBroadcast), 'B'),
         (info.has_flag(Flag::CloseAfterReply), 'c'),
         (info.has_flag(Flag::CloseAsap), 'A'),
         (matches!(info.address, Address::Unix(_)), 'U'),

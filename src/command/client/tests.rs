@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::command::test_support::World;
 use crate::resp::Proto;
+use crate::upkeep;
 
 #[test]
 fn a_name_is_kept_until_an_empty_one_takes_it_away() {
@@ -129,18 +130,43 @@ fn pause_and_unblock_say_what_is_wrong_with_their_arguments() {
 }
 
 #[test]
-fn tracking_is_off_and_stays_off() {
+fn a_client_of_another_shard_is_told_what_to_forget() {
     let world = World::new();
-    let on = "-ERR CLIENT TRACKING ON is not supported: this server does not tell clients which keys to forget\r\n";
-    for (proto, info) in [
-        (Proto::Resp2, "*6\r\n$5\r\nflags\r\n*1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n"),
-        (Proto::Resp3, "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n"),
-    ] {
-        let client = world.client().speaking(proto);
-        assert_eq!(client.say("CLIENT TRACKING ON\r\nCLIENT TRACKING OFF NOLOOP"), format!("{on}+OK\r\n"));
-        assert_eq!(client.say("CLIENT TRACKINGINFO\r\nCLIENT GETREDIR"), format!("{info}:-1\r\n"));
-        assert!(client.say("CLIENT CACHING YES").starts_with("-ERR CLIENT CACHING can be called only when"));
-    }
+    let (reader, writer) = (world.client_of(1).speaking(Proto::Resp3), world.client());
+    reader.say("CLIENT TRACKING ON\r\nGET k");
+    writer.say("SET k v");
+    assert_eq!(reader.heard(), "");
+    world.settle();
+    assert_eq!(reader.heard(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+}
+
+#[test]
+fn a_key_that_expires_by_itself_is_to_be_forgotten() {
+    let world = World::new();
+    let client = world.client().speaking(Proto::Resp3);
+    client.say("SET k v PX 5\r\nCLIENT TRACKING ON BCAST");
+    world.advance(Duration::from_millis(5));
+    while upkeep::remove_keys(&world.shards[0]) {}
+    world.settle();
+    assert_eq!(client.heard(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+}
+
+#[test]
+fn a_small_table_lets_clients_forget_keys_that_have_not_changed() {
+    let world = World::new();
+    let client = world.client().speaking(Proto::Resp3);
+    client.say("CONFIG SET tracking-table-max-keys 1\r\nCLIENT TRACKING ON\r\nGET a");
+    assert_eq!(client.say("GET b"), "_\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n");
+}
+
+#[test]
+fn who_has_gone_is_not_told() {
+    let world = World::new();
+    let (reader, writer) = (world.client().speaking(Proto::Resp3), world.client());
+    reader.say("CLIENT TRACKING ON\r\nGET k");
+    reader.leave();
+    assert_eq!(writer.say("SET k v"), "+OK\r\n");
+    assert!(writer.say("INFO clients").contains("tracking_clients:0\r\n"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Source: `getKeysUsingKeySpecs` in Redis 7.2 (db.c).
 
-use crate::command::spec::{BeginSearch, Command, FindKeys, KeySpec};
+use super::spec::{BeginSearch, Command, FindKeys, KeySpec};
 use crate::resp::decode::{Args, parse_integer};
 
 /// What is like a key and is none has this among its words.
