@@ -119,6 +119,13 @@ pub(crate) struct Counts {
     pub(crate) changes: u64,
 }
 
+impl Counts {
+    /// CONFIG RESETSTAT
+    pub(crate) fn reset(&mut self) {
+        *self = Counts { changes: self.changes, ..Counts::default() };
+    }
+}
+
 impl State {
     /// The database `id`.
     pub(crate) fn database(&mut self, id: DatabaseId) -> &mut Database {

@@ -49,6 +49,7 @@ const CONFIG: &[Command] = &[
         name: "resetstat",
         summary: "Sets the counters of INFO back to zero",
         arity: 2,
+        flags: FLAGS.and(Flags::KEYSPACE),
         tips: ALL_NODES,
         run: Some(reset_stat),
         ..DEFAULT
@@ -135,6 +136,8 @@ fn ensure_descriptors(settings: &Settings) -> Result<(), SetError> {
 }
 
 fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    // The keys' lock is taken before the hub's.
+    call.keys.hold(call.now).0.counts.reset();
     call.exclude_others();
     call.server.shards.iter().map(|shard| &shard.stats).for_each(ShardStats::reset);
     call.server.stats.reset();

@@ -1,11 +1,13 @@
 //! INFO: the state of the server in sections of `name:value` lines, for people, dashboards and clients' ready checks.
 
 mod absent;
+mod keyspace;
 mod process;
 mod traffic;
 
 use std::cell::OnceCell;
 use std::fmt::{Display, Write as _};
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Call;
@@ -13,18 +15,20 @@ use super::spec::{Arg, Command, Flags, Group};
 use crate::clients::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
+use crate::keyspace::access::KeyAccess;
 use crate::memory::AllocatorUse;
 use crate::message::Kind;
 use crate::resources::{self, Memory};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
+use keyspace::KeyFacts;
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "info",
     summary: "Reports the state of the server, its counters and its resources",
     group: Group::Server,
     arity: -1,
-    flags: Flags::LOADING.and(Flags::STALE),
+    flags: Flags::LOADING.and(Flags::STALE).and(Flags::KEYSPACE),
     categories: &["dangerous"],
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     args: &[Arg::string("section").multiple().optional()],
@@ -39,10 +43,10 @@ struct Section {
     title: &'static str,
     /// Whether it is shown when none is asked for.
     by_default: bool,
-    write: fn(&mut Report<'_>),
+    write: fn(&mut Report<'_, '_>),
 }
 
-const fn section(title: &'static str, by_default: bool, write: fn(&mut Report<'_>)) -> Section {
+const fn section(title: &'static str, by_default: bool, write: fn(&mut Report<'_, '_>)) -> Section {
     Section { title, by_default, write }
 }
 
@@ -60,7 +64,7 @@ const SECTIONS: &[Section] = &[
     section("Errorstats", true, traffic::errorstats),
     section("Latencystats", false, traffic::latencystats),
     section("Cluster", true, absent::cluster),
-    section("Keyspace", true, absent::keyspace),
+    section("Keyspace", true, keyspace::keyspace),
 ];
 
 impl Section {
@@ -81,6 +85,8 @@ fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         settings: call.settings,
         now: call.now,
         hub,
+        keys: call.keys,
+        key_facts: None,
         clients: OnceCell::new(),
         text: String::new(),
     };
@@ -104,16 +110,18 @@ struct HubCounts {
 }
 
 /// A report in the making, with what the sections are made from.
-struct Report<'r> {
+struct Report<'r, 'k> {
     server: &'r Server,
     settings: &'r Settings,
     now: Now,
     hub: HubCounts,
+    keys: &'r mut KeyAccess<'k>,
+    key_facts: Option<Rc<KeyFacts>>,
     clients: OnceCell<ClientTotals>,
     text: String,
 }
 
-impl Report<'_> {
+impl Report<'_, '_> {
     fn begin(&mut self, title: &str) {
         if !self.text.is_empty() {
             self.text.push_str("\r\n");
@@ -140,6 +148,12 @@ impl Report<'_> {
     fn directive(&self, name: &str) -> String {
         let found = self.server.config.lock().get(&[name.as_bytes()]);
         found.into_iter().map(|(_, value)| String::from_utf8_lossy(&value).into_owned()).collect()
+    }
+
+    /// What is known of keys, for which the lock is taken once, and only if a section asks.
+    fn keys(&mut self) -> Rc<KeyFacts> {
+        let facts = self.key_facts.get_or_insert_with(|| Rc::new(self.keys.look(self.now, KeyFacts::of)));
+        facts.clone()
     }
 
     fn clients(&self) -> &ClientTotals {

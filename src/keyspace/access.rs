@@ -30,6 +30,15 @@ impl<'a> KeyAccess<'a> {
         (state, *now_ms)
     }
 
+    /// Looks at what the lock guards, and gives it back unless it was held already. Answers as `look` does, which is
+    /// given the moment, too.
+    pub(crate) fn look<R>(&mut self, now: Now, look: impl FnOnce(&State, i64) -> R) -> R {
+        match &self.held {
+            Some((state, now_ms)) => look(state, *now_ms),
+            None => look(&self.keyspace.lock(), now.unix_ms()),
+        }
+    }
+
     /// What [`KeyAccess::hold`] answered, if the lock is held.
     pub(crate) fn held(&mut self) -> Option<(&mut State, i64)> {
         self.held.as_mut().map(|(state, now_ms)| (&mut **state, *now_ms))

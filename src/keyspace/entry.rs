@@ -46,6 +46,24 @@ impl Value {
             Value::Stream(_) => Kind::Stream,
         }
     }
+
+    /// What OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Value::Text(text) => text.encoding(),
+            Value::List(list) => list.encoding(),
+            Value::Stream(_) => "stream",
+        }
+    }
+
+    /// What it has on the heap, in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Value::Text(text) => text.heap_bytes(),
+            Value::List(list) => list.heap_bytes(),
+            Value::Stream(stream) => stream.heap_bytes(),
+        }
+    }
 }
 
 /// No deadline: a moment that no key has for one, because what is over at once is deleted instead.
@@ -89,6 +107,12 @@ impl Entry {
     /// When or how often it was used, in the form that the eviction policy wants.
     pub(crate) fn usage(&self) -> u32 {
         self.usage
+    }
+
+    /// What it takes, in bytes: itself, its key and its value, without the empty places in the table, the order of
+    /// deadlines, and what the allocator adds.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.value.heap_bytes()
     }
 
     /// Whether its time is over at this moment.

@@ -3,7 +3,7 @@
 use super::DEFAULT;
 use crate::command::spec::{Arg, Command, Flags, Group, KeySpec};
 use crate::command::{Call, introspect};
-use crate::keyspace::entry::{Entry, Value};
+use crate::keyspace::entry::Entry;
 use crate::keyspace::usage::Usage;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
@@ -79,11 +79,7 @@ fn describe(
 
 fn encoding(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     describe(call, |entry, _, reply| {
-        reply.bulk(match &entry.value {
-            Value::Text(text) => text.encoding(),
-            Value::List(list) => list.encoding(),
-            Value::Stream(_) => "stream",
-        });
+        reply.bulk(entry.value.encoding());
         Ok(())
     })
 }

@@ -154,7 +154,9 @@ fn number(text: Vec<u8>) -> Result<f64, ReplyError> {
     // Nothing is zero.
     let text = if text.is_empty() { b"0".to_vec() } else { text };
     let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim_ascii_start().parse::<f64>().ok());
-    number.filter(|number| !number.is_nan()).ok_or(ReplyError::SCORES_NOT_DOUBLES)
+    // What is too large for a number is none; infinity has to be called by its name.
+    let fits = |number: &f64| number.is_finite() || number.is_infinite() && !text.iter().any(u8::is_ascii_digit);
+    number.filter(fits).ok_or(ReplyError::SCORES_NOT_DOUBLES)
 }
 
 /// The string at the key that is `pattern` with the element instead of its first `*`; `#` is the element itself. A field

@@ -3,8 +3,10 @@
 
 use super::Report;
 
-/// Nothing is kept on disk; `loading:0` is what clients wait for before they call a server ready.
-pub(super) fn persistence(report: &mut Report<'_>) {
+/// Nothing is kept on disk; `loading:0` is what clients wait for before they call a server ready. All changes since the
+/// start are unsaved.
+pub(super) fn persistence(report: &mut Report<'_, '_>) {
+    let changes = report.keys().counts.changes;
     report.fields(&[
         ("loading", 0),
         ("async_loading", 0),
@@ -16,7 +18,7 @@ pub(super) fn persistence(report: &mut Report<'_>) {
     report.fields(&[
         ("current_save_keys_processed", 0),
         ("current_save_keys_total", 0),
-        ("rdb_changes_since_last_save", 0),
+        ("rdb_changes_since_last_save", changes),
         ("rdb_bgsave_in_progress", 0),
         // The server's start, as in Redis before the first save.
         ("rdb_last_save_time", report.now.started_at().as_secs()),
@@ -42,7 +44,7 @@ pub(super) fn persistence(report: &mut Report<'_>) {
 }
 
 /// Every server is a master without replicas; its data has no history but that of this run.
-pub(super) fn replication(report: &mut Report<'_>) {
+pub(super) fn replication(report: &mut Report<'_, '_>) {
     report.field("role", "master");
     report.field("connected_slaves", 0);
     report.field("master_failover_state", "no-failover");
@@ -57,12 +59,9 @@ pub(super) fn replication(report: &mut Report<'_>) {
 }
 
 /// There are none.
-pub(super) fn modules(_report: &mut Report<'_>) {}
+pub(super) fn modules(_report: &mut Report<'_, '_>) {}
 
 /// There is none.
-pub(super) fn cluster(report: &mut Report<'_>) {
+pub(super) fn cluster(report: &mut Report<'_, '_>) {
     report.field("cluster_enabled", 0);
 }
-
-/// A line for each database that has keys: none.
-pub(super) fn keyspace(_report: &mut Report<'_>) {}

@@ -9,7 +9,7 @@ use crate::version::{REDIS_VERSION, VERSION};
 
 const SECONDS_A_DAY: u64 = 86_400;
 
-pub(super) fn server(report: &mut Report<'_>) {
+pub(super) fn server(report: &mut Report<'_, '_>) {
     let server = report.server;
     let uptime_seconds = report.now.ms() / 1000;
     let system = rustix::system::uname();
@@ -46,7 +46,7 @@ pub(super) fn server(report: &mut Report<'_>) {
 }
 
 /// A line for each kind of listener, numbered as in Redis.
-fn listeners(report: &mut Report<'_>) {
+fn listeners(report: &mut Report<'_, '_>) {
     let settings = report.settings;
     if settings.port != 0 {
         let mut line = "name=tcp".to_owned();
@@ -61,8 +61,9 @@ fn listeners(report: &mut Report<'_>) {
     }
 }
 
-pub(super) fn clients(report: &mut Report<'_>) {
+pub(super) fn clients(report: &mut Report<'_, '_>) {
     let connected = report.server.clients.len() as u64;
+    let keys = report.keys();
     let totals = report.clients();
     // Redis reports the highest of the last seconds for both buffers; these are the highest of this moment.
     let fields = [
@@ -75,14 +76,14 @@ pub(super) fn clients(report: &mut Report<'_>) {
         ("tracking_clients", 0),
         ("pubsub_clients", totals.subscribers),
         ("clients_in_timeout_table", 0),
-        ("total_blocking_keys", 0),
-        ("total_blocking_keys_on_nokey", 0),
+        ("total_blocking_keys", keys.awaited as u64),
+        ("total_blocking_keys_on_nokey", keys.minded as u64),
     ];
     report.fields(&fields);
 }
 
 /// What the allocator has given away, what the kernel counts, and what lies between the two.
-pub(super) fn memory(report: &mut Report<'_>) {
+pub(super) fn memory(report: &mut Report<'_, '_>) {
     let usage = MemoryUse::of(report.server, report.clients().buffers);
     let used = usage.allocator.allocated;
     report.size("used_memory", used);
@@ -130,7 +131,7 @@ const GAPS: [[&str; 2]; 4] = [
 ];
 
 /// The memory of scripts and functions, of which there are none.
-fn scripts(report: &mut Report<'_>) {
+fn scripts(report: &mut Report<'_, '_>) {
     for name in ["used_memory_lua", "used_memory_vm_total", "used_memory_scripts"] {
         report.size(name, 0);
     }
@@ -145,7 +146,7 @@ fn scripts(report: &mut Report<'_>) {
     ]);
 }
 
-pub(super) fn cpu(report: &mut Report<'_>) {
+pub(super) fn cpu(report: &mut Report<'_, '_>) {
     let (own, children) = resources::cpu_time();
     let main_thread = resources::main_thread_cpu_time();
     let mut pair = |suffix: &str, time: CpuTime| {

@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Report;
 use crate::command::table::Entry;
 
-pub(super) fn stats(report: &mut Report<'_>) {
+pub(super) fn stats(report: &mut Report<'_, '_>) {
     connections(report);
     channels_and_keys(report);
     work_and_limits(report);
 }
 
 /// What came and went, and how much of it lately.
-fn connections(report: &mut Report<'_>) {
+fn connections(report: &mut Report<'_, '_>) {
     let server = report.server;
     let counts = &server.stats;
     let [operations, input, output] = counts.rates.lock().per_second();
@@ -33,20 +33,26 @@ fn connections(report: &mut Report<'_>) {
     report.field("rejected_connections", counts.rejected_connections.load(Relaxed));
 }
 
-/// What is listened to, and what would be counted of replicas, keys and tracking if there were any.
-fn channels_and_keys(report: &mut Report<'_>) {
+/// What is listened to and what happened to keys, and what would be counted of replicas if there were any.
+fn channels_and_keys(report: &mut Report<'_, '_>) {
     let server = report.server;
-    report.fields(&[("sync_full", 0), ("sync_partial_ok", 0), ("sync_partial_err", 0), ("expired_keys", 0)]);
+    let counts = report.keys().counts;
+    report.fields(&[
+        ("sync_full", 0),
+        ("sync_partial_ok", 0),
+        ("sync_partial_err", 0),
+        ("expired_keys", counts.expired),
+    ]);
     report.field("expired_stale_perc", "0.00");
     report.fields(&[
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),
-        ("evicted_keys", 0),
+        ("evicted_keys", counts.evicted),
         ("evicted_clients", server.total(|shard| &shard.evicted_clients)),
         ("total_eviction_exceeded_time", 0),
         ("current_eviction_exceeded_time", 0),
-        ("keyspace_hits", 0),
-        ("keyspace_misses", 0),
+        ("keyspace_hits", counts.hits),
+        ("keyspace_misses", counts.misses),
         ("pubsub_channels", report.hub.channels as u64),
         ("pubsub_patterns", report.hub.patterns as u64),
         ("pubsubshard_channels", report.hub.shard_channels as u64),
@@ -70,7 +76,7 @@ fn channels_and_keys(report: &mut Report<'_>) {
 }
 
 /// What the io-threads did, and who was turned away.
-fn work_and_limits(report: &mut Report<'_>) {
+fn work_and_limits(report: &mut Report<'_, '_>) {
     let server = report.server;
     let (reads, writes) = (server.total(|shard| &shard.reads), server.total(|shard| &shard.writes));
     let threaded = u64::from(server.shards.len() > 1);
@@ -89,7 +95,7 @@ fn work_and_limits(report: &mut Report<'_>) {
 }
 
 /// A line for each command that was called or refused.
-pub(super) fn commandstats(report: &mut Report<'_>) {
+pub(super) fn commandstats(report: &mut Report<'_, '_>) {
     let server = report.server;
     for Entry { index, full_name, .. } in server.commands.entries() {
         let place = usize::from(*index);
@@ -108,7 +114,7 @@ pub(super) fn commandstats(report: &mut Report<'_>) {
 }
 
 /// A line for each code that errors began with.
-pub(super) fn errorstats(report: &mut Report<'_>) {
+pub(super) fn errorstats(report: &mut Report<'_, '_>) {
     let errors = report.server.stats.errors.lock().clone();
     for (code, count) in errors {
         // What would end the name or the line.
@@ -118,7 +124,7 @@ pub(super) fn errorstats(report: &mut Report<'_>) {
 }
 
 /// A line for each command that was called, with the percentiles that the directive names, in microseconds.
-pub(super) fn latencystats(report: &mut Report<'_>) {
+pub(super) fn latencystats(report: &mut Report<'_, '_>) {
     let server = report.server;
     let percentiles = &report.settings.latency_tracking_info_percentiles.0;
     for Entry { index, full_name, .. } in server.commands.entries() {

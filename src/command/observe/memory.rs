@@ -1,10 +1,11 @@
-//! MEMORY: what the process uses, as the allocator, the kernel and the clients' buffers tell.
+//! MEMORY: what the process uses, as the allocator, the kernel and the clients' buffers tell, and what a key takes.
 
 use std::fmt::Write as _;
 
 use crate::command::info::{ClientTotals, MemoryUse, percent};
 use crate::command::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::command::{Call, introspect};
+use crate::keyspace::database::Database;
 use crate::memory::AllocatorUse;
 use crate::resources::{self, Memory};
 use crate::resp::encode::Reply;
@@ -40,7 +41,13 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         run: Some(purge),
         ..DEFAULT
     },
-    Command { name: "stats", summary: "Shows what memory is used for", run: Some(stats), ..DEFAULT },
+    Command {
+        name: "stats",
+        summary: "Shows what memory is used for",
+        flags: Flags::KEYSPACE,
+        run: Some(stats),
+        ..DEFAULT
+    },
     Command {
         name: "usage",
         summary: "Tells how much memory a key takes",
@@ -60,7 +67,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     Command { since: "4.0.0", ..introspect::help_of(Group::Server) },
 ];
 
-/// What a key uses: there is no key.
+/// What a key takes, counted in whole whatever SAMPLES says. It is not used by that.
 fn usage(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let mut index = 3;
     while index < call.args.len() {
@@ -69,13 +76,19 @@ fn usage(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         }
         index += 2;
     }
-    call.reply.null();
+    let args = call.args;
+    let (mut keys, reply) = call.keys();
+    match keys.peek(&args[2]) {
+        Some(entry) => reply.count(entry.bytes()),
+        None => reply.null(),
+    }
     Ok(())
 }
 
 /// The fields of Redis whose numbers are known here.
 fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
+    let keys = call.keys.look(call.now, |state, _| state.databases().iter().map(Database::len).sum::<usize>()) as u64;
     let numbers = [
         ("peak.allocated", usage.peak),
         ("total.allocated", usage.allocator.allocated),
@@ -88,8 +101,8 @@ fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         ("lua.caches", 0),
         ("functions.caches", 0),
         ("overhead.total", usage.overhead),
-        ("keys.count", 0),
-        ("keys.bytes-per-key", 0),
+        ("keys.count", keys),
+        ("keys.bytes-per-key", (usage.allocator.allocated - usage.startup).checked_div(keys).unwrap_or(0)),
         ("dataset.bytes", usage.dataset),
     ];
     let shares = [

@@ -2,6 +2,8 @@
 //!
 //! Redis has no subcommands here, only words, so COMMAND shows none; the words stand in a table of their own.
 
+mod keys;
+
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +24,12 @@ pub(super) const DEBUG: Command = Command {
     summary: "Groups what test suites of clients need",
     complexity: "Depends on subcommand",
     arity: -2,
-    flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::PROTECTED),
+    flags: Flags::ADMIN
+        .and(Flags::NOSCRIPT)
+        .and(Flags::LOADING)
+        .and(Flags::STALE)
+        .and(Flags::PROTECTED)
+        .and(Flags::KEYSPACE),
     run: Some(debug),
     ..DEFAULT
 };
@@ -50,27 +57,39 @@ const fn word(
 
 const CRASH: &str = "Panic while this command runs: closes this connection, and no other.";
 const NO_EFFECT: &str = "Accepted without effect.";
-const NO_KEY: &str = "Fail, because there is no such key.";
+const NO_LAYOUT: &str = "Fail, because values are laid out in another way.";
 const NO_DISK: &str = "Fail, because nothing is kept on disk.";
 
 const WORDS: &[Word] = &[
     word("ASSERT", 0..=0, "", CRASH, crash),
     word("CHANGE-REPL-ID", 0..=0, "", NO_EFFECT, accept),
-    word("DIGEST", 0..=0, "", "Show a signature of all keys.", digest),
-    word("DIGEST-VALUE", 0..=usize::MAX, "<key> [<key> ...]", "Show a signature of each of these keys.", digest_value),
+    word("DIGEST", 0..=0, "", "Show a signature of all keys.", keys::digest),
+    word(
+        "DIGEST-VALUE",
+        0..=usize::MAX,
+        "<key> [<key> ...]",
+        "Show a signature of each of these keys' values.",
+        keys::digest_value,
+    ),
     word("ERROR", 1..=1, "<text>", "Answer an error with this text, code included.", error),
-    word("LISTPACK", 1..=1, "<key>", NO_KEY, no_such_key),
+    word("LISTPACK", 1..=1, "<key>", NO_LAYOUT, keys::no_layout),
     word("LOADAOF", 0..=0, "", NO_DISK, no_disk),
     word("LOG", 1..=1, "<message>", "Write a line to the log.", log),
-    word("OBJECT", 1..=1, "<key>", NO_KEY, no_such_key),
+    word("OBJECT", 1..=1, "<key>", "Show how the value of a key is kept.", keys::object),
     word("PANIC", 0..=0, "", CRASH, crash),
     word("PROTOCOL", 1..=1, "<type>", "Answer a value of this type: a word of the error that another gets.", protocol),
-    word("QUICKLIST", 1..=2, "<key> [<0|1>]", NO_KEY, no_such_key),
+    word("QUICKLIST", 1..=2, "<key> [<0|1>]", NO_LAYOUT, keys::no_layout),
     word("QUICKLIST-PACKED-THRESHOLD", 1..=1, "<size>", NO_EFFECT, packed_threshold),
     word("RELOAD", 0..=usize::MAX, "[<option> ...]", NO_DISK, reload),
-    word("SDSLEN", 1..=1, "<key>", NO_KEY, no_such_key),
+    word("SDSLEN", 1..=1, "<key>", NO_LAYOUT, keys::no_layout),
     word("SEGFAULT", 0..=0, "", CRASH, crash),
-    word("SET-ACTIVE-EXPIRE", 1..=1, "<0|1>", NO_EFFECT, accept),
+    word(
+        "SET-ACTIVE-EXPIRE",
+        1..=1,
+        "<0|1>",
+        "Say whether keys are removed when their time is over though nobody asks for them.",
+        keys::set_active_expire,
+    ),
     word("SET-DISABLE-DENY-SCRIPTS", 1..=1, "<0|1>", NO_EFFECT, accept),
     word("SET-SKIP-CHECKSUM-VALIDATION", 1..=1, "<0|1>", NO_EFFECT, accept),
     word("SLEEP", 1..=1, "<seconds>", "Execute no commands for so long; messages go on being delivered.", sleep),
@@ -104,10 +123,6 @@ fn accept(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-fn no_such_key(_: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    Err(ReplyError::NO_SUCH_KEY)
-}
-
 fn no_disk(_: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Err(ReplyError::NO_DISK)
 }
@@ -129,21 +144,6 @@ fn packed_threshold(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 fn crash(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let word = String::from_utf8_lossy(&call.args[1]).to_uppercase();
     panic!("DEBUG {word} asked for by client {}", call.client.info.id);
-}
-
-/// What a data set without keys has for a signature.
-const NOTHING: &str = "0000000000000000000000000000000000000000";
-
-fn digest(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.reply.simple(NOTHING);
-    Ok(())
-}
-
-fn digest_value(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let keys = call.args.from(2);
-    call.reply.array(keys.len());
-    keys.for_each(|_| call.reply.simple(NOTHING));
-    Ok(())
 }
 
 /// An answer, not a failure: it does not count among the errors.

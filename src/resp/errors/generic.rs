@@ -25,6 +25,8 @@ fixed! {
     /// OBJECT FREQ where recency is noted.
     NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
         switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// DEBUG LISTPACK and its relatives.
+    NO_LAYOUT = "ERR values are laid out in another way here";
     /// DUMP
     NO_DUMP = "ERR DUMP is not supported: this server has no serialized form of values";
     /// RESTORE
