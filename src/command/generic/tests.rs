@@ -1,1 +1,177 @@
+//! What replies alone do not show: simulated time, upkeep, iterations while keys come and go.
 
+mod model;
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::command::test_support::{Peer, World};
+use crate::resp::Proto;
+use crate::upkeep;
+
+/// One call of SCAN: the next cursor and the keys.
+fn scan(client: &Peer, cursor: &str, options: &str) -> (String, Vec<String>) {
+    let answer = client.say(&format!("SCAN {cursor} {options}"));
+    let mut texts = answer.lines().filter(|line| !line.starts_with(['*', '$'])).map(str::to_owned);
+    let next = texts.next().expect("a cursor");
+    (next, texts.collect())
+}
+
+#[test]
+fn an_iteration_looks_at_no_more_keys_a_call_than_it_is_told_and_a_bucket() {
+    let client = World::new().client();
+    (0..1000).for_each(|i| drop(client.say(&format!("SET k{i} v"))));
+    for count in [1, 10, 100] {
+        let (mut cursor, mut seen) = ("0".to_owned(), HashSet::new());
+        loop {
+            let (next, keys) = scan(&client, &cursor, &format!("COUNT {count}"));
+            assert!(keys.len() < count + 32 && (keys.len() >= count || next == "0"), "{}", keys.len());
+            assert!(keys.into_iter().all(|key| seen.insert(key)));
+            cursor = next;
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 1000);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn an_iteration_shows_every_key_that_stays_and_none_that_is_not_there(
+        staying in 0..300usize,
+        count in 1..40usize,
+        changes in prop::collection::vec((any::<bool>(), 0..400usize, 1..120usize), 1..30),
+    ) {
+        let client = World::new().client();
+        (0..staying).for_each(|i| drop(client.say(&format!("SET stay{i} v"))));
+        let (mut cursor, mut shown, mut others) = ("0".to_owned(), BTreeSet::new(), BTreeSet::new());
+        for (adds, first, len) in changes.into_iter().cycle() {
+            for key in (first..first + len).map(|i| format!("other{i}")) {
+                client.say(&if adds { format!("SET {key} v") } else { format!("DEL {key}") });
+                if adds { others.insert(key) } else { others.remove(&key) };
+            }
+            let (next, keys) = scan(&client, &cursor, &format!("COUNT {count}"));
+            for key in keys {
+                prop_assert!(key.starts_with("stay") || others.contains(&key), "{} is not there", key);
+                shown.insert(key);
+            }
+            cursor = next;
+            if cursor == "0" {
+                break;
+            }
+        }
+        let missing = (0..staying).map(|i| format!("stay{i}")).find(|key| !shown.contains(key));
+        prop_assert_eq!(missing, None);
+    }
+}
+
+#[test]
+fn a_deadline_is_rounded_to_whole_seconds_where_these_are_asked_for() {
+    let world = World::new();
+    let client = world.client();
+    client.say("SET k v PX 1500");
+    assert_eq!(client.say("TTL k\r\nPTTL k"), ":2\r\n:1500\r\n");
+    world.advance(Duration::from_millis(1));
+    assert_eq!(client.say("TTL k\r\nPTTL k"), ":1\r\n:1499\r\n");
+    world.advance(Duration::from_millis(1498));
+    assert_eq!(client.say("TTL k\r\nPTTL k"), ":0\r\n:1\r\n");
+    world.advance(Duration::from_millis(1));
+    assert_eq!(client.say("TTL k\r\nPTTL k"), ":-2\r\n:-2\r\n");
+}
+
+#[test]
+fn keys_are_removed_when_their_time_is_over_though_nobody_asks_for_them() {
+    let world = World::with(&[("notify-keyspace-events", "Ex")]);
+    let client = world.client();
+    let subscriber = world.client_of(1).speaking(Proto::Resp3);
+    subscriber.say("PSUBSCRIBE __keyevent@*__:expired");
+    (0..200).for_each(|i| drop(client.say(&format!("SELECT {}\r\nSET k{i} v PX {}", i % 2, 10 + i))));
+    client.say("SET stays v");
+    assert!(!upkeep::expire_keys(&world.shards[0]));
+    world.advance(Duration::from_millis(109));
+    let steps = 1 + (0..10).take_while(|_| upkeep::expire_keys(&world.shards[0])).count();
+    assert_eq!(steps, 2, "some at a time");
+    world.settle();
+    assert_eq!(subscriber.heard().matches("pmessage").count(), 100);
+    assert_eq!(client.say("DBSIZE\r\nSELECT 0\r\nDBSIZE"), ":51\r\n+OK\r\n:50\r\n");
+    world.advance(Duration::from_secs(1));
+    while upkeep::expire_keys(&world.shards[0]) {}
+    assert_eq!(client.say("DBSIZE\r\nSELECT 1\r\nKEYS *"), ":0\r\n+OK\r\n*1\r\n$5\r\nstays\r\n");
+}
+
+#[test]
+fn keys_wait_for_somebody_to_ask_for_them_where_debug_says_so() {
+    let world = World::with(&[("enable-debug-command", "local")]);
+    let client = world.client();
+    client.say("DEBUG SET-ACTIVE-EXPIRE 0\r\nSET a v PX 10\r\nSET b v PX 10");
+    world.advance(Duration::from_millis(10));
+    assert!(!upkeep::expire_keys(&world.shards[0]));
+    assert_eq!(client.say("DBSIZE\r\nGET a\r\nDBSIZE"), ":2\r\n$-1\r\n:1\r\n");
+    client.say("DEBUG SET-ACTIVE-EXPIRE 1");
+    upkeep::expire_keys(&world.shards[0]);
+    assert_eq!(client.say("DBSIZE"), ":0\r\n");
+}
+
+#[test]
+fn looking_at_a_key_is_no_use_and_touch_is_one_in_spite_of_no_touch() {
+    let world = World::new();
+    let client = world.client();
+    client.say("RPUSH k 1\r\nCLIENT NO-TOUCH ON");
+    world.advance(Duration::from_secs(10));
+    for look in ["EXISTS k", "TYPE k", "TTL k", "OBJECT ENCODING k", "MEMORY USAGE k", "LLEN k", "SORT k"] {
+        client.say(look);
+        assert_eq!(client.say("OBJECT IDLETIME k"), ":10\r\n", "{look}");
+    }
+    client.say("TOUCH k");
+    assert_eq!(client.say("OBJECT IDLETIME k"), ":0\r\n");
+    client.say("CLIENT NO-TOUCH OFF");
+    for (request, idle) in [("EXISTS k", 10), ("TYPE k", 20), ("PTTL k", 30), ("LLEN k", 0), ("RPUSH k 2", 0)] {
+        world.advance(Duration::from_secs(10));
+        client.say(request);
+        assert_eq!(client.say("OBJECT IDLETIME k"), format!(":{idle}\r\n"), "{request}");
+    }
+}
+
+#[test]
+fn a_random_key_can_be_any_that_is_there() {
+    let world = World::new();
+    let client = world.client();
+    (0..20).for_each(|i| drop(client.say(&format!("SET k{i} v"))));
+    (0..30).for_each(|i| drop(client.say(&format!("SET over{i} v PX 1"))));
+    world.advance(Duration::from_millis(1));
+    let seen: HashSet<String> = (0..2000).map(|_| client.say("RANDOMKEY")).collect();
+    assert_eq!(seen.len(), 20);
+    assert!(seen.iter().all(|key| key.contains("\r\nk")));
+}
+
+#[test]
+fn a_client_hears_what_its_own_commands_do_behind_their_replies() {
+    let world = World::with(&[("notify-keyspace-events", "KA")]);
+    let client = world.client().speaking(Proto::Resp3);
+    client.say("PSUBSCRIBE __keyspace@*__:*");
+    let event = |name: &str| {
+        let len = name.len();
+        format!(">4\r\n$8\r\npmessage\r\n$16\r\n__keyspace@*__:*\r\n$16\r\n__keyspace@0__:k\r\n${len}\r\n{name}\r\n")
+    };
+    assert_eq!(client.say("SET k v\r\nDEL k"), format!("+OK\r\n{}:1\r\n{}", event("set"), event("del")));
+    let transaction = client.say("MULTI\r\nSET k v\r\nDEL k\r\nEXEC");
+    let queued = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:1\r\n";
+    assert_eq!(transaction, format!("{queued}{}{}", event("set"), event("del")));
+}
+
+#[test]
+fn a_client_hears_that_a_key_it_asks_for_is_over() {
+    let world = World::with(&[("notify-keyspace-events", "Exm")]);
+    let client = world.client().speaking(Proto::Resp3);
+    client.say("PSUBSCRIBE __keyevent@*__:*\r\nSET k v PX 10");
+    world.advance(Duration::from_millis(10));
+    let heard = client.say("GET k");
+    let (answer, events) = heard.split_at("_\r\n".len());
+    assert_eq!(answer, "_\r\n");
+    let names: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("__keyevent@0__:")).collect();
+    assert_eq!(names, ["expired", "keymiss"]);
+}

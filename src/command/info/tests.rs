@@ -118,6 +118,61 @@ fn clients_and_names_are_counted() {
 }
 
 #[test]
+fn keys_are_counted_with_the_mean_of_the_time_that_they_have_left() {
+    let world = World::new();
+    let client = world.client();
+    client.say("SET a 1\r\nSET b 1 PX 1000\r\nSET c 1 PX 4000\r\nSELECT 9\r\nRPUSH l x");
+    world.advance(Duration::from_millis(500));
+    let keyspace = |databases| format!("# Keyspace\r\n{databases}\r\n");
+    let expected = "db0:keys=3,expires=2,avg_ttl=2000\r\ndb9:keys=1,expires=0,avg_ttl=0\r\n";
+    assert_eq!(report(&client, "INFO keyspace"), keyspace(expected));
+    client.say("SWAPDB 0 9\r\nSELECT 9\r\nPERSIST b\r\nRENAME c d\r\nDEL a");
+    let expected = "db0:keys=1,expires=0,avg_ttl=0\r\ndb9:keys=2,expires=1,avg_ttl=3500\r\n";
+    assert_eq!(report(&client, "INFO keyspace"), keyspace(expected));
+    world.advance(Duration::from_secs(10));
+    let expected = "db0:keys=1,expires=0,avg_ttl=0\r\ndb9:keys=2,expires=1,avg_ttl=0\r\n";
+    assert_eq!(report(&client, "INFO keyspace"), keyspace(expected));
+    client.say("FLUSHALL");
+    assert_eq!(report(&client, "INFO keyspace"), keyspace(""));
+}
+
+#[test]
+fn what_happened_to_keys_is_counted_until_it_is_reset() {
+    let world = World::new();
+    let client = world.client();
+    client.say("SET a 1\r\nGET a\r\nGET b\r\nEXISTS a b c\r\nINCR a\r\nSET b 1 PX 10");
+    world.advance(Duration::from_millis(10));
+    client.say("TTL b");
+    let names = ["keyspace_hits", "keyspace_misses", "expired_keys", "evicted_keys", "rdb_changes_since_last_save"];
+    let counts = || names.map(|name| field(&report(&client, "INFO"), name).to_owned());
+    assert_eq!(counts(), ["2", "4", "1", "0", "4"]);
+    client.say("CONFIG RESETSTAT");
+    assert_eq!(counts(), ["0", "0", "0", "0", "4"]);
+}
+
+#[test]
+fn clients_that_wait_are_counted_with_their_keys() {
+    let world = World::new();
+    let [first, second, other] = [0, 1, 2].map(|_| world.client());
+    let names = ["blocked_clients", "total_blocking_keys", "total_blocking_keys_on_nokey"];
+    let counts = || names.map(|name| field(&report(&other, "INFO clients"), name).to_owned());
+    first.say("BLPOP x y 0");
+    second.say("BLPOP y z 0");
+    assert_eq!(counts(), ["2", "3", "0"]);
+    other.say("RPUSH y 1 2");
+    world.settle();
+    [first, second].iter().for_each(|client| drop(client.resume()));
+    assert_eq!(counts(), ["0", "0", "0"]);
+}
+
+#[test]
+fn keys_are_counted_within_a_transaction_that_uses_them() {
+    let client = World::with(&[("enable-debug-command", "yes")]).client();
+    client.say("MULTI\r\nSET a 1\r\nINFO keyspace\r\nMEMORY STATS\r\nCONFIG RESETSTAT\r\nDEBUG DIGEST");
+    assert!(client.say("EXEC").contains("\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n"));
+}
+
+#[test]
 fn clients_wait_for_the_field_that_says_that_nothing_is_loading() {
     let text = report(&World::new().client(), "INFO");
     assert_eq!(field(&text, "loading"), "0");

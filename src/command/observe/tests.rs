@@ -1,6 +1,7 @@
 //! SLOWLOG, LATENCY and MEMORY through sessions in memory.
 
 use crate::command::test_support::{Peer, World};
+use crate::keyspace::entry::Entry;
 use crate::resp::Proto;
 
 /// The start of simulated time, in seconds since 1970-01-01.
@@ -124,7 +125,24 @@ fn a_histogram_counts_up_over_all_shards() {
 }
 
 #[test]
-fn no_key_uses_memory_and_options_are_checked() {
+fn a_key_takes_what_its_name_and_value_take() {
+    let world = World::new();
+    let client = world.client();
+    let usage = |key: &str| {
+        let answer = client.say(&format!("MEMORY USAGE {key} SAMPLES 1"));
+        answer.trim_start_matches(':').trim_end().parse::<usize>().expect("a number of bytes")
+    };
+    let long = "x".repeat(1000);
+    client.say(&format!("SET number 12\r\nSET text {long}\r\nSET {long} 12\r\nRPUSH list {long} {long}"));
+    client.say(&format!("XADD stream 1-1 f {long}"));
+    assert_eq!(usage("number"), size_of::<Entry>() + "number".len());
+    assert_eq!(usage(&long), usage("number") - "number".len() + 1000);
+    assert_eq!(usage("text"), size_of::<Entry>() + "text".len() + 1000);
+    assert!(usage("list") > 2000 && usage("stream") > 1000);
+}
+
+#[test]
+fn a_missing_key_takes_no_memory_and_options_are_checked() {
     let world = World::new();
     let client = world.client();
     for line in ["MEMORY USAGE k", "MEMORY USAGE k SAMPLES 5", "MEMORY USAGE k samples 0 SAMPLES 1"] {
@@ -145,6 +163,8 @@ fn memory_stats_are_a_map_with_doubles_for_shares() {
     assert!(stats.starts_with("%27\r\n$14\r\npeak.allocated\r\n:"), "{stats}");
     assert!(stats.contains("\r\n$13\r\nfragmentation\r\n,"), "{stats}");
     assert!(world.client().say("MEMORY STATS").starts_with("*54\r\n"));
+    world.client().say("MSET a 1 b 2\r\nSELECT 1\r\nSET c 3");
+    assert!(world.client().say("MEMORY STATS").contains("\r\nkeys.count\r\n:3\r\n"));
 }
 
 #[test]

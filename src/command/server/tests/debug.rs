@@ -200,12 +200,12 @@ fn words_without_effect_answer_as_redis_does() {
     let zeros = "0".repeat(40);
     let no_disk = "-ERR nothing is kept on disk: this server holds all data in memory and never saves";
     for (command, answer) in [
-        ("SET-ACTIVE-EXPIRE 0", "+OK"),
         ("quicklist-packed-threshold 100b", "+OK"),
         ("QUICKLIST-PACKED-THRESHOLD x", "-ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
         ("CHANGE-REPL-ID", "+OK"),
         ("LOG hello", "+OK"),
         ("OBJECT key", "-ERR no such key"),
+        ("LISTPACK key", "-ERR no such key"),
         ("DIGEST", &format!("+{zeros}")),
         ("DIGEST-VALUE a b", &format!("*2\r\n+{zeros}\r\n+{zeros}")),
         ("RELOAD NOSAVE", no_disk),
@@ -216,6 +216,53 @@ fn words_without_effect_answer_as_redis_does() {
     ] {
         assert_eq!(client.say(&format!("DEBUG {command}")), format!("{answer}\r\n"), "{command}");
     }
+}
+
+#[test]
+fn an_object_is_shown_with_its_layout() {
+    let world = with_debug();
+    let client = world.client();
+    client.say("RPUSH list a b\r\nSET number 12");
+    world.advance(Duration::from_secs(7));
+    let shown = client.say("DEBUG OBJECT list");
+    let (address, rest) = shown.split_once(' ').and_then(|(_, rest)| rest.split_once(' ')).expect("an address");
+    assert!(address.starts_with("at:0x") && rest.starts_with("refcount:1 encoding:listpack serializedlength:"));
+    assert!(rest.ends_with(" lru_seconds_idle:7\r\n"), "{rest}");
+    assert!(client.say("DEBUG OBJECT number").contains(" encoding:int serializedlength:0 "));
+    let refused = "-ERR values are laid out in another way here\r\n";
+    for word in ["LISTPACK", "QUICKLIST", "SDSLEN"] {
+        assert_eq!(client.say(&format!("DEBUG {word} list")), refused);
+    }
+}
+
+#[test]
+fn equal_data_have_equal_signatures_in_every_server() {
+    let one = with_debug().client();
+    let two = with_debug().client();
+    one.say("SET a 1\r\nRPUSH l x y\r\nXADD s 1-1 f v\r\nSELECT 2\r\nSET b 2 EX 100");
+    two.say("SELECT 2\r\nSET b 2 EX 100\r\nSELECT 0\r\nXADD s 1-1 f v\r\nRPUSH l x\r\nRPUSH l y\r\nINCR a\r\nSELECT 2");
+    let signature = one.say("DEBUG DIGEST");
+    assert_eq!(signature.len(), 43);
+    assert_eq!(two.say("DEBUG DIGEST"), signature);
+    assert_eq!(one.say("DEBUG DIGEST-VALUE a b l s"), two.say("DEBUG DIGEST-VALUE a b l s"));
+    for change in ["PERSIST b", "APPEND b 2", "RENAME b c", "MOVE c 3", "SELECT 0", "LSET l 0 X", "XDEL s 1-1"] {
+        let before = one.say("DEBUG DIGEST");
+        assert!(!one.say(change).starts_with('-'));
+        assert_eq!(one.say("DEBUG DIGEST") == before, change == "SELECT 0", "{change}");
+    }
+    one.say("FLUSHALL");
+    assert_eq!(one.say("DEBUG DIGEST"), format!("+{}\r\n", "0".repeat(40)));
+}
+
+#[test]
+fn a_signature_of_a_value_does_not_depend_on_its_key() {
+    let client = with_debug().client();
+    client.say("SET a v\r\nSET b v\r\nSET c w\r\nRPUSH d v");
+    let signatures = client.say("DEBUG DIGEST-VALUE a b c d nosuch");
+    let lines: Vec<&str> = signatures.lines().skip(1).collect();
+    assert_eq!(lines[0], lines[1]);
+    assert!(lines[0] != lines[2] && lines[0] != lines[3]);
+    assert_eq!(lines[4], format!("+{}", "0".repeat(40)));
 }
 
 #[test]
