@@ -24,6 +24,15 @@ use expiry::{From, Unit};
 
 const DEFAULT: Command = Command { group: Group::Generic, ..Command::DEFAULT };
 
+/// Which deadlines EXPIRE and its relatives change.
+const CONDITION: Arg = Arg::one_of(
+    "condition",
+    &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
+)
+.since("7.0.0")
+.optional();
+const CONDITIONS: &[(&str, &str)] = &[("7.0.0", "`NX`, `XX`, `GT` and `LT` may be given.")];
+
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "copy",
@@ -51,7 +60,7 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         keys: &[KeySpec::many(1, -1, &["RM", "delete"])],
         args: &[Arg::key("key").multiple()],
-        run: Some(|call| delete(call)),
+        run: Some(delete),
         ..DEFAULT
     },
     Command {
@@ -86,17 +95,8 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "update"])],
-        args: &[
-            Arg::key("key"),
-            Arg::integer("seconds"),
-            Arg::one_of(
-                "condition",
-                &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-            )
-            .since("7.0.0")
-            .optional(),
-        ],
-        history: &[("7.0.0", "`NX`, `XX`, `GT` and `LT` may be given.")],
+        args: &[Arg::key("key"), Arg::integer("seconds"), CONDITION],
+        history: CONDITIONS,
         run: Some(|call| expiry::expire(call, Unit::Seconds, From::Now)),
         ..DEFAULT
     },
@@ -107,17 +107,8 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "update"])],
-        args: &[
-            Arg::key("key"),
-            Arg::new("unix-time-seconds", ArgKind::UnixTime),
-            Arg::one_of(
-                "condition",
-                &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-            )
-            .since("7.0.0")
-            .optional(),
-        ],
-        history: &[("7.0.0", "`NX`, `XX`, `GT` and `LT` may be given.")],
+        args: &[Arg::key("key"), Arg::new("unix-time-seconds", ArgKind::UnixTime), CONDITION],
+        history: CONDITIONS,
         run: Some(|call| expiry::expire(call, Unit::Seconds, From::Epoch)),
         ..DEFAULT
     },
@@ -181,17 +172,8 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "update"])],
-        args: &[
-            Arg::key("key"),
-            Arg::integer("milliseconds"),
-            Arg::one_of(
-                "condition",
-                &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-            )
-            .since("7.0.0")
-            .optional(),
-        ],
-        history: &[("7.0.0", "`NX`, `XX`, `GT` and `LT` may be given.")],
+        args: &[Arg::key("key"), Arg::integer("milliseconds"), CONDITION],
+        history: CONDITIONS,
         run: Some(|call| expiry::expire(call, Unit::Milliseconds, From::Now)),
         ..DEFAULT
     },
@@ -202,17 +184,8 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "update"])],
-        args: &[
-            Arg::key("key"),
-            Arg::new("unix-time-milliseconds", ArgKind::UnixTime),
-            Arg::one_of(
-                "condition",
-                &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")],
-            )
-            .since("7.0.0")
-            .optional(),
-        ],
-        history: &[("7.0.0", "`NX`, `XX`, `GT` and `LT` may be given.")],
+        args: &[Arg::key("key"), Arg::new("unix-time-milliseconds", ArgKind::UnixTime), CONDITION],
+        history: CONDITIONS,
         run: Some(|call| expiry::expire(call, Unit::Milliseconds, From::Epoch)),
         ..DEFAULT
     },
@@ -385,7 +358,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RO"])],
         args: &[Arg::key("key")],
-        run: Some(|call| kind(call)),
+        run: Some(kind),
         ..DEFAULT
     },
     Command {
@@ -398,7 +371,7 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         keys: &[KeySpec::many(1, -1, &["RM", "delete"])],
         args: &[Arg::key("key").multiple()],
-        run: Some(|call| delete(call)),
+        run: Some(delete),
         ..DEFAULT
     },
 ];

@@ -68,11 +68,6 @@ impl Usage {
     pub(crate) fn idle_seconds(noted: u32, now_ms: i64) -> u32 {
         seconds(now_ms).saturating_sub(noted)
     }
-
-    /// What [`Usage::idle_seconds`] answers `idle_seconds` for.
-    pub(crate) fn idle_since(idle_seconds: u32, now_ms: i64) -> u32 {
-        seconds(now_ms).saturating_sub(idle_seconds)
-    }
 }
 
 fn seconds(now_ms: i64) -> u32 {
@@ -124,6 +119,5 @@ mod tests {
     fn recency_is_the_time_since_the_last_use() {
         let noted = Usage::Recency.next(0, 100 * MINUTE_MS, || 0.0);
         assert_eq!(Usage::idle_seconds(noted, 101 * MINUTE_MS), 60);
-        assert_eq!(Usage::idle_since(60, 101 * MINUTE_MS), noted);
     }
 }

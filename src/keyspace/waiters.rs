@@ -128,11 +128,6 @@ impl Served {
 }
 
 impl Waiters {
-    /// How many clients wait.
-    pub(crate) fn len(&self) -> usize {
-        self.clients.len()
-    }
-
     /// How many keys clients wait for, and how many of these are waited for by clients that mind their removal.
     pub(crate) fn keys(&self) -> (usize, usize) {
         let minding = |queue: &&BTreeMap<u64, ClientId>| {

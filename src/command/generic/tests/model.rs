@@ -103,7 +103,9 @@ impl Model {
 
     fn remove_all(&mut self, goes: impl Fn(Key, &Entry) -> bool) {
         let gone = self.entries.iter().filter(|(key, entry)| goes(**key, entry)).map(|(key, _)| *key);
-        gone.collect::<Vec<_>>().into_iter().for_each(|key| drop(self.remove(key)));
+        for key in gone.collect::<Vec<_>>() {
+            self.remove(key);
+        }
     }
 
     fn expire(&mut self) {
