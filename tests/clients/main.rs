@@ -11,19 +11,20 @@
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 
 #[path = "../support/mod.rs"]
 pub mod support;
 
 mod cases;
-mod language;
+mod packages;
 mod program;
 mod redis_cli;
 
 use self::cases::EVERY_CLIENT;
-use self::language::Language;
 use self::program::Program;
+use self::support::language::Language;
+use self::support::trial::Unchecked;
 
 /// One client library and the program that drives it through [`EVERY_CLIENT`].
 #[derive(Clone, Copy, Debug)]
@@ -42,16 +43,15 @@ const SUITES: &[Suite] = &[
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let must_have_all = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let mut trials = Vec::new();
     for language in Language::ALL {
         let missing = language.missing();
         for suite in SUITES.iter().filter(|suite| suite.program.language == language) {
-            trials.extend(suite.trials().map(|trial| unless_missing(trial, &missing, must_have_all)));
+            trials.extend(suite.trials().map(|trial| trial.unless(missing)));
         }
     }
     let missing = redis_cli::missing();
-    trials.extend(redis_cli::trials().map(|trial| unless_missing(trial, &missing, must_have_all)));
+    trials.extend(redis_cli::trials().map(|trial| trial.unless(missing)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -81,23 +81,5 @@ impl Suite {
         } else {
             Err(format!("the harness knows {known:#?}\nthe program knows {listed:#?}").into())
         }
-    }
-}
-
-/// A test of which it is not yet decided whether this machine can run it.
-struct Unchecked {
-    name: String,
-    run: Box<dyn FnOnce() -> Result<(), Failed> + Send>,
-}
-
-/// The trial as it is, or ignored or failing where the machine lacks what it needs.
-fn unless_missing(test: Unchecked, missing: &Option<String>, must_have_all: bool) -> Trial {
-    match missing {
-        None => Trial::test(test.name, test.run),
-        Some(reason) if must_have_all => {
-            let reason = reason.clone();
-            Trial::test(test.name, move || Err(reason.into()))
-        }
-        Some(reason) => Trial::test(format!("{} ({reason})", test.name), test.run).with_ignored_flag(true),
     }
 }

@@ -12,16 +12,17 @@
 //! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when
 //! the server has done so. It ends with exit code 0 when the case holds, and otherwise prints why.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
 use crate::cases::{Case, PASSWORD};
-use crate::language::Language;
 use crate::support::TestServer;
+use crate::support::language::Language;
+use crate::support::lines::read_lines;
 
 /// How long a program may take for one case. Programs have deadlines of their own, which tell more.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -138,19 +139,4 @@ impl Drop for Conversation {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Passes on the lines of `stream`, whatever bytes they hold, until it ends.
-pub(crate) fn read_lines(stream: Option<impl Read + Send + 'static>, to: Sender<String>) {
-    let Some(stream) = stream else { return };
-    std::thread::spawn(move || {
-        let mut reader = BufReader::new(stream);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            if to.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                return;
-            }
-            line.clear();
-        }
-    });
 }

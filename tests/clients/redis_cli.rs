@@ -4,16 +4,16 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
-use crate::Unchecked;
 use crate::cases::PASSWORD;
-use crate::language::{output_of, version};
-use crate::program::read_lines;
+use crate::support::language::{output_of, version};
+use crate::support::lines::read_lines;
+use crate::support::trial::Unchecked;
 use crate::support::{DEADLINE, TestServer};
 
 /// What keeps this machine from running redis-cli; `None` when it is there. Version 7 is the first with COMMAND DOCS.
-pub(crate) fn missing() -> Option<String> {
+pub(crate) fn missing() -> Option<&'static str> {
     let found = output_of("redis-cli", &["--version"]).filter(|v| version(v) >= (7, 0));
-    found.is_none().then(|| "needs redis-cli 7".to_string())
+    found.is_none().then_some("needs redis-cli 7")
 }
 
 /// One trial for each case and protocol version.

@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 
 #[path = "../support/mod.rs"]
 pub mod support;
@@ -17,17 +17,14 @@ mod buildah;
 mod image;
 mod running;
 
+use self::support::trial::Unchecked;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let must_run = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let missing = buildah::missing();
-    let trials = TESTS.iter().map(|&(name, test)| match &missing {
-        None => Trial::test(name, move || run(test)),
-        Some(reason) if must_run => {
-            let reason = reason.clone();
-            Trial::test(name, move || Err(reason.into()))
-        }
-        Some(reason) => Trial::test(format!("{name} ({reason})"), move || run(test)).with_ignored_flag(true),
+    let trials = TESTS.iter().map(|&(name, test)| {
+        let test = Unchecked { name: name.to_string(), run: Box::new(move || run(test)) };
+        test.unless(missing.as_deref())
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     image::remove();

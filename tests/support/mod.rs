@@ -15,9 +15,12 @@ use std::time::Duration;
 pub use self::peer::Peer;
 pub use self::server::TestServer;
 
+pub mod language;
+pub mod lines;
 pub mod peer;
 pub mod redis;
 pub mod server;
+pub mod trial;
 
 /// How long a test waits for anything before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);

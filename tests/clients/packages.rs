@@ -1,43 +1,13 @@
-//! The languages that clients are written in: whether this machine has one, and how its libraries are fetched.
+//! How the client libraries of each language are fetched.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    Python,
-    Node,
-    Go,
-}
+use crate::support::language::{Language, output_of, run};
 
 impl Language {
-    pub(crate) const ALL: [Language; 3] = [Language::Python, Language::Node, Language::Go];
-
-    /// What keeps this machine from running clients in this language; `None` when all is there.
-    ///
-    /// The versions asked for are the oldest that the pinned libraries run on.
-    pub(crate) fn missing(self) -> Option<String> {
-        match self {
-            Language::Python => {
-                let check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
-                let found = run(Command::new("python3").args(["-c", check])).is_ok();
-                (!found).then(|| "needs python3 3.10 with venv".to_string())
-            }
-            Language::Node => {
-                let node = output_of("node", &["--version"]).filter(|v| version(v) >= (20, 0));
-                let npm = output_of("npm", &["--version"]);
-                (node.is_none() || npm.is_none()).then(|| "needs node 20 with npm".to_string())
-            }
-            Language::Go => {
-                let go = output_of("go", &["env", "GOVERSION"]).filter(|v| version(v) >= (1, 26));
-                go.is_none().then(|| "needs go 1.26".to_string())
-            }
-        }
-    }
-
     /// The directory of its programs in the source tree.
     pub(crate) fn sources(self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(self.dir_name())
@@ -75,11 +45,6 @@ impl Language {
             Language::Go => "go",
         }
     }
-}
-
-/// What `program` with `args` prints, when it runs and succeeds.
-pub(crate) fn output_of(program: &str, args: &[&str]) -> Option<String> {
-    run(Command::new(program).args(args)).ok()
 }
 
 /// A virtual environment with exactly the files that `requirements.txt` names by hash.
@@ -140,26 +105,4 @@ fn clients_dir() -> Result<PathBuf, String> {
 
 fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-/// Runs `command` to its end and returns its standard output, or all that it printed when it fails.
-fn run(command: &mut Command) -> Result<String, String> {
-    let what = command.get_program().to_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|e| failure(&what, &e.to_string()))?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(printed);
-    }
-    Err(failure(&what, &format!("{}\n{printed}{}", output.status, String::from_utf8_lossy(&output.stderr))))
-}
-
-fn failure(what: &OsStr, why: &str) -> String {
-    format!("{}: {why}", what.display())
-}
-
-/// Major and minor number in `text`, whatever stands before (`v20.1.0`, `go1.26`).
-pub(crate) fn version(text: &str) -> (u32, u32) {
-    let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let mut numbers = digits.split('.').map(|part| part.trim().parse().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
