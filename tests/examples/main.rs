@@ -1,0 +1,36 @@
+//! The systems in `examples/` run, each with its real client libraries against a server of its own.
+//!
+//! An example's folder is copied into `examples/` in Cargo's target directory and installed there, by its own
+//! `install.sh` from its own lock files, so that nothing is written into the source tree. See [`example`] for what the
+//! tests expect of a folder, and [`part`] for how they talk with a program of it: by the lines that it prints, and
+//! without waiting for time to pass.
+//!
+//! A language that this machine does not have makes the tests of its examples ignored, by name and with the reason;
+//! where `CI` is `true` they fail instead.
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+#[path = "../support/mod.rs"]
+pub mod support;
+
+mod example;
+mod part;
+mod ticket_notifications;
+
+use self::example::{Case, Example};
+use self::support::trial::Unchecked;
+
+/// Every example with its tests, in the order of `examples/README.md`.
+static EXAMPLES: &[(&Example, &[Case])] = &[(&ticket_notifications::EXAMPLE, ticket_notifications::CASES)];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let cases = EXAMPLES.iter().flat_map(|(example, cases)| cases.iter().map(move |case| (example, case)));
+    let trials = cases.map(|(example, &(name, case))| {
+        let run = Box::new(move || case(example));
+        Unchecked { name: format!("{}::{name}", example.folder()), run }.unless(example.missing())
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
