@@ -16,6 +16,7 @@ use libtest_mimic::Arguments;
 pub mod support;
 
 mod example;
+mod fire_and_forget_tour;
 mod part;
 mod ticket_notifications;
 
@@ -23,7 +24,12 @@ use self::example::{Case, Example};
 use self::support::trial::Unchecked;
 
 /// Every example with its tests, in the order of `examples/README.md`.
-static EXAMPLES: &[(&Example, &[Case])] = &[(&ticket_notifications::EXAMPLE, ticket_notifications::CASES)];
+static EXAMPLES: &[(&Example, &[Case])] = &[
+    (&ticket_notifications::EXAMPLE, ticket_notifications::CASES),
+    (&fire_and_forget_tour::PYTHON, fire_and_forget_tour::CASES),
+    (&fire_and_forget_tour::NODE, fire_and_forget_tour::CASES),
+    (&fire_and_forget_tour::GO, fire_and_forget_tour::CASES),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

@@ -1,0 +1,49 @@
+// The tour of classic publish and subscribe with go-redis: `tour`, `tour resilient CHANNEL...` or `tour monitor [PATTERN]`.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+)
+
+var stations = []struct {
+	name  string
+	visit func(context.Context, *guide)
+}{
+	{"channels", channels},
+	{"patterns", patterns},
+	{"introspection", introspection},
+	{"reconnecting", reconnecting},
+	{"lagging", lagging},
+}
+
+func main() {
+	log.SetFlags(0)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	switch arguments := os.Args[1:]; {
+	case len(arguments) == 0:
+		tour(ctx)
+	case arguments[0] == "resilient" && len(arguments) > 1:
+		resilient(ctx, arguments[1:])
+	case arguments[0] == "monitor" && len(arguments) == 1:
+		monitor(ctx, "*")
+	case arguments[0] == "monitor" && len(arguments) == 2:
+		monitor(ctx, arguments[1])
+	default:
+		log.Fatal("usage: tour [resilient CHANNEL... | monitor [PATTERN]]")
+	}
+}
+
+// tour visits every station.
+func tour(ctx context.Context) {
+	client := connect("")
+	defer client.Close()
+	for _, station := range stations {
+		fmt.Println("==", station.name)
+		station.visit(ctx, &guide{client})
+	}
+}

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Installs what is needed and takes the whole tour.
+set -eu
+cd "$(dirname "$0")"
+./install.sh
+exec node tour.mjs
