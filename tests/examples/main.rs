@@ -15,6 +15,7 @@ use libtest_mimic::Arguments;
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod distributed_cache;
 mod example;
 mod fire_and_forget_tour;
 mod part;
@@ -29,6 +30,7 @@ static EXAMPLES: &[(&Example, &[Case])] = &[
     (&fire_and_forget_tour::PYTHON, fire_and_forget_tour::CASES),
     (&fire_and_forget_tour::NODE, fire_and_forget_tour::CASES),
     (&fire_and_forget_tour::GO, fire_and_forget_tour::CASES),
+    (&distributed_cache::EXAMPLE, distributed_cache::CASES),
 ];
 
 fn main() -> ExitCode {
