@@ -84,7 +84,7 @@ class TwoLevelCache:
 
 
 class AnnouncedCache(TwoLevelCache):
-    """Whoever writes a key publishes its name, and everybody forgets it. Works wherever there is publish and subscribe."""
+    """Whoever writes a key publishes its name, and everybody forgets it."""
 
     def __init__(self, forgot):
         super().__init__(connect(), connect_for_good(), "cache:changed", forgot)
@@ -98,7 +98,7 @@ class AnnouncedCache(TwoLevelCache):
 
 
 class TrackedCache(TwoLevelCache):
-    """The server remembers who has read what (CLIENT TRACKING), and tells them when it is changed, by whomever, or ends.
+    """The server remembers who has read what (CLIENT TRACKING) and tells them when it is changed, by whomever, or expires.
 
     What it has to tell the connections that read is redirected to the one that listens.
     """

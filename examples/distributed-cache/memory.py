@@ -26,7 +26,7 @@ class Memory:
             return entry.value if entry and monotonic() < entry.until else None
 
     def load(self, key, fetch):
-        """Returns `fetch(key)` and keeps it, unless the key was to be forgotten meanwhile: it may be out of date then."""
+        """Returns `fetch(key)` and keeps it, unless it was to be forgotten meanwhile: it may be out of date then."""
         fetching = Entry()
         with self._lock:
             self._entries[key] = fetching

@@ -18,7 +18,9 @@ pub mod support;
 mod distributed_cache;
 mod example;
 mod fire_and_forget_tour;
+mod guaranteed_beside_fast;
 mod part;
+mod queue_chat;
 mod ticket_notifications;
 
 use self::example::{Case, Example};
@@ -31,6 +33,8 @@ static EXAMPLES: &[(&Example, &[Case])] = &[
     (&fire_and_forget_tour::NODE, fire_and_forget_tour::CASES),
     (&fire_and_forget_tour::GO, fire_and_forget_tour::CASES),
     (&distributed_cache::EXAMPLE, distributed_cache::CASES),
+    (&queue_chat::EXAMPLE, queue_chat::CASES),
+    (&guaranteed_beside_fast::EXAMPLE, guaranteed_beside_fast::CASES),
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-// The tour of classic publish and subscribe with go-redis: `tour`, `tour resilient CHANNEL...` or `tour monitor [PATTERN]`.
+// tour shows classic publish and subscribe with go-redis, station by station, or runs one of its programs:
+// `tour resilient CHANNEL...`, `tour monitor [PATTERN]`.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// limit is how many bytes may wait for a subscriber here, beside what the operating system takes; 32 MB is the default.
+	// limit is how many bytes may wait for a subscriber here, beside what the operating system takes; by default 32 MB.
 	limit      = 64 * 1024
 	limitName  = "client-output-buffer-limit"
 	mostFrames = 4096

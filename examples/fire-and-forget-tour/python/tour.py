@@ -51,7 +51,8 @@ def introspection(client):
         confirmed(second, 2)
         print("PUBSUB CHANNELS ->", *sorted(client.pubsub_channels()))
         print("PUBSUB CHANNELS s* ->", *client.pubsub_channels("s*"))
-        print("PUBSUB NUMSUB ->", *(f"{name}:{count}" for name, count in client.pubsub_numsub("news", "sport", "chess")))
+        counts = client.pubsub_numsub("news", "sport", "chess")
+        print("PUBSUB NUMSUB ->", *(f"{name}:{count}" for name, count in counts))
         print("PUBSUB NUMPAT ->", client.pubsub_numpat())
 
 
