@@ -98,7 +98,7 @@ class AnnouncedCache(TwoLevelCache):
 
 
 class TrackedCache(TwoLevelCache):
-    """The server remembers who has read what (CLIENT TRACKING) and tells them when it is changed, by whomever, or expires.
+    """The server remembers who has read what (CLIENT TRACKING), and tells them when that changes or expires.
 
     What it has to tell the connections that read is redirected to the one that listens.
     """
@@ -122,7 +122,7 @@ class TrackedCache(TwoLevelCache):
             connection.read_response()
         except redis.ResponseError as error:
             # The client tries again, and the listener is on its way back meanwhile.
-            raise redis.ConnectionError("nobody listens") from error
+            raise redis.ConnectionError(f"not tracked: {error}") from error
 
     def _begin(self):
         # Connections that told a listener before this one are made anew when they are used next.

@@ -1,7 +1,7 @@
 //! A folder of `examples/`, and a server beside which its programs run.
 //!
-//! The folder holds `install.sh`, which fetches what the programs need into the folder itself and does nothing when that
-//! is there, and `run.sh`, which installs and then runs a demonstration that ends by itself with exit code 0. The
+//! The folder holds `install.sh`, which fetches what the programs need into the folder itself and does nothing when
+//! that is there, and `run.sh`, which installs and then runs a demonstration that ends by itself with exit code 0. The
 //! programs find the server in the environment variable `REDIS_URL`.
 
 use std::fs::{self, File};

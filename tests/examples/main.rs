@@ -8,9 +8,11 @@
 //! A language that this machine does not have makes the tests of its examples ignored, by name and with the reason;
 //! where `CI` is `true` they fail instead.
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "../support/mod.rs"]
 pub mod support;
@@ -44,5 +46,24 @@ fn main() -> ExitCode {
         let run = Box::new(move || case(example));
         Unchecked { name: format!("{}::{name}", example.folder()), run }.unless(example.missing())
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let complete =
+        Trial::test("every_folder_is_explained_listed_and_tested", every_folder_is_explained_listed_and_tested);
+    libtest_mimic::run(&arguments, trials.chain([complete]).collect()).exit_code()
+}
+
+fn every_folder_is_explained_listed_and_tested() -> Result<(), Failed> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let list = fs::read_to_string(examples.join("README.md"))?;
+    for entry in fs::read_dir(&examples)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let folder = entry.file_name().to_string_lossy().into_owned();
+        assert!(entry.path().join("README.md").is_file(), "{folder} has no README");
+        assert!(list.contains(&format!("[{folder}]({folder})")), "{folder} is not in the list of examples");
+        let tested = EXAMPLES.iter().any(|(example, _)| example.folder().split('/').next() == Some(folder.as_str()));
+        assert!(tested, "{folder} has no tests");
+    }
+    Ok(())
 }
