@@ -288,7 +288,7 @@ impl Shard {
     /// Queues the answer that a client has waited for, and lets it go on.
     fn serve(&self, info: &ClientInfo, answer: Frame) {
         let Some(client) = self.client(info) else { return };
-        if answer.len() > 0 {
+        if !answer.is_empty() {
             self.push(&client, &Rc::new(answer));
         }
         client.served.set(true);

@@ -51,6 +51,19 @@ pub(crate) enum Forget {
     All,
 }
 
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Clients that track.
+    pub(crate) clients: usize,
+    /// Keys that are remembered.
+    pub(crate) keys: usize,
+    /// Clients that are remembered with keys, each as often as it is.
+    pub(crate) items: usize,
+    /// Prefixes that clients want to know of.
+    pub(crate) prefixes: usize,
+}
+
 /// Everybody who tracks.
 #[derive(Debug, Default)]
 pub(crate) struct Tracking {
@@ -68,9 +81,14 @@ pub(crate) struct Tracking {
 }
 
 impl Tracking {
-    /// How many clients track, how many keys are remembered, with how many clients in all, and how many prefixes.
-    pub(crate) fn counts(&self) -> [usize; 4] {
-        [self.trackers.len(), self.readers.len(), self.items, self.prefixes.len()]
+    /// How much there is.
+    pub(crate) fn size(&self) -> Size {
+        Size {
+            clients: self.trackers.len(),
+            keys: self.readers.len(),
+            items: self.items,
+            prefixes: self.prefixes.len(),
+        }
     }
 
     /// How a client tracks, if it does.
@@ -218,7 +236,7 @@ mod tests {
         tracking.touch(b"a", Some(2));
         tracking.touch(b"a", Some(2));
         assert_eq!(told(&mut tracking), [(1, vec!["a".into()])]);
-        assert_eq!(tracking.counts(), [1, 0, 0, 0]);
+        assert_eq!(tracking.size(), Size { clients: 1, ..Size::default() });
     }
 
     #[test]
@@ -259,6 +277,6 @@ mod tests {
             tracking.remember(1, key, 2, |_| 0);
         }
         assert_eq!(told(&mut tracking), [(1, vec!["a".into()])]);
-        assert_eq!(tracking.counts(), [1, 2, 2, 0]);
+        assert_eq!(tracking.size(), Size { clients: 1, keys: 2, items: 2, prefixes: 0 });
     }
 }

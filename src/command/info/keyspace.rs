@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::keyspace::database::Database;
-use crate::keyspace::{Counts, State};
+use crate::keyspace::{Counts, State, tracking};
 
 /// What is known of keys at one moment.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct KeyFacts {
     pub(super) awaited: usize,
     /// Those of them that are waited for by clients that mind their removal.
     pub(super) minded: usize,
+    /// Who caches what.
+    pub(super) tracking: tracking::Size,
     databases: Vec<DatabaseFacts>,
 }
 
@@ -27,7 +29,7 @@ impl KeyFacts {
     pub(super) fn of(state: &State, now_ms: i64) -> Self {
         let (awaited, minded) = state.waiters.keys();
         let databases = state.databases().iter().map(|database| DatabaseFacts::of(database, now_ms)).collect();
-        KeyFacts { counts: state.counts, awaited, minded, databases }
+        KeyFacts { counts: state.counts, awaited, minded, tracking: state.tracking.size(), databases }
     }
 }
 

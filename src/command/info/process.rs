@@ -73,7 +73,7 @@ pub(super) fn clients(report: &mut Report<'_, '_>) {
         ("client_recent_max_input_buffer", totals.max_input),
         ("client_recent_max_output_buffer", totals.max_output),
         ("blocked_clients", totals.blocked),
-        ("tracking_clients", 0),
+        ("tracking_clients", keys.tracking.clients as u64),
         ("pubsub_clients", totals.subscribers),
         ("clients_in_timeout_table", 0),
         ("total_blocking_keys", keys.awaited as u64),

@@ -36,7 +36,8 @@ fn connections(report: &mut Report<'_, '_>) {
 /// What is listened to and what happened to keys, and what would be counted of replicas if there were any.
 fn channels_and_keys(report: &mut Report<'_, '_>) {
     let server = report.server;
-    let counts = report.keys().counts;
+    let keys = report.keys();
+    let (counts, tracking) = (keys.counts, keys.tracking);
     report.fields(&[
         ("sync_full", 0),
         ("sync_partial_ok", 0),
@@ -66,9 +67,9 @@ fn channels_and_keys(report: &mut Report<'_, '_>) {
         ("active_defrag_key_misses", 0),
         ("total_active_defrag_time", 0),
         ("current_active_defrag_time", 0),
-        ("tracking_total_keys", 0),
-        ("tracking_total_items", 0),
-        ("tracking_total_prefixes", 0),
+        ("tracking_total_keys", tracking.keys as u64),
+        ("tracking_total_items", tracking.items as u64),
+        ("tracking_total_prefixes", tracking.prefixes as u64),
         ("unexpected_error_replies", 0),
         ("total_error_replies", server.total(|shard| &shard.errors)),
         ("dump_payload_sanitizations", 0),

@@ -35,7 +35,7 @@ fn read(call: &mut Call<'_, '_>, grouped: bool) -> Result<(), ReplyError> {
     call.attempt(attempt, Absent::Array, timeout_ms, |keys, args| Interest {
         kind: Kind::Stream,
         minds_removal: grouped,
-        args: request.from_now_on(keys, args),
+        args: request.anchored(keys, args),
         keys: request.keys().map(Box::from).collect(),
     })
 }
@@ -92,7 +92,7 @@ impl<'a> Request<'a> {
                 request.count = usize::try_from(count).ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
                 index += 1;
             } else if is("streams") && left > 0 {
-                if left % 2 != 0 {
+                if !left.is_multiple_of(2) {
                     return Err(ReplyError::unbalanced_streams(grouped));
                 }
                 (request.first, request.streams) = (index + 1, left / 2);
@@ -127,7 +127,7 @@ impl<'a> Request<'a> {
     }
 
     /// The request with the ids that `$` means at this moment.
-    fn from_now_on(&self, keys: &mut Keys<'_>, args: Args<'_>) -> OwnedArgs {
+    fn anchored(&self, keys: &mut Keys<'_>, args: Args<'_>) -> OwnedArgs {
         let ids = self.first + self.streams;
         let resolved: Vec<Vec<u8>> = args
             .iter()

@@ -93,7 +93,9 @@ impl Group {
     /// Removes a consumer with what it has pending, and answers how many entries these were; none if there is none.
     pub fn remove(&mut self, name: &[u8]) -> Option<usize> {
         let consumer = self.consumers.remove(self.names.remove(name)?);
-        consumer.pending.iter().for_each(|id| drop(self.pending.remove(id)));
+        for id in &consumer.pending {
+            self.pending.remove(id);
+        }
         Some(consumer.pending.len())
     }
 

@@ -148,7 +148,7 @@ impl Model {
         let (moving, staying) =
             std::mem::take(&mut self.entries).into_iter().partition(|((db, _), _)| [one, two].contains(db));
         self.entries = staying;
-        for ((db, key), entry) in BTreeMap::from(moving) {
+        for ((db, key), entry) in moving {
             self.entries.insert((other(db), key), entry);
             self.touch((db, key));
             self.touch((other(db), key));
@@ -296,7 +296,7 @@ fn sorted(answer: &str) -> String {
 }
 
 fn sweep(world: &World) {
-    while upkeep::expire_keys(&world.shards[0]) {}
+    while upkeep::remove_keys(&world.shards[0]) {}
 }
 
 fn step(world: &World, model: &mut Model, client: &Peer, watcher: &Peer, op: Op) -> Result<(), TestCaseError> {
