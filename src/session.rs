@@ -320,6 +320,7 @@ impl Session {
         };
         let mut decoder = self.decoder.take().unwrap_or_else(|| self.shard.spare_decoder.take());
         commands(&mut turn, &mut self.state, &mut decoder);
+        gate::release_keys(&mut turn);
         if decoder.is_between_requests() {
             self.shard.spare_decoder.replace(decoder);
         } else {

@@ -16,6 +16,7 @@ use crate::hub::Control;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
 use crate::keyspace::eviction::{self, Room};
+use crate::keyspace::garbage::Garbage;
 use crate::keyspace::tracking::Caching;
 use crate::keyspace::{Rules, State};
 use crate::message::Frame;
@@ -228,6 +229,10 @@ fn reject(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, error: 
 }
 
 fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry: &'s Entry, handler: Handler) {
+    let uses_keys = entry.command.flags.has_any(Flags::KEYS);
+    if !uses_keys {
+        release_keys(turn);
+    }
     let mut call = Call {
         entry,
         args,
@@ -247,11 +252,26 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         state.caching = false;
     }
     turn.hub.release();
-    if let Some(garbage) = turn.keys.release() {
-        garbage.dispose(&turn.shard.server);
+    if uses_keys {
+        let garbage = turn.keys.pass_on(turn.now);
+        dispose(garbage, turn.shard);
+    } else {
+        release_keys(turn);
     }
     // CONFIG SET applies to the next command of the same read already.
     turn.settings = turn.shard.settings();
+}
+
+/// Gives the lock of the keys back, which commands on keys that follow each other pass on.
+pub(crate) fn release_keys(turn: &mut Turn<'_>) {
+    let garbage = turn.keys.release();
+    dispose(garbage, turn.shard);
+}
+
+fn dispose(garbage: Option<Garbage>, shard: &Shard) {
+    if let Some(garbage) = garbage {
+        garbage.dispose(&shard.server);
+    }
 }
 
 /// Runs a command that may run, counts and shows it, and answers when it ended.

@@ -8,6 +8,10 @@ use super::garbage::Garbage;
 use super::{Keyspace, State};
 use crate::clock::Now;
 
+/// How many commands of one client that follow each other have the lock before others may: taking it costs more than most
+/// commands do.
+const MOST_PASSED: u32 = 32;
+
 /// Access to the keys for the length of one command or transaction; the lock is taken with the first use.
 #[derive(Debug)]
 pub struct KeyAccess<'a> {
@@ -15,12 +19,14 @@ pub struct KeyAccess<'a> {
     /// The lock, and the moment at which it was taken: commands of a transaction have all the same time, so that no key
     /// vanishes between them.
     held: Option<(MutexGuard<'a, State>, i64)>,
+    /// To how many commands the lock was passed on.
+    passed: u32,
 }
 
 impl<'a> KeyAccess<'a> {
     /// Access to these keys.
     pub fn new(keyspace: &'a Keyspace) -> Self {
-        KeyAccess { keyspace, held: None }
+        KeyAccess { keyspace, held: None, passed: 0 }
     }
 
     /// Takes the lock, unless it is held already, and keeps it. Answers what it guards, and the moment for which that is
@@ -49,8 +55,22 @@ impl<'a> KeyAccess<'a> {
         self.held.is_some()
     }
 
+    /// Passes a lock that is held on to the next command, which has a moment of its own. Gives it back if enough commands
+    /// have had it.
+    pub(crate) fn pass_on(&mut self, now: Now) -> Option<Garbage> {
+        self.passed += 1;
+        if self.passed == MOST_PASSED {
+            return self.release();
+        }
+        if let Some((_, now_ms)) = &mut self.held {
+            *now_ms = now.unix_ms();
+        }
+        None
+    }
+
     /// Gives the lock back, and answers what is to be freed without it.
     pub(crate) fn release(&mut self) -> Option<Garbage> {
+        self.passed = 0;
         let (mut state, _) = self.held.take()?;
         // Only a deadline that is new can be earlier than what is known.
         if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
