@@ -166,6 +166,18 @@ fn clients_that_wait_are_counted_with_their_keys() {
 }
 
 #[test]
+fn clients_that_track_are_counted_with_what_is_remembered_for_them() {
+    let world = World::new();
+    let [first, second, third] = [0, 1, 2].map(|_| world.client().speaking(Proto::Resp3));
+    first.say("CLIENT TRACKING ON\r\nMGET a b");
+    second.say("CLIENT TRACKING ON\r\nGET b");
+    third.say("CLIENT TRACKING ON BCAST PREFIX x PREFIX y");
+    let names = ["tracking_clients", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"];
+    let text = report(&world.client(), "INFO");
+    assert_eq!(names.map(|name| field(&text, name)), ["3", "2", "3", "2"]);
+}
+
+#[test]
 fn keys_are_counted_within_a_transaction_that_uses_them() {
     let client = World::with(&[("enable-debug-command", "yes")]).client();
     client.say("MULTI\r\nSET a 1\r\nINFO keyspace\r\nMEMORY STATS\r\nCONFIG RESETSTAT\r\nDEBUG DIGEST");
