@@ -26,6 +26,10 @@ pub(super) fn takes_keys(command: &Command) -> bool {
 pub(super) fn find(command: &Command, args: Args<'_>) -> Option<Vec<Key>> {
     let mut keys = Vec::new();
     for spec in command.keys.iter().filter(|spec| is_real(spec)) {
+        if let FindKeys::Unknown(find) = spec.find {
+            keys.extend(find(args).map(|index| Key { index, flags: spec.flags }));
+            continue;
+        }
         let Some(first) = begin(spec, args) else { continue };
         let (first, last, step) = range(spec, first, args)?;
         let within = 0 < first && first <= last && last < args.len() as i64;
@@ -60,6 +64,7 @@ fn begin(spec: &KeySpec, args: Args<'_>) -> Option<i64> {
             };
             found.map(|index| index as i64 + 1)
         }
+        BeginSearch::Unknown(_) => None,
     }
 }
 
@@ -81,6 +86,7 @@ fn range(spec: &KeySpec, first: i64, args: Args<'_>) -> Option<(i64, i64, usize)
             let first = first + i64::from(offset);
             Some((first, first + number - 1, usize::try_from(step).ok()?))
         }
+        FindKeys::Unknown(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! and GETKEYS, HELP, statistics and the README's table are derived from it.
 
 use super::Call;
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
 /// What runs a command. An error is answered to the client; otherwise the function has answered.
@@ -156,7 +157,15 @@ impl KeySpec {
     pub const fn many(index: i32, last: i32, flags: &'static [&'static str]) -> KeySpec {
         KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::Range { last, step: 1, limit: 0 } }
     }
+
+    /// Keys that only the command itself finds, with the reason why.
+    pub const fn unknown(reason: &'static str, flags: &'static [&'static str], find: KeyFinder) -> KeySpec {
+        KeySpec { flags, begin: BeginSearch::Unknown(reason), find: FindKeys::Unknown(find) }
+    }
 }
+
+/// Finds the place of a key among the arguments.
+pub type KeyFinder = fn(Args<'_>) -> Option<usize>;
 
 /// Where the search for keys begins.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +174,8 @@ pub enum BeginSearch {
     Index(i32),
     /// Behind this word, looked for from this argument on (from the end if negative).
     Keyword(&'static str, i32),
+    /// Where only the command itself knows, for this reason.
+    Unknown(&'static str),
 }
 
 /// How keys are found from where the search begins.
@@ -188,6 +199,8 @@ pub enum FindKeys {
         /// Distance between keys.
         step: i32,
     },
+    /// As only the command itself does.
+    Unknown(KeyFinder),
 }
 
 /// Where channels or patterns stand in a command's arguments.
@@ -214,6 +227,8 @@ pub enum ArgKind {
     Key(usize),
     /// A pattern.
     Pattern,
+    /// A pattern of names of keys; the number of its key specification.
+    KeyPattern(usize),
     /// A moment in seconds or milliseconds since 1970-01-01.
     UnixTime,
     /// A fixed word.
@@ -232,7 +247,7 @@ impl ArgKind {
             ArgKind::Integer => "integer",
             ArgKind::Double => "double",
             ArgKind::Key(_) => "key",
-            ArgKind::Pattern => "pattern",
+            ArgKind::Pattern | ArgKind::KeyPattern(_) => "pattern",
             ArgKind::UnixTime => "unix-time",
             ArgKind::PureToken => "pure-token",
             ArgKind::OneOf => "oneof",

@@ -187,6 +187,10 @@ impl CommandTable {
 pub fn categories(command: &Command) -> Vec<&'static str> {
     use super::spec::Group;
     let flags = command.flags;
+    // What only holds subcommands is in no family's category.
+    let group = command.run.map(|_| command.group);
+    // WAIT is generic and about connections, SORT about lists.
+    let elsewhere = command.categories.iter().any(|name| ["connection", "list"].contains(name));
     let implied = [
         (flags.has(Flags::WRITE), "write"),
         (flags.has(Flags::READONLY), "read"),
@@ -196,13 +200,12 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         (flags.has(Flags::FAST), "fast"),
         (!flags.has(Flags::FAST), "slow"),
         (flags.has(Flags::BLOCKING), "blocking"),
-        (command.group == Group::Connection && command.run.is_some(), "connection"),
-        (command.group == Group::Transactions, "transaction"),
-        // WAIT is generic and has no keys.
-        (command.group == Group::Generic && !command.categories.contains(&"connection"), "keyspace"),
-        (command.group == Group::String, "string"),
-        (command.group == Group::List, "list"),
-        (command.group == Group::Stream, "stream"),
+        (group == Some(Group::Connection), "connection"),
+        (group == Some(Group::Transactions), "transaction"),
+        (group == Some(Group::Generic) && !elsewhere, "keyspace"),
+        (group == Some(Group::String), "string"),
+        (group == Some(Group::List), "list"),
+        (group == Some(Group::Stream), "stream"),
     ];
     let implied = implied.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name);
     let mut all: Vec<&str> = implied.collect();

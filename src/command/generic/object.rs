@@ -57,7 +57,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         run: Some(refcount),
         ..DEFAULT
     },
-    Command { categories: &["keyspace"], ..introspect::help_of(Group::Generic) },
+    Command { since: "6.2.0", categories: &["keyspace"], ..introspect::help_of(Group::Generic) },
 ];
 
 /// Answers something about a key, which is not used by that.

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::command::Call;
+use crate::command::spec::KeySpec;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::entry::Value;
 use crate::keyspace::keys::Keys;
@@ -10,6 +11,33 @@ use crate::keyspace::list::{End, Item, List};
 use crate::keyspace::text::Text;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
+
+/// The keys that BY and GET read.
+pub(super) const READ: KeySpec = KeySpec::unknown(
+    "The keys of BY and GET are made from the elements, so they are known only when those are.",
+    &["RO", "access"],
+    |_| None,
+);
+
+/// The key behind the last STORE.
+pub(super) const STORED: KeySpec = KeySpec::unknown(
+    "STORE may stand anywhere among the options, and what follows another option is no STORE.",
+    &["OW", "update"],
+    stored,
+);
+
+fn stored(args: Args<'_>) -> Option<usize> {
+    let mut found = None;
+    let mut index = 2;
+    while index + 1 < args.len() {
+        let is = |word: &str| args[index].eq_ignore_ascii_case(word.as_bytes());
+        if is("store") {
+            found = Some(index + 1);
+        }
+        index += if is("limit") { 3 } else { 1 + usize::from(is("by") || is("get")) };
+    }
+    found
+}
 
 /// The options.
 #[derive(Debug)]

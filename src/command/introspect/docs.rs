@@ -60,7 +60,8 @@ fn write_args(reply: &mut Reply, args: &[Arg]) {
 fn write_arg(reply: &mut Reply, arg: &Arg) {
     let composed = matches!(arg.kind, ArgKind::OneOf | ArgKind::Block);
     let flags = arg_flags(arg);
-    let given = [matches!(arg.kind, ArgKind::Key(_)), arg.token.is_some(), arg.since.is_some()];
+    let given =
+        [matches!(arg.kind, ArgKind::Key(_) | ArgKind::KeyPattern(_)), arg.token.is_some(), arg.since.is_some()];
     let given = given.into_iter().chain([arg.deprecated_since.is_some(), !flags.is_empty()]);
     reply.map(3 + given.filter(|given| *given).count());
     text(reply, "name", arg.name);
@@ -68,7 +69,7 @@ fn write_arg(reply: &mut Reply, arg: &Arg) {
     if !composed {
         text(reply, "display_text", arg.display.unwrap_or(arg.name));
     }
-    if let ArgKind::Key(spec) = arg.kind {
+    if let ArgKind::Key(spec) | ArgKind::KeyPattern(spec) = arg.kind {
         reply.bulk("key_spec_index");
         reply.count(spec);
     }

@@ -64,7 +64,14 @@ fn absolute(first: i32, last: i32) -> i32 {
 }
 
 fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
-    reply.map(3);
+    match spec.begin {
+        BeginSearch::Unknown(reason) => {
+            reply.map(4);
+            reply.bulk("notes");
+            reply.bulk(reason);
+        }
+        BeginSearch::Index(_) | BeginSearch::Keyword(..) => reply.map(3),
+    }
     reply.bulk("flags");
     words(reply, spec.flags);
     reply.bulk("begin_search");
@@ -76,6 +83,7 @@ fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
             reply.bulk(keyword);
             number(reply, "startfrom", from);
         }
+        BeginSearch::Unknown(_) => search(reply, "unknown", &[]),
     }
     reply.bulk("find_keys");
     match spec.find {
@@ -85,6 +93,7 @@ fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
         FindKeys::Count { count, first, step } => {
             search(reply, "keynum", &[("keynumidx", count), ("firstkey", first), ("keystep", step)]);
         }
+        FindKeys::Unknown(_) => search(reply, "unknown", &[]),
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) const SWAPDB: Command = Command {
     complexity: "O(N) where N is the count of clients watching or blocking on keys from both databases",
     arity: 3,
     flags: Flags::WRITE.and(Flags::FAST),
-    categories: &["dangerous"],
+    categories: &["keyspace", "dangerous"],
     args: &[Arg::integer("index1"), Arg::integer("index2")],
     run: Some(swapdb),
     ..DEFAULT
