@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -4,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "update"])],
-        args: &[Arg::key("key"), Arg::string("group"), Arg::string("ID").multiple()],
+        args: &[Arg::key("key"), Arg::string("group"), Arg::string("id").multiple()],
         run: Some(group::xack),
         ..DEFAULT
     },
@@ -105,7 +105,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::string("group"),
             Arg::string("consumer"),
             Arg::string("min-idle-time"),
-            Arg::string("ID").multiple(),
+            Arg::string("id").multiple(),
             Arg::integer("ms").token("IDLE").optional(),
             Arg::new("unix-time-milliseconds", ArgKind::UnixTime).token("TIME").optional(),
             Arg::integer("count").token("RETRYCOUNT").optional(),
@@ -123,7 +123,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "delete"])],
-        args: &[Arg::key("key"), Arg::string("ID").multiple()],
+        args: &[Arg::key("key"), Arg::string("id").multiple()],
         run: Some(adding::xdel),
         ..DEFAULT
     },
@@ -210,7 +210,7 @@ pub(super) const COMMANDS: &[Command] = &[
         args: &[
             Arg::integer("count").token("COUNT").optional(),
             Arg::integer("milliseconds").token("BLOCK").optional(),
-            Arg::block("streams", &[Arg::key("key").multiple(), Arg::string("ID").multiple()]).token("STREAMS"),
+            Arg::block("streams", &[Arg::key("key").multiple(), Arg::string("id").multiple()]).token("STREAMS"),
         ],
         run: Some(reading::xread),
         ..DEFAULT
@@ -231,7 +231,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::integer("count").token("COUNT").optional(),
             Arg::integer("milliseconds").token("BLOCK").optional(),
             Arg::word("noack", "NOACK").optional(),
-            Arg::block("streams", &[Arg::key("key").multiple(), Arg::string("ID").multiple()]).token("STREAMS"),
+            Arg::block("streams", &[Arg::key("key").multiple(), Arg::string("id").multiple()]).token("STREAMS"),
         ],
         run: Some(reading::xreadgroup),
         ..DEFAULT

@@ -237,7 +237,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "set",
         summary: "Sets a string",
         arity: -3,
-        flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::MOVABLE_KEYS),
+        flags: Flags::WRITE.and(Flags::DENYOOM),
         keys: &[KeySpec::one(1, &["RW", "access", "update", "variable_flags"])],
         args: &[
             Arg::key("key"),
