@@ -163,6 +163,13 @@ impl<'k> Keys<'k> {
         self.database().at_mut(place)
     }
 
+    /// Adds a key that is known not to be there, with the value, the deadline and the use that `entry` had elsewhere.
+    pub(crate) fn bring(&mut self, key: &[u8], entry: Entry) {
+        let (usage, deadline_ms) = (entry.usage, entry.deadline_ms());
+        self.add(key, entry.value).usage = usage;
+        self.set_deadline(key, deadline_ms);
+    }
+
     /// Takes `key` out. That it is gone is the caller's to say.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let place = self.find(key)?;

@@ -3,8 +3,6 @@
 use crate::command::Call;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::DatabaseId;
-use crate::keyspace::entry::Value;
-use crate::keyspace::keys::Keys;
 use crate::resp::errors::ReplyError;
 
 /// The database whose number is the argument at `index`.
@@ -15,12 +13,6 @@ fn database(call: &Call<'_, '_>, index: usize) -> Result<DatabaseId, ReplyError>
     }
     let known = u32::try_from(number).ok().filter(|number| *number < call.settings.databases);
     known.and_then(|number| number.try_into().ok()).ok_or(ReplyError::DB_OUT_OF_RANGE)
-}
-
-/// Adds a key with the deadline that its value had elsewhere.
-fn add(keys: &mut Keys<'_>, key: &[u8], value: Value, deadline_ms: Option<i64>) {
-    keys.add(key, value);
-    keys.set_deadline(key, deadline_ms);
 }
 
 pub(super) fn rename(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -48,8 +40,7 @@ fn rename_key(call: &mut Call<'_, '_>, replaces: bool) -> Result<bool, ReplyErro
     }
     keys.remove(to);
     if let Some(entry) = keys.remove(from) {
-        let deadline_ms = entry.deadline_ms();
-        add(&mut keys, to, entry.value, deadline_ms);
+        keys.bring(to, entry);
     }
     keys.touch(from);
     keys.touch(to);
@@ -68,8 +59,7 @@ pub(super) fn move_key(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (mut keys, reply) = call.keys();
     let moves = keys.contains(key) && !keys.in_database(to).contains(key);
     if moves && let Some(entry) = keys.remove(key) {
-        let deadline_ms = entry.deadline_ms();
-        add(&mut keys.in_database(to), key, entry.value, deadline_ms);
+        keys.in_database(to).bring(key, entry);
         keys.touch(key);
         keys.in_database(to).touch(key);
         keys.notify(KeyspaceEvents::GENERIC, "move_from", key);
@@ -99,14 +89,16 @@ pub(super) fn copy(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Err(ReplyError::SAME_OBJECT);
     }
     let (mut keys, reply) = call.keys();
-    let copied = keys.get(from).map(|entry| (entry.value.clone(), entry.deadline_ms()));
-    let mut keys = keys.in_database(db);
-    let copied = copied.filter(|_| replaces || !keys.contains(to));
-    reply.integer(copied.is_some().into());
-    if let Some((value, deadline_ms)) = copied {
+    let found = keys.get(from).is_some();
+    let copies = found && (replaces || !keys.in_database(db).contains(to));
+    if copies && let Some(entry) = keys.peek(from) {
+        let (value, deadline_ms) = (entry.value.clone(), entry.deadline_ms());
+        let mut keys = keys.in_database(db);
         keys.remove(to);
-        add(&mut keys, to, value, deadline_ms);
+        keys.add(to, value);
+        keys.set_deadline(to, deadline_ms);
         keys.changed(KeyspaceEvents::GENERIC, "copy_to", to);
     }
+    reply.integer(copies.into());
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::pattern;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 
-/// Keys whose time is over that RANDOMKEY takes out at most before it says that there is none.
+/// Keys whose time is over that RANDOMKEY takes out at most before it is content with the first one that is left.
 const MOST_EXPIRED: usize = 100;
 
 pub(super) fn keys(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -28,7 +28,11 @@ pub(super) fn randomkey(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
             return Ok(());
         }
     }
-    reply.null();
+    let now_ms = keys.now_ms;
+    match keys.database().iter().find(|entry| !entry.is_due(now_ms)) {
+        Some(entry) => reply.bulk(entry.key()),
+        None => reply.null(),
+    }
     Ok(())
 }
 

@@ -149,6 +149,30 @@ fn a_random_key_can_be_any_that_is_there() {
 }
 
 #[test]
+fn the_one_key_that_is_left_is_found_among_many_that_are_over() {
+    let world = World::new();
+    let client = world.client();
+    (0..1000).for_each(|i| drop(client.say(&format!("SET over{i} v PX 1"))));
+    client.say("SET left v");
+    world.advance(Duration::from_millis(1));
+    assert_eq!(client.say("RANDOMKEY"), "$4\r\nleft\r\n");
+    client.say("DEL left");
+    assert_eq!(client.say("RANDOMKEY"), "$-1\r\n");
+}
+
+#[test]
+fn how_often_a_key_was_used_goes_along_with_it() {
+    let world = World::with(&[("maxmemory-policy", "allkeys-lfu"), ("lfu-log-factor", "0")]);
+    let client = world.client();
+    client.say("SET k v");
+    (0..50).for_each(|_| drop(client.say("GET k")));
+    client.say("RENAME k l\r\nMOVE l 3\r\nSELECT 3\r\nCOPY l copy");
+    let frequency = |key: &str| client.say(&format!("OBJECT FREQ {key}")).trim_matches([':', '\r', '\n']).parse::<u8>();
+    assert!(frequency("l").is_ok_and(|count| count > 50));
+    assert!(frequency("copy").is_ok_and(|count| count < 10));
+}
+
+#[test]
 fn a_client_hears_what_its_own_commands_do_behind_their_replies() {
     let world = World::with(&[("notify-keyspace-events", "KA")]);
     let client = world.client().speaking(Proto::Resp3);
