@@ -101,7 +101,7 @@ pub(super) fn left(call: &mut Call<'_, '_>, unit: Unit, from: From) -> Result<()
         Some(None) => -1,
         Some(Some(deadline_ms)) => {
             let ms = if from == From::Now { (deadline_ms - now_ms).max(0) } else { deadline_ms };
-            if unit == Unit::Seconds { ms.saturating_add(500) / 1000 } else { ms }
+            if unit == Unit::Seconds { ms / 1000 + i64::from(ms % 1000 >= 500) } else { ms }
         }
     };
     reply.integer(answer);

@@ -8,7 +8,6 @@ use crate::config::KeyspaceEvents;
 use crate::keyspace::entry::Value;
 use crate::keyspace::keys::Keys;
 use crate::keyspace::list::{End, Item, List};
-use crate::keyspace::text::Text;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 
@@ -43,6 +42,8 @@ fn stored(args: Args<'_>) -> Option<usize> {
 #[derive(Debug)]
 struct Options<'a> {
     by: Option<&'a [u8]>,
+    /// Any pattern without `*` stands for no order at all.
+    sorts: bool,
     get: Vec<&'a [u8]>,
     descending: bool,
     alphabetic: bool,
@@ -55,6 +56,7 @@ impl<'a> Options<'a> {
     fn read(args: Args<'a>, stores: bool) -> Result<Self, ReplyError> {
         let mut options = Options {
             by: None,
+            sorts: true,
             get: Vec::new(),
             descending: false,
             alphabetic: false,
@@ -77,18 +79,16 @@ impl<'a> Options<'a> {
                 let value = rest.next().ok_or(ReplyError::SYNTAX)?;
                 match () {
                     () if stores && is("store") => options.store = Some(value),
-                    () if is("by") => options.by = Some(value),
+                    () if is("by") => {
+                        options.by = Some(value);
+                        options.sorts &= value.contains(&b'*');
+                    }
                     () if is("get") => options.get.push(value),
                     () => return Err(ReplyError::SYNTAX),
                 }
             }
         }
         Ok(options)
-    }
-
-    /// A pattern without `*` stands for no order at all.
-    fn sorts(&self) -> bool {
-        self.by.is_none_or(|by| by.contains(&b'*'))
     }
 
     /// What is left of the elements after LIMIT.
@@ -114,7 +114,7 @@ fn run(call: &mut Call<'_, '_>, stores: bool) -> Result<(), ReplyError> {
     let (mut keys, reply) = call.keys();
     let elements = keys.list(&args[1])?;
     let mut elements: Vec<Vec<u8>> = elements.map_or_else(Vec::new, |list| list.iter().map(Item::to_vec).collect());
-    if options.sorts() {
+    if options.sorts {
         elements = sorted(&mut keys, elements, &options)?;
     } else if options.descending {
         elements.reverse();
@@ -187,19 +187,18 @@ fn number(text: Vec<u8>) -> Result<f64, ReplyError> {
     number.filter(fits).ok_or(ReplyError::SCORES_NOT_DOUBLES)
 }
 
-/// The string at the key that is `pattern` with the element instead of its first `*`; `#` is the element itself. A field
-/// of a hash, `key->field`, is never there.
+/// The string at the key that is `pattern` with the element instead of its first `*`; `#` is the element itself. Of a
+/// field of a hash, `key->field`, the key is looked for, but the field is never there.
 fn value_of(keys: &mut Keys<'_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8>> {
     if pattern == b"#" {
         return Some(element.to_vec());
     }
     let star = pattern.iter().position(|byte| *byte == b'*')?;
-    let behind = &pattern[star + 1..];
-    if behind.windows(2).position(|two| two == b"->").is_some_and(|arrow| arrow + 2 < behind.len()) {
-        return None;
-    }
-    let key = [&pattern[..star], element, behind].concat();
-    keys.text(&key).ok().flatten().map(Text::to_vec)
+    let (before, behind) = (&pattern[..star], &pattern[star + 1..]);
+    let arrow = behind.windows(2).position(|two| two == b"->").filter(|arrow| arrow + 2 < behind.len());
+    let key = [before, element, &behind[..arrow.unwrap_or(behind.len())]].concat();
+    let text = keys.text(&key).ok().flatten()?;
+    arrow.is_none().then(|| text.to_vec())
 }
 
 /// Puts the answer into a list, or removes it if there is nothing to put there.
