@@ -192,7 +192,7 @@ impl Call<'_, '_> {
             absent.answer(reply);
             return Ok(());
         }
-        let wait = Wait { attempt, interest: interest(&mut keys, args) };
+        let wait = Wait { attempt, interest: interest(&mut keys, args), ends: timeout_ms.is_some() };
         let muted = self.session.reply_mode != ReplyMode::On;
         let waiters = &mut self.keys.hold(self.now).0.waiters;
         waiters.add(self.client.info.clone(), self.session.db, self.client.proto(), muted, wait);

@@ -77,6 +77,8 @@ pub(crate) struct Wait {
     pub(crate) attempt: Attempt,
     /// What it waits for.
     pub(crate) interest: Interest,
+    /// Whether it does not wait for ever.
+    pub(crate) ends: bool,
 }
 
 /// A client that waits.
@@ -128,6 +130,11 @@ impl Served {
 }
 
 impl Waiters {
+    /// How many clients do not wait for ever.
+    pub(crate) fn ending(&self) -> usize {
+        self.clients.values().filter(|waiter| waiter.wait.ends).count()
+    }
+
     /// How many keys clients wait for, and how many of these are waited for by clients that mind their removal.
     pub(crate) fn keys(&self) -> (usize, usize) {
         let minding = |queue: &&BTreeMap<u64, ClientId>| {

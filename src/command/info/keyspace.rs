@@ -8,6 +8,8 @@ use crate::keyspace::{Counts, State, tracking};
 #[derive(Debug)]
 pub(super) struct KeyFacts {
     pub(super) counts: Counts,
+    /// Clients that wait for keys, but not for ever.
+    pub(super) ending: usize,
     /// Keys that clients wait for.
     pub(super) awaited: usize,
     /// Those of them that are waited for by clients that mind their removal.
@@ -29,7 +31,14 @@ impl KeyFacts {
     pub(super) fn of(state: &State, now_ms: i64) -> Self {
         let (awaited, minded) = state.waiters.keys();
         let databases = state.databases().iter().map(|database| DatabaseFacts::of(database, now_ms)).collect();
-        KeyFacts { counts: state.counts, awaited, minded, tracking: state.tracking.size(), databases }
+        KeyFacts {
+            counts: state.counts,
+            ending: state.waiters.ending(),
+            awaited,
+            minded,
+            tracking: state.tracking.size(),
+            databases,
+        }
     }
 }
 

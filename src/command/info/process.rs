@@ -75,7 +75,7 @@ pub(super) fn clients(report: &mut Report<'_, '_>) {
         ("blocked_clients", totals.blocked),
         ("tracking_clients", keys.tracking.clients as u64),
         ("pubsub_clients", totals.subscribers),
-        ("clients_in_timeout_table", 0),
+        ("clients_in_timeout_table", keys.ending as u64),
         ("total_blocking_keys", keys.awaited as u64),
         ("total_blocking_keys_on_nokey", keys.minded as u64),
     ];

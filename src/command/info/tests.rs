@@ -154,15 +154,15 @@ fn what_happened_to_keys_is_counted_until_it_is_reset() {
 fn clients_that_wait_are_counted_with_their_keys() {
     let world = World::new();
     let [first, second, other] = [0, 1, 2].map(|_| world.client());
-    let names = ["blocked_clients", "total_blocking_keys", "total_blocking_keys_on_nokey"];
+    let names = ["blocked_clients", "clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey"];
     let counts = || names.map(|name| field(&report(&other, "INFO clients"), name).to_owned());
     first.say("BLPOP x y 0");
-    second.say("BLPOP y z 0");
-    assert_eq!(counts(), ["2", "3", "0"]);
+    second.say("BLPOP y z 100");
+    assert_eq!(counts(), ["2", "1", "3", "0"]);
     other.say("RPUSH y 1 2");
     world.settle();
     [first, second].iter().for_each(|client| drop(client.resume()));
-    assert_eq!(counts(), ["0", "0", "0"]);
+    assert_eq!(counts(), ["0", "0", "0", "0"]);
 }
 
 #[test]
