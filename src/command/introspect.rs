@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`mod@info`] | what COMMAND INFO says of a command |
 //! | [`mod@docs`] | what COMMAND DOCS says of a command |
-//! | [`keys`] | where the keys of a request stand |
 //! | [`mod@usage`] | HELP, and arguments as people write them |
 
 mod docs;
