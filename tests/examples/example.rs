@@ -80,6 +80,11 @@ impl Stage {
         self.environment.push((variable.to_string(), value.into()));
     }
 
+    /// Lets the example's programs find a `redis-cli` in `REDIS_CLI`: the client that our binary is, too.
+    pub(crate) fn provide_redis_cli(&mut self) {
+        self.set("REDIS_CLI", concat!(env!("CARGO_BIN_EXE_pregon"), " cli"));
+    }
+
     /// Starts a program of the example: a path in its folder (`./run.sh`, `.venv/bin/python`) or a name on `PATH`.
     pub(crate) fn start(&self, program: &str, args: &[&str]) -> Part {
         let program = if program.contains('/') { self.dir.join(program) } else { program.into() };
