@@ -98,6 +98,8 @@ pub enum Flag {
     TrackingBroadcast,
     /// The client that is told in its place what to forget has gone.
     TrackingBroken,
+    /// May be told what to forget: it tracks, or another client redirects to it, or did so once.
+    HearsOfKeys,
     /// Waits: for the end of a pause, or in a blocking command.
     Blocked,
 }
@@ -153,7 +155,7 @@ pub struct ClientInfo {
     pub total_commands: AtomicU64,
     /// The last command's place in the command table, `u16::MAX` before the first.
     pub last_command: AtomicU16,
-    /// Whether it has been told to end; it is not listed any more.
+    /// Whether it has ended, or been told to; it is not listed any more.
     pub killed: AtomicBool,
     /// Its labels.
     pub labels: Mutex<Labels>,
@@ -254,7 +256,9 @@ impl Clients {
 
     /// Removes a client.
     pub fn remove(&self, id: ClientId) {
-        self.live.lock().remove(&id);
+        if let Some(info) = self.live.lock().remove(&id) {
+            info.killed.store(true, Relaxed);
+        }
     }
 
     /// The client with this number, if it lives.

@@ -61,7 +61,7 @@ use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::session::{Blocked, ReplyMode, SessionState};
 use crate::shard::Shard;
-use spec::Command;
+use spec::{Command, Flags};
 use table::Entry;
 
 /// All commands, a slice for each family.
@@ -192,13 +192,20 @@ impl Call<'_, '_> {
             absent.answer(reply);
             return Ok(());
         }
-        let wait = Wait { attempt, interest: interest(&mut keys, args), ends: timeout_ms.is_some() };
+        let interest = interest(&mut keys, args);
+        let wait = Wait { attempt, interest, ends: timeout_ms.is_some(), tracked: self.is_tracked() };
         let muted = self.session.reply_mode != ReplyMode::On;
         let waiters = &mut self.keys.hold(self.now).0.waiters;
         waiters.add(self.client.info.clone(), self.session.db, self.client.proto(), muted, wait);
         self.client.info.set_flag(Flag::Blocked, true);
         self.session.blocked = Some(Blocked::OnKeys(timeout_ms.map(|timeout_ms| self.now.ms() + timeout_ms)));
         Ok(())
+    }
+
+    /// Whether the keys that this command reads are remembered, so that the client can be told when they change.
+    pub(crate) fn is_tracked(&mut self) -> bool {
+        let may_be = self.client.info.has_flag(Flag::Tracking) && self.entry.command.flags.has(Flags::READONLY);
+        may_be && self.keys.hold(self.now).0.tracking.remembers(self.client.info.id, self.session.caching)
     }
 
     /// Queues what has been answered so far, so that what is pushed from now on follows it. Within EXEC pushes follow

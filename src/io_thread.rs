@@ -205,7 +205,7 @@ async fn tick(shard: Rc<Shard>) {
     loop {
         let now = ticks.tick().await;
         upkeep::often(&shard);
-        while upkeep::remove_keys(&shard) && now.elapsed() < LONGEST_UPKEEP {
+        while (upkeep::remove_keys(&shard) || upkeep::trim_tracked(&shard)) && now.elapsed() < LONGEST_UPKEEP {
             yield_now().await;
         }
         if now - last_second >= Duration::from_secs(1) {

@@ -11,7 +11,7 @@
 //! | `usage`, `eviction` | how often keys are used, and which go when memory is short |
 //! | `garbage` | databases that were emptied, freed when nobody waits for it |
 //! | [`waiters`] | clients that wait for keys |
-//! | `tracking`, `invalidation` | clients that cache keys, and what they are told |
+//! | `tracking` | clients that cache keys, and what they are told |
 //! | `watchers` | clients that watch keys |
 //!
 //! One lock guards all of it. A command that uses keys takes it for its whole length, EXEC for the whole transaction;
@@ -28,7 +28,6 @@ pub(crate) mod effects;
 pub mod entry;
 pub(crate) mod eviction;
 pub(crate) mod garbage;
-mod invalidation;
 pub(crate) mod keys;
 pub mod list;
 pub mod stream;
@@ -188,6 +187,15 @@ impl Keyspace {
     fn note_deadline(&self, state: &State) {
         let first_ms = state.databases.iter().filter_map(Database::first_deadline_ms).min();
         self.first_deadline_ms.store(first_ms.unwrap_or(i64::MAX), Relaxed);
+    }
+
+    /// Drops some of what is remembered of clients that cache keys if these are more than `most` keys, and answers whether
+    /// more will have to go.
+    pub(crate) fn trim_tracked(&self, most: u64, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) -> bool {
+        let mut state = self.lock();
+        let more = state.trim_tracked(most);
+        effects::settle(&mut state, now_ms, rules, outlet);
+        more
     }
 
     /// Removes some keys whose time is over at `now_ms`, in milliseconds since 1970-01-01, and answers whether there may

@@ -25,6 +25,7 @@ use crate::config::{ByteSize, OutputLimit, Settings};
 use crate::hub::access::HubAccess;
 use crate::hub::name::Name;
 use crate::hub::{Control, Entry, Receipt, ShardId, Topic};
+use crate::keyspace::tracking::Notice;
 use crate::message::Frame;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, ShardHandle};
@@ -275,11 +276,7 @@ impl Shard {
                 }
             }
             Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
-            Control::Push(info, frame) => {
-                if let Some(client) = self.client(&info) {
-                    self.push(&client, &Rc::new(frame));
-                }
-            }
+            Control::Tell(info, notice) => self.tell(&info, &notice),
             Control::Serve(info, answer) => self.serve(&info, answer),
             Control::Monitor(line) => self.show_monitors(line),
         }
@@ -293,6 +290,14 @@ impl Shard {
         }
         client.served.set(true);
         client.bell.notify_one();
+    }
+
+    /// Tells a client to forget keys, in the form that suits it at this position of the inbox.
+    fn tell(&self, info: &ClientInfo, notice: &Notice) {
+        let Some(client) = self.client(info) else { return };
+        if let Some(frame) = notice.frame(client.proto(), client.is_subscriber()) {
+            self.push(&client, &Rc::new(frame));
+        }
     }
 
     fn client_by_id(&self, id: ClientId) -> Option<Rc<Client>> {

@@ -35,13 +35,30 @@ pub fn remove_keys(shard: &Shard) -> bool {
     let mut hub = HubAccess::new(&server.hub);
     let mut keys = KeyAccess::new(&server.keyspace);
     let mut wake = ShardSet::default();
-    let mut outlet = Outlet { clients: &server.clients, hub: &mut hub, wake: &mut wake, used: false };
+    let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
     let settings = shard.settings();
     let expired = server.keyspace.expire(shard.now().unix_ms(), Rules::of(&settings), &mut outlet);
     let room = eviction::make_room(shard, &settings, &mut keys, &mut outlet);
     keys.release();
     server.wake(wake);
     expired || room == Room::Soon
+}
+
+/// Drops some of what is remembered of clients that cache keys if that is too much, which may be so without any command
+/// because the limit was lowered. Answers whether more will have to go.
+pub fn trim_tracked(shard: &Shard) -> bool {
+    if shard.id() != 0 {
+        return false;
+    }
+    let server = &shard.server;
+    let mut hub = HubAccess::new(&server.hub);
+    let mut wake = ShardSet::default();
+    let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
+    let settings = shard.settings();
+    let (most, now_ms) = (settings.tracking_table_max_keys, shard.now().unix_ms());
+    let more = server.keyspace.trim_tracked(most, now_ms, Rules::of(&settings), &mut outlet);
+    server.wake(wake);
+    more
 }
 
 /// What is due once a second.

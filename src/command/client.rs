@@ -20,6 +20,7 @@ use super::introspect;
 use super::spec::{Arg, Command, Flags, Group};
 
 pub(super) use settings::valid_label;
+pub(super) use tracking::{remember_reads, stop as stop_tracking};
 
 const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::KEEPS_CACHING);
 const DEFAULT: Command = Command { group: Group::Connection, flags: FLAGS, arity: 2, ..Command::DEFAULT };

@@ -259,7 +259,7 @@ fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     transaction::discard(call.client, call.session, call.keys, call.now);
-    gate::stop_tracking(call.client, call.session, call.keys, call.now);
+    client::stop_tracking(call.client, call.session, call.keys, call.now);
     call.shard.stop_monitoring(call.client);
     call.queue_reply();
     call.shard.leave_all(call.client, call.hub);

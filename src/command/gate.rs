@@ -6,19 +6,17 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::Call;
 use super::spec::{Flags, Handler};
 use super::table::{Entry, Lookup};
-use super::{Call, keys};
 use crate::client::{Client, Closing};
 use crate::clients::Flag;
-use crate::clock::Now;
 use crate::hub::Control;
+use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
 use crate::keyspace::eviction::{self, Room};
 use crate::keyspace::garbage::Garbage;
-use crate::keyspace::tracking::Caching;
-use crate::keyspace::{Rules, State};
 use crate::message::Frame;
 use crate::pause::PauseMode;
 use crate::quoting;
@@ -63,7 +61,16 @@ pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_
     } else if state.reply_mode == ReplyMode::Skip {
         state.reply_mode = ReplyMode::On;
     }
+    end_caching(turn, state, args);
     deliver_to_oneself(turn, state);
+}
+
+/// CLIENT CACHING holds for the next command or transaction that is not another CLIENT command.
+fn end_caching(turn: &Turn<'_>, state: &mut SessionState, args: Args<'_>) {
+    if state.caching && state.transaction.is_none() {
+        let found = turn.shard.server.commands.lookup(args);
+        state.caching = matches!(found, Lookup::Found(entry) if entry.command.flags.has(Flags::KEEPS_CACHING));
+    }
 }
 
 /// Answers a violation of the protocol, the last thing this client is told.
@@ -98,7 +105,7 @@ pub(crate) fn end(shard: &Shard, client: &Client, state: &mut SessionState) {
     }
     let mut keys = KeyAccess::new(&shard.server.keyspace);
     super::transaction::discard(client, state, &mut keys, shard.now());
-    stop_tracking(client, state, &mut keys, shard.now());
+    super::client::stop_tracking(client, state, &mut keys, shard.now());
     shard.stop_monitoring(client);
 }
 
@@ -169,8 +176,7 @@ fn lacks_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> boo
     if !flags.has_any(Flags::KEYS) {
         return false;
     }
-    let clients = &turn.shard.server.clients;
-    let mut outlet = Outlet { clients, hub: &mut turn.hub, wake: turn.wake, used: false };
+    let mut outlet = Outlet { hub: &mut turn.hub, wake: turn.wake, used: false };
     let room = eviction::make_room(turn.shard, &turn.settings, &mut turn.keys, &mut outlet);
     turn.keys.release();
     room == Room::None && flags.has(Flags::DENYOOM)
@@ -248,9 +254,6 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         now: turn.now,
     };
     turn.now = execute(&mut call, handler);
-    if state.transaction.is_none() && !entry.command.flags.has(Flags::KEEPS_CACHING) {
-        state.caching = false;
-    }
     turn.hub.release();
     if uses_keys {
         let garbage = turn.keys.pass_on(turn.now);
@@ -281,7 +284,9 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
         count_error(call.shard, error);
         call.reply.error(error);
     }
-    remember_keys(call);
+    if call.is_tracked() {
+        super::client::remember_reads(call);
+    }
     settle_keys(call);
     let end = call.shard.now();
     let slept_us = std::mem::take(&mut call.session.slept_us);
@@ -309,48 +314,13 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
 fn settle_keys(call: &mut Call<'_, '_>) {
     let Some((state, now_ms)) = call.keys.held() else { return };
     let rules = Rules::of(call.settings);
-    let mut outlet = Outlet { clients: &call.server.clients, hub: call.hub, wake: call.wake, used: false };
+    let mut outlet = Outlet { hub: call.hub, wake: call.wake, used: false };
     if call.session.executing {
-        effects::announce(state, rules, false, &mut outlet);
+        state.effects.publish(rules.classes, &mut outlet);
     } else {
         effects::settle(state, now_ms, rules, &mut outlet);
     }
     call.session.published |= outlet.used;
-}
-
-/// Remembers what a client that caches has read.
-fn remember_keys(call: &mut Call<'_, '_>) {
-    let info = &call.client.info;
-    if !info.has_flag(Flag::Tracking) || !call.entry.command.flags.has(Flags::READONLY) {
-        return;
-    }
-    let (state, _) = call.keys.hold(call.now);
-    let State { tracking, random, .. } = state;
-    let wanted = tracking.tracker(info.id).is_some_and(|tracker| match tracker.caching {
-        _ if tracker.broadcast => false,
-        Caching::All => true,
-        Caching::OptIn => call.session.caching,
-        Caching::OptOut => !call.session.caching,
-    });
-    if wanted {
-        let most = usize::try_from(call.settings.tracking_table_max_keys).unwrap_or(usize::MAX);
-        for key in keys::find(call.entry.command, call.args).unwrap_or_default() {
-            tracking.remember(info.id, &call.args[key.index], most, |count| random.usize(..count));
-        }
-    }
-}
-
-/// Lets a client not be told any more which keys to forget.
-pub(crate) fn stop_tracking(client: &Client, state: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) {
-    let info = &client.info;
-    if info.has_flag(Flag::Tracking) {
-        keys.hold(now).0.tracking.stop(info.id);
-        info.redirect.store(-1, Relaxed);
-        for flag in [Flag::Tracking, Flag::TrackingBroadcast, Flag::TrackingBroken] {
-            info.set_flag(flag, false);
-        }
-    }
-    state.caching = false;
 }
 
 /// Shows the command to MONITOR, SLOWLOG and LATENCY.
@@ -412,11 +382,11 @@ fn count_error(shard: &Shard, error: &ReplyError) {
     shard.server.stats.count_error(error.code());
 }
 
-/// A client that hears what it publishes, or monitors what it executes, hears it behind the reply of that command,
+/// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the reply of that command,
 /// before the next one's.
 fn deliver_to_oneself(turn: &mut Turn<'_>, state: &mut SessionState) {
     let client = turn.client;
-    let listens = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::Tracking);
+    let listens = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::HearsOfKeys);
     if !std::mem::take(&mut state.published) || !listens {
         return;
     }

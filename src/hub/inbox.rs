@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use super::name::Name;
 use super::{ShardId, Slot};
 use crate::clients::{ClientId, ClientInfo};
+use crate::keyspace::tracking::Notice;
 use crate::message::{Frame, Message};
 
 /// What an entry costs beside its message, in bytes.
@@ -44,8 +45,8 @@ pub(crate) enum Control {
     Evict(ClientId),
     /// This client may go on with what it waits for.
     Resume(ClientId),
-    /// A push for this client.
-    Push(Arc<ClientInfo>, Frame),
+    /// This client is told to forget keys.
+    Tell(Arc<ClientInfo>, Notice),
     /// The answer that this client has waited for.
     Serve(Arc<ClientInfo>, Frame),
     /// A line for every client of this shard that monitors.

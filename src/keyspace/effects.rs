@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::keys::Keys;
-use super::{DatabaseId, Rules, State, invalidation, waiters};
-use crate::clients::Clients;
+use super::tracking::Notice;
+use super::{DatabaseId, Rules, State, waiters};
+use crate::clients::ClientInfo;
 use crate::config::KeyspaceEvents;
 use crate::hub::access::HubAccess;
 use crate::hub::{Control, ShardId, ShardSet};
 use crate::message::{Kind, Message};
 
-/// A change of a key that is to be published.
+/// What is to be made known.
 #[derive(Debug)]
-struct Event {
-    name: &'static str,
-    address: Address,
+enum Event {
+    /// A change of a key, to those who have subscribed to its name or the key's.
+    Change { name: &'static str, address: Address },
+    /// Something that one client is told.
+    Notice(Arc<ClientInfo>, Notice),
 }
 
 /// What the commands that ran under the lock have left.
@@ -29,7 +32,12 @@ pub(crate) struct Effects {
 
 impl Effects {
     pub(super) fn notify(&mut self, name: &'static str, db: DatabaseId, key: &[u8]) {
-        self.events.push(Event { name, address: Address::new(db, key) });
+        self.events.push(Event::Change { name, address: Address::new(db, key) });
+    }
+
+    /// Tells `client` something, behind what is to be published already.
+    pub(super) fn tell(&mut self, client: &Arc<ClientInfo>, notice: Notice) {
+        self.events.push(Event::Notice(client.clone(), notice));
     }
 
     /// Notes that who waits for `key` may be served. The same key twice is served once.
@@ -37,6 +45,16 @@ impl Effects {
         if !self.fed.iter().any(|fed| fed.db == db && *fed.key == *key) {
             self.fed.push(Address::new(db, key));
         }
+    }
+
+    /// Takes what clients are to be told, for tests.
+    #[cfg(test)]
+    pub(super) fn take_notices(&mut self) -> Vec<(Arc<ClientInfo>, Notice)> {
+        let notice = |event| match event {
+            Event::Notice(client, notice) => Some((client, notice)),
+            Event::Change { .. } => None,
+        };
+        self.events.drain(..).filter_map(notice).collect()
     }
 
     pub(super) fn note_deadline(&mut self, deadline_ms: i64) {
@@ -48,9 +66,16 @@ impl Effects {
         self.earliest_deadline_ms.take()
     }
 
-    /// Publishes what has happened to keys.
-    fn publish(&mut self, classes: KeyspaceEvents, outlet: &mut Outlet<'_, '_>) {
-        for Event { name, address: Address { db, key } } in self.events.drain(..) {
+    /// Publishes what has happened to keys and tells clients what they are to know of it, in the order in which it happened.
+    pub(crate) fn publish(&mut self, classes: KeyspaceEvents, outlet: &mut Outlet<'_, '_>) {
+        for event in self.events.drain(..) {
+            let (name, Address { db, key }) = match event {
+                Event::Change { name, address } => (name, address),
+                Event::Notice(client, notice) => {
+                    outlet.order(client.shard, Control::Tell(client, notice));
+                    continue;
+                }
+            };
             let mut publish = |channel: &[u8], payload: &[u8]| {
                 let message = Arc::new(Message::new(Kind::Channel, channel, payload));
                 outlet.wake.extend(outlet.hub.with(|hub| hub.publish(Kind::Channel, channel, &message)).wake);
@@ -69,8 +94,6 @@ impl Effects {
 /// Where messages about keys go.
 #[derive(Debug)]
 pub(crate) struct Outlet<'o, 'h> {
-    /// Who is connected.
-    pub(crate) clients: &'o Clients,
     pub(crate) hub: &'o mut HubAccess<'h>,
     /// Shards that have been given something to do.
     pub(crate) wake: &'o mut ShardSet,
@@ -88,19 +111,10 @@ impl Outlet<'_, '_> {
     }
 }
 
-/// Says what has happened to keys: publishes events, and tells clients that cache them. Those in broadcasting mode are told
-/// when a transaction has `ended`.
-pub(crate) fn announce(state: &mut State, rules: Rules, ended: bool, outlet: &mut Outlet<'_, '_>) {
-    state.effects.publish(rules.classes, outlet);
-    for (client, forget) in state.tracking.take_pending(ended) {
-        invalidation::send(&mut state.tracking, client, &forget, outlet);
-    }
-}
-
 /// Serves those who wait for keys that were fed, until nothing more follows from that, and says what happened to keys. To
 /// be called when a command, a transaction or another piece of work on the keys has ended, before the lock is given back.
 pub(crate) fn settle(state: &mut State, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) {
-    announce(state, rules, true, outlet);
+    state.effects.publish(rules.classes, outlet);
     while !state.effects.fed.is_empty() {
         for Address { db, key } in std::mem::take(&mut state.effects.fed) {
             for client in state.waiters.queue(db, &key) {
@@ -108,8 +122,10 @@ pub(crate) fn settle(state: &mut State, now_ms: i64, rules: Rules, outlet: &mut 
                 if let Some(served) = waiters::serve(&mut keys, &key, client) {
                     served.send(outlet);
                 }
-                announce(state, rules, true, outlet);
+                state.effects.publish(rules.classes, outlet);
             }
         }
     }
+    state.broadcast_changes();
+    state.effects.publish(rules.classes, outlet);
 }

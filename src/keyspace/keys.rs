@@ -201,9 +201,13 @@ impl<'k> Keys<'k> {
 
     /// Says that `key` was changed: transactions of clients that watch it fail, clients that cache it are told.
     pub(crate) fn touch(&mut self, key: &[u8]) {
+        self.touch_by(self.caller, key);
+    }
+
+    fn touch_by(&mut self, client: Option<ClientId>, key: &[u8]) {
         self.state.counts.changes += 1;
         self.state.watchers.touch(self.db, key);
-        self.state.tracking.touch(key, self.caller);
+        self.state.tell_of_change(key, self.caller, client);
     }
 
     /// Publishes an event of `key` when the command has ended, if its class is wanted.
@@ -263,7 +267,8 @@ impl<'k> Keys<'k> {
         let entry = self.database().remove(place);
         self.unfeed(key, entry.value.kind());
         self.state.counts.expired += 1;
-        self.changed(KeyspaceEvents::EXPIRED, "expired", key);
+        self.touch_by(None, key);
+        self.notify(KeyspaceEvents::EXPIRED, "expired", key);
     }
 
     /// The entry at `place`, noted as used.

@@ -1,282 +1,288 @@
-//! Who caches which keys, and what they are told when these change: CLIENT TRACKING.
+//! Clients that cache keys: CLIENT TRACKING.
 //!
-//! A client that tracks is remembered with every key that it reads, until the key changes: then it is told so once, and
-//! forgotten until it reads the key again. A client in broadcasting mode is remembered with prefixes instead, and told of
-//! every change of a key that begins with one of them. Keys are known by their names alone, whatever their database, as
-//! in Redis.
+//! A client that tracks is remembered with every key that it reads, until the key changes: then it is told to forget the
+//! key, once, and is not remembered with it until it reads it again. A client in broadcasting mode is remembered with
+//! prefixes instead, and told of every change of a key that begins with one of them: once for each command or
+//! transaction. Keys are known by their names alone, whatever their database, as in Redis.
+//!
+//! What clients are told goes through the inboxes of their shards like everything that is published, so it follows the
+//! answer that it makes invalid, and comes before the answer to whoever reads the new value.
+//!
+//! Source: tracking.c in Redis 7.2.
 
-use std::collections::BTreeMap;
+mod notice;
+mod readers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use indexmap::IndexMap;
 
-use crate::clients::ClientId;
+use super::State;
+use super::effects::Effects;
+use crate::clients::{ClientId, ClientInfo, Flag};
+pub(crate) use notice::{Forgotten, Notice};
+use readers::Readers;
 
-/// Which of the keys that it reads a client caches.
+/// Keys that are dropped in one go at most because the table is too large: it bounds how long commands wait for that.
+const DROPPED_AT_ONCE: usize = 100;
+
+/// Which changes a client is told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Caching {
-    /// All.
+pub(crate) enum Mode {
+    /// Those of keys that it has read.
     #[default]
-    All,
-    /// OPTIN: those of the command behind CLIENT CACHING YES.
+    Reads,
+    /// OPTIN: those of keys that it has read behind CLIENT CACHING YES.
     OptIn,
-    /// OPTOUT: all but those of the command behind CLIENT CACHING NO.
+    /// OPTOUT: those of keys that it has read, but not behind CLIENT CACHING NO.
     OptOut,
+    /// BCAST: those of keys that begin with one of its prefixes.
+    Broadcast,
 }
 
-/// How a client tracks.
+/// What a client has asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tracker {
-    /// BCAST
-    pub(crate) broadcast: bool,
-    /// OPTIN or OPTOUT.
-    pub(crate) caching: Caching,
-    /// NOLOOP: it does not want to know of what it changes itself.
+pub(crate) struct Terms {
+    /// Which changes it is told of.
+    pub(crate) mode: Mode,
+    /// NOLOOP: not of those that it makes itself.
     pub(crate) no_loop: bool,
-    /// REDIRECT: who is told instead.
-    pub(crate) redirect: Option<ClientId>,
-    /// What the keys begin with that it wants to know of, in broadcasting mode.
-    pub(crate) prefixes: Vec<Box<[u8]>>,
-    /// Whether the client that is told instead has gone.
-    pub(crate) broken: bool,
+    /// REDIRECT: who is told in its place.
+    pub(crate) redirect: Option<Arc<ClientInfo>>,
+    /// PREFIX, in broadcasting mode.
+    pub(crate) prefixes: BTreeSet<Box<[u8]>>,
 }
 
-/// Which keys a client is to forget.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Forget {
-    /// These.
-    Keys(Vec<Box<[u8]>>),
-    /// All.
-    All,
+/// A client that tracks.
+#[derive(Debug)]
+struct Tracker {
+    client: Arc<ClientInfo>,
+    terms: Terms,
 }
 
-/// How many there are.
+impl Tracker {
+    /// Tells the client, or whoever is told in its place, to forget keys.
+    fn tell(&self, keys: Forgotten, effects: &mut Effects) {
+        match &self.terms.redirect {
+            None => effects.tell(&self.client, Notice::Forget { keys, redirected: false }),
+            Some(other) if !other.killed.load(Relaxed) => {
+                effects.tell(other, Notice::Forget { keys, redirected: true });
+            }
+            Some(other) => {
+                self.client.set_flag(Flag::TrackingBroken, true);
+                effects.tell(&self.client, Notice::RedirectionBroken(other.id));
+            }
+        }
+    }
+}
+
+/// What happens to the keys that begin with one prefix.
+#[derive(Debug, Default)]
+struct Audience {
+    clients: BTreeSet<ClientId>,
+    /// Keys that were changed since the clients were last told, with the client that changed each last, if one did.
+    changed: BTreeMap<Box<[u8]>, Option<ClientId>>,
+}
+
+/// How much is tracked, for INFO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Size {
     /// Clients that track.
     pub(crate) clients: usize,
-    /// Keys that are remembered.
+    /// Keys that clients have read.
     pub(crate) keys: usize,
-    /// Clients that are remembered with keys, each as often as it is.
+    /// The same, each as often as clients have read it.
     pub(crate) items: usize,
-    /// Prefixes that clients want to know of.
+    /// Prefixes that clients have asked for.
     pub(crate) prefixes: usize,
 }
 
-/// Everybody who tracks.
+/// All clients that track.
 #[derive(Debug, Default)]
 pub(crate) struct Tracking {
     trackers: HashMap<ClientId, Tracker, RandomState>,
-    /// Who has read a key since it last changed; clients that have gone may be among them.
-    readers: IndexMap<Box<[u8]>, Vec<ClientId>, RandomState>,
-    /// How many clients there are in `readers`, each as often as it is there.
-    items: usize,
-    /// Who wants to know of keys that begin with a prefix.
-    prefixes: BTreeMap<Box<[u8]>, Vec<ClientId>>,
-    /// Keys that have changed since clients in broadcasting mode were last told, and who changed them last.
-    changed: BTreeMap<Box<[u8]>, ClientId>,
-    /// What is to be sent.
-    pending: Vec<(ClientId, Forget)>,
+    /// May name clients that do not track any more: they are found out when the key changes.
+    readers: Readers,
+    audiences: BTreeMap<Box<[u8]>, Audience>,
+    /// Whether any of them is still to be told of changes.
+    has_news: bool,
 }
 
 impl Tracking {
-    /// How much there is.
+    /// How much is tracked.
     pub(crate) fn size(&self) -> Size {
         Size {
             clients: self.trackers.len(),
             keys: self.readers.len(),
-            items: self.items,
-            prefixes: self.prefixes.len(),
+            items: self.readers.items(),
+            prefixes: self.audiences.len(),
         }
     }
 
-    /// How a client tracks, if it does.
-    pub(crate) fn tracker(&self, client: ClientId) -> Option<&Tracker> {
-        self.trackers.get(&client)
+    /// What a client has asked for, if it tracks.
+    pub(crate) fn terms(&self, client: ClientId) -> Option<&Terms> {
+        self.trackers.get(&client).map(|tracker| &tracker.terms)
     }
 
-    /// Lets a client track from now on, or in another way. Prefixes are added to those that it has.
-    pub(crate) fn start(&mut self, client: ClientId, mut tracker: Tracker) {
-        if tracker.broadcast && tracker.prefixes.is_empty() {
-            tracker.prefixes.push(Box::default());
+    /// Lets a client track on these terms from now on. In broadcasting mode the prefixes that it had stay; none at all
+    /// mean every key.
+    pub(crate) fn start(&mut self, client: &Arc<ClientInfo>, mut terms: Terms) {
+        let broadcasts = terms.mode == Mode::Broadcast;
+        if broadcasts && terms.prefixes.is_empty() {
+            terms.prefixes.insert(Box::default());
         }
-        for prefix in &tracker.prefixes {
-            let listening = self.prefixes.entry(prefix.clone()).or_default();
-            if !listening.contains(&client) {
-                listening.push(client);
-            }
+        for prefix in &terms.prefixes {
+            self.audiences.entry(prefix.clone()).or_default().clients.insert(client.id);
         }
-        if let Some(before) = self.trackers.remove(&client) {
-            let kept = before.prefixes.into_iter().filter(|prefix| !tracker.prefixes.contains(prefix));
-            let kept: Vec<_> = kept.collect();
-            tracker.prefixes.extend(kept);
+        if let Some(before) = self.trackers.remove(&client.id) {
+            terms.prefixes.extend(before.terms.prefixes);
         }
-        self.trackers.insert(client, tracker);
+        let redirection = terms.redirect.as_ref().map_or(0, |other| other.id as i64);
+        client.redirect.store(redirection, Relaxed);
+        client.set_flag(Flag::Tracking, true);
+        client.set_flag(Flag::TrackingBroken, false);
+        client.set_flag(Flag::TrackingBroadcast, broadcasts);
+        client.set_flag(Flag::HearsOfKeys, true);
+        if let Some(other) = &terms.redirect {
+            other.set_flag(Flag::HearsOfKeys, true);
+        }
+        self.trackers.insert(client.id, Tracker { client: client.clone(), terms });
     }
 
-    /// Lets a client not track any more. The keys that it has read are forgotten when they change.
+    /// Lets a client not track any more.
     pub(crate) fn stop(&mut self, client: ClientId) {
-        let Some(tracker) = self.trackers.remove(&client) else { return };
-        for prefix in tracker.prefixes {
-            if let Some(listening) = self.prefixes.get_mut(&prefix) {
-                listening.retain(|other| *other != client);
-                if listening.is_empty() {
-                    self.prefixes.remove(&prefix);
+        let Some(Tracker { client, terms }) = self.trackers.remove(&client) else { return };
+        for prefix in terms.prefixes {
+            if let Some(audience) = self.audiences.get_mut(&prefix) {
+                audience.clients.remove(&client.id);
+                if audience.clients.is_empty() {
+                    self.audiences.remove(&prefix);
                 }
             }
         }
+        client.redirect.store(-1, Relaxed);
+        for flag in [Flag::Tracking, Flag::TrackingBroken, Flag::TrackingBroadcast] {
+            client.set_flag(flag, false);
+        }
     }
 
-    /// Remembers that a client has read a key. Beyond `most` keys, others are forgotten as if they had changed.
-    pub(crate) fn remember(
-        &mut self,
-        client: ClientId,
-        key: &[u8],
-        most: usize,
-        mut random: impl FnMut(usize) -> usize,
-    ) {
-        match self.readers.get_mut(key) {
-            Some(readers) if readers.contains(&client) => return,
-            Some(readers) => readers.push(client),
-            None => drop(self.readers.insert(key.into(), vec![client])),
+    /// Whether the keys that a client reads now are to be remembered. `caching` says whether it has just used CLIENT
+    /// CACHING.
+    pub(crate) fn remembers(&self, client: ClientId, caching: bool) -> bool {
+        self.terms(client).is_some_and(|terms| match terms.mode {
+            Mode::Reads => true,
+            Mode::OptIn => caching,
+            Mode::OptOut => !caching,
+            Mode::Broadcast => false,
+        })
+    }
+
+    /// Remembers that a client has read `key`.
+    pub(crate) fn remember(&mut self, client: ClientId, key: &[u8]) {
+        self.readers.add(key, client);
+    }
+
+    /// Whether nobody wants to know of any key.
+    fn is_idle(&self) -> bool {
+        self.readers.len() == 0 && self.audiences.is_empty()
+    }
+
+    /// Tells those who have read `key` that it was changed during a command of the client `during`, and notes for those
+    /// who want to know of its prefix that it was changed `by` that client, or by nobody because its time was over.
+    fn change(&mut self, key: &[u8], during: Option<ClientId>, by: Option<ClientId>, effects: &mut Effects) {
+        for (prefix, audience) in &mut self.audiences {
+            if key.starts_with(prefix) {
+                audience.changed.insert(key.into(), by);
+                self.has_news = true;
+            }
         }
-        self.items += 1;
-        while most > 0 && self.readers.len() > most {
-            // The one that was just added is the last.
-            let index = random(self.readers.len() - 1);
-            if let Some((key, readers)) = self.readers.swap_remove_index(index) {
-                self.items -= readers.len();
-                self.tell(&key, readers, None);
+        if let Some(readers) = self.readers.take(key) {
+            self.tell_readers(key, &readers, during, effects);
+        }
+    }
+
+    fn tell_readers(&self, key: &[u8], readers: &[ClientId], during: Option<ClientId>, effects: &mut Effects) {
+        let keys = Forgotten::keys([key].into_iter());
+        for id in readers {
+            let Some(tracker) = self.trackers.get(id) else { continue };
+            let Terms { mode, no_loop, .. } = tracker.terms;
+            if mode != Mode::Broadcast && !(no_loop && during == Some(*id)) {
+                tracker.tell(keys.clone(), effects);
             }
         }
     }
 
-    /// Notes that a key was changed, by `by` if that is a client.
-    pub(crate) fn touch(&mut self, key: &[u8], by: Option<ClientId>) {
-        if self.trackers.is_empty() && self.readers.is_empty() {
+    /// Tells those who want to know of prefixes what was changed since they were last told.
+    fn broadcast(&mut self, effects: &mut Effects) {
+        if !std::mem::take(&mut self.has_news) {
             return;
         }
-        if !self.prefixes.is_empty() {
-            self.changed.insert(key.into(), by.unwrap_or_default());
-        }
-        if let Some(readers) = self.readers.swap_remove(key) {
-            self.items -= readers.len();
-            self.tell(key, readers, by);
-        }
-    }
-
-    /// Notes that all keys of a database have gone: everybody forgets everything.
-    pub(crate) fn flush(&mut self) {
-        self.pending.extend(self.trackers.keys().map(|client| (*client, Forget::All)));
-        self.readers.clear();
-        self.items = 0;
-    }
-
-    /// Marks a client whose messages reach nobody, because the client that was told instead has gone.
-    pub(crate) fn mark_broken(&mut self, client: ClientId) {
-        if let Some(tracker) = self.trackers.get_mut(&client) {
-            tracker.broken = true;
-        }
-    }
-
-    /// Takes what is to be sent. Clients in broadcasting mode are told when a transaction has `ended`, not within.
-    pub(crate) fn take_pending(&mut self, ended: bool) -> Vec<(ClientId, Forget)> {
-        if ended && !self.changed.is_empty() {
-            self.tell_broadcasting();
-        }
-        std::mem::take(&mut self.pending)
-    }
-
-    fn tell(&mut self, key: &[u8], readers: Vec<ClientId>, by: Option<ClientId>) {
-        for client in readers {
-            let tracker = self.trackers.get(&client).filter(|tracker| !tracker.broadcast);
-            if tracker.is_some_and(|tracker| !tracker.no_loop || by != Some(client)) {
-                self.pending.push((client, Forget::Keys(vec![key.into()])));
-            }
-        }
-    }
-
-    fn tell_broadcasting(&mut self) {
-        let changed = std::mem::take(&mut self.changed);
-        for (prefix, clients) in &self.prefixes {
-            for client in clients {
-                let no_loop = self.trackers.get(client).is_some_and(|tracker| tracker.no_loop);
-                let wanted = changed.iter().filter(|(key, by)| key.starts_with(prefix) && !(no_loop && *by == client));
-                let keys: Vec<_> = wanted.map(|(key, _)| key.clone()).collect();
-                if !keys.is_empty() {
-                    self.pending.push((*client, Forget::Keys(keys)));
+        let Tracking { trackers, audiences, .. } = self;
+        for audience in audiences.values_mut().filter(|audience| !audience.changed.is_empty()) {
+            let changed = std::mem::take(&mut audience.changed);
+            let all = Forgotten::keys(changed.keys().map(|key| &**key));
+            for tracker in audience.clients.iter().filter_map(|id| trackers.get(id)) {
+                if !tracker.terms.no_loop {
+                    tracker.tell(all.clone(), effects);
+                    continue;
+                }
+                let of_others = changed.iter().filter(|(_, by)| **by != Some(tracker.client.id));
+                let of_others: Vec<&[u8]> = of_others.map(|(key, _)| &**key).collect();
+                if !of_others.is_empty() {
+                    tracker.tell(Forgotten::keys(of_others.into_iter()), effects);
                 }
             }
         }
+    }
+
+    /// Tells everybody to forget all keys.
+    fn flush(&mut self, effects: &mut Effects) {
+        self.readers.clear();
+        self.trackers.values().for_each(|tracker| tracker.tell(Forgotten::All, effects));
+    }
+
+    /// Drops some keys, which chance chooses, if more than `most` are remembered and that is not zero; those who have
+    /// read them are told to forget them. Answers whether more will have to go.
+    fn trim(&mut self, most: u64, random: &mut fastrand::Rng, effects: &mut Effects) -> bool {
+        let exceeds = |readers: &Readers| most > 0 && readers.len() as u64 > most;
+        for _ in 0..DROPPED_AT_ONCE {
+            if !exceeds(&self.readers) {
+                return false;
+            }
+            if let Some((key, readers)) = self.readers.take_any(random) {
+                self.tell_readers(&key, &readers, None, effects);
+            }
+        }
+        exceeds(&self.readers)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(tracking: &mut Tracking) -> Vec<(ClientId, Vec<String>)> {
-        let text = |keys: Vec<Box<[u8]>>| keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
-        let pending = tracking.take_pending(true).into_iter();
-        let told = pending.map(|(client, forget)| match forget {
-            Forget::Keys(keys) => (client, text(keys)),
-            Forget::All => (client, vec!["*".into()]),
-        });
-        let mut told: Vec<_> = told.collect();
-        told.sort();
-        told
-    }
-
-    #[test]
-    fn a_reader_is_told_once() {
-        let mut tracking = Tracking::default();
-        tracking.start(1, Tracker::default());
-        tracking.remember(1, b"a", 0, |_| 0);
-        tracking.touch(b"a", Some(2));
-        tracking.touch(b"a", Some(2));
-        assert_eq!(told(&mut tracking), [(1, vec!["a".into()])]);
-        assert_eq!(tracking.size(), Size { clients: 1, ..Size::default() });
-    }
-
-    #[test]
-    fn who_has_gone_or_changed_the_key_itself_is_not_told() {
-        let mut tracking = Tracking::default();
-        for client in [1, 2, 3] {
-            tracking.start(client, Tracker { no_loop: client == 2, ..Tracker::default() });
-            tracking.remember(client, b"a", 0, |_| 0);
+impl State {
+    /// As [`Tracking::change`].
+    pub(super) fn tell_of_change(&mut self, key: &[u8], during: Option<ClientId>, by: Option<ClientId>) {
+        if !self.tracking.is_idle() {
+            self.tracking.change(key, during, by, &mut self.effects);
         }
-        tracking.stop(1);
-        tracking.touch(b"a", Some(2));
-        assert_eq!(told(&mut tracking), [(3, vec!["a".into()])]);
     }
 
-    #[test]
-    fn prefixes_gather_keys_until_a_command_has_ended() {
-        let mut tracking = Tracking::default();
-        let broadcast = |prefixes: &[&str]| Tracker {
-            broadcast: true,
-            prefixes: prefixes.iter().map(|prefix| prefix.as_bytes().into()).collect(),
-            ..Tracker::default()
-        };
-        tracking.start(1, broadcast(&["user:"]));
-        tracking.start(2, broadcast(&[]));
-        for key in ["user:2", "user:1", "user:2", "x"] {
-            tracking.touch(key.as_bytes(), None);
-        }
-        assert!(tracking.take_pending(false).is_empty());
-        let keys = |keys: &[&str]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(told(&mut tracking), [(1, keys(&["user:1", "user:2"])), (2, keys(&["user:1", "user:2", "x"]))]);
+    /// Tells those who want to know of prefixes what the command or transaction that ends has changed.
+    pub(super) fn broadcast_changes(&mut self) {
+        self.tracking.broadcast(&mut self.effects);
     }
 
-    #[test]
-    fn a_full_table_forgets_other_keys_and_says_so() {
-        let mut tracking = Tracking::default();
-        tracking.start(1, Tracker::default());
-        for key in [b"a", b"b", b"c"] {
-            tracking.remember(1, key, 2, |_| 0);
-        }
-        assert_eq!(told(&mut tracking), [(1, vec!["a".into()])]);
-        assert_eq!(tracking.size(), Size { clients: 1, keys: 2, items: 2, prefixes: 0 });
+    /// Tells all clients that track to forget everything, because a database was emptied.
+    pub(crate) fn tell_of_flush(&mut self) {
+        self.tracking.flush(&mut self.effects);
+    }
+
+    /// Keeps what is remembered of readers within `most` keys, or brings it closer to that; 0 is no limit. Answers
+    /// whether more will have to go.
+    pub(crate) fn trim_tracked(&mut self, most: u64) -> bool {
+        self.tracking.trim(most, &mut self.random, &mut self.effects)
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct Wait {
     pub(crate) interest: Interest,
     /// Whether it does not wait for ever.
     pub(crate) ends: bool,
+    /// Whether its keys are remembered as read by the client when it is served.
+    pub(crate) tracked: bool,
 }
 
 /// A client that waits.
@@ -233,6 +235,9 @@ pub(super) fn serve(keys: &mut Keys<'_>, key: &[u8], client: ClientId) -> Option
             return None;
         }
         Err(error) => reply.error(&error),
+    }
+    if waiter.wait.tracked {
+        waiter.wait.interest.keys.iter().for_each(|key| keys.state.tracking.remember(client, key));
     }
     Some(Served { client: waiter.client, answer: reply.into_bytes() })
 }

@@ -2,12 +2,12 @@
 
 mod killing;
 mod listing;
+mod tracking;
 
 use std::time::Duration;
 
 use crate::command::test_support::World;
 use crate::resp::Proto;
-use crate::upkeep;
 
 #[test]
 fn a_name_is_kept_until_an_empty_one_takes_it_away() {
@@ -126,69 +126,5 @@ fn pause_and_unblock_say_what_is_wrong_with_their_arguments() {
     ];
     for (request, answer) in cases {
         assert_eq!(client.say(request), answer, "{request}");
-    }
-}
-
-#[test]
-fn a_client_of_another_shard_is_told_what_to_forget() {
-    let world = World::new();
-    let (reader, writer) = (world.client_of(1).speaking(Proto::Resp3), world.client());
-    reader.say("CLIENT TRACKING ON\r\nGET k");
-    writer.say("SET k v");
-    assert_eq!(reader.heard(), "");
-    world.settle();
-    assert_eq!(reader.heard(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
-}
-
-#[test]
-fn a_key_that_expires_by_itself_is_to_be_forgotten() {
-    let world = World::new();
-    let client = world.client().speaking(Proto::Resp3);
-    client.say("SET k v PX 5\r\nCLIENT TRACKING ON BCAST");
-    world.advance(Duration::from_millis(5));
-    while upkeep::remove_keys(&world.shards[0]) {}
-    world.settle();
-    assert_eq!(client.heard(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
-}
-
-#[test]
-fn a_small_table_lets_clients_forget_keys_that_have_not_changed() {
-    let world = World::new();
-    let client = world.client().speaking(Proto::Resp3);
-    client.say("CONFIG SET tracking-table-max-keys 1\r\nCLIENT TRACKING ON\r\nGET a");
-    assert_eq!(client.say("GET b"), "_\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n");
-}
-
-#[test]
-fn who_has_gone_is_not_told() {
-    let world = World::new();
-    let (reader, writer) = (world.client().speaking(Proto::Resp3), world.client());
-    reader.say("CLIENT TRACKING ON\r\nGET k");
-    reader.leave();
-    assert_eq!(writer.say("SET k v"), "+OK\r\n");
-    assert!(writer.say("INFO clients").contains("tracking_clients:0\r\n"));
-}
-
-#[test]
-fn options_of_tracking_are_checked_all_the_same() {
-    let world = World::new();
-    let client = world.client();
-    let cases = [
-        ("maybe", "syntax error"),
-        ("ON NOSUCH", "syntax error"),
-        ("ON REDIRECT", "syntax error"),
-        ("ON REDIRECT x", "value is not an integer or out of range"),
-        ("OFF REDIRECT 99", "The client ID you want redirect to does not exist"),
-        ("ON REDIRECT 1 REDIRECT 1", "A client can only redirect to a single other client"),
-        ("ON PREFIX a", "PREFIX option requires BCAST mode to be enabled"),
-        ("ON BCAST OPTIN", "OPTIN and OPTOUT are not compatible with BCAST"),
-        ("ON OPTIN OPTOUT", "You can't specify both OPTIN mode and OPTOUT mode"),
-        (
-            "ON BCAST PREFIX x PREFIX ab PREFIX a",
-            "Prefix 'ab' overlaps with another provided prefix 'a'. Prefixes for a single client must not overlap.",
-        ),
-    ];
-    for (options, error) in cases {
-        assert_eq!(client.say(&format!("CLIENT TRACKING {options}")), format!("-ERR {error}\r\n"), "{options}");
     }
 }

@@ -1,40 +1,53 @@
-//! TRACKING, TRACKINGINFO, CACHING, GETREDIR: who is told which keys to forget.
+//! TRACKING, TRACKINGINFO, CACHING, GETREDIR: clients that cache keys.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::clients::{ClientId, Flag};
-use crate::command::{Call, gate};
-use crate::keyspace::tracking::{Caching, Tracker};
+use crate::client::Client;
+use crate::clients::Flag;
+use crate::clock::Now;
+use crate::command::Call;
+use crate::command::keys;
+use crate::keyspace::access::KeyAccess;
+use crate::keyspace::tracking::{Mode, Terms};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
+use crate::session::SessionState;
 
 /// The options of CLIENT TRACKING.
 #[derive(Debug, Default)]
 struct Options<'a> {
-    redirect: Option<ClientId>,
+    terms: Terms,
     broadcast: bool,
     opt_in: bool,
     opt_out: bool,
-    no_loop: bool,
     prefixes: Vec<&'a [u8]>,
 }
 
-impl Options<'_> {
-    fn caching(&self) -> Caching {
-        match (self.opt_in, self.opt_out) {
-            (true, _) => Caching::OptIn,
-            (false, true) => Caching::OptOut,
-            (false, false) => Caching::All,
-        }
+/// Lets a client not track any more.
+pub(in crate::command) fn stop(client: &Client, session: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) {
+    if client.info.has_flag(Flag::Tracking) {
+        keys.hold(now).0.tracking.stop(client.info.id);
+        session.caching = false;
     }
+}
+
+/// Remembers the keys that the command of a client that tracks has read.
+pub(in crate::command) fn remember_reads(call: &mut Call<'_, '_>) {
+    let (state, _) = call.keys.hold(call.now);
+    for key in keys::find(call.entry.command, call.args).unwrap_or_default() {
+        state.tracking.remember(call.client.info.id, &call.args[key.index]);
+    }
+    state.trim_tracked(call.settings.tracking_table_max_keys);
 }
 
 pub(super) fn tracking(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let options = parse(call)?;
     if call.is_word(2, "off") {
-        gate::stop_tracking(call.client, call.session, call.keys, call.now);
+        stop(call.client, call.session, call.keys, call.now);
     } else if call.is_word(2, "on") {
-        start(call, &options)?;
+        let (state, _) = call.keys.hold(call.now);
+        let terms = check(options, state.tracking.terms(call.client.info.id))?;
+        state.tracking.start(&call.client.info, terms);
     } else {
         return Err(ReplyError::SYNTAX);
     }
@@ -42,54 +55,33 @@ pub(super) fn tracking(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-fn start(call: &mut Call<'_, '_>, options: &Options<'_>) -> Result<(), ReplyError> {
-    let info = &call.client.info;
-    let (state, _) = call.keys.hold(call.now);
-    check(options, state.tracking.tracker(info.id))?;
-    let tracker = Tracker {
-        broadcast: options.broadcast,
-        caching: options.caching(),
-        no_loop: options.no_loop,
-        redirect: options.redirect,
-        prefixes: options.prefixes.iter().map(|prefix| Box::from(*prefix)).collect(),
-        broken: false,
-    };
-    state.tracking.start(info.id, tracker);
-    info.redirect.store(options.redirect.map_or(0, |id| id as i64), Relaxed);
-    info.set_flag(Flag::Tracking, true);
-    info.set_flag(Flag::TrackingBroadcast, options.broadcast);
-    info.set_flag(Flag::TrackingBroken, false);
-    Ok(())
-}
-
 pub(super) fn trackinginfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let caching = call.session.caching;
     let (state, _) = call.keys.hold(call.now);
-    let tracker = state.tracking.tracker(call.client.info.id);
-    let mut flags = vec![if tracker.is_some() { "on" } else { "off" }];
-    let off = Tracker::default();
-    let Tracker { broadcast, caching: mode, no_loop, redirect, prefixes, broken } = tracker.unwrap_or(&off);
-    let known = [
-        (*broadcast, "bcast"),
-        (*mode == Caching::OptIn, "optin"),
-        (*mode == Caching::OptIn && caching, "caching-yes"),
-        (*mode == Caching::OptOut, "optout"),
-        (*mode == Caching::OptOut && caching, "caching-no"),
-        (*no_loop, "noloop"),
-        (*broken, "broken_redirect"),
+    let terms = state.tracking.terms(call.client.info.id);
+    let mode = terms.map(|terms| terms.mode);
+    let (opt_in, opt_out) = (mode == Some(Mode::OptIn), mode == Some(Mode::OptOut));
+    let flags = [
+        (terms.is_some(), "on"),
+        (terms.is_none(), "off"),
+        (mode == Some(Mode::Broadcast), "bcast"),
+        (opt_in, "optin"),
+        (opt_in && call.session.caching, "caching-yes"),
+        (opt_out, "optout"),
+        (opt_out && call.session.caching, "caching-no"),
+        (terms.is_some_and(|terms| terms.no_loop), "noloop"),
+        (call.client.info.has_flag(Flag::TrackingBroken), "broken_redirect"),
     ];
-    flags.extend(known.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name));
+    let flags: Vec<_> = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
     let reply = &mut *call.reply;
     reply.map(3);
     reply.bulk("flags");
     reply.set(flags.len());
-    flags.iter().for_each(|flag| reply.bulk(flag));
+    flags.iter().for_each(|word| reply.bulk(word));
     reply.bulk("redirect");
-    reply.integer(if tracker.is_some() { redirect.map_or(0, |id| id as i64) } else { -1 });
+    reply.integer(call.client.info.redirect.load(Relaxed));
     reply.bulk("prefixes");
-    let mut prefixes = prefixes.clone();
-    prefixes.sort();
-    reply.bulks(&prefixes);
+    reply.array(terms.map_or(0, |terms| terms.prefixes.len()));
+    terms.iter().flat_map(|terms| &terms.prefixes).for_each(|prefix| reply.bulk(prefix));
     Ok(())
 }
 
@@ -100,18 +92,14 @@ pub(super) fn getredir(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 pub(super) fn caching(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (state, _) = call.keys.hold(call.now);
-    let tracker = state.tracking.tracker(call.client.info.id).ok_or(ReplyError::CACHING_WITHOUT_TRACKING)?;
-    let mode = tracker.caching;
-    if call.is_word(2, "yes") {
-        if mode != Caching::OptIn {
-            return Err(ReplyError::CACHING_YES);
-        }
-    } else if call.is_word(2, "no") {
-        if mode != Caching::OptOut {
-            return Err(ReplyError::CACHING_NO);
-        }
-    } else {
-        return Err(ReplyError::SYNTAX);
+    let terms = state.tracking.terms(call.client.info.id).ok_or(ReplyError::CACHING_WITHOUT_TRACKING)?;
+    let (needed, error) = match &call.args[2] {
+        word if word.eq_ignore_ascii_case(b"yes") => (Mode::OptIn, ReplyError::CACHING_YES),
+        word if word.eq_ignore_ascii_case(b"no") => (Mode::OptOut, ReplyError::CACHING_NO),
+        _ => return Err(ReplyError::SYNTAX),
+    };
+    if terms.mode != needed {
+        return Err(error);
     }
     call.session.caching = true;
     call.reply.ok();
@@ -124,12 +112,12 @@ fn parse<'c>(call: &Call<'c, '_>) -> Result<Options<'c>, ReplyError> {
     while let Some(option) = args.next() {
         let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
         if is("redirect") && args.len() > 0 {
-            if options.redirect.is_some() {
+            if options.terms.redirect.is_some() {
                 return Err(ReplyError::REDIRECT_TWICE);
             }
             let id = args.next().and_then(parse_integer).ok_or(ReplyError::NOT_AN_INTEGER)?;
-            let known = u64::try_from(id).ok().filter(|id| call.server.clients.get(*id).is_some());
-            options.redirect = Some(known.ok_or(ReplyError::REDIRECT_UNKNOWN)?);
+            let other = u64::try_from(id).ok().and_then(|id| call.server.clients.get(id));
+            options.terms.redirect = Some(other.ok_or(ReplyError::REDIRECT_UNKNOWN)?);
         } else if is("prefix") && args.len() > 0 {
             options.prefixes.extend(args.next());
         } else if is("bcast") {
@@ -139,7 +127,7 @@ fn parse<'c>(call: &Call<'c, '_>) -> Result<Options<'c>, ReplyError> {
         } else if is("optout") {
             options.opt_out = true;
         } else if is("noloop") {
-            options.no_loop = true;
+            options.terms.no_loop = true;
         } else {
             return Err(ReplyError::SYNTAX);
         }
@@ -147,33 +135,37 @@ fn parse<'c>(call: &Call<'c, '_>) -> Result<Options<'c>, ReplyError> {
     Ok(options)
 }
 
-/// Whether the options go together, and with those `before`.
-fn check(options: &Options<'_>, before: Option<&Tracker>) -> Result<(), ReplyError> {
-    if !options.broadcast && !options.prefixes.is_empty() {
+/// What the options mean, if they go together and with what the client has asked for `before`.
+fn check(options: Options<'_>, before: Option<&Terms>) -> Result<Terms, ReplyError> {
+    let Options { mut terms, broadcast, opt_in, opt_out, prefixes } = options;
+    let was = before.map(|before| before.mode);
+    if !broadcast && !prefixes.is_empty() {
         return Err(ReplyError::PREFIX_WITHOUT_BCAST);
     }
-    if before.is_some_and(|before| before.broadcast != options.broadcast) {
+    if was.is_some_and(|was| (was == Mode::Broadcast) != broadcast) {
         return Err(ReplyError::BCAST_SWITCHED);
     }
-    if options.broadcast && (options.opt_in || options.opt_out) {
-        return Err(ReplyError::OPT_WITH_BCAST);
-    }
-    if options.opt_in && options.opt_out {
-        return Err(ReplyError::OPTIN_WITH_OPTOUT);
-    }
-    let old = before.map_or(Caching::All, |before| before.caching);
-    if [options.caching(), old].contains(&Caching::OptIn) && [options.caching(), old].contains(&Caching::OptOut) {
+    terms.mode = match (broadcast, opt_in, opt_out) {
+        (true, false, false) => Mode::Broadcast,
+        (true, _, _) => return Err(ReplyError::OPT_WITH_BCAST),
+        (false, true, true) => return Err(ReplyError::OPTIN_WITH_OPTOUT),
+        (false, true, false) => Mode::OptIn,
+        (false, false, true) => Mode::OptOut,
+        (false, false, false) => Mode::Reads,
+    };
+    if matches!((was, terms.mode), (Some(Mode::OptIn), Mode::OptOut) | (Some(Mode::OptOut), Mode::OptIn)) {
         return Err(ReplyError::OPT_SWITCHED);
     }
-    let overlap = |one: &[u8], two: &[u8]| one.starts_with(two) || two.starts_with(one);
-    for (i, one) in options.prefixes.iter().enumerate() {
-        let existing = before.into_iter().flat_map(|before| &before.prefixes).find(|two| overlap(one, two));
-        if let Some(two) = existing {
-            return Err(ReplyError::prefix_overlaps_existing(one, two));
+    for (i, one) in prefixes.iter().enumerate() {
+        let overlaps = |other: &[u8]| one.starts_with(other) || other.starts_with(one);
+        let existing = before.iter().flat_map(|before| &before.prefixes).find(|existing| overlaps(existing));
+        if let Some(existing) = existing {
+            return Err(ReplyError::prefix_overlaps_existing(one, existing));
         }
-        if let Some(two) = options.prefixes[i + 1..].iter().find(|two| overlap(one, two)) {
-            return Err(ReplyError::prefixes_overlap(one, two));
+        if let Some(other) = prefixes[i + 1..].iter().find(|other| overlaps(other)) {
+            return Err(ReplyError::prefixes_overlap(one, other));
         }
     }
-    Ok(())
+    terms.prefixes = prefixes.into_iter().map(Box::from).collect();
+    Ok(terms)
 }

@@ -1,0 +1,68 @@
+//! Who has read which keys.
+
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+
+use crate::clients::ClientId;
+
+/// Keys with the clients that have read them since they last changed.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    /// The clients of each key in rising order, so that many of them are found fast; the youngest usually comes last.
+    keys: IndexMap<Box<[u8]>, Vec<ClientId>, RandomState>,
+    items: usize,
+}
+
+impl Readers {
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// How many clients there are, each as often as it has read another key.
+    pub(super) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Adds a reader of `key`; the same one twice is there once.
+    pub(super) fn add(&mut self, key: &[u8], client: ClientId) {
+        match self.keys.get_mut(key) {
+            Some(clients) => match clients.binary_search(&client) {
+                Ok(_) => return,
+                Err(place) => clients.insert(place, client),
+            },
+            None => {
+                self.keys.insert(key.into(), vec![client]);
+            }
+        }
+        self.items += 1;
+    }
+
+    /// Whether anybody has read `key`.
+    #[cfg(test)]
+    pub(super) fn contains(&self, key: &[u8]) -> bool {
+        self.keys.contains_key(key)
+    }
+
+    /// Takes out who has read `key`.
+    pub(super) fn take(&mut self, key: &[u8]) -> Option<Vec<ClientId>> {
+        let clients = self.keys.swap_remove(key)?;
+        self.items -= clients.len();
+        Some(clients)
+    }
+
+    /// Takes out a key that chance chooses, each as likely as any other.
+    pub(super) fn take_any(&mut self, random: &mut fastrand::Rng) -> Option<(Box<[u8]>, Vec<ClientId>)> {
+        if self.keys.is_empty() {
+            return None;
+        }
+        let (key, clients) = self.keys.swap_remove_index(random.usize(..self.keys.len()))?;
+        self.items -= clients.len();
+        Some((key, clients))
+    }
+
+    /// Takes all keys out.
+    pub(super) fn clear(&mut self) {
+        *self = Readers::default();
+    }
+}
