@@ -228,6 +228,9 @@ fn resp2_hears_only_as_a_subscriber_of_what_others_are_to_forget() {
     assert_eq!(frame(&others, Proto::Resp2, true).as_deref(), Some(message));
     let push = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
     assert_eq!(frame(&others, Proto::Resp3, false).as_deref(), Some(push));
+    let flushed = Notice::Forget { keys: Forgotten::All, redirected: true };
+    let message = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
+    assert_eq!(frame(&flushed, Proto::Resp2, true).as_deref(), Some(message));
     assert_eq!(frame(&Notice::RedirectionBroken(7), Proto::Resp2, true), None);
     let broken = ">2\r\n$21\r\ntracking-redir-broken\r\n:7\r\n";
     assert_eq!(frame(&Notice::RedirectionBroken(7), Proto::Resp3, false).as_deref(), Some(broken));
