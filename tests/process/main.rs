@@ -11,3 +11,4 @@ mod limits;
 mod logging;
 mod requests;
 mod starting;
+mod tracking;
