@@ -35,6 +35,7 @@ pub(crate) const EVERY_CLIENT: &[Case] = &[
     open("the_client_list_knows_name_and_id"),
     open("a_selected_database_does_not_separate_channels"),
     open("pings_are_answered_beside_subscriptions"),
+    open("a_cached_key_is_forgotten_when_it_changes"),
 ];
 
 const fn open(name: &'static str) -> Case {

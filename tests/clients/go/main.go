@@ -38,6 +38,7 @@ var cases = map[string]func(context.Context){
 	"the_client_list_knows_name_and_id":                       theClientListKnowsNameAndID,
 	"a_selected_database_does_not_separate_channels":          aSelectedDatabaseDoesNotSeparateChannels,
 	"pings_are_answered_beside_subscriptions":                 pingsAreAnsweredBesideSubscriptions,
+	"a_cached_key_is_forgotten_when_it_changes":               aCachedKeyIsForgottenWhenItChanges,
 }
 
 func main() {

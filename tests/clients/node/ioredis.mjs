@@ -285,4 +285,19 @@ await main({
     for (const reply of await Promise.all(pings)) assert.ok(["PONG", "pong"].includes([reply].flat()[0]));
     assert.deepEqual(await inbox.take(), [["news", "still subscribed"]]);
   },
+
+  // By a subscriber, which speaks RESP2: ioredis has no cache of its own.
+  async a_cached_key_is_forgotten_when_it_changes() {
+    const [writer, reader] = [connect(), connect()];
+    await writer.set("seat", "free");
+    const { client, inbox } = subscriber({ protocol: 2 });
+    const id = await client.client("ID");
+    await client.subscribe("__redis__:invalidate");
+    await reader.client("TRACKING", "ON", "REDIRECT", id);
+    assert.equal(await reader.get("seat"), "free");
+    await writer.set("seat", "taken");
+    assert.deepEqual(await inbox.take(), [["__redis__:invalidate", "seat"]]);
+    await writer.flushall();
+    assert.deepEqual(await inbox.take(), [["__redis__:invalidate", ""]]);
+  },
 });

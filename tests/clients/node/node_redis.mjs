@@ -1,7 +1,7 @@
 // node-redis: listeners are given with the subscription; commands are methods in camel case.
 
 import assert from "node:assert/strict";
-import { createClient } from "redis";
+import { BasicClientSideCache, createClient } from "redis";
 import {
   everyByte,
   host,
@@ -280,6 +280,31 @@ await main({
     if (resp === 3) {
       assert.equal(await subscriber.publish("news", "to myself"), 1);
       assert.deepEqual(await inbox.take(), [["to myself", "news"]]);
+    }
+  },
+
+  // By its own cache in RESP3, by a subscriber in RESP2.
+  async a_cached_key_is_forgotten_when_it_changes() {
+    const writer = await connect();
+    await writer.set("seat", "free");
+    if (resp === 3) {
+      const cache = new BasicClientSideCache();
+      const reader = await connect({ clientSideCache: cache });
+      for (let i = 0; i < 3; i += 1) assert.equal(await reader.get("seat"), "free");
+      assert.deepEqual([cache.stats().hitCount, cache.stats().missCount], [2, 1]);
+      await writer.set("seat", "taken");
+      await until(async () => (await reader.get("seat")) === "taken");
+      await writer.flushAll();
+      await until(async () => (await reader.get("seat")) === null);
+    } else {
+      const [reader, subscriber] = [await connect(), await connect()];
+      const inbox = new Inbox();
+      const id = await subscriber.clientId();
+      await subscriber.subscribe("__redis__:invalidate", inbox.put);
+      await reader.clientTracking(true, { REDIRECT: id });
+      assert.equal(await reader.get("seat"), "free");
+      await writer.set("seat", "taken");
+      assert.deepEqual(await inbox.take(), [[["seat"], "__redis__:invalidate"]]);
     }
   },
 });

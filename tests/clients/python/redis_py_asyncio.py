@@ -370,4 +370,20 @@ async def pings_are_answered_beside_subscriptions():
     await expect_message(subscriber, b"news", b"still subscribed")
 
 
+@case
+async def a_cached_key_is_forgotten_when_it_changes():
+    """By a subscriber, which speaks RESP2: this interface has no cache of its own."""
+    writer = connect()
+    await writer.set("seat", "free")
+    listener, reader = redis.Redis(host=HOST, port=PORT, protocol=2), connect(single_connection_client=True)
+    subscriber = await subscribed(listener, "__redis__:invalidate")
+    [listed] = await writer.client_list(_type="pubsub")
+    await reader.client_tracking_on(clientid=int(listed["id"]))
+    assert await reader.get("seat") == b"free"
+    await writer.set("seat", "taken")
+    await expect_message(subscriber, b"__redis__:invalidate", [b"seat"])
+    await writer.flushall()
+    await expect_message(subscriber, b"__redis__:invalidate", None)
+
+
 main(lambda function: asyncio.run(function()))

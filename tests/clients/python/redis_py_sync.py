@@ -22,6 +22,8 @@ from harness import (
     restart_server,
 )
 from redis.backoff import NoBackoff
+from redis.cache import CacheConfig
+from redis.connection import CacheProxyConnection
 from redis.retry import Retry
 
 
@@ -367,6 +369,34 @@ def pings_are_answered_beside_subscriptions():
         assert subscriber.get_message(timeout=0.1) is None
     client.publish("news", "still subscribed")
     expect_message(subscriber, b"news", b"still subscribed")
+
+
+@case
+def a_cached_key_is_forgotten_when_it_changes():
+    """By redis-py's own cache in RESP3, by a subscriber in RESP2."""
+    writer = connect()
+    writer.set("seat", "free")
+    if RESP == 3:
+        # redis-py wants a server of version 7.4, though it uses nothing for this that is newer than 6.0.
+        CacheProxyConnection.MIN_ALLOWED_VERSION = "7.2.0"
+        reader = connect(cache_config=CacheConfig())
+        assert [reader.get("seat") for _ in range(3)] == [b"free"] * 3
+        assert writer.info("commandstats")["cmdstat_get"]["calls"] == 1
+        for change, value in [(lambda: writer.set("seat", "taken"), b"taken"), (writer.flushall, None)]:
+            change()
+            deadline = time.monotonic() + DEADLINE
+            while reader.get("seat") != value:
+                assert time.monotonic() < deadline, "the cache forgets nothing"
+    else:
+        listener, reader = connect(), connect(single_connection_client=True)
+        subscriber = subscribed(listener, "__redis__:invalidate")
+        [listed] = writer.client_list(_type="pubsub")
+        reader.client_tracking_on(clientid=int(listed["id"]))
+        assert reader.get("seat") == b"free"
+        writer.set("seat", "taken")
+        expect_message(subscriber, b"__redis__:invalidate", [b"seat"])
+        writer.flushall()
+        expect_message(subscriber, b"__redis__:invalidate", None)
 
 
 main()
