@@ -9,7 +9,7 @@
 //! | [`entry`], [`text`], [`list`], [`stream`] | what a key holds |
 //! | `effects` | what a command leaves to be done when it has ended: notifications, keys that were fed |
 //! | `usage`, `eviction` | how often keys are used, and which go when memory is short |
-//! | `garbage` | databases that were emptied, freed when nobody waits for it |
+//! | `garbage` | what was emptied, freed when nobody waits for it |
 //! | [`waiters`] | clients that wait for keys |
 //! | `tracking` | clients that cache keys, and what they are told |
 //! | `watchers` | clients that watch keys |
@@ -163,7 +163,9 @@ impl State {
         self.watchers.touch_all(db, |key| emptied.get(key).is_some());
         self.waiters.keys_of(db).iter().for_each(|key| self.effects.feed(db, key));
         self.counts.changes += emptied.len() as u64;
-        self.garbage.add(emptied, disposal);
+        if emptied.len() > 0 {
+            self.garbage.add(emptied, disposal);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! Databases that were emptied. Freeing millions of keys takes long, so it is not done under the lock.
+//! Tables that were emptied. Freeing millions of keys takes long, so it is not done under the lock.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use super::database::Database;
 use crate::server::Server;
 
 /// When memory is freed.
@@ -17,18 +17,16 @@ pub(crate) enum Disposal {
 /// What is to be freed when the lock has been given back.
 #[derive(Debug, Default)]
 pub(crate) struct Garbage {
-    at_once: Vec<Database>,
-    later: Vec<Database>,
+    at_once: Vec<Box<dyn Any + Send>>,
+    later: Vec<Box<dyn Any + Send>>,
 }
 
 impl Garbage {
-    /// Adds a database.
-    pub(super) fn add(&mut self, database: Database, disposal: Disposal) {
-        if database.len() > 0 {
-            match disposal {
-                Disposal::AtOnce => self.at_once.push(database),
-                Disposal::Later => self.later.push(database),
-            }
+    /// Adds something that is large.
+    pub(super) fn add(&mut self, item: impl Any + Send, disposal: Disposal) {
+        match disposal {
+            Disposal::AtOnce => self.at_once.push(Box::new(item)),
+            Disposal::Later => self.later.push(Box::new(item)),
         }
     }
 
@@ -42,8 +40,8 @@ impl Garbage {
     pub(crate) fn dispose(self, server: &Arc<Server>) {
         drop(self.at_once);
         if !self.later.is_empty() {
-            let (server, databases) = (server.clone(), self.later);
-            std::thread::spawn(move || server.memory.elsewhere(|| drop(databases)));
+            let (server, items) = (server.clone(), self.later);
+            std::thread::spawn(move || server.memory.elsewhere(|| drop(items)));
         }
     }
 }

@@ -24,6 +24,7 @@ use hashbrown::HashMap;
 
 use super::State;
 use super::effects::Effects;
+use super::garbage::Disposal;
 use crate::clients::{ClientId, ClientInfo, Flag};
 pub(crate) use notice::{Forgotten, Notice};
 use readers::Readers;
@@ -240,10 +241,10 @@ impl Tracking {
         }
     }
 
-    /// Tells everybody to forget all keys.
-    fn flush(&mut self, effects: &mut Effects) {
-        self.readers.clear();
+    /// Tells everybody to forget all keys, and answers who had read them.
+    fn flush(&mut self, effects: &mut Effects) -> Readers {
         self.trackers.values().for_each(|tracker| tracker.tell(Forgotten::All, effects));
+        std::mem::take(&mut self.readers)
     }
 
     /// Drops some keys, which chance chooses, if more than `most` are remembered and that is not zero; those who have
@@ -276,8 +277,11 @@ impl State {
     }
 
     /// Tells all clients that track to forget everything, because a database was emptied.
-    pub(crate) fn tell_of_flush(&mut self) {
-        self.tracking.flush(&mut self.effects);
+    pub(crate) fn tell_of_flush(&mut self, disposal: Disposal) {
+        let readers = self.tracking.flush(&mut self.effects);
+        if readers.len() > 0 {
+            self.garbage.add(readers, disposal);
+        }
     }
 
     /// Keeps what is remembered of readers within `most` keys, or brings it closer to that; 0 is no limit. Answers

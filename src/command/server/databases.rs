@@ -74,7 +74,7 @@ fn flushall(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     for db in 0..keys.state.databases().len() {
         keys.state.empty(db as DatabaseId, disposal);
     }
-    keys.state.tell_of_flush();
+    keys.state.tell_of_flush(disposal);
     reply.ok();
     Ok(())
 }
@@ -83,7 +83,7 @@ fn flushdb(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let disposal = disposal(call)?;
     let (keys, reply) = call.keys();
     keys.state.empty(keys.db, disposal);
-    keys.state.tell_of_flush();
+    keys.state.tell_of_flush(disposal);
     reply.ok();
     Ok(())
 }

@@ -60,9 +60,4 @@ impl Readers {
         self.items -= clients.len();
         Some((key, clients))
     }
-
-    /// Takes all keys out.
-    pub(super) fn clear(&mut self) {
-        *self = Readers::default();
-    }
 }
