@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod caching;
 mod exec;
 mod harness;
 mod reconfigure;
