@@ -238,6 +238,8 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
     let uses_keys = entry.command.flags.has_any(Flags::KEYS);
     if !uses_keys {
         release_keys(turn);
+    } else if !catch_up(turn) {
+        return release_keys(turn);
     }
     let mut call = Call {
         entry,
@@ -263,6 +265,21 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
     }
     // CONFIG SET applies to the next command of the same read already.
     turn.settings = turn.shard.settings();
+}
+
+/// Lets a client that is told which keys to forget hear of all changes so far before an answer that may show them:
+/// otherwise it would have a new value beside an older one in its cache. Most is delivered before the lock is taken.
+/// Answers false if the client turns out to have been killed.
+fn catch_up(turn: &mut Turn<'_>) -> bool {
+    if turn.keys.is_held() || !turn.client.info.has_flag(Flag::HearsOfKeys) {
+        return true;
+    }
+    turn.client.outbox.borrow_mut().push_own(turn.reply.bytes());
+    turn.reply.clear();
+    turn.shard.deliver(&mut turn.hub);
+    turn.keys.hold(turn.now);
+    turn.shard.deliver(&mut turn.hub);
+    turn.client.closing().is_none()
 }
 
 /// Gives the lock of the keys back, which commands on keys that follow each other pass on.

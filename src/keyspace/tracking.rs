@@ -6,7 +6,8 @@
 //! transaction. Keys are known by their names alone, whatever their database, as in Redis.
 //!
 //! What clients are told goes through the inboxes of their shards like everything that is published, so it follows the
-//! answer that it makes invalid, and comes before the answer to whoever reads the new value.
+//! answer that it makes invalid. It comes before any answer that shows this client a later state of the keys, because what
+//! waits in its inbox is delivered when its command has taken the lock: a cache is never older than what is read beside it.
 //!
 //! Source: tracking.c in Redis 7.2.
 

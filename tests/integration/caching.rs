@@ -1,4 +1,4 @@
-//! Clients that cache keys on several threads: no cache is left with a value that is not the server's.
+//! Clients that cache keys, on several threads.
 
 use std::collections::HashMap;
 use std::thread;
@@ -124,4 +124,33 @@ fn no_cache_is_left_with_a_value_that_is_not_the_servers() {
             assert!(truth == value, "{key} is {}, cached as {}", truth.escape_ascii(), value.escape_ascii());
         }
     }
+}
+
+#[test]
+fn a_cache_is_never_older_than_what_is_read_beside_it() {
+    let server = &TestServer::start(&["--io-threads", "4"]);
+    let number = |value: &[u8]| {
+        let text = String::from_utf8_lossy(value);
+        text.split("\r\n").nth(1).and_then(|digits| digits.parse().ok()).unwrap_or(0_usize)
+    };
+    let caches: Vec<Cache> = (0..4).map(|_| Cache::connect(server)).collect();
+    thread::scope(|scope| {
+        for mut cache in caches {
+            scope.spawn(move || {
+                let mut second = 0;
+                while second < ROUNDS {
+                    let first_before = number(cache.get("first"));
+                    second = number(&cache.call(&["GET", "second"]));
+                    let first = number(cache.get("first"));
+                    assert!(first >= second, "{first} is cached beside {second}, {first_before} was before");
+                }
+            });
+        }
+        let mut peer = Peer::connect(&server.addr());
+        for round in 1..=ROUNDS {
+            let round = round.to_string();
+            peer.call(&["SET", "first", &round]);
+            peer.call(&["SET", "second", &round]);
+        }
+    });
 }

@@ -69,6 +69,31 @@ fn what_a_turn_has_read_is_answered_before_it_is_to_be_forgotten() {
 }
 
 #[test]
+fn an_answer_is_never_newer_than_what_is_cached_beside_it() {
+    let world = World::new();
+    let (reader, writer) = (world.client_of(1).speaking(Proto::Resp3), world.client());
+    reader.say("CLIENT TRACKING ON\r\nMGET a b");
+    writer.say("MSET a 1 b 1");
+    assert_eq!(reader.say("ECHO x\r\nGET new"), format!("$1\r\nx\r\n{}{}_\r\n", forget(&["a"]), forget(&["b"])));
+    reader.say("GET a");
+    writer.say("SET a 2");
+    let queued = "+OK\r\n+QUEUED\r\n";
+    let expected = format!("{queued}{}*1\r\n$1\r\n1\r\n", forget(&["a"]));
+    assert_eq!(reader.say("MULTI\r\nGET b\r\nEXEC"), expected);
+}
+
+#[test]
+fn who_is_killed_while_it_catches_up_changes_nothing_more() {
+    let world = World::new();
+    let (client, admin) = (world.client_of(1).speaking(Proto::Resp3), world.client());
+    client.say("CLIENT TRACKING ON");
+    admin.say(&format!("CLIENT KILL ID {}", client.id()));
+    assert_eq!(client.say("SET k 1"), "");
+    assert!(client.is_killed());
+    assert_eq!(admin.resume() + &admin.say("EXISTS k"), ":1\r\n:0\r\n");
+}
+
+#[test]
 fn a_key_is_to_be_forgotten_before_its_event_arrives() {
     let world = World::with(&[("notify-keyspace-events", "E$g")]);
     let (client, writer) = (world.client().speaking(Proto::Resp3), world.client());
