@@ -9,6 +9,7 @@ mod ending;
 mod files;
 mod limits;
 mod logging;
+mod memory;
 mod requests;
 mod starting;
 mod tracking;
