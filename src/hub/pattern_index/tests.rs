@@ -176,3 +176,35 @@ fn the_work_lists_stay_bounded() {
     check(&mut index, b"axxxx");
     assert!(index.work.steps.capacity() <= super::KEPT_WORK && index.work.stars.capacity() <= super::KEPT_WORK);
 }
+
+/// How many links a walk for `channel` follows among one pattern that matches and `others` that do not.
+fn followed(channel: &str, shape: impl Fn(usize) -> String, others: usize) -> usize {
+    let mut index = PatternIndex::new();
+    index.get_or_insert_with(b"news:*", || 0);
+    for i in 0..others {
+        index.get_or_insert_with(shape(i).as_bytes(), || 1);
+    }
+    let mut found = 0;
+    index.for_each_match(channel.as_bytes(), |_, own| {
+        assert_eq!(*own, 0);
+        found += 1;
+    });
+    assert_eq!(found, 1);
+    index.work.followed
+}
+
+#[test]
+fn p10_patterns_that_do_not_match_cost_a_publish_nothing() {
+    let shapes: [fn(usize) -> String; 6] = [
+        |i| format!("other{i}:*"),
+        |i| format!("*:other{i}"),
+        |i| format!("other?{i}*x"),
+        |i| format!("[op]ther{i}*"),
+        |i| format!("*other{i}*x*"),
+        |i| format!("?other{i}"),
+    ];
+    for (number, shape) in shapes.into_iter().enumerate() {
+        let [few, many] = [100, 50_000].map(|others| followed("news:1", shape, others));
+        assert!(many <= few, "shape {number}: {few} links among 100 patterns, {many} among 50,000");
+    }
+}

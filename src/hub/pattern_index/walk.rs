@@ -13,6 +13,9 @@ pub(super) struct Work {
     pub(super) steps: Vec<(Link, usize)>,
     /// Nodes behind a star, with the first position at which to try them.
     pub(super) stars: Vec<(usize, usize)>,
+    /// How many links have been followed.
+    #[cfg(test)]
+    pub(super) followed: usize,
 }
 
 impl<V> PatternIndex<V> {
@@ -79,6 +82,10 @@ impl<V, F: FnMut(&[u8], &V)> Walk<'_, V, F> {
 
     fn take_steps(&mut self) {
         while let Some((link, position)) = self.work.steps.pop() {
+            #[cfg(test)]
+            {
+                self.work.followed += 1;
+            }
             match link.target() {
                 Target::Entry(key) => self.try_tail(key, position),
                 Target::Node(node) => {
