@@ -58,7 +58,13 @@ enum Event {
 impl Connection {
     async fn converse(&mut self) {
         while !self.session.is_finished() {
-            match self.next_event().await {
+            let event = if self.session.is_listing() {
+                tokio::task::yield_now().await;
+                Event::Bell
+            } else {
+                self.next_event().await
+            };
+            match event {
                 Event::Bell => self.session.resume(),
                 Event::Alarm => {
                     self.alarm = None;

@@ -11,6 +11,7 @@ use crate::client::{Client, Closing};
 use crate::clients::Flag;
 use crate::clock::Now;
 use crate::command::gate;
+use crate::command::pubsub::Listing;
 use crate::command::table::CommandIndex;
 use crate::config::Settings;
 use crate::hub::ShardSet;
@@ -59,6 +60,8 @@ pub enum Blocked {
     Sleeping(u64),
     /// A blocking command: until one of its keys is fed, or this moment in milliseconds of the server's clock.
     OnKeys(Option<u64>),
+    /// PUBSUB CHANNELS of very many, a little at a time.
+    Listing(Box<Listing>),
     /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
     ShuttingDown(Round),
 }
@@ -168,6 +171,11 @@ impl Session {
     /// Goes on after it was blocked, if the reason has gone. Does nothing otherwise.
     pub fn resume(&mut self) {
         let now_ms = self.shard.now().ms();
+        if let Some(Blocked::Listing(listing)) = &mut self.state.blocked
+            && !listing.go_on(&self.shard)
+        {
+            return;
+        }
         match &self.state.blocked {
             _ if self.shard.is_draining() => return,
             None if self.input.is_empty() => return,
@@ -190,6 +198,7 @@ impl Session {
             Some(Blocked::ShuttingDown(_)) => {
                 self.turn(|turn, state, _| gate::fail_late(turn, state, &ReplyError::SHUTDOWN_WITHDRAWN));
             }
+            Some(Blocked::Listing(listing)) => listing.answer(&mut self.client.outbox.borrow_mut()),
             Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
         if self.state.blocked.is_none() {
@@ -231,6 +240,11 @@ impl Session {
         self.state.blocked.is_some()
     }
 
+    /// Whether it goes on by itself as soon as others have had their turns.
+    pub fn is_listing(&self) -> bool {
+        matches!(self.state.blocked, Some(Blocked::Listing(_)))
+    }
+
     /// How long it stays blocked if nothing else lets it go on, where time does.
     pub fn wakes_in(&self) -> Option<Duration> {
         let until_ms = match &self.state.blocked {
@@ -239,7 +253,8 @@ impl Session {
             Some(Blocked::Sleeping(until_ms)) => *until_ms,
             Some(Blocked::Paused(_, mode)) => self.shard.server.pause.until_ms(*mode),
             Some(Blocked::OnKeys(Some(until_ms))) => *until_ms,
-            Some(Blocked::Ordered(_) | Blocked::OnKeys(None) | Blocked::ShuttingDown(_)) | None => return None,
+            Some(Blocked::Ordered(_) | Blocked::OnKeys(None) | Blocked::Listing(_) | Blocked::ShuttingDown(_))
+            | None => return None,
         };
         Some(Duration::from_millis(until_ms.saturating_sub(self.shard.now().ms())))
     }

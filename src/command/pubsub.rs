@@ -1,12 +1,17 @@
 //! SUBSCRIBE, PUBLISH and their families, PUBSUB.
 
+mod listing;
+
 use std::sync::Arc;
+
+pub(crate) use listing::Listing;
 
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, introspect};
 use crate::hub::{self, Topic};
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
+use crate::session::{Blocked, ReplyMode};
 
 const SUBSCRIPTION: Flags =
     Flags::PUBSUB.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::SUBSCRIBED_MODE);
@@ -265,7 +270,12 @@ fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     }
     let pattern = call.args.get(2);
     let wanted = |name: &[u8]| pattern.is_none_or(|pattern| crate::pattern::matches(pattern, name));
-    // Part by part, so that publishers are not held up by a million channels.
+    if !call.session.executing && call.hub.with(|hub| hub.channel_count(kind)) > listing::AT_ONCE {
+        let muted = call.session.reply_mode != ReplyMode::On;
+        call.session.blocked = Some(Blocked::Listing(Box::new(Listing::new(kind, pattern, muted))));
+        return Ok(());
+    }
+    // Part by part, so that publishers on other threads are not held up for long within EXEC either.
     let mut names = Vec::new();
     for part in 0..hub::PARTS {
         let listed = call.hub.with(|hub| hub.channels(kind, part));
