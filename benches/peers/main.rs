@@ -1,8 +1,8 @@
 //! Pregon beside the other servers that are installed: `cargo bench --bench peers`.
 //!
 //! Every case runs in turn on each server, for several rounds; each time the server is new, on a free port of the
-//! loopback, with its default settings and nothing written to disk. The medians go to a table, to JSON and to a chart
-//! under `target/peers/`. Linux only.
+//! loopback, with its default settings and nothing written to disk. The medians go to a table, to JSON, to a page and to a
+//! chart under `target/peers/`. What is published of it is in `benches/results/`. Linux only.
 
 #[path = "../load/generator/mod.rs"]
 mod generator;
@@ -155,6 +155,7 @@ fn write(results: &Results, conditions: &[(&str, String)]) -> io::Result<()> {
     fs::create_dir_all(&directory)?;
     fs::write(directory.join("figures.json"), report::json(results, conditions))?;
     fs::write(directory.join("ratios.svg"), chart::svg(results))?;
-    eprintln!("written: {}", directory.join("{figures.json,ratios.svg}").display());
+    fs::write(directory.join("figures.md"), report::markdown(results, conditions))?;
+    eprintln!("written: {}", directory.join("{figures.json,figures.md,ratios.svg}").display());
     Ok(())
 }

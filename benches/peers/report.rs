@@ -49,6 +49,42 @@ pub(crate) fn table(results: &Results) -> String {
     text + &summary(results)
 }
 
+/// The table for a page, with the conditions under which it was measured.
+pub(crate) fn markdown(results: &Results, conditions: &[(&str, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in conditions {
+        let _ = writeln!(text, "- {name}: {value}");
+    }
+    let programs = joined(results.programs.iter().cloned(), " | ");
+    let _ = writeln!(text, "\n| Case | Figure | {programs} | Ratio | Goal |");
+    let _ = writeln!(text, "|---|---|{}---|---|", "---|".repeat(results.programs.len()));
+    for row in &results.rows {
+        for metric in SHOWN.into_iter().chain(ALARMING) {
+            let values: Vec<Option<f64>> = row.figures.iter().map(|of| of.as_ref()?.get(metric)).collect();
+            let silent = ALARMING.contains(&metric) && values.iter().flatten().all(|value| *value == 0.0);
+            if values.iter().all(Option::is_none) || silent {
+                continue;
+            }
+            let values = joined(values.iter().map(|value| value.map_or_else(|| "-".into(), short)), " | ");
+            let ratio = results.ratio(row, metric).map_or_else(String::new, |ratio| format!("{ratio:.2} x"));
+            let goals = row.entry.goals.iter().filter(|goal| goal.metric == metric);
+            let goals = joined(goals.map(|goal| judged(results, row, goal)), ", ");
+            let _ = writeln!(text, "| {} | {} | {values} | {ratio} | {goals} |", row.entry.name, metric.name());
+        }
+    }
+    text
+}
+
+/// A goal, and whether it was met.
+fn judged(results: &Results, row: &Row, goal: &Goal) -> String {
+    let verdict = match results.verdict(row, goal) {
+        Some(verdict) if verdict.met => "met",
+        Some(_) => "**missed**",
+        None => "not compared",
+    };
+    format!("{}: {verdict}", described(goal))
+}
+
 /// All figures, with the conditions under which they were measured.
 pub(crate) fn json(results: &Results, conditions: &[(&str, String)]) -> String {
     let conditions = conditions.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));

@@ -4,7 +4,7 @@ mod listing;
 
 use std::sync::Arc;
 
-pub(crate) use listing::Listing;
+pub use listing::Listing;
 
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, introspect};

@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_millis(1);
 
 /// A listing in the making.
 #[derive(Debug)]
-pub(crate) struct Listing {
+pub struct Listing {
     kind: Kind,
     pattern: Option<Box<[u8]>>,
     muted: bool,
