@@ -1,6 +1,7 @@
 //! SET and its relatives, GETEX.
 
 use crate::command::Call;
+use crate::command::table::Entry;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::keys::Keys;
 use crate::resp::decode::{Args, parse_integer};
@@ -29,7 +30,7 @@ enum Unit {
 
 impl Expiry<'_> {
     /// The deadline in milliseconds since 1970-01-01, if one is given.
-    fn deadline_ms(self, call: &Call<'_, '_>, now_ms: i64) -> Result<Option<i64>, ReplyError> {
+    fn deadline_ms(self, command: &Entry, now_ms: i64) -> Result<Option<i64>, ReplyError> {
         let (unit, text, from_ms) = match self {
             Expiry::After(unit, text) => (unit, text, now_ms),
             Expiry::At(unit, text) => (unit, text, 0),
@@ -38,7 +39,7 @@ impl Expiry<'_> {
         let number = parse_integer(text).ok_or(ReplyError::NOT_AN_INTEGER)?;
         let ms = if unit == Unit::Seconds { number.checked_mul(1000) } else { Some(number) };
         let deadline_ms = ms.filter(|ms| *ms > 0).and_then(|ms| ms.checked_add(from_ms));
-        deadline_ms.map(Some).ok_or_else(|| ReplyError::invalid_expire_time(&call.entry.full_name))
+        deadline_ms.map(Some).ok_or_else(|| ReplyError::invalid_expire_time(&command.full_name))
     }
 }
 
@@ -106,9 +107,9 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (key, value) = (&args[1], &args[2]);
     let Options { if_absent, if_present, get, expiry } = options(args, 3, true)?;
-    let now_ms = call.keys.hold(call.now).1;
-    let deadline_ms = expiry.map_or(Ok(None), |expiry| expiry.deadline_ms(call, now_ms))?;
+    let command = call.entry;
     let (mut keys, reply) = call.keys();
+    let deadline_ms = expiry.map_or(Ok(None), |expiry| expiry.deadline_ms(command, keys.now_ms))?;
     if get {
         answer(reply, keys.text(key)?);
     }
@@ -150,9 +151,9 @@ pub(super) fn psetex(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn set_expiring(call: &mut Call<'_, '_>, unit: Unit) -> Result<(), ReplyError> {
     let args = call.args;
-    let now_ms = call.keys.hold(call.now).1;
-    let deadline_ms = Expiry::After(unit, &args[2]).deadline_ms(call, now_ms)?;
+    let command = call.entry;
     let (mut keys, reply) = call.keys();
+    let deadline_ms = Expiry::After(unit, &args[2]).deadline_ms(command, keys.now_ms)?;
     put(&mut keys, &args[1], &args[3]);
     if let Some(deadline_ms) = deadline_ms {
         expire(&mut keys, &args[1], deadline_ms);
@@ -184,15 +185,16 @@ pub(super) fn getex(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let key = &args[1];
     let Options { expiry, .. } = options(args, 2, false)?;
-    let now_ms = call.keys.hold(call.now).1;
+    let command = call.entry;
     let (mut keys, reply) = call.keys();
-    if keys.text(key)?.is_none() {
+    let now_ms = keys.now_ms;
+    let text = keys.text(key)?;
+    if text.is_none() {
         reply.null();
         return Ok(());
     }
-    let deadline_ms = expiry.map_or(Ok(None), |expiry| expiry.deadline_ms(call, now_ms))?;
-    let (mut keys, reply) = call.keys();
-    answer(reply, keys.text(key)?);
+    let deadline_ms = expiry.map_or(Ok(None), |expiry| expiry.deadline_ms(command, now_ms))?;
+    answer(reply, text);
     match (expiry, deadline_ms) {
         (Some(Expiry::At(..)), Some(deadline_ms)) if deadline_ms <= now_ms => {
             keys.remove(key);
