@@ -3,10 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`set`] | SET and its relatives, GETEX |
-//! | [`number`] | INCR and its relatives |
+//! | [`number`], [`extended`] | INCR and its relatives; numbers of 80 bits |
 //! | [`range`] | APPEND, GETRANGE, SETRANGE, STRLEN |
 //! | [`lcs`] | LCS |
 
+mod extended;
 mod lcs;
 mod number;
 mod range;
