@@ -1,5 +1,5 @@
-//! Numbers of 80 bits, which INCRBYFLOAT adds: `long double` of the machines that most Redis servers run on. Every step is
-//! exact up to one rounding to the nearest number (to the even one of two), as the processor and the C library do it.
+//! Numbers of 80 bits, which INCRBYFLOAT adds: `long double` of the machines that most Redis servers run on. Every step
+//! is exact up to one rounding to the nearest number, to the even one of two, as in the processor and the C library.
 
 use num_bigint::{BigInt, BigUint, Sign};
 
@@ -32,8 +32,8 @@ impl From<i64> for Extended {
 }
 
 impl Extended {
-    /// Reads what C's `strtold` reads whole: digits with a point, a power of ten, hexadecimal digits with a power of two,
-    /// infinity. None if it is no number or beyond what 80 bits hold.
+    /// Reads what C's `strtold` reads whole: digits with a point, a power of ten, hexadecimal digits with a power of
+    /// two, infinity. None if it is no number or beyond what 80 bits hold.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
@@ -97,8 +97,8 @@ fn power_of_ten(power: i64) -> BigUint {
     BigUint::from(10u8).pow(power as u32)
 }
 
-/// The digits of a number without its point, how many were behind it, and the power that `mark` introduces. A power that
-/// is out of range becomes one that is out of any.
+/// The digits of a number without its point, how many were behind it, and the power that `mark` introduces. A power
+/// that is out of range becomes one that is out of any.
 fn split(text: &[u8], radix: u32, mark: u8) -> Option<(BigUint, i64, i64)> {
     let end = text.iter().position(|byte| byte.eq_ignore_ascii_case(&mark)).unwrap_or(text.len());
     let (digits, power) = text.split_at(end);
@@ -124,8 +124,8 @@ fn read_power(digits: &[u8]) -> Option<i64> {
     valid.then(|| digits.iter().fold(0, add))
 }
 
-/// The nearest significand and power of two for the quotient of `dividend` and `divisor`, times two to the `power`. None
-/// if it is too large, or too small without being zero.
+/// The nearest significand and power of two for the quotient of `dividend` and `divisor`, times two to the `power`.
+/// None if it is too large, or too small without being zero.
 fn round(dividend: BigUint, divisor: BigUint, power: i64) -> Option<(BigUint, i64)> {
     if dividend == BigUint::ZERO {
         return Some((dividend, 0));
@@ -254,15 +254,19 @@ mod tests {
             // All digits of a number of 64 bits, of which 17 behind the point are asked for.
             let digits = format!("{number:.17}");
             let digits = digits.trim_end_matches('0').trim_end_matches('.');
-            prop_assert_eq!(shown(&format!("{number:.60}")), Some(if digits == "-0" { "0".into() } else { digits.to_owned() }));
+            let digits = if digits == "-0" { "0" } else { digits };
+            prop_assert_eq!(shown(&format!("{number:.60}")), Some(digits.to_owned()));
         }
 
         #[test]
         fn sums_of_integers_are_exact_within_64_bits(one: i32, two: i32, places in 0..40i32) {
-            let scaled = |number: i32| Extended::read(format!("{}0x{:x}p-{places}", if number < 0 { "-" } else { "" }, number.unsigned_abs()).as_bytes());
-            let (Some(one_scaled), Some(two_scaled)) = (scaled(one), scaled(two)) else { panic!("both are numbers") };
+            let scaled = |number: i32| {
+                let sign = if number < 0 { "-" } else { "" };
+                let text = format!("{sign}0x{:x}p-{places}", number.unsigned_abs());
+                Extended::read(text.as_bytes()).expect("it is a number")
+            };
             let sum = (f64::from(one) + f64::from(two)) / 2f64.powi(places);
-            prop_assert_eq!(one_scaled.plus(two_scaled).digits(), shown(&format!("{sum:.60}")));
+            prop_assert_eq!(scaled(one).plus(scaled(two)).digits(), shown(&format!("{sum:.60}")));
         }
     }
 }

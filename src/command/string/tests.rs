@@ -1,9 +1,8 @@
 //! What replies alone do not show: deadlines in simulated time, and all commands against a naive model.
 
-use std::collections::HashMap;
-use std::time::Duration;
+mod model;
 
-use proptest::prelude::*;
+use std::time::Duration;
 
 use crate::command::test_support::World;
 
@@ -72,114 +71,4 @@ fn sums_of_fractions_have_the_digits_of_80_bits() {
         assert_eq!(client.say(&format!("INCRBYFLOAT k \"{wrong}\"")), "-ERR value is not a valid float\r\n", "{wrong}");
     }
     assert_eq!(client.say("INCRBYFLOAT k inf"), "-ERR increment would produce NaN or Infinity\r\n");
-}
-
-/// A command on one of a few keys, with few values, so that they meet.
-#[derive(Clone, Debug)]
-enum Step {
-    Set(u8, String),
-    SetIfAbsent(u8, String),
-    Append(u8, String),
-    SetRange(u8, usize, String),
-    Add(u8, i64),
-    GetDel(u8),
-    GetRange(u8, i64, i64),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let key = 0..3u8;
-    let value = "[a-c]{0,4}|-?[0-9]{1,19}";
-    let step = prop_oneof![
-        (key.clone(), value).prop_map(|(key, value)| Step::Set(key, value)),
-        (key.clone(), value).prop_map(|(key, value)| Step::SetIfAbsent(key, value)),
-        (key.clone(), value).prop_map(|(key, value)| Step::Append(key, value)),
-        (key.clone(), 0..20usize, value).prop_map(|(key, at, value)| Step::SetRange(key, at, value)),
-        (key.clone(), prop_oneof![-5..5i64, Just(i64::MAX), Just(i64::MIN)]).prop_map(|(key, by)| Step::Add(key, by)),
-        key.clone().prop_map(Step::GetDel),
-        (key, -6..6i64, -6..6i64).prop_map(|(key, start, end)| Step::GetRange(key, start, end)),
-    ];
-    proptest::collection::vec(step, 1..60)
-}
-
-/// The naive model: a map of strings.
-#[derive(Default)]
-struct Model(HashMap<u8, String>);
-
-fn bulk(text: &str) -> String {
-    format!("${}\r\n{text}\r\n", text.len())
-}
-
-impl Model {
-    /// The request for a step, and what it is answered.
-    fn run(&mut self, step: Step) -> (String, String) {
-        match step {
-            Step::Set(key, value) => {
-                self.0.insert(key, value.clone());
-                (format!("SET {key} \"{value}\""), "+OK\r\n".into())
-            }
-            Step::SetIfAbsent(key, value) => {
-                let absent = !self.0.contains_key(&key);
-                self.0.entry(key).or_insert(value.clone());
-                (format!("SETNX {key} \"{value}\""), format!(":{}\r\n", u8::from(absent)))
-            }
-            Step::Append(key, value) => {
-                let text = self.0.entry(key).or_default();
-                text.push_str(&value);
-                (format!("APPEND {key} \"{value}\""), format!(":{}\r\n", text.len()))
-            }
-            Step::SetRange(key, at, value) => {
-                let request = format!("SETRANGE {key} {at} \"{value}\"");
-                if value.is_empty() {
-                    return (request, format!(":{}\r\n", self.0.get(&key).map_or(0, String::len)));
-                }
-                let text = self.0.entry(key).or_default();
-                let kept: String = text.chars().skip(at + value.len()).collect();
-                let before: String = text.chars().chain(std::iter::repeat('\0')).take(at).collect();
-                *text = before + &value + &kept;
-                (request, format!(":{}\r\n", text.len()))
-            }
-            Step::Add(key, by) => {
-                let request = format!("INCRBY {key} {by}");
-                let old = self.0.get(&key).map_or("0", String::as_str);
-                let number = old.parse::<i64>().ok().filter(|number| number.to_string() == old);
-                let Some(number) = number else {
-                    return (request, "-ERR value is not an integer or out of range\r\n".into());
-                };
-                match number.checked_add(by) {
-                    Some(sum) => {
-                        self.0.insert(key, sum.to_string());
-                        (request, format!(":{sum}\r\n"))
-                    }
-                    None => (request, "-ERR increment or decrement would overflow\r\n".into()),
-                }
-            }
-            Step::GetDel(key) => {
-                let answer = self.0.remove(&key).map_or("$-1\r\n".into(), |text| bulk(&text));
-                (format!("GETDEL {key}"), answer)
-            }
-            Step::GetRange(key, start, end) => {
-                let text = self.0.get(&key).map_or("", String::as_str);
-                let len = text.len() as i64;
-                let place = |index: i64| if index < 0 { (len + index).max(0) } else { index };
-                let reversed = start < 0 && end < 0 && start > end;
-                let taken = (place(end) + 1 - place(start)).max(0) as usize;
-                let taken = if reversed { 0 } else { taken };
-                let part: String = text.chars().skip(place(start) as usize).take(taken).collect();
-                (format!("GETRANGE {key} {start} {end}"), bulk(&part))
-            }
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn strings_behave_like_a_map_of_strings(steps in steps()) {
-        let world = World::new();
-        let client = world.client();
-        let mut model = Model::default();
-        for step in steps {
-            let (request, answer) = model.run(step);
-            prop_assert_eq!(client.say(&request), answer, "{}", request);
-        }
-    }
 }
