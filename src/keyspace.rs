@@ -6,7 +6,7 @@
 //! | [`access`] | how a command reaches the keys |
 //! | `address` | a key with its database |
 //! | `database`, `table` | entries by key, in the order of their deadlines, and for SCAN |
-//! | [`entry`], [`text`], [`list`], [`stream`] | what a key holds |
+//! | [`entry`], [`text`], [`packed`], [`list`], [`stream`] | what a key holds |
 //! | `effects` | what a command leaves to be done when it has ended: notifications, keys that were fed |
 //! | `usage`, `eviction` | how often keys are used, and which go when memory is short |
 //! | `garbage` | what was emptied, freed when nobody waits for it |
@@ -30,6 +30,7 @@ pub(crate) mod eviction;
 pub(crate) mod garbage;
 pub(crate) mod keys;
 pub mod list;
+pub mod packed;
 pub mod stream;
 mod table;
 pub mod text;

@@ -1,6 +1,7 @@
 //! What a key holds.
 
 use super::list::List;
+use super::packed::Packed;
 use super::stream::Stream;
 use super::text::Text;
 
@@ -72,7 +73,7 @@ const NEVER: i64 = i64::MIN;
 /// A key with its value.
 #[derive(Debug)]
 pub struct Entry {
-    key: Box<[u8]>,
+    key: Packed,
     /// What it holds.
     pub value: Value,
     /// When it expires, in milliseconds since 1970-01-01.
@@ -81,8 +82,8 @@ pub struct Entry {
     pub(super) usage: u32,
 }
 
-/// An entry costs this much beside what its key and value have on the heap.
-const _: () = assert!(size_of::<Entry>() <= 56);
+/// An entry is one line of the processor's cache. Beside it are only keys and values that are not short.
+const _: () = assert!(size_of::<Entry>() == 64);
 
 impl Entry {
     pub(super) fn new(key: &[u8], value: Value, usage: u32) -> Self {
@@ -112,7 +113,7 @@ impl Entry {
     /// What it takes, in bytes: itself, its key and its value, without the empty places in the table, the order of
     /// deadlines, and what the allocator adds.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.key.len() + self.value.heap_bytes()
+        size_of::<Self>() + self.key.heap_bytes() + self.value.heap_bytes()
     }
 
     /// Whether its time is over at this moment.

@@ -1,5 +1,6 @@
 //! Strings.
 
+use super::packed::Packed;
 use crate::resp::decode::parse_integer;
 
 /// The longest string that Redis keeps in one piece with its header, in bytes: what OBJECT ENCODING calls `embstr`.
@@ -11,7 +12,7 @@ pub enum Text {
     /// The decimal digits of an integer.
     Integer(i64),
     /// Any bytes.
-    Plain(Vec<u8>),
+    Plain(Packed),
     /// Any bytes that a command has changed in place, with room for more.
     Grown(Box<Vec<u8>>),
 }
@@ -21,7 +22,7 @@ impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Self {
         match parse_integer(bytes) {
             Some(number) => Text::Integer(number),
-            None => Text::Plain(bytes.to_vec()),
+            None => Text::Plain(bytes.into()),
         }
     }
 }
@@ -64,7 +65,7 @@ impl Text {
     pub fn grow(&mut self) -> &mut Vec<u8> {
         let bytes = match self {
             Text::Grown(_) => None,
-            Text::Plain(bytes) => Some(std::mem::take(bytes)),
+            Text::Plain(bytes) => Some(std::mem::take(bytes).into()),
             Text::Integer(_) => Some(self.to_vec()),
         };
         if let Some(bytes) = bytes {
@@ -89,7 +90,7 @@ impl Text {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Text::Integer(_) => 0,
-            Text::Plain(bytes) => bytes.capacity(),
+            Text::Plain(bytes) => bytes.heap_bytes(),
             Text::Grown(bytes) => size_of::<Vec<u8>>() + bytes.capacity(),
         }
     }

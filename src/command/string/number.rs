@@ -54,7 +54,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let read = |text: &[u8]| Extended::read(text).ok_or(ReplyError::NOT_A_FLOAT);
     let sum = |old: Extended| old.plus(read(&args[2])?).digits().ok_or(ReplyError::INCREMENT_INFINITE);
     // Redis keeps the digits of a sum as bytes, whatever they look like.
-    let plain = |digits: &str| Text::Plain(digits.as_bytes().to_vec());
+    let plain = |digits: &str| Text::Plain(digits.as_bytes().into());
     let digits = match keys.text_mut(key)? {
         Some(text) => {
             let digits = sum(read(text.bytes(&mut itoa::Buffer::new()))?)?;
