@@ -57,6 +57,13 @@ impl<'k> Keys<'k> {
         Some(self.database().at(place))
     }
 
+    /// Like [`Keys::look`], but a miss is no event.
+    pub(crate) fn glance(&mut self, key: &[u8]) -> Option<&Entry> {
+        let place = self.find(key);
+        self.count(place.is_some());
+        place.map(|place| self.database().at(place))
+    }
+
     /// The entry of `key` for changing: counts for eviction.
     pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let place = self.find(key)?;
@@ -254,13 +261,16 @@ impl<'k> Keys<'k> {
 
     fn find_counted(&mut self, key: &[u8]) -> Option<Place> {
         let place = self.find(key);
-        if place.is_some() {
-            self.state.counts.hits += 1;
-        } else {
-            self.state.counts.misses += 1;
+        self.count(place.is_some());
+        if place.is_none() {
             self.notify(KeyspaceEvents::MISS, "keymiss", key);
         }
         place
+    }
+
+    fn count(&mut self, hit: bool) {
+        let counts = &mut self.state.counts;
+        *(if hit { &mut counts.hits } else { &mut counts.misses }) += 1;
     }
 
     fn expire(&mut self, place: Place, key: &[u8]) {

@@ -68,7 +68,7 @@ fn describe(
     let args = call.args;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
-    match keys.peek(&args[2]) {
+    match keys.glance(&args[2]) {
         Some(entry) => answer(entry, now_ms, reply),
         None => {
             reply.null();
