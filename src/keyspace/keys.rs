@@ -147,9 +147,9 @@ impl<'k> Keys<'k> {
                 let kind = value.kind();
                 self.set_deadline_at(place, None);
                 let entry = self.used(place);
-                let changed = entry.value.kind() != kind;
-                entry.value = value;
-                if changed {
+                let old_kind = std::mem::replace(&mut entry.value, value).kind();
+                if old_kind != kind {
+                    self.unfeed(key, old_kind);
                     self.feed(key, kind);
                 }
                 false
