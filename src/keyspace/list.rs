@@ -98,6 +98,7 @@ impl List {
             };
         }
         self.len -= 1;
+        self.shrink();
     }
 
     /// The element at `index`.
@@ -143,11 +144,17 @@ impl List {
 
     /// Replaces the element at `index`; false if there is none.
     pub fn set(&mut self, index: usize, element: &[u8]) -> bool {
-        if index >= self.len {
-            return false;
+        let Some((i, place)) = self.locate(index) else { return false };
+        let item = Item::from(element);
+        let chunk = &mut self.chunks[i];
+        let behind = chunk.at(place).1;
+        if chunk.packed() - (behind - place) + item.packed_len() <= CHUNK_BYTES || chunk.count() == 1 {
+            chunk.replace(place, behind, item);
+            chunk.shrink();
+        } else {
+            self.insert(index, element);
+            self.remove_range(index + 1, 1);
         }
-        self.insert(index, element);
-        self.remove_range(index + 1, 1);
         true
     }
 
@@ -184,6 +191,7 @@ impl List {
             let taken = left.min(chunk.count() - skipped);
             let to = if skipped + taken == chunk.count() { chunk.end() } else { chunk.place(skipped + taken) };
             chunk.remove(from, to, taken);
+            chunk.shrink();
             left -= taken;
             i += 1;
             skipped = 0;
@@ -194,6 +202,7 @@ impl List {
         let (start, end) = emptied.fold((i, first), |(start, end), i| (start.min(i), end.max(i + 1)));
         if start < end {
             self.chunks.drain(start..end);
+            self.shrink();
         }
         self.join(first);
         if let Some(before) = first.checked_sub(1) {
@@ -228,6 +237,7 @@ impl List {
             }
         }
         self.chunks.retain(|chunk| chunk.count() > 0);
+        self.shrink();
         self.len -= removed;
         removed
     }
@@ -267,6 +277,13 @@ impl List {
             }
         }
         Some((i, self.chunks[i].place(index - before)))
+    }
+
+    /// Gives memory back when most places for chunks are empty.
+    fn shrink(&mut self) {
+        if self.chunks.capacity() > 64 && self.chunks.len() < self.chunks.capacity() / 4 {
+            self.chunks.shrink_to(self.chunks.len() * 2);
+        }
     }
 
     /// Joins a chunk with the next one if both have little.

@@ -11,6 +11,8 @@ use crate::resp::decode::parse_integer;
 
 /// How much room is made at the front when there is none, in bytes.
 const FRONT_ROOM: usize = 512;
+/// Up to this size a chunk has hardly more memory than it needs, in bytes.
+const SMALL_BYTES: usize = 256;
 
 /// An element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +166,8 @@ impl Chunk {
         item.pack(&mut packed);
         if packed.len() > self.start as usize {
             // A small chunk gets little room, so that it stays small, and a full one needs none.
-            let more = self.packed().min(FRONT_ROOM).min(CHUNK_BYTES.saturating_sub(self.packed() + packed.len()));
+            let more =
+                (self.packed() / 4).min(FRONT_ROOM).min(CHUNK_BYTES.saturating_sub(self.packed() + packed.len()));
             let room = packed.len() + more;
             self.reserve(room - self.start as usize);
             self.bytes.splice(..self.start as usize, std::iter::repeat_n(0, room));
@@ -176,14 +179,26 @@ impl Chunk {
         self.count += 1;
     }
 
-    /// Makes room for some more bytes: in steps that grow, so that many pushes copy little, but not beyond what a chunk
-    /// holds.
+    /// Makes room for some more bytes behind the last one. What was popped at the front is used again once it is enough
+    /// that a queue which always has some elements copies each only a few times.
     fn reserve(&mut self, more: usize) {
+        if self.bytes.len() + more > self.bytes.capacity() && self.start as usize > self.packed() / 4 {
+            self.close_front();
+        }
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() {
-            let wanted = (self.bytes.capacity() * 2).min(CHUNK_BYTES).max(needed);
-            self.bytes.reserve_exact(wanted - self.bytes.len());
+            // Small lists are many: they get what the allocator would give them anyway. Larger ones grow in steps, so that
+            // many pushes copy little, but not beyond what a chunk holds.
+            let wanted = if needed <= SMALL_BYTES { needed.next_multiple_of(16) } else { needed + needed / 4 };
+            let most = CHUNK_BYTES.max(needed + self.start as usize);
+            self.bytes.reserve_exact(wanted.min(most) - self.bytes.len());
         }
+    }
+
+    /// Moves the elements to where the memory begins.
+    fn close_front(&mut self) {
+        self.bytes.drain(..self.start as usize);
+        self.start = 0;
     }
 
     /// The place of the first element.
@@ -256,6 +271,13 @@ impl Chunk {
         self.count += 1;
     }
 
+    /// Puts an element in the place of the one between two places.
+    pub(super) fn replace(&mut self, from: usize, to: usize, item: Item<'_>) {
+        let mut packed = Vec::with_capacity(item.packed_len());
+        item.pack(&mut packed);
+        self.bytes.splice(from..to, packed);
+    }
+
     /// Takes out the `count` elements between two places.
     pub(super) fn remove(&mut self, from: usize, to: usize, count: usize) {
         self.count -= count as u32;
@@ -285,8 +307,7 @@ impl Chunk {
     /// Gives memory back that it does not need, when most of what it has is not needed.
     pub(super) fn shrink(&mut self) {
         if self.bytes.capacity() > 64 && self.packed() < self.bytes.capacity() / 4 {
-            self.bytes.drain(..self.start as usize);
-            self.start = 0;
+            self.close_front();
             self.bytes.shrink_to(self.bytes.len() * 2);
         }
     }

@@ -111,3 +111,57 @@ fn memory_stays_close_to_the_content() {
         assert!(each < 4.5, "{each} bytes beside each element");
     }
 }
+
+#[test]
+fn small_lists_have_little_room_to_spare() {
+    for front in [true, false] {
+        let mut list = List::default();
+        for len in 1..=20 {
+            list.push(end(front), b"8 bytes.");
+            let spare = list.heap_bytes() - size_of::<List>() - size_of::<Chunk>() - 10 * len;
+            assert!(spare <= 16 + 10 * len / 4, "{spare} bytes to spare beside {len} elements");
+        }
+    }
+}
+
+#[test]
+fn a_queue_that_is_never_empty_does_not_grow() {
+    let mut list = List::default();
+    for i in 0..50_000 {
+        list.push(End::Back, format!("element{i}").as_bytes());
+        if list.len() > 500 {
+            list.drop_first(End::Front);
+        }
+        assert!(list.heap_bytes() < 3 * CHUNK_BYTES, "{} bytes after {i} pushes", list.heap_bytes());
+    }
+}
+
+#[test]
+fn a_list_that_was_long_gives_memory_back() {
+    let long = || {
+        let mut list = List::default();
+        (0..100_000).for_each(|i| list.push(End::Back, format!("element{i}").as_bytes()));
+        list
+    };
+    let shortened: [fn(&mut List); 3] = [
+        |list| (0..99_999).for_each(|_| list.drop_first(End::Front)),
+        |list| list.remove_range(1, usize::MAX),
+        |list| list.remove_range(0, 99_999),
+    ];
+    for shorten in shortened {
+        let mut list = long();
+        shorten(&mut list);
+        assert_eq!(list.len(), 1);
+        assert!(list.heap_bytes() < 3000, "{} bytes for one element", list.heap_bytes());
+    }
+}
+
+#[test]
+fn an_element_is_replaced_where_it_is() {
+    let mut list = List::default();
+    (0..800).for_each(|_| list.push(End::Back, b"8 bytes."));
+    (0..800).for_each(|i| assert!(list.set(i, b"EIGHT by")));
+    assert_eq!(list.encoding(), "listpack");
+    assert!(list.set(400, &[b'x'; 9000]) && list.is_sound());
+    assert_eq!(list.encoding(), "quicklist");
+}
