@@ -169,6 +169,21 @@ impl Reply {
         self.length(b'*', len);
     }
 
+    /// Makes what `write` writes an array, of as many elements as it answers.
+    pub fn array_of(&mut self, write: impl FnOnce(&mut Self) -> usize) {
+        let start = self.bytes.len();
+        let len = write(self);
+        self.insert(start, |reply| reply.array(len));
+    }
+
+    /// Writes what belongs before that which has been written from `start` on.
+    pub fn insert(&mut self, start: usize, write: impl FnOnce(&mut Self)) {
+        let end = self.bytes.len();
+        write(self);
+        let inserted = self.bytes.len() - end;
+        self.bytes[start..].rotate_right(inserted);
+    }
+
     /// Begins a map of `len` pairs; twice as many elements in RESP2.
     pub fn map(&mut self, len: usize) {
         match self.proto {
@@ -260,6 +275,28 @@ mod tests {
         };
         assert_eq!(written(Proto::Resp2, write), "*2\r\n$-1\r\n:1\r\n*1\r\n$3\r\n1.5\r\n$2\r\nhi\r\n");
         assert_eq!(written(Proto::Resp3, write), "%1\r\n_\r\n#t\r\n~1\r\n,1.5\r\n=6\r\ntxt:hi\r\n");
+    }
+
+    #[test]
+    fn what_is_counted_while_it_is_written_stands_behind_its_length() {
+        let write = |reply: &mut Reply| {
+            reply.ok();
+            reply.array_of(|reply| {
+                reply.integer(1);
+                reply.array_of(|_| 0);
+                2
+            });
+            let start = reply.bytes().len();
+            reply.bulk("key");
+            reply.ok();
+            reply.insert(start, |reply| reply.map(1));
+        };
+        assert_eq!(written(Proto::Resp3, write), "+OK\r\n*2\r\n:1\r\n*0\r\n%1\r\n$3\r\nkey\r\n+OK\r\n");
+        let muted = |reply: &mut Reply| {
+            reply.set_muted(true);
+            write(reply);
+        };
+        assert_eq!(written(Proto::Resp3, muted), "");
     }
 
     #[test]
