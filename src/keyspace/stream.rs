@@ -17,6 +17,8 @@ pub use id::StreamId;
 const BLOCK_ENTRIES: usize = 100;
 /// Bytes in one block at most, as `stream-node-max-bytes` has it in Redis; a larger entry has a block of its own.
 const BLOCK_BYTES: usize = 4096;
+/// Bytes that the fields of one entry have at most, as in Redis: places in a block are numbers of 32 bits.
+pub const ENTRY_BYTES: usize = 1 << 30;
 /// Entries that an approximate trim removes at most, unless it says otherwise.
 pub const TRIMMED_AT_ONCE: u64 = 100 * BLOCK_ENTRIES as u64;
 
@@ -109,43 +111,51 @@ impl Log {
 
     /// The entries from `start` to `end`, both included.
     pub fn range(&self, start: StreamId, end: StreamId) -> impl Iterator<Item = Entry<'_>> {
-        let first = self.blocks.partition_point(|block| block.last() < start);
-        let entries = self.blocks.range(first..).flat_map(Block::entries);
-        entries.skip_while(move |entry| entry.id < start).take_while(move |entry| entry.id <= end)
+        let blocks = self.blocks.range(self.block_of(start)..);
+        blocks.flat_map(move |block| block.entries_from(start)).take_while(move |entry| entry.id <= end)
     }
 
     /// The entries from `start` to `end`, both included, the last first.
     pub fn range_back(&self, start: StreamId, end: StreamId) -> impl Iterator<Item = Entry<'_>> {
-        let behind = self.blocks.partition_point(|block| block.last() < end);
-        let blocks = self.blocks.range(..(behind + 1).min(self.blocks.len())).rev();
-        let entries = blocks.flat_map(|block| block.entries().collect::<Vec<_>>().into_iter().rev());
+        let behind = (self.block_of(end) + 1).min(self.blocks.len());
+        let entries = self.blocks.range(..behind).rev().flat_map(Block::entries_back);
         entries.skip_while(move |entry| entry.id > end).take_while(move |entry| entry.id >= start)
     }
 
     /// The entry with this id.
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        self.range(id, id).next()
+        self.blocks.get(self.block_of(id))?.get(id)
+    }
+
+    /// Which block has the entry with this id, or the next one, if there is one.
+    fn block_of(&self, id: StreamId) -> usize {
+        match self.blocks.back() {
+            // Most who read follow the end.
+            Some(last) if last.first_live() <= id => self.blocks.len() - 1,
+            _ => self.blocks.partition_point(|block| block.last() < id),
+        }
     }
 
     /// The id of the first entry, `0-0` if there is none.
     pub fn first_id(&self) -> StreamId {
-        self.range(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MIN, |entry| entry.id)
+        self.blocks.front().map_or(StreamId::MIN, Block::first_live)
     }
 
     /// The id of the last entry that is there, `0-0` if there is none.
     pub fn last_valid_id(&self) -> StreamId {
-        self.range_back(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MIN, |entry| entry.id)
+        self.blocks.back().map_or(StreamId::MIN, Block::last_live)
     }
 
     /// Deletes an entry; false if there is none with this id.
     pub fn delete(&mut self, id: StreamId) -> bool {
-        let index = self.blocks.partition_point(|block| block.last() < id);
-        let Some(block) = self.blocks.get_mut(index).filter(|block| block.live() > 0) else { return false };
+        let index = self.block_of(id);
+        let Some(block) = self.blocks.get_mut(index) else { return false };
         if !block.delete(id) {
             return false;
         }
         if block.live() == 0 {
             self.blocks.remove(index);
+            self.shrink();
         }
         self.len -= 1;
         self.max_deleted_id = self.max_deleted_id.max(id);
@@ -180,12 +190,24 @@ impl Log {
                     excess -= u64::from(goes);
                     goes
                 });
+                if block.live() == 0 {
+                    self.blocks.pop_front();
+                }
                 self.len -= deleted;
                 removed += deleted;
             }
             break;
         }
+        self.shrink();
         removed
+    }
+
+    /// Gives memory back if there were many more blocks.
+    fn shrink(&mut self) {
+        let len = self.blocks.len();
+        if self.blocks.capacity() > 64.max(4 * len) {
+            self.blocks.shrink_to(2 * len);
+        }
     }
 
     /// Whether entries behind `start` may have been deleted.

@@ -112,6 +112,14 @@ impl Group {
         self.consumers[pending.consumer].pending.insert(id);
     }
 
+    /// Notes that an entry, which is pending, was delivered to its consumer once more.
+    pub fn deliver_again(&mut self, id: StreamId, now_ms: i64) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.delivered_ms = now_ms;
+            pending.deliveries += 1;
+        }
+    }
+
     /// Forgets an entry; false if it was not pending.
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };
