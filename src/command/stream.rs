@@ -329,7 +329,15 @@ fn end(text: &[u8]) -> Result<StreamId, ReplyError> {
 }
 
 fn answer_id(reply: &mut Reply, id: StreamId) {
-    reply.bulk(id.to_string());
+    // Two numbers of at most twenty digits.
+    let mut text = [0; 41];
+    let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (ms, seq) = (ms.format(id.ms).as_bytes(), seq.format(id.seq).as_bytes());
+    let len = ms.len() + 1 + seq.len();
+    text[..ms.len()].copy_from_slice(ms);
+    text[ms.len()] = b'-';
+    text[ms.len() + 1..len].copy_from_slice(seq);
+    reply.bulk(&text[..len]);
 }
 
 fn answer_entry(reply: &mut Reply, entry: &Entry<'_>) {
@@ -344,9 +352,7 @@ fn answer_entry(reply: &mut Reply, entry: &Entry<'_>) {
 }
 
 fn answer_entries<'e>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'e>>) {
-    let entries: Vec<Entry<'_>> = entries.collect();
-    reply.array(entries.len());
-    entries.iter().for_each(|entry| answer_entry(reply, entry));
+    reply.array_of(|reply| entries.map(|entry| answer_entry(reply, &entry)).count());
 }
 
 /// A number, or its absence.

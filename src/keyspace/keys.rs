@@ -139,6 +139,15 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// The stream at `key` for changing its groups, which counts as reading.
+    pub(crate) fn stream_read(&mut self, key: &[u8]) -> Result<Option<&mut Stream>, ReplyError> {
+        let Some(place) = self.find_counted(key) else { return Ok(None) };
+        match &mut self.used(place).value {
+            Value::Stream(stream) => Ok(Some(stream)),
+            _ => Err(ReplyError::WRONG_TYPE),
+        }
+    }
+
     /// Puts `value` at `key` instead of what was there, without a deadline; true if nothing was. A new key is an event,
     /// and who waits for it is served when the command has ended. That it changed is the caller's to say.
     pub(crate) fn put(&mut self, key: &[u8], value: Value) -> bool {
@@ -146,10 +155,9 @@ impl<'k> Keys<'k> {
             Some(place) => {
                 let kind = value.kind();
                 self.set_deadline_at(place, None);
-                let entry = self.used(place);
-                let old_kind = std::mem::replace(&mut entry.value, value).kind();
-                if old_kind != kind {
-                    self.unfeed(key, old_kind);
+                let before = std::mem::replace(&mut self.used(place).value, value).kind();
+                if before != kind {
+                    self.unfeed(key, before);
                     self.feed(key, kind);
                 }
                 false
@@ -168,6 +176,14 @@ impl<'k> Keys<'k> {
         let usage = self.rules.usage.first(self.now_ms);
         let place = self.database().insert(key, value, usage);
         self.database().at_mut(place)
+    }
+
+    /// Adds a stream at a key that is known not to be there.
+    pub(crate) fn add_stream(&mut self, key: &[u8]) -> &mut Stream {
+        match &mut self.add(key, Value::Stream(Box::default())).value {
+            Value::Stream(stream) => stream,
+            other => unreachable!("a stream was added, not {other:?}"),
+        }
     }
 
     /// Adds a key that is known not to be there, with the value, the deadline and the use that `entry` had elsewhere.

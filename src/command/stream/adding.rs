@@ -3,8 +3,8 @@
 use super::{answer_id, id};
 use crate::command::Call;
 use crate::config::KeyspaceEvents;
-use crate::keyspace::entry::{Kind, Value};
-use crate::keyspace::stream::{Keep, Log, StreamId, TRIMMED_AT_ONCE, Trim};
+use crate::keyspace::entry::Kind;
+use crate::keyspace::stream::{ENTRY_BYTES, Keep, Log, StreamId, TRIMMED_AT_ONCE, Trim};
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 
@@ -116,19 +116,20 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
-    if keys.stream_mut(key)?.is_none() {
-        if options.needs_stream {
+    let log = match keys.stream_mut(key)? {
+        Some(stream) => &mut stream.log,
+        None if options.needs_stream => {
             reply.null();
             return Ok(());
         }
-        // As in Redis the stream stays, also if its first entry is refused.
-        keys.add(key, Value::Stream(Box::default()));
+        None => &mut keys.add_stream(key).log,
+    };
+    let id = new_id.choose(log, now_ms)?;
+    if args.from(index + 1).map(<[u8]>::len).sum::<usize>() > ENTRY_BYTES {
+        return Err(ReplyError::ENTRY_TOO_LARGE);
     }
-    let Some(stream) = keys.stream_mut(key)? else { return Ok(()) };
-    let id = new_id.choose(&stream.log, now_ms)?;
-    let names = args.from(index + 1).step_by(2);
-    stream.log.append(id, names.zip(args.from(index + 2).step_by(2)));
-    let trimmed = trim.is_some_and(|trim| stream.log.trim(trim) > 0);
+    log.append(id, args.from(index + 1).step_by(2).zip(args.from(index + 2).step_by(2)));
+    let trimmed = trim.is_some_and(|trim| log.trim(trim) > 0);
     answer_id(reply, id);
     keys.changed(KeyspaceEvents::STREAM, "xadd", key);
     if trimmed {
@@ -149,7 +150,8 @@ pub(super) fn xtrim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (mut keys, reply) = call.keys();
     let removed = keys.stream_mut(key)?.map_or(0, |stream| stream.log.trim(trim));
     if removed > 0 {
-        keys.changed(KeyspaceEvents::STREAM, "xtrim", key);
+        keys.notify(KeyspaceEvents::STREAM, "xtrim", key);
+        keys.touch(key);
     }
     reply.integer(removed as i64);
     Ok(())

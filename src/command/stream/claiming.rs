@@ -4,7 +4,7 @@ use super::{answer_entry, answer_id, id, start};
 use crate::command::Call;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::keys::Keys;
-use crate::keyspace::stream::{ConsumerIndex, Pending, Stream, StreamId};
+use crate::keyspace::stream::{ConsumerIndex, Entry, Group, Log, Pending, StreamId};
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
@@ -31,14 +31,8 @@ impl Claim {
     }
 }
 
-fn answer_claimed(reply: &mut Reply, stream: &Stream, ids: &[StreamId], only_ids: bool) {
-    reply.array(ids.len());
-    for id in ids {
-        match stream.log.get(*id).filter(|_| !only_ids) {
-            Some(entry) => answer_entry(reply, &entry),
-            None => answer_id(reply, *id),
-        }
-    }
+fn answer_claimed(reply: &mut Reply, entry: &Entry<'_>, only_id: bool) {
+    if only_id { answer_id(reply, entry.id) } else { answer_entry(reply, entry) }
 }
 
 /// The options of XCLAIM.
@@ -82,67 +76,57 @@ impl Options {
     }
 }
 
-/// Whether the group that both commands name is there.
-fn check_group(keys: &mut Keys<'_>, args: Args<'_>) -> Result<(), ReplyError> {
-    let stream = keys.stream_mut(&args[1])?;
-    let known = stream.is_some_and(|stream| stream.groups.contains_key(&args[2]));
-    if known { Ok(()) } else { Err(ReplyError::no_group(&args[1], &args[2])) }
+/// The group that both commands name, with its stream's entries.
+fn group<'k>(keys: &'k mut Keys<'_>, args: Args<'_>) -> Result<(&'k Log, &'k mut Group), ReplyError> {
+    let group = keys.stream_read(&args[1])?.and_then(|stream| Some((&stream.log, stream.groups.get_mut(&args[2])?)));
+    group.ok_or_else(|| ReplyError::no_group(&args[1], &args[2]))
 }
 
-/// The consumer that claims, made if there is none.
-fn see(keys: &mut Keys<'_>, args: Args<'_>) -> Result<ConsumerIndex, ReplyError> {
-    let now_ms = keys.now_ms;
-    let group = keys.stream_mut(&args[1])?.and_then(|stream| stream.groups.get_mut(&args[2]));
-    let (consumer, created) = group.map_or((0, false), |group| group.see(&args[3], now_ms));
-    if created {
-        keys.notify(KeyspaceEvents::STREAM, "xgroup-createconsumer", &args[1]);
-    }
-    Ok(consumer)
+fn notify_of_consumer(keys: &mut Keys<'_>, args: Args<'_>) {
+    keys.notify(KeyspaceEvents::STREAM, "xgroup-createconsumer", &args[1]);
 }
 
 pub(super) fn xclaim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
-    check_group(&mut keys, args)?;
+    let (log, group) = group(&mut keys, args)?;
     let idle_ms = parse_integer(&args[4]).ok_or(ReplyError::XCLAIM_IDLE)?.max(0);
     let ids: Vec<StreamId> = args.from(5).map_while(|text| id(text, 0).ok()).collect();
-    let options = Options::read(args.from(5 + ids.len()), now_ms)?;
-    let consumer = see(&mut keys, args)?;
-    let Some(stream) = keys.stream_mut(&args[1])? else { return Ok(()) };
-    let Some(group) = stream.groups.get_mut(&args[2]) else { return Ok(()) };
-    group.last_id = group.last_id.max(options.last_id);
-    let claim = Claim {
-        consumer,
-        delivered_ms: options.delivered_ms.unwrap_or(now_ms),
-        deliveries: options.deliveries,
-        only_ids: options.only_ids,
-    };
-    let mut claimed = Vec::new();
-    for id in ids {
-        if stream.log.get(id).is_none() {
-            group.acknowledge(id);
-            continue;
+    let Options { force, only_ids, delivered_ms, deliveries, last_id } =
+        Options::read(args.from(5 + ids.len()), now_ms)?;
+    group.last_id = group.last_id.max(last_id);
+    let (consumer, created) = group.see(&args[3], now_ms);
+    let claim = Claim { consumer, delivered_ms: delivered_ms.unwrap_or(now_ms), deliveries, only_ids };
+    reply.array_of(|reply| {
+        let mut claimed = 0;
+        for id in ids {
+            let Some(entry) = log.get(id) else {
+                group.acknowledge(id);
+                continue;
+            };
+            let before = match group.pending().get(&id) {
+                Some(pending) if idle_ms > 0 && now_ms - pending.delivered_ms < idle_ms => continue,
+                Some(pending) => pending.deliveries,
+                // As if it had been delivered to nobody once.
+                None if force => 1,
+                None => continue,
+            };
+            group.assign(id, claim.pending(before));
+            group.mark_active(consumer, now_ms);
+            answer_claimed(reply, &entry, only_ids);
+            claimed += 1;
         }
-        let before = match group.pending().get(&id) {
-            Some(pending) if idle_ms > 0 && now_ms - pending.delivered_ms < idle_ms => continue,
-            Some(pending) => pending.deliveries,
-            // As if it had been delivered to nobody once.
-            None if options.force => 1,
-            None => continue,
-        };
-        group.assign(id, claim.pending(before));
-        group.mark_active(consumer, now_ms);
-        claimed.push(id);
+        claimed
+    });
+    if created {
+        notify_of_consumer(&mut keys, args);
     }
-    answer_claimed(reply, stream, &claimed, claim.only_ids);
     Ok(())
 }
 
-pub(super) fn xautoclaim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let args = call.args;
-    let idle_ms = parse_integer(&args[4]).ok_or(ReplyError::XAUTOCLAIM_IDLE)?.max(0);
-    let start = start(&args[5])?;
+/// The options of XAUTOCLAIM: how many entries to claim at most, and whether only their ids are wanted.
+fn count_and_form(args: Args<'_>) -> Result<(usize, bool), ReplyError> {
     let (mut count, mut only_ids) = (100, false);
     let mut rest = args.from(6);
     while let Some(option) = rest.next() {
@@ -155,36 +139,53 @@ pub(super) fn xautoclaim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
             return Err(ReplyError::SYNTAX);
         }
     }
+    Ok((count, only_ids))
+}
+
+pub(super) fn xautoclaim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let args = call.args;
+    let idle_ms = parse_integer(&args[4]).ok_or(ReplyError::XAUTOCLAIM_IDLE)?.max(0);
+    let start = start(&args[5])?;
+    let (count, only_ids) = count_and_form(args)?;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
-    check_group(&mut keys, args)?;
-    let consumer = see(&mut keys, args)?;
-    let Some(stream) = keys.stream_mut(&args[1])? else { return Ok(()) };
-    let Some(group) = stream.groups.get_mut(&args[2]) else { return Ok(()) };
+    let (log, group) = group(&mut keys, args)?;
+    let (consumer, created) = group.see(&args[3], now_ms);
     let claim = Claim { consumer, delivered_ms: now_ms, deliveries: None, only_ids };
-    let (mut claimed, mut deleted) = (Vec::new(), Vec::new());
-    let (mut at, mut looks) = (Some(start), count.saturating_mul(LOOKS));
-    let next = loop {
-        let next = at.and_then(|at| group.pending().range(at..).next()).map(|(id, pending)| (*id, *pending));
-        let Some((id, pending)) = next else { break StreamId::MIN };
-        if looks == 0 || claimed.len() + deleted.len() == count {
-            break id;
-        }
-        looks -= 1;
-        at = id.next();
-        if stream.log.get(id).is_none() {
-            group.acknowledge(id);
-            deleted.push(id);
-        } else if now_ms - pending.delivered_ms >= idle_ms {
-            group.assign(id, claim.pending(pending.deliveries));
-            group.mark_active(consumer, now_ms);
-            claimed.push(id);
-        }
-    };
+    let (mut deleted, mut next) = (Vec::new(), StreamId::MIN);
     reply.array(3);
-    answer_id(reply, next);
-    answer_claimed(reply, stream, &claimed, only_ids);
+    let behind = reply.bytes().len();
+    reply.array_of(|reply| {
+        let (mut claimed, mut at, mut looks) = (0, Some(start), count.saturating_mul(LOOKS));
+        while let Some((id, pending)) = at.and_then(|at| group.pending().range(at..).next()) {
+            let (id, pending) = (*id, *pending);
+            if looks == 0 || claimed + deleted.len() == count {
+                next = id;
+                break;
+            }
+            looks -= 1;
+            at = id.next();
+            match log.get(id) {
+                None => {
+                    group.acknowledge(id);
+                    deleted.push(id);
+                }
+                Some(entry) if now_ms - pending.delivered_ms >= idle_ms => {
+                    group.assign(id, claim.pending(pending.deliveries));
+                    group.mark_active(consumer, now_ms);
+                    answer_claimed(reply, &entry, only_ids);
+                    claimed += 1;
+                }
+                Some(_) => {}
+            }
+        }
+        claimed
+    });
+    reply.insert(behind, |reply| answer_id(reply, next));
     reply.array(deleted.len());
     deleted.into_iter().for_each(|id| answer_id(reply, id));
+    if created {
+        notify_of_consumer(&mut keys, args);
+    }
     Ok(())
 }

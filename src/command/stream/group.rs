@@ -1,12 +1,14 @@
 //! XGROUP, XACK.
 
+use std::collections::btree_map::Entry as Slot;
+
 use super::{DEFAULT, id};
 use crate::command::spec::{Arg, Command, Flags, Group as Family, KeySpec};
 use crate::command::{Call, introspect};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::entry::{Kind, Value};
+use crate::keyspace::entry::Kind;
 use crate::keyspace::keys::Keys;
-use crate::keyspace::stream::{Group, StreamId};
+use crate::keyspace::stream::{Group, Log, Stream, StreamId};
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 
@@ -88,6 +90,8 @@ struct Options {
 
 fn options(call: &Call<'_, '_>, may_make_stream: bool) -> Result<Options, ReplyError> {
     let mut options = Options::default();
+    // As in Redis an option may be repeated as long as there are no more arguments than all options have together.
+    let most = if may_make_stream { 8 } else { 7 };
     let mut rest = call.args.from(5);
     while let Some(option) = rest.next() {
         if may_make_stream && option.eq_ignore_ascii_case(b"mkstream") {
@@ -102,18 +106,19 @@ fn options(call: &Call<'_, '_>, may_make_stream: bool) -> Result<Options, ReplyE
             return Err(introspect::wrong_subcommand(call));
         }
     }
-    Ok(options)
+    if call.args.len() > most { Err(introspect::wrong_subcommand(call)) } else { Ok(options) }
 }
 
 /// The group that the arguments name, of a stream that must exist.
-fn group<'k>(keys: &'k mut Keys<'_>, args: Args<'_>) -> Result<&'k mut Group, ReplyError> {
-    let stream = keys.stream_mut(&args[2])?.ok_or(ReplyError::XGROUP_NEEDS_KEY)?;
-    stream.groups.get_mut(&args[3]).ok_or_else(|| ReplyError::no_group_of(&args[3], &args[2]))
+fn group<'k>(keys: &'k mut Keys<'_>, args: Args<'_>) -> Result<(&'k Log, &'k mut Group), ReplyError> {
+    let Stream { log, groups } = keys.stream_mut(&args[2])?.ok_or(ReplyError::XGROUP_NEEDS_KEY)?;
+    let group = groups.get_mut(&args[3]).ok_or_else(|| ReplyError::no_group_of(&args[3], &args[2]))?;
+    Ok((log, group))
 }
 
 fn create(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
-    let (key, name) = (&args[2], &args[3]);
+    let key = &args[2];
     let Options { makes_stream, entries_read } = options(call, true)?;
     let (mut keys, reply) = call.keys();
     let last_id = keys.stream_mut(key)?.map(|stream| stream.log.last_id);
@@ -122,15 +127,14 @@ fn create(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let begin = if &args[4] == b"$" { last_id.unwrap_or(StreamId::MIN) } else { id(&args[4], 0)? };
     if last_id.is_none() {
-        keys.add(key, Value::Stream(Box::default()));
+        keys.add_stream(key);
         keys.touch(key);
     }
-    if let Some(stream) = keys.stream_mut(key)? {
-        if stream.groups.contains_key(name) {
-            return Err(ReplyError::BUSY_GROUP);
-        }
-        stream.groups.insert(name.into(), Group::new(begin, entries_read));
-    }
+    let Some(stream) = keys.stream_mut(key)? else { return Ok(()) };
+    match stream.groups.entry(args[3].into()) {
+        Slot::Occupied(_) => return Err(ReplyError::BUSY_GROUP),
+        Slot::Vacant(slot) => slot.insert(Group::new(begin, entries_read)),
+    };
     keys.notify(KeyspaceEvents::STREAM, "xgroup-create", key);
     reply.ok();
     Ok(())
@@ -140,11 +144,8 @@ fn setid(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let Options { entries_read, .. } = options(call, false)?;
     let (mut keys, reply) = call.keys();
-    group(&mut keys, args)?;
-    let last_id = keys.stream_mut(&args[2])?.map_or(StreamId::MIN, |stream| stream.log.last_id);
-    let begin = if &args[4] == b"$" { last_id } else { super::bound(&args[4], 0)? };
-    let group = group(&mut keys, args)?;
-    group.last_id = begin;
+    let (log, group) = group(&mut keys, args)?;
+    group.last_id = if &args[4] == b"$" { log.last_id } else { super::bound(&args[4], 0)? };
     group.entries_read = entries_read;
     keys.notify(KeyspaceEvents::STREAM, "xgroup-setid", &args[2]);
     reply.ok();
@@ -170,7 +171,7 @@ fn createconsumer(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
-    let group = group(&mut keys, args)?;
+    let (_, group) = group(&mut keys, args)?;
     let created = group.find(&args[4]).is_none();
     if created {
         group.see(&args[4], now_ms);
@@ -183,7 +184,7 @@ fn createconsumer(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 fn delconsumer(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
-    let pending = group(&mut keys, args)?.remove(&args[4]);
+    let pending = group(&mut keys, args)?.1.remove(&args[4]);
     if pending.is_some() {
         keys.notify(KeyspaceEvents::STREAM, "xgroup-delconsumer", &args[2]);
     }
@@ -194,7 +195,7 @@ fn delconsumer(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 pub(super) fn xack(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
-    let group = keys.stream_mut(&args[1])?.and_then(|stream| stream.groups.get_mut(&args[2]));
+    let group = keys.stream_read(&args[1])?.and_then(|stream| stream.groups.get_mut(&args[2]));
     let Some(group) = group else {
         reply.integer(0);
         return Ok(());

@@ -4,7 +4,6 @@ use super::{DEFAULT, answer_entries, answer_entry, answer_id, answer_number};
 use crate::command::spec::{Arg, Command, Flags, Group as Family, KeySpec};
 use crate::command::{Call, introspect};
 use crate::keyspace::stream::{Group, Log, Stream, StreamId};
-use crate::resp::decode::parse_integer;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 
@@ -57,6 +56,9 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     Command { categories: &["stream"], ..introspect::help_of(Family::Stream) },
 ];
 
+/// Of each list FULL shows so many, unless it says otherwise.
+const FULL: usize = 10;
+
 fn consumers(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
@@ -107,20 +109,26 @@ fn answer_progress(reply: &mut Reply, log: &Log, group: &Group) {
     answer_number(reply, log.lag(group));
 }
 
+/// How much of each list FULL shows, if that is what is asked for.
+fn full(call: &Call<'_, '_>) -> Result<Option<usize>, ReplyError> {
+    match call.args.len() {
+        3 => Ok(None),
+        4 if call.is_word(3, "full") => Ok(Some(FULL)),
+        6 if call.is_word(3, "full") && call.is_word(4, "count") => {
+            let count = call.integer(5)?;
+            // 0 is for all, and below stands for what is the default.
+            Ok(Some(if count == 0 { usize::MAX } else { usize::try_from(count).unwrap_or(FULL) }))
+        }
+        _ => Err(introspect::wrong_subcommand(call)),
+    }
+}
+
 fn stream(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
-    let full = match args.len() {
-        3 => None,
-        4 if call.is_word(3, "full") => Some(10),
-        6 if call.is_word(3, "full") && call.is_word(4, "count") => {
-            let count = parse_integer(&args[5]).ok_or(ReplyError::NOT_AN_INTEGER)?;
-            // 0 is for all, and below stands for what is the default.
-            Some(if count == 0 { usize::MAX } else { usize::try_from(count).unwrap_or(10) })
-        }
-        _ => return Err(introspect::wrong_subcommand(call)),
-    };
+    let full = full(call);
     let (mut keys, reply) = call.keys();
     let stream = keys.stream(&args[2])?.ok_or(ReplyError::NO_SUCH_KEY)?;
+    let full = full?;
     reply.map(if full.is_some() { 9 } else { 10 });
     answer_log(reply, &stream.log);
     match full {

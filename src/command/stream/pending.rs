@@ -75,21 +75,26 @@ fn answer_summary(reply: &mut Reply, group: &Group) {
 }
 
 fn answer_selection(reply: &mut Reply, group: &Group, selection: &Selection<'_>, now_ms: i64) {
-    let consumer = selection.consumer.map(|name| group.find(name));
-    let is_wanted = |pending: &Pending| {
-        consumer.is_none_or(|consumer| consumer == Some(pending.consumer))
-            && (selection.idle_ms == 0 || now_ms - pending.delivered_ms >= selection.idle_ms)
-    };
-    let range =
-        if selection.start <= selection.end { selection.start..=selection.end } else { StreamId::MAX..=StreamId::MAX };
-    let found = group.pending().range(range).filter(|(id, pending)| **id <= selection.end && is_wanted(pending));
-    let found: Vec<_> = found.take(selection.count).collect();
-    reply.array(found.len());
-    for (id, pending) in found {
+    let Selection { start, end, count, consumer, idle_ms } = *selection;
+    let idles = |pending: &Pending| idle_ms == 0 || now_ms - pending.delivered_ms >= idle_ms;
+    let answer = |reply: &mut Reply, id: StreamId, pending: &Pending| {
         reply.array(4);
-        answer_id(reply, *id);
+        answer_id(reply, id);
         reply.bulk(&group.consumer(pending.consumer).name);
         reply.integer((now_ms - pending.delivered_ms).max(0));
         reply.integer(pending.deliveries);
-    }
+    };
+    reply.array_of(|reply| match consumer.map(|name| group.find(name)) {
+        _ if start > end => 0,
+        Some(None) => 0,
+        Some(Some(consumer)) => {
+            let ids = group.consumer(consumer).pending().range(start..=end);
+            let found = ids.map(|id| (id, &group.pending()[id])).filter(|(_, pending)| idles(pending));
+            found.take(count).map(|(id, pending)| answer(reply, *id, pending)).count()
+        }
+        None => {
+            let found = group.pending().range(start..=end).filter(|(_, pending)| idles(pending));
+            found.take(count).map(|(id, pending)| answer(reply, *id, pending)).count()
+        }
+    });
 }

@@ -1,11 +1,11 @@
 //! XREAD, XREADGROUP.
 
-use super::{answer_entry, answer_id, id};
+use super::{answer_entries, answer_entry, answer_id, id};
 use crate::command::Call;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::entry::Kind;
 use crate::keyspace::keys::Keys;
-use crate::keyspace::stream::{ConsumerIndex, Entry, Group, Pending, Stream, StreamId};
+use crate::keyspace::stream::{ConsumerIndex, Entry, Group, Log, Pending, Stream, StreamId};
 use crate::keyspace::waiters::{Absent, Interest, Outcome};
 use crate::resp::Proto;
 use crate::resp::decode::{Args, OwnedArgs, parse_integer};
@@ -167,114 +167,115 @@ impl<'a> Request<'a> {
     /// Answers what there is in those streams that have something.
     fn attempt(&self, keys: &mut Keys<'_>, reply: &mut Reply) -> Result<Outcome, ReplyError> {
         let starts = self.starts(keys)?;
-        let mut served = Vec::new();
+        let (begin, mut served) = (reply.bytes().len(), 0);
         for (key, from) in self.keys().zip(starts) {
-            if let Some((group, consumer)) = self.group {
-                self.see(keys, key, group, consumer)?;
-            }
-            if let Some(stream) = keys.stream_mut(key)?
-                && self.has(stream, from)
-            {
-                served.push((key, from));
+            if self.answer_stream(keys, key, from, reply)? {
+                served += 1;
             }
         }
-        if served.is_empty() {
+        if served == 0 {
             return Ok(Outcome::Wait);
         }
-        match reply.proto() {
-            Proto::Resp2 => reply.array(served.len()),
-            Proto::Resp3 => reply.map(served.len()),
-        }
+        reply.insert(begin, |reply| match reply.proto() {
+            Proto::Resp2 => reply.array(served),
+            Proto::Resp3 => reply.map(served),
+        });
+        Ok(Outcome::Done)
+    }
+
+    /// Answers what there is in a stream, behind its name; false if there is nothing.
+    fn answer_stream(
+        &self,
+        keys: &mut Keys<'_>,
+        key: &[u8],
+        from: From,
+        reply: &mut Reply,
+    ) -> Result<bool, ReplyError> {
         let now_ms = keys.now_ms;
-        for (key, from) in served {
+        let Some(Stream { log, groups }) = keys.stream_read(key)? else { return Ok(false) };
+        let announce = |reply: &mut Reply| {
             if reply.proto() == Proto::Resp2 {
                 reply.array(2);
             }
             reply.bulk(key);
-            if let Some(stream) = keys.stream_mut(key)? {
-                self.answer(stream, from, now_ms, reply);
+        };
+        let Some((group, consumer)) = self.group.and_then(|(name, consumer)| Some((groups.get_mut(name)?, consumer)))
+        else {
+            let From::Id(id) = from else { return Ok(false) };
+            let is_behind = log.last_valid_id() > id;
+            if is_behind {
+                announce(reply);
+                answer_entries(reply, log.range(behind(id), StreamId::MAX).take(self.count));
             }
-        }
-        Ok(Outcome::Done)
-    }
-
-    /// Notes that the consumer has been seen; a new one is an event.
-    fn see(&self, keys: &mut Keys<'_>, key: &[u8], group: &[u8], consumer: &[u8]) -> Result<(), ReplyError> {
-        let now_ms = keys.now_ms;
-        let group = keys.stream_mut(key)?.and_then(|stream| stream.groups.get_mut(group));
-        if group.is_some_and(|group| group.see(consumer, now_ms).1) {
+            return Ok(is_behind);
+        };
+        let (consumer, created) = group.see(consumer, now_ms);
+        let served = match from {
+            // What a consumer has pending is always an answer, even if that is nothing.
+            From::Id(id) => {
+                announce(reply);
+                self.answer_pending(log, group, consumer, id, now_ms, reply);
+                true
+            }
+            From::New if log.last_valid_id() > group.last_id => {
+                announce(reply);
+                self.answer_new(log, group, consumer, now_ms, reply);
+                true
+            }
+            From::New => false,
+        };
+        if created {
             keys.notify(KeyspaceEvents::STREAM, "xgroup-createconsumer", key);
         }
-        Ok(())
+        Ok(served)
     }
 
-    /// Whether a stream has anything to answer. What a consumer has pending is always an answer, even if that is nothing.
-    fn has(&self, stream: &Stream, from: From) -> bool {
-        let behind = |id: StreamId| !stream.log.is_empty() && stream.log.last_valid_id() > id;
-        match (from, self.group) {
-            (From::Id(_), Some(_)) => true,
-            (From::Id(id), None) => behind(id),
-            (From::New, group) => {
-                let group = group.and_then(|(name, _)| stream.groups.get(name));
-                group.is_some_and(|group| behind(group.last_id))
-            }
-        }
-    }
-
-    fn answer(&self, stream: &mut Stream, from: From, now_ms: i64, reply: &mut Reply) {
-        let Stream { log, groups } = stream;
-        let after = |id: StreamId| id.next().unwrap_or(StreamId::MAX);
-        let group = self.group.and_then(|(name, consumer)| {
-            let group = groups.get_mut(name)?;
-            let index = group.find(consumer)?;
-            Some((group, index))
+    /// Delivers what the group was not delivered.
+    fn answer_new(&self, log: &Log, group: &mut Group, consumer: ConsumerIndex, now_ms: i64, reply: &mut Reply) {
+        let entries = log.range(behind(group.last_id), StreamId::MAX).take(self.count);
+        reply.array_of(|reply| {
+            let deliver = |entry: Entry<'_>| {
+                log.advance(group, entry.id);
+                answer_entry(reply, &entry);
+                if !self.acknowledged {
+                    group.assign(entry.id, Pending { consumer, delivered_ms: now_ms, deliveries: 1 });
+                    group.mark_active(consumer, now_ms);
+                }
+            };
+            entries.map(deliver).count()
         });
-        match (from, group) {
-            (From::Id(id), Some((group, consumer))) => {
-                let ids = group.consumer(consumer).pending().range(after(id)..);
-                let ids: Vec<StreamId> = ids.take(self.count).copied().collect();
-                reply.array(ids.len());
-                ids.into_iter().for_each(|id| answer_pending(reply, log.get(id), id, group, now_ms));
-            }
-            (From::New, Some((group, consumer))) => {
-                let begin = after(group.last_id);
-                let entries: Vec<Entry<'_>> = log.range(begin, StreamId::MAX).take(self.count).collect();
-                reply.array(entries.len());
-                for entry in entries {
-                    log.advance(group, entry.id);
+    }
+
+    /// Delivers what the consumer has pending behind `id` once more; of entries that were deleted only their ids are left.
+    fn answer_pending(
+        &self,
+        log: &Log,
+        group: &mut Group,
+        consumer: ConsumerIndex,
+        id: StreamId,
+        now_ms: i64,
+        reply: &mut Reply,
+    ) {
+        let ids: Vec<StreamId> =
+            group.consumer(consumer).pending().range(behind(id)..).take(self.count).copied().collect();
+        reply.array(ids.len());
+        for id in ids {
+            match log.get(id) {
+                Some(entry) => {
                     answer_entry(reply, &entry);
-                    if !self.acknowledged {
-                        deliver(group, consumer, entry.id, now_ms);
-                    }
+                    group.deliver_again(id, now_ms);
+                }
+                None => {
+                    reply.array(2);
+                    answer_id(reply, id);
+                    reply.null_array();
                 }
             }
-            (From::Id(id), None) => {
-                super::answer_entries(reply, log.range(after(id), StreamId::MAX).take(self.count));
-            }
-            (From::New, None) => reply.array(0),
         }
     }
 }
 
-fn deliver(group: &mut Group, consumer: ConsumerIndex, id: StreamId, now_ms: i64) {
-    group.assign(id, Pending { consumer, delivered_ms: now_ms, deliveries: 1 });
-    group.mark_active(consumer, now_ms);
-}
-
-/// Answers an entry that is pending once more; of one that was deleted only its id is left.
-fn answer_pending(reply: &mut Reply, entry: Option<Entry<'_>>, id: StreamId, group: &mut Group, now_ms: i64) {
-    match entry {
-        Some(entry) => {
-            answer_entry(reply, &entry);
-            if let Some(pending) = group.pending().get(&id).copied() {
-                let deliveries = pending.deliveries + 1;
-                group.assign(id, Pending { delivered_ms: now_ms, deliveries, ..pending });
-            }
-        }
-        None => {
-            reply.array(2);
-            answer_id(reply, id);
-            reply.null_array();
-        }
-    }
+/// The first id behind `id`; what is behind the last one, nothing, begins with it.
+fn behind(id: StreamId) -> StreamId {
+    id.next().unwrap_or(StreamId::MAX)
 }

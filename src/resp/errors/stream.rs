@@ -15,6 +15,8 @@ fixed! {
     STREAM_ID_TOO_LOW = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
     /// XADD behind the last id there can be.
     STREAM_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    /// XADD with more bytes than an entry may have.
+    ENTRY_TOO_LARGE = "ERR Elements are too large to be stored";
     /// Two ways to trim at once.
     MAXLEN_WITH_MINID = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
     /// MAXLEN below zero.
