@@ -2,12 +2,14 @@
 //!
 //! Every case runs in turn on each server, for several rounds; each time the server is new, on a free port of the
 //! loopback, with its default settings and nothing written to disk. The medians go to a table, to JSON, to a page and to a
-//! chart under `target/peers/`. What is published of it is in `benches/results/`. Linux only.
+//! chart under `target/peers/`. What is published of it is in `benches/results/`, and the README's table is what
+//! `--markdown` prints of the JSON there. Linux only.
 
 #[path = "../load/generator/mod.rs"]
 mod generator;
 
 mod chart;
+mod page;
 mod report;
 mod results;
 mod servers;
@@ -15,7 +17,7 @@ mod suite;
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -50,6 +52,12 @@ struct Options {
     /// How often each case runs on each server
     #[arg(long)]
     rounds: Option<usize>,
+    /// The name of the files that are written
+    #[arg(long, default_value = "figures")]
+    name: String,
+    /// Measures nothing, and prints a table of what the JSON of earlier runs says, a column for each
+    #[arg(long, num_args = 1.., value_name = "JSON")]
+    markdown: Vec<PathBuf>,
     /// Only Pregon
     #[arg(long)]
     alone: bool,
@@ -74,6 +82,10 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<()> {
+    if !options.markdown.is_empty() {
+        print!("{}", page::table(&options.markdown)?);
+        return Ok(());
+    }
     servers::end_with_signals()?;
     let descriptors = generator::raise_descriptor_limit()?;
     let programs = programs(options);
@@ -84,7 +96,7 @@ fn run(options: &Options) -> io::Result<()> {
         entries.iter_mut().for_each(|entry| entry.measure_for(seconds));
     }
     let rounds = options.rounds.unwrap_or(if options.short || options.matrix { 1 } else { 3 }).max(1);
-    let conditions = conditions(&programs, rounds, options);
+    let conditions = conditions(&programs, rounds);
     let start = Instant::now();
     let mut rows = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -95,7 +107,7 @@ fn run(options: &Options) -> io::Result<()> {
     let redis = programs.iter().position(|program| program.name == "redis");
     let results = Results { programs: programs.iter().map(|program| program.name.clone()).collect(), redis, rows };
     print!("{}", report::table(&results));
-    write(&results, &conditions)
+    write(options, &results, &conditions)
 }
 
 fn programs(options: &Options) -> Vec<Program> {
@@ -130,32 +142,42 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
     Row { entry: entry.clone(), figures: medians.collect() }
 }
 
-fn conditions(programs: &[Program], rounds: usize, options: &Options) -> Vec<(&'static str, String)> {
+/// Under which conditions is measured.
+fn conditions(programs: &[Program], rounds: usize) -> Vec<(&'static str, String)> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let versions: Vec<String> = programs.iter().map(Program::version).collect();
+    let mut versions: Vec<String> = programs.iter().map(Program::version).collect();
+    versions.dedup();
+    let given: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     vec![
+        ("command", format!("cargo bench --bench peers -- {}", given.join(" "))),
         ("processor", model.map_or_else(String::new, |(_, model)| model.to_owned())),
         ("cores", cores.to_string()),
         ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
         ("load average before", read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned()),
         ("rounds", rounds.to_string()),
-        ("short", options.short.to_string()),
         ("servers", versions.join("; ")),
     ]
 }
 
-fn write(results: &Results, conditions: &[(&str, String)]) -> io::Result<()> {
+fn write(options: &Options, results: &Results, conditions: &[(&str, String)]) -> io::Result<()> {
     // The server is built in the directory of a profile, in the target directory.
     let built = Path::new(env!("CARGO_BIN_EXE_pregon"));
     let target = built.ancestors().nth(2).unwrap_or(Path::new("."));
     let directory = target.join("peers");
     fs::create_dir_all(&directory)?;
-    fs::write(directory.join("figures.json"), report::json(results, conditions))?;
-    fs::write(directory.join("ratios.svg"), chart::svg(results))?;
-    fs::write(directory.join("figures.md"), report::markdown(results, conditions))?;
-    eprintln!("written: {}", directory.join("{figures.json,figures.md,ratios.svg}").display());
+    let title = if options.matrix { "Subscribers by payload, protocol and io-threads" } else { "Pregon beside Redis" };
+    let files = [
+        ("json", report::json(results, conditions)),
+        ("svg", chart::svg(results)),
+        ("md", report::page(title, results, conditions)),
+    ];
+    for (extension, text) in files {
+        let file = directory.join(&options.name).with_extension(extension);
+        fs::write(&file, text)?;
+        eprintln!("written: {}", file.display());
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::generator::figures::{Figures, Metric, short};
 use crate::results::{Results, Row};
-use crate::suite::{Against, Goal};
+use crate::suite::{Against, Goal, INTACT};
 
 /// Figures that every row of the table shows, if the case has them.
 const SHOWN: [Metric; 10] = [
@@ -19,8 +19,15 @@ const SHOWN: [Metric; 10] = [
     Metric::After,
     Metric::StuckCut,
 ];
-/// Figures that are only shown when they are not zero: something went wrong.
-const ALARMING: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
+/// What the figures of a page are.
+const LEGEND: &str = "\
+    Medians of all rounds. Each server is new for each case, with its default settings and nothing written to disk; it \
+    and the load generator share the cores and talk over the loopback interface. Payloads are of 64 bytes where nothing \
+    else is said.\n\n\
+    - per second: deliveries that arrived; publishes where nobody listens; clients that came and went\n\
+    - server cpu ns: processor time of the server for each of them\n\
+    - p50 to max us: from sending to arrival, or to the reply where a case says so\n\
+    - Ratio: the first column to Redis";
 
 /// Width of a program's column: its name with a number of io-threads fits.
 const COLUMN: usize = 20;
@@ -34,9 +41,9 @@ pub(crate) fn table(results: &Results) -> String {
     text.push_str("    ratio  goal\n");
     for row in &results.rows {
         let mut name = row.entry.name.as_str();
-        for metric in SHOWN.into_iter().chain(ALARMING) {
+        for metric in SHOWN.into_iter().chain(INTACT) {
             let values: Vec<Option<f64>> = row.figures.iter().map(|of| of.as_ref()?.get(metric)).collect();
-            let silent = ALARMING.contains(&metric) && values.iter().flatten().all(|value| *value == 0.0);
+            let silent = INTACT.contains(&metric) && values.iter().flatten().all(|value| *value == 0.0);
             if values.iter().any(Option::is_some) && !silent {
                 text.push_str(&line(results, row, name, metric, &values));
                 name = "";
@@ -49,9 +56,9 @@ pub(crate) fn table(results: &Results) -> String {
     text + &summary(results)
 }
 
-/// The table for a page, with the conditions under which it was measured.
-pub(crate) fn markdown(results: &Results, conditions: &[(&str, String)]) -> String {
-    let mut text = String::new();
+/// A page of this title: how it was measured, and the table.
+pub(crate) fn page(title: &str, results: &Results, conditions: &[(&str, String)]) -> String {
+    let mut text = format!("# {title}\n\n{LEGEND}\n\n");
     for (name, value) in conditions {
         let _ = writeln!(text, "- {name}: {value}");
     }
@@ -59,9 +66,10 @@ pub(crate) fn markdown(results: &Results, conditions: &[(&str, String)]) -> Stri
     let _ = writeln!(text, "\n| Case | Figure | {programs} | Ratio | Goal |");
     let _ = writeln!(text, "|---|---|{}---|---|", "---|".repeat(results.programs.len()));
     for row in &results.rows {
-        for metric in SHOWN.into_iter().chain(ALARMING) {
+        let mut name = format!("{}: {}", row.entry.name, row.entry.what);
+        for metric in SHOWN.into_iter().chain(INTACT) {
             let values: Vec<Option<f64>> = row.figures.iter().map(|of| of.as_ref()?.get(metric)).collect();
-            let silent = ALARMING.contains(&metric) && values.iter().flatten().all(|value| *value == 0.0);
+            let silent = INTACT.contains(&metric) && values.iter().flatten().all(|value| *value == 0.0);
             if values.iter().all(Option::is_none) || silent {
                 continue;
             }
@@ -69,7 +77,8 @@ pub(crate) fn markdown(results: &Results, conditions: &[(&str, String)]) -> Stri
             let ratio = results.ratio(row, metric).map_or_else(String::new, |ratio| format!("{ratio:.2} x"));
             let goals = row.entry.goals.iter().filter(|goal| goal.metric == metric);
             let goals = joined(goals.map(|goal| judged(results, row, goal)), ", ");
-            let _ = writeln!(text, "| {} | {} | {values} | {ratio} | {goals} |", row.entry.name, metric.name());
+            let _ = writeln!(text, "| {name} | {} | {values} | {ratio} | {goals} |", metric.name());
+            name.clone_from(&row.entry.name);
         }
     }
     text
@@ -94,8 +103,9 @@ pub(crate) fn json(results: &Results, conditions: &[(&str, String)]) -> String {
             .filter_map(|(name, figures)| Some(format!("{}: {{{}}}", quoted(name), json_figures(figures.as_ref()?))));
         let goals = row.entry.goals.iter().filter_map(|goal| json_goal(results, row, goal));
         format!(
-            "    {{\"case\": {}, \"figures\": {{{}}}, \"goals\": [{}]}}",
+            "    {{\"case\": {}, \"what\": {}, \"figures\": {{{}}}, \"goals\": [{}]}}",
             quoted(&row.entry.name),
+            quoted(&row.entry.what),
             joined(of_programs, ", "),
             joined(goals, ", ")
         )

@@ -2,7 +2,7 @@
 
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
-use crate::generator::{Case, Churn, FanOut, Idle, Names, OpenLoop, Stuck};
+use crate::generator::{Case, Churn, FanOut, Idle, Listing, Names, OpenLoop, Stuck};
 
 /// What a target compares with.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Goal {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
+    /// What is done in it, for readers.
+    pub(crate) what: String,
     pub(crate) case: Case,
     pub(crate) goals: Vec<Goal>,
 }
@@ -40,12 +42,12 @@ impl Entry {
             Case::FanOut(FanOut { seconds, .. })
             | Case::OpenLoop(OpenLoop { seconds, .. })
             | Case::Churn(Churn { seconds }) => *seconds = for_seconds,
-            Case::Idle(_) | Case::Names(_) | Case::Stuck(_) => {}
+            Case::Listing(_) | Case::Idle(_) | Case::Names(_) | Case::Stuck(_) => {}
         }
     }
 
-    fn new(name: impl Into<String>, case: Case) -> Self {
-        Entry { name: name.into(), case, goals: Vec::new() }
+    fn new(name: impl Into<String>, what: impl Into<String>, case: Case) -> Self {
+        Entry { name: name.into(), what: what.into(), case, goals: Vec::new() }
     }
 
     /// At least `bound` times the throughput of Redis.
@@ -70,7 +72,7 @@ impl Entry {
 
     /// Nobody who reads is cut, and nothing is lost or altered.
     fn intact(self) -> Self {
-        self.limit(Metric::Cut, 0.0).limit(Metric::Lost, 0.0).limit(Metric::Altered, 0.0)
+        INTACT.into_iter().fold(self, |entry, metric| entry.limit(metric, 0.0))
     }
 
     fn goal(mut self, metric: Metric, against: Against, bound: f64, at_least: bool) -> Self {
@@ -78,6 +80,9 @@ impl Entry {
         self
     }
 }
+
+/// What is zero where nothing went wrong.
+pub(crate) const INTACT: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
 
 const FAN_OUT: FanOut = FanOut {
     publishers: 1,
@@ -103,7 +108,7 @@ const MATRIX_PENDING_MB: usize = 64;
 
 /// Everything that has a goal.
 pub(crate) fn all() -> Vec<Entry> {
-    [flowing(), cold_patterns(), latencies(), memory(), overload()].into_iter().flatten().collect()
+    [flowing(), patterns(), latencies(), listing(), memory(), overload()].into_iter().flatten().collect()
 }
 
 /// Subscribers by payload by protocol by io-threads; without goals. Only Pregon is measured with other numbers of
@@ -118,7 +123,8 @@ pub(crate) fn matrix() -> Vec<Entry> {
                 let pending_mb = Some(MATRIX_PENDING_MB as u64);
                 let case = FanOut { subscribers, window, payload, proto, pending_mb, ..FAN_OUT };
                 let name = format!("{subscribers} x {payload_name} {proto_name}");
-                entries.push(Entry::new(name, Case::FanOut(case)));
+                let what = format!("1 publisher, up to {window} publishes in flight");
+                entries.push(Entry::new(name, what, Case::FanOut(case)));
             }
         }
     }
@@ -127,31 +133,63 @@ pub(crate) fn matrix() -> Vec<Entry> {
 
 fn flowing() -> Vec<Entry> {
     let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, ..FAN_OUT };
-    let fan_out = |name: &str, case: FanOut| Entry::new(name, Case::FanOut(case));
+    let large = FanOut { subscribers: 50, window: 16, payload: 64 * 1024, ..FAN_OUT };
+    let fan_out = |name: &str, what: &str, case: FanOut| Entry::new(name, what, Case::FanOut(case));
     vec![
-        fan_out("fan-out 100 w1", FAN_OUT).throughput(6.0).cpu(0.2).intact(),
-        fan_out("fan-out 100 w64", FanOut { window: 64, ..FAN_OUT }).throughput(5.0).cpu(0.2).intact(),
-        fan_out("fan-out 1000 w16", FanOut { subscribers: 1000, window: 16, ..FAN_OUT })
+        fan_out("fan-out 100 w1", "1 publisher, 100 subscribers, 1 publish in flight", FAN_OUT)
+            .throughput(6.0)
+            .cpu(0.2)
+            .intact(),
+        fan_out("fan-out 100 w64", "the same, 64 in flight", FanOut { window: 64, ..FAN_OUT })
+            .throughput(5.0)
+            .cpu(0.2)
+            .intact(),
+        fan_out(
+            "fan-out 1000 w16",
+            "1,000 subscribers, 16 in flight",
+            FanOut { subscribers: 1000, window: 16, ..FAN_OUT },
+        )
+        .throughput(10.0)
+        .cpu(0.15)
+        .intact(),
+        fan_out("fan-out 7000 w1", "7,000 subscribers, 1 in flight", FanOut { subscribers: 7000, ..FAN_OUT })
             .throughput(10.0)
             .cpu(0.15)
             .intact(),
-        fan_out("fan-out 7000 w1", FanOut { subscribers: 7000, ..FAN_OUT }).throughput(10.0).cpu(0.15).intact(),
-        fan_out("50:50:50 w16", FanOut { window: 16, ..pairs.clone() }).throughput(1.2).cpu(0.8).intact(),
-        fan_out("50:50:50 w1", pairs).throughput(1.1).cpu(0.9).intact(),
-        fan_out("nobody subscribed", FanOut { publishers: 8, subscribers: 0, window: 64, ..FAN_OUT })
-            .throughput(1.5)
-            .cpu(0.5),
-        fan_out("64 KB to 50 w16", FanOut { subscribers: 50, window: 16, payload: 64 * 1024, ..FAN_OUT })
+        fan_out(
+            "50:50:50 w16",
+            "50 publishers to 50 subscribers, one to one, 16 in flight each",
+            FanOut { window: 16, ..pairs.clone() },
+        )
+        .throughput(1.2)
+        .cpu(0.8)
+        .intact(),
+        fan_out("50:50:50 w1", "the same, 1 in flight each", pairs).throughput(1.1).cpu(0.9).intact(),
+        fan_out(
+            "nobody subscribed",
+            "8 publishers, 64 in flight each, nobody listens",
+            FanOut { publishers: 8, subscribers: 0, window: 64, ..FAN_OUT },
+        )
+        .throughput(1.5)
+        .cpu(0.5),
+        fan_out("64 KB to 50 w16", "1 publisher, 50 subscribers, payloads of 64 KB, 16 in flight", large)
             .throughput(1.4)
             .cpu(0.5)
             .intact(),
-        Entry::new("connect-subscribe-go", Case::Churn(Churn { seconds: 3.0 })).throughput(1.1).cpu(0.9),
+        Entry::new(
+            "connect-subscribe-go",
+            "clients that connect, subscribe and go, 16 at once",
+            Case::Churn(Churn { seconds: 3.0 }),
+        )
+        .throughput(1.1)
+        .cpu(0.9),
     ]
 }
 
-fn cold_patterns() -> Vec<Entry> {
+fn patterns() -> Vec<Entry> {
     let one = FanOut { subscribers: 1, window: 16, ..FAN_OUT };
-    let mut entries = vec![Entry::new(NO_PATTERNS, Case::FanOut(one.clone())).intact()];
+    let mut entries =
+        vec![Entry::new(NO_PATTERNS, "1 publisher, 1 subscriber, 16 in flight", Case::FanOut(one.clone())).intact()];
     for (name, shape) in [
         ("cold a:*", "a:#*"),
         ("cold *:a", "*:a#"),
@@ -160,14 +198,18 @@ fn cold_patterns() -> Vec<Entry> {
         ("cold *a*b*", "*a#*b#*"),
     ] {
         let case = FanOut { cold_patterns: 100_000, shape: shape.into(), ..one.clone() };
-        let entry = Entry::new(name, Case::FanOut(case)).goal(Metric::Rate, Against::Case(NO_PATTERNS), 0.8, true);
+        let entry =
+            Entry::new(name, "the same beside 100,000 patterns of this shape that do not match", Case::FanOut(case))
+                .goal(Metric::Rate, Against::Case(NO_PATTERNS), 0.8, true);
         entries.push(entry.intact());
     }
     // All matches go to one client: without a bound its socket is what cannot keep up.
     let hot = FanOut { hot_patterns: 100, pending_mb: Some(4), ..one };
     let both = FanOut { cold_patterns: 100_000, shape: "*:a#".into(), ..hot.clone() };
-    entries.push(Entry::new(HOT_PATTERNS, Case::FanOut(hot)).intact());
-    let both = Entry::new("100 matching of 100,000 patterns", Case::FanOut(both));
+    let what = "1 publisher, 100 patterns of one client that all match, 16 in flight";
+    entries.push(Entry::new(HOT_PATTERNS, what, Case::FanOut(hot)).intact());
+    let what = "the same beside 100,000 patterns `*:a` that do not match";
+    let both = Entry::new("100 matching of 100,000 patterns", what, Case::FanOut(both));
     entries.push(both.goal(Metric::Rate, Against::Case(HOT_PATTERNS), 0.8, true).intact());
     entries
 }
@@ -175,23 +217,32 @@ fn cold_patterns() -> Vec<Entry> {
 fn latencies() -> Vec<Entry> {
     let paced = |name: &str, subscribers, rate| {
         let case = OpenLoop { rate, subscribers, payload: 64, seconds: 3.0, proto: Proto::Resp2 };
-        let entry = Entry::new(name, Case::OpenLoop(case));
+        let what = format!("{subscribers} subscribers, {rate} messages per second: latency");
+        let entry = Entry::new(name, what, Case::OpenLoop(case));
         entry.at_most(Metric::P50, 1.0).at_most(Metric::P99, 1.0).cpu(1.0).intact()
     };
     vec![paced("10 at 5000/s", 10, 5000), paced("100 at 500/s", 100, 500)]
 }
 
+fn listing() -> Vec<Entry> {
+    let what = "8 publishers while another client lists a million channels: from a publish to its reply";
+    vec![Entry::new("PUBSUB CHANNELS", what, Case::Listing(Listing { channels: 1_000_000 })).limit(Metric::Max, 5000.0)]
+}
+
 fn memory() -> Vec<Entry> {
-    let returned = |entry: Entry| entry.limit(Metric::After, 1.2);
+    let entry = |name: &str, what: &str, case| Entry::new(name, what, case).limit(Metric::After, 1.2);
     let idle = |subscribed| Case::Idle(Idle { connections: 5000, subscribed });
     let names = |shape: Option<&str>| Case::Names(Names { count: 100_000, shape: shape.map(Into::into) });
     let stuck = Case::Stuck(Stuck { subscribers: 100, megabytes: 16, payload: 1024 });
     vec![
-        returned(Entry::new("memory: idle connection", idle(false)).at_most(Metric::Each, 0.2)),
-        returned(Entry::new("memory: subscribed connection", idle(true)).at_most(Metric::Each, 0.25)),
-        returned(Entry::new("memory: channel", names(None)).at_most(Metric::Each, 0.6)),
-        returned(Entry::new("memory: pattern", names(Some("news:*:#"))).at_most(Metric::Each, 1.0)),
-        returned(Entry::new("memory: 100 stuck", stuck).limit(Metric::Peak, 64.0 * 1024.0 * 1024.0).intact()),
+        entry("memory: idle connection", "5,000 connections", idle(false)).at_most(Metric::Each, 0.2),
+        entry("memory: subscribed connection", "5,000 connections, one channel", idle(true))
+            .at_most(Metric::Each, 0.25),
+        entry("memory: channel", "100,000 channels with names of 32 bytes", names(None)).at_most(Metric::Each, 0.6),
+        entry("memory: pattern", "100,000 patterns `news:*:#`", names(Some("news:*:#"))).at_most(Metric::Each, 1.0),
+        entry("memory: 100 stuck", "16 MB to 100 subscribers that do not read, and one that does", stuck)
+            .limit(Metric::Peak, 64.0 * 1024.0 * 1024.0)
+            .intact(),
     ]
 }
 
@@ -199,7 +250,18 @@ fn overload() -> Vec<Entry> {
     let case = FanOut { publishers: 32, subscribers: 10, window: 256, ..FAN_OUT };
     let stuck = Case::Stuck(Stuck { subscribers: 5, megabytes: 96, payload: 1024 });
     vec![
-        Entry::new("overload: 32 publishers w256", Case::FanOut(case)).intact(),
-        Entry::new("overload: stuck ones are cut", stuck).goal(Metric::StuckCut, Against::Nothing, 5.0, true).intact(),
+        Entry::new(
+            "overload: 32 publishers w256",
+            "32 publishers as fast as they can, 256 in flight each, 10 subscribers that read: none is cut",
+            Case::FanOut(case),
+        )
+        .intact(),
+        Entry::new(
+            "overload: stuck ones are cut",
+            "96 MB to 5 subscribers that do not read, and one that does: those are cut, that one gets everything",
+            stuck,
+        )
+        .goal(Metric::StuckCut, Against::Nothing, 5.0, true)
+        .intact(),
     ]
 }

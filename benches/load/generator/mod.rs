@@ -6,13 +6,14 @@
 //! - `target`: the server and connections to it; `usage`: its processor time and memory
 //! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
 //! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
-//! - `patterns`, `churn`, `memory`: the other cases
+//! - `patterns`, `churn`, `listing`, `memory`: the other cases
 //! - `figures`: what comes out
 
 mod churn;
 pub(crate) mod figures;
 mod flow;
 mod listeners;
+mod listing;
 mod memory;
 mod patterns;
 mod poll;
@@ -37,6 +38,8 @@ pub(crate) enum Case {
     OpenLoop(OpenLoop),
     /// Clients that connect, subscribe and go, over and over
     Churn(Churn),
+    /// How long a publish waits while somebody lists very many channels
+    Listing(Listing),
     /// Memory of connections that do nothing
     Idle(Idle),
     /// Memory of subscriptions, each with its own name
@@ -111,6 +114,14 @@ pub(crate) struct Churn {
     pub(crate) seconds: f64,
 }
 
+/// Very many channels.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Listing {
+    /// How many are listed
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) channels: usize,
+}
+
 /// Idle connections.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Idle {
@@ -158,6 +169,7 @@ impl Case {
             Case::FanOut(case) => flow::fan_out(target, case),
             Case::OpenLoop(case) => flow::open_loop(target, case),
             Case::Churn(case) => churn::churn(target, case),
+            Case::Listing(case) => listing::listing(target, case),
             Case::Idle(case) => memory::idle(target, case),
             Case::Names(case) => memory::names(target, case),
             Case::Stuck(case) => memory::stuck(target, case),
@@ -171,6 +183,7 @@ impl Case {
             Case::OpenLoop(case) => case.subscribers,
             Case::Idle(case) => case.connections,
             Case::Stuck(case) => case.subscribers,
+            Case::Listing(case) => case.channels / target::NAMES_EACH,
             Case::Churn(_) | Case::Names(_) => 100,
         };
         connections as u64 + 200

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections that are opened before their answers are read: fewer than servers let wait for being accepted.
 const AT_ONCE: usize = 100;
 /// Names that one client subscribes to: some servers look through all patterns of a client for each new one.
-const NAMES_EACH: usize = 1000;
+pub(crate) const NAMES_EACH: usize = 1000;
 
 /// A server.
 #[derive(Clone, Copy, Debug)]
