@@ -201,7 +201,7 @@ impl Client {
         let mut full = false;
         while !outbox.is_empty() && !full && total < MOST_BYTES {
             let mut slices = [io::IoSlice::new(&[]); SLICES];
-            let used = outbox.gather(&mut slices);
+            let used = outbox.gather(&mut slices, MOST_BYTES - total);
             match write(stream, &slices[..used]) {
                 Ok(count) => {
                     outbox.advance(count);
@@ -234,7 +234,7 @@ impl Client {
         let mut output = Vec::with_capacity(outbox.bytes());
         while !outbox.is_empty() {
             let mut slices = [io::IoSlice::new(&[])];
-            outbox.gather(&mut slices);
+            outbox.gather(&mut slices, usize::MAX);
             output.extend_from_slice(&slices[0]);
             let taken = slices[0].len();
             outbox.advance(taken);

@@ -98,19 +98,22 @@ impl Outbox {
         self.chunks.is_empty()
     }
 
-    /// Fills `slices` with what is to be written next and answers how many it used.
-    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    /// Fills `slices` with what is to be written next, `most` bytes in all, and answers how many it used.
+    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>], most: usize) -> usize {
         let mut used = 0;
+        let mut room = most;
         let mut skip = self.written;
         for piece in self.chunks.iter().flat_map(Chunk::pieces) {
-            if used == slices.len() {
+            if used == slices.len() || room == 0 {
                 break;
             }
             let skipped = skip.min(piece.len());
             skip -= skipped;
-            if skipped < piece.len() {
-                slices[used] = IoSlice::new(&piece[skipped..]);
+            let next = &piece[skipped..piece.len().min(skipped.saturating_add(room))];
+            if !next.is_empty() {
+                slices[used] = IoSlice::new(next);
                 used += 1;
+                room -= next.len();
             }
         }
         used
@@ -149,8 +152,9 @@ mod tests {
         let mut all = Vec::new();
         while !outbox.is_empty() {
             let mut slices = [IoSlice::new(&[]); 2];
-            let used = outbox.gather(&mut slices);
-            let next: Vec<u8> = slices[..used].iter().flat_map(|s| s.iter().copied()).take(step).collect();
+            let used = outbox.gather(&mut slices, step);
+            let next: Vec<u8> = slices[..used].iter().flat_map(|s| s.iter().copied()).collect();
+            assert!((1..=step).contains(&next.len()));
             outbox.advance(next.len());
             all.extend(next);
         }
