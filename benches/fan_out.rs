@@ -65,7 +65,7 @@ fn gather(criterion: &mut Criterion) {
                     (0..count).for_each(|_| outbox.push(frame.clone()));
                     let start = Instant::now();
                     let mut slices = [IoSlice::new(&[]); 128];
-                    black_box(outbox.gather(&mut slices));
+                    black_box(outbox.gather(&mut slices, usize::MAX));
                     outbox.advance(count * frame.len());
                     spent += start.elapsed();
                 }

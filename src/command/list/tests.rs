@@ -220,7 +220,7 @@ impl Model {
                     places.truncate(count.unsigned_abs() as usize);
                 }
                 places.sort_unstable();
-                places.iter().rev().for_each(|place| drop(list.remove(*place)));
+                places.iter().rev().for_each(|place| _ = list.remove(*place));
                 (format!("LREM {key} {count} {element}"), format!(":{}\r\n", places.len()))
             }
             Step::Trim(key, start, end) => {
