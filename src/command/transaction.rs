@@ -188,7 +188,8 @@ fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
 
 /// Takes the hub's lock at a moment at which nothing waits for this client: what was published before the transaction
 /// precedes its answer, so that nothing arrives behind the confirmation of an unsubscribe within it, and no key that it
-/// shows is told to have changed before. Most of what waits is delivered before the lock is taken. Answers false, without the lock, if the client turns out to have been killed.
+/// shows is told to have changed before. Most of what waits is delivered before the lock is taken. Answers false, without the
+/// lock, if the client turns out to have been killed.
 fn take_turn(call: &mut Call<'_, '_>) -> bool {
     if call.client.is_subscriber() || call.client.info.has_flag(Flag::HearsOfKeys) {
         call.shard.deliver(call.hub);

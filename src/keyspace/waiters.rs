@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -218,11 +219,12 @@ impl Waiters {
 }
 
 /// Runs the attempt of `client`, which waits for `key`, again, if the key has the type that it waits for or it wants to
-/// know of its removal. None if it goes on waiting.
+/// know of its removal. None if it goes on waiting, or has been killed and is only still to leave.
 pub(super) fn serve(keys: &mut Keys<'_>, key: &[u8], client: ClientId) -> Option<Served> {
     let kind = keys.peek(key).map(|entry| entry.value.kind());
-    let interest = &keys.state.waiters.clients.get(&client)?.wait.interest;
-    if kind != Some(interest.kind) && !interest.minds_removal {
+    let waiter = keys.state.waiters.clients.get(&client)?;
+    let interest = &waiter.wait.interest;
+    if waiter.client.killed.load(Relaxed) || (kind != Some(interest.kind) && !interest.minds_removal) {
         return None;
     }
     let waiter = keys.state.waiters.take(client)?;

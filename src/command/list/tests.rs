@@ -65,6 +65,19 @@ fn a_client_that_goes_takes_nothing() {
 }
 
 #[test]
+fn a_client_that_was_killed_takes_nothing_though_its_shard_has_not_heard_of_it() {
+    let world = World::new();
+    let (killed, next, killer, pusher) = (world.client_of(1), world.client_of(1), world.client(), world.client());
+    killed.say("BLPOP q 0");
+    next.say("BLPOP q 0");
+    assert_eq!(killer.say(&format!("CLIENT KILL ID {}", killed.id())), "", "it waits for the other shard");
+    assert_eq!(pusher.say("RPUSH q x\r\nLLEN q"), ":1\r\n:0\r\n");
+    world.settle();
+    assert_eq!(killer.resume(), ":1\r\n");
+    assert_eq!(next.resume(), "*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
+}
+
+#[test]
 fn a_silent_client_is_served_silently() {
     let world = World::new();
     let client = world.client();
