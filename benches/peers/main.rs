@@ -9,6 +9,7 @@
 mod generator;
 
 mod chart;
+mod others;
 mod page;
 mod report;
 mod results;
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use generator::figures::Figures;
+use others::Others;
 use results::{Results, Row};
 use servers::Program;
 use suite::Entry;
@@ -96,13 +98,16 @@ fn run(options: &Options) -> io::Result<()> {
         entries.iter_mut().for_each(|entry| entry.measure_for(seconds));
     }
     let rounds = options.rounds.unwrap_or(if options.short || options.matrix { 1 } else { 3 }).max(1);
-    let conditions = conditions(&programs, rounds);
-    let start = Instant::now();
+    let mut conditions = conditions(&programs, rounds);
+    let (start, others_before) = (Instant::now(), Others::now());
     let mut rows = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
         let elapsed = start.elapsed().as_secs();
         eprintln!("[{}/{}, {elapsed} s] {}", number + 1, entries.len(), entry.name);
         rows.push(measure(entry, &programs, rounds, descriptors));
+    }
+    if let Some((now, before)) = Others::now().zip(others_before) {
+        conditions.push(("other processes on these cores", format!("{:.1} % of the time", now.percent_since(before))));
     }
     let redis = programs.iter().position(|program| program.name == "redis");
     let results = Results { programs: programs.iter().map(|program| program.name.clone()).collect(), redis, rows };

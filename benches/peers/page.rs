@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::generator::figures::{Metric, short};
-use crate::suite::INTACT;
+use crate::suite::{self, INTACT};
 
 /// A run as it was written.
 struct Run {
@@ -29,8 +29,10 @@ pub(crate) fn table(files: &[PathBuf]) -> io::Result<String> {
         let _ = write!(text, " {} |", run.name());
     });
     let _ = writeln!(text, "\n|---|---|{}", "---|".repeat(runs.len()));
+    let entries = suite::all();
     for case in first.cases() {
         let name = string(&case["case"]);
+        let what = entries.iter().find(|entry| entry.name == name).map_or("", |entry| &entry.what);
         let goals = main_goals(case);
         let figures: Vec<String> = match goals.is_empty() {
             false => {
@@ -38,7 +40,7 @@ pub(crate) fn table(files: &[PathBuf]) -> io::Result<String> {
             }
             true => without_goal(case).map(|(figure, _)| figure.to_owned()).collect(),
         };
-        let _ = write!(text, "| `{name}`: {} | {} |", string(&case["what"]), figures.join(", "));
+        let _ = write!(text, "| `{name}`: {} | {} |", what, figures.join(", "));
         for run in &runs {
             let cell = run.cases().iter().find(|other| other["case"] == case["case"]).map_or_else(String::new, cell);
             let _ = write!(text, " {cell} |");

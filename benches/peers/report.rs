@@ -103,9 +103,8 @@ pub(crate) fn json(results: &Results, conditions: &[(&str, String)]) -> String {
             .filter_map(|(name, figures)| Some(format!("{}: {{{}}}", quoted(name), json_figures(figures.as_ref()?))));
         let goals = row.entry.goals.iter().filter_map(|goal| json_goal(results, row, goal));
         format!(
-            "    {{\"case\": {}, \"what\": {}, \"figures\": {{{}}}, \"goals\": [{}]}}",
+            "    {{\"case\": {}, \"figures\": {{{}}}, \"goals\": [{}]}}",
             quoted(&row.entry.name),
-            quoted(&row.entry.what),
             joined(of_programs, ", "),
             joined(goals, ", ")
         )
