@@ -155,14 +155,14 @@ impl Session {
         self.shard.stats().net_input_bytes.add(bytes.len() as u64);
         let waits = self.state.blocked.is_some();
         if self.input.is_empty() && !waits {
-            let used = self.run(bytes);
+            let used = self.run(bytes, now);
             if !self.is_finished() {
                 self.input.extend_from_slice(&bytes[used..]);
             }
         } else {
             self.input.extend_from_slice(bytes);
             if !waits {
-                self.run_input();
+                self.run_input(now);
             }
         }
         self.enforce_input_limit();
@@ -170,7 +170,8 @@ impl Session {
 
     /// Goes on after it was blocked, if the reason has gone. Does nothing otherwise.
     pub fn resume(&mut self) {
-        let now_ms = self.shard.now().ms();
+        let now = self.shard.now();
+        let now_ms = now.ms();
         if let Some(Blocked::Listing(listing)) = &mut self.state.blocked
             && !listing.go_on(&self.shard)
         {
@@ -179,7 +180,7 @@ impl Session {
         match &self.state.blocked {
             _ if self.shard.is_draining() => return,
             None if self.input.is_empty() => return,
-            None => return self.run_input(),
+            None => return self.run_input(now),
             Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
             Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
             // A stricter pause may have ended while a laxer one is still in force.
@@ -193,16 +194,16 @@ impl Session {
         match self.state.blocked.take() {
             Some(Blocked::Paused(args, _)) => {
                 self.client.info.postponed_bytes.store(0, Relaxed);
-                self.turn(|turn, state, _| gate::admit(turn, state, args.args()));
+                self.turn(now, |turn, state, _| gate::admit(turn, state, args.args()));
             }
             Some(Blocked::ShuttingDown(_)) => {
-                self.turn(|turn, state, _| gate::fail_late(turn, state, &ReplyError::SHUTDOWN_WITHDRAWN));
+                self.turn(now, |turn, state, _| gate::fail_late(turn, state, &ReplyError::SHUTDOWN_WITHDRAWN));
             }
             Some(Blocked::Listing(listing)) => listing.answer(&mut self.client.outbox.borrow_mut()),
             Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
         if self.state.blocked.is_none() {
-            self.run_input();
+            self.run_input(self.shard.now());
         }
     }
 
@@ -282,9 +283,9 @@ impl Session {
         self.client.served.take()
     }
 
-    fn run_input(&mut self) {
+    fn run_input(&mut self, now: Now) {
         let input = std::mem::take(&mut self.input);
-        let used = self.run(&input);
+        let used = self.run(&input, now);
         if self.is_finished() || used == input.len() {
             // The buffer goes: idle connections hold none.
             return;
@@ -297,9 +298,9 @@ impl Session {
     }
 
     /// Runs the requests at the front of `input` and answers how many bytes they took.
-    fn run(&mut self, input: &[u8]) -> usize {
+    fn run(&mut self, input: &[u8], now: Now) -> usize {
         let mut used = 0;
-        self.turn(|turn, state, decoder| {
+        self.turn(now, |turn, state, decoder| {
             while state.blocked.is_none() && !state.close_after_reply && turn.client.closing().is_none() {
                 let password_missing = turn.settings.requirepass.password().is_some() && !state.authenticated;
                 let max_bulk = usize::try_from(turn.settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
@@ -321,7 +322,7 @@ impl Session {
     }
 
     /// Runs `commands` with everything they need, and queues what they answered.
-    fn turn(&mut self, commands: impl FnOnce(&mut Turn<'_>, &mut SessionState, &mut Decoder)) {
+    fn turn(&mut self, now: Now, commands: impl FnOnce(&mut Turn<'_>, &mut SessionState, &mut Decoder)) {
         let buffer = std::mem::take(&mut *self.shard.reply_buffer.borrow_mut());
         let mut turn = Turn {
             client: &self.client,
@@ -331,7 +332,7 @@ impl Session {
             keys: KeyAccess::new(&self.shard.server.keyspace),
             hub: HubAccess::new(&self.shard.server.hub),
             wake: &mut self.wake,
-            now: self.shard.now(),
+            now,
         };
         let mut decoder = self.decoder.take().unwrap_or_else(|| self.shard.spare_decoder.take());
         commands(&mut turn, &mut self.state, &mut decoder);

@@ -264,7 +264,7 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         release_keys(turn);
     }
     // CONFIG SET applies to the next command of the same read already.
-    turn.settings = turn.shard.settings();
+    turn.shard.refresh(&mut turn.settings);
 }
 
 /// Lets a client that is told which keys to forget hear of all changes so far before an answer that may show them:
@@ -305,7 +305,7 @@ pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock
         super::client::remember_reads(call);
     }
     settle_keys(call);
-    let end = call.shard.now();
+    let end = call.shard.server.clock.now_soon_after(call.now);
     let slept_us = std::mem::take(&mut call.session.slept_us);
     let us = end.us().saturating_sub(call.now.us()).saturating_add(slept_us);
     let stats = call.shard.stats();
@@ -399,8 +399,8 @@ fn count_error(shard: &Shard, error: &ReplyError) {
     shard.server.stats.count_error(error.code());
 }
 
-/// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the reply of that command,
-/// before the next one's.
+/// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the
+/// reply of that command, before the next one's.
 fn deliver_to_oneself(turn: &mut Turn<'_>, state: &mut SessionState) {
     let client = turn.client;
     let listens = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::HearsOfKeys);
