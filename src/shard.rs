@@ -148,6 +148,17 @@ impl Shard {
         cached.1.clone()
     }
 
+    /// Replaces settings of this shard that are not those of now any more.
+    pub(crate) fn refresh(&self, settings: &mut Rc<Settings>) {
+        let is_current = {
+            let cached = self.settings.borrow();
+            cached.0 == self.server.settings_version() && Rc::ptr_eq(&cached.1, settings)
+        };
+        if !is_current {
+            *settings = self.settings();
+        }
+    }
+
     /// Takes a client in that has no socket, for tests of the core.
     pub fn register(&self, address: Address) -> Rc<Client> {
         let info = self.server.clients.admit(self.id, address, -1, self.now());

@@ -23,6 +23,9 @@ impl<V> PatternIndex<V> {
     ///
     /// The order depends only on what was inserted and removed before.
     pub fn for_each_match(&mut self, channel: &[u8], found: impl FnMut(&[u8], &V)) {
+        if self.entries.is_empty() {
+            return;
+        }
         self.begin_walk();
         let mut walk = Walk {
             nodes: &mut self.nodes,
