@@ -1,6 +1,5 @@
 //! One io-thread: a runtime of its own, and the tasks that serve its shard.
 
-use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,10 +28,6 @@ const FEWEST_AT_ONCE: usize = 2;
 const MOST_AT_ONCE: usize = 16;
 /// How many looks for input in vain make that time.
 const QUIET_LOOKS: usize = 16;
-/// Shorter waits for input than this mean that clients are busy.
-const SHORT_NAP: Duration = Duration::from_micros(30);
-/// A wait counts for no more than this, so that a thread that was idle soon notices that it is not any more.
-const LONGEST_NAP: Duration = Duration::from_micros(500);
 /// How often a shard delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// The exit code when the server cannot go on, as of a Rust program that panics.
@@ -48,39 +43,7 @@ const TICK: Duration = Duration::from_millis(100);
 ///
 /// Those of the system, when it has no descriptors for it.
 pub fn runtime() -> std::io::Result<Runtime> {
-    thread_local! {
-        static NAP: Nap = Nap::default();
-    }
-    Builder::new_current_thread()
-        .enable_all()
-        .on_thread_park(|| NAP.with(Nap::begin))
-        .on_thread_unpark(|| NAP.with(Nap::end))
-        .build()
-}
-
-/// A thread's waits for input. Where they are short, clients are busy asking: then the thread lets others run before it
-/// waits, so that more requests have come when it looks. That costs a system call and saves several. Where they are long,
-/// nothing would come meanwhile.
-#[derive(Debug, Default)]
-struct Nap {
-    began: Cell<Option<std::time::Instant>>,
-    /// The mean of the last ones.
-    mean: Cell<Duration>,
-}
-
-impl Nap {
-    fn begin(&self) {
-        if self.began.get().is_some() && self.mean.get() < SHORT_NAP {
-            std::thread::yield_now();
-        }
-        self.began.set(Some(std::time::Instant::now()));
-    }
-
-    fn end(&self) {
-        if let Some(began) = self.began.get() {
-            self.mean.set(self.mean.get() * 7 / 8 + began.elapsed().min(LONGEST_NAP) / 8);
-        }
-    }
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// A connection that an io-thread is to serve.
