@@ -35,9 +35,13 @@ use lists::Lists;
 
 /// A publisher lets the shard write first once this much has been queued and not yet offered to sockets, in bytes.
 const UNOFFERED_BYTES: usize = 1024 * 1024;
-/// The same for each outbox, where there are so many that it comes to more: what gathers in an outbox leaves by one
-/// system call, and only from this size on does that cost less than the bytes that it moves.
+/// The same for each outbox, where these are so many that it comes to more: what gathers in an outbox leaves by one system
+/// call, and only from this size on does that cost less than the bytes that it moves.
 const UNOFFERED_BYTES_EACH: usize = 32 * 1024;
+/// The same for each, as long as it comes to no more than [`UNOFFERED_BYTES_OF_FEW`]: large messages leave several at once.
+const UNOFFERED_BYTES_EACH_OF_FEW: usize = 256 * 1024;
+/// How much that may be in all, in bytes.
+const UNOFFERED_BYTES_OF_FEW: usize = 64 * 1024 * 1024;
 /// What a frame counts for beside its bytes: its entries in outboxes, and what a piece to write costs the kernel.
 const FRAME_BYTES: usize = 512;
 
@@ -406,7 +410,9 @@ impl Shard {
 
     /// Whether publishers on this shard should let it write before they go on.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.unoffered_bytes.get() > UNOFFERED_BYTES.max(self.dirty.borrow().len() * UNOFFERED_BYTES_EACH)
+        let count = self.dirty.borrow().len();
+        let of_few = (count * UNOFFERED_BYTES_EACH_OF_FEW).min(UNOFFERED_BYTES_OF_FEW);
+        self.unoffered_bytes.get() > UNOFFERED_BYTES.max(of_few).max(count * UNOFFERED_BYTES_EACH)
     }
 
     /// Whether so much has been queued behind full sockets that the shard should look whether they have room again,
