@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
 use crate::cases::PASSWORD;
 use crate::support::language::{output_of, version};
@@ -78,25 +78,19 @@ impl Cli {
         self.run_with_input(args, b"")
     }
 
-    /// The same, with `input` on its standard input.
+    /// The same, with `input` on its standard input. What it complains about stands before what it answers, because
+    /// nothing says which of the two streams it wrote to first.
     fn run_with_input(&self, args: &[&str], input: &[u8]) -> String {
         let mut child = Running(spawn(self.command(args).stdin(Stdio::piped())));
-        let (sender, lines) = mpsc::channel();
-        read_lines(child.0.stdout.take(), sender.clone());
-        read_lines(child.0.stderr.take(), sender);
+        let (complaint, complaints) = mpsc::channel();
+        read_lines(child.0.stderr.take(), complaint);
+        let (answer, answers) = mpsc::channel();
+        read_lines(child.0.stdout.take(), answer);
         if let Some(mut stdin) = child.0.stdin.take() {
             stdin.write_all(input).unwrap_or_else(|e| panic!("writing to redis-cli: {e}"));
         }
-        let mut printed = String::new();
-        loop {
-            match lines.recv_timeout(DEADLINE) {
-                Ok(line) => printed.push_str(&line),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return printed,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    panic!("redis-cli does not end; it printed {printed}")
-                }
-            }
-        }
+        let answered = all_lines(&answers);
+        all_lines(&complaints) + &answered
     }
 
     /// A redis-cli that runs until the test ends, for example one that subscribes.
@@ -105,6 +99,18 @@ impl Cli {
         let (sender, lines) = mpsc::channel();
         read_lines(child.0.stdout.take(), sender);
         Listener { _child: child, lines }
+    }
+}
+
+/// What redis-cli writes to one of its streams until it ends.
+fn all_lines(lines: &Receiver<String>) -> String {
+    let mut printed = String::new();
+    loop {
+        match lines.recv_timeout(DEADLINE) {
+            Ok(line) => printed.push_str(&line),
+            Err(RecvTimeoutError::Disconnected) => return printed,
+            Err(RecvTimeoutError::Timeout) => panic!("redis-cli does not end; it printed {printed}"),
+        }
     }
 }
 
