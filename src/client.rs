@@ -14,8 +14,8 @@ use socket2::SockRef;
 use tokio::sync::Notify;
 
 use crate::clients::{ClientInfo, Flag};
-use crate::hub::Topic;
 use crate::hub::name::Name;
+use crate::hub::{ShardId, Topic};
 use crate::message::Frame;
 use crate::outbox::Outbox;
 use crate::resp::Proto;
@@ -70,6 +70,8 @@ pub struct Client {
     pub(crate) bell: Notify,
     proto: Cell<Proto>,
     closing: Cell<Option<Closing>>,
+    /// The shard that it should live on from now on, if it is at rest when its connection next looks.
+    destination: Cell<Option<ShardId>>,
     /// Whether the socket took less than it was offered and has not become writable since.
     congested: Cell<bool>,
     /// What its socket has not been offered, as its shard counts it; while there is anything, it stands in the shard's
@@ -93,6 +95,7 @@ impl Client {
             bell: Notify::new(),
             proto: Cell::default(),
             closing: Cell::new(None),
+            destination: Cell::new(None),
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
             served: Cell::new(false),
@@ -161,6 +164,30 @@ impl Client {
             self.outbox.borrow_mut().clear();
             self.bell.notify_one();
         }
+    }
+
+    /// Lets it move to another shard as soon as its connection looks, if nothing of it is under way then. It runs no
+    /// commands until that is decided.
+    pub(crate) fn send_away(&self, destination: ShardId) {
+        self.destination.set(Some(destination));
+        self.bell.notify_one();
+    }
+
+    /// Whether it is to move.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.destination.get().is_some()
+    }
+
+    /// Where it is to move, if it is; asking resets it.
+    pub(crate) fn take_destination(&self) -> Option<ShardId> {
+        self.destination.take()
+    }
+
+    /// Whether no other client, message or order has anything to do with it.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let known = self.is_subscriber() || self.is_monitor() || self.info.has_flag(Flag::HearsOfKeys);
+        let unsent = !self.outbox.borrow().is_empty() || self.unoffered_bytes.get() > 0;
+        !known && !unsent && self.closing.get().is_none()
     }
 
     /// Queues a frame.

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+    AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
 };
 
 use parking_lot::Mutex;
@@ -109,14 +110,14 @@ pub enum Flag {
 pub struct ClientInfo {
     /// Its number.
     pub id: ClientId,
-    /// The shard it lives on.
-    pub shard: ShardId,
+    /// The shard it lives on, or is on its way to.
+    shard: AtomicUsize,
     /// Its place on that shard.
     pub slot: AtomicU32,
     /// Its connection.
     pub address: Address,
     /// The file descriptor of its socket.
-    pub fd: i32,
+    pub fd: AtomicI32,
     /// When it connected, in milliseconds of the server's clock.
     pub connected_ms: u64,
     /// When it last sent something, in milliseconds of the server's clock.
@@ -156,7 +157,7 @@ pub struct ClientInfo {
     /// The last command's place in the command table, `u16::MAX` before the first.
     pub last_command: AtomicU16,
     /// Whether it has ended, or been told to; it is not listed any more.
-    pub killed: AtomicBool,
+    killed: AtomicBool,
     /// Its labels.
     pub labels: Mutex<Labels>,
     flags: AtomicU32,
@@ -167,10 +168,10 @@ impl ClientInfo {
     pub fn new(id: ClientId, shard: ShardId, address: Address, fd: i32, now: Now) -> Self {
         ClientInfo {
             id,
-            shard,
+            shard: AtomicUsize::new(shard),
             slot: AtomicU32::new(u32::MAX),
             address,
-            fd,
+            fd: AtomicI32::new(fd),
             connected_ms: now.ms(),
             active_ms: AtomicU64::new(now.ms()),
             db: AtomicU16::new(0),
@@ -194,6 +195,27 @@ impl ClientInfo {
             labels: Mutex::default(),
             flags: AtomicU32::new(0),
         }
+    }
+
+    /// The shard it lives on, or is on its way to. Who has to reach it there must have changed what it is to find first:
+    /// a client that moves meanwhile sees that change when it arrives, or is found where this says.
+    pub fn shard(&self) -> ShardId {
+        self.shard.load(SeqCst)
+    }
+
+    /// Says where it is going to live.
+    pub(crate) fn move_to(&self, shard: ShardId) {
+        self.shard.store(shard, SeqCst);
+    }
+
+    /// Whether it has ended, or been told to.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(SeqCst)
+    }
+
+    /// Notes that it is to end; false if it was so already.
+    pub(crate) fn doom(&self) -> bool {
+        !self.killed.swap(true, SeqCst)
     }
 
     /// Sets or clears a flag.
@@ -257,18 +279,18 @@ impl Clients {
     /// Removes a client.
     pub fn remove(&self, id: ClientId) {
         if let Some(info) = self.live.lock().remove(&id) {
-            info.killed.store(true, Relaxed);
+            info.doom();
         }
     }
 
     /// The client with this number, if it lives.
     pub fn get(&self, id: ClientId) -> Option<Arc<ClientInfo>> {
-        self.live.lock().get(&id).filter(|info| !info.killed.load(Relaxed)).cloned()
+        self.live.lock().get(&id).filter(|info| !info.is_killed()).cloned()
     }
 
     /// All live clients, the oldest first.
     pub fn all(&self) -> Vec<Arc<ClientInfo>> {
-        self.live.lock().values().filter(|info| !info.killed.load(Relaxed)).cloned().collect()
+        self.live.lock().values().filter(|info| !info.is_killed()).cloned().collect()
     }
 
     /// How many connections are open.

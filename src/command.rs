@@ -40,7 +40,7 @@ pub mod stream;
 pub mod string;
 pub mod table;
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;
 pub mod transaction;
 
 use std::rc::Rc;

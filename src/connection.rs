@@ -7,6 +7,7 @@
 use std::future::pending;
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +19,9 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::client::{Client, Closing};
 use crate::clients::ClientInfo;
-use crate::session::Session;
+use crate::hub::ShardId;
+use crate::io_thread::Guest;
+use crate::session::{Luggage, Session};
 use crate::shard::Shard;
 use crate::stream::Stream;
 
@@ -29,13 +32,21 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 ///
 /// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
 /// also then, and also when a command panics.
-pub(crate) async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo>) {
+pub(crate) async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo>, luggage: Option<Box<Luggage>>) {
     let client = shard.welcome(info, Some(stream));
-    let mut connection =
-        Connection { session: Session::new(shard.clone(), client.clone()), shard, client, alarm: None };
-    tracing::debug!(client = connection.client.info.id, peer = %connection.client.info.address, "connected");
+    let session = match luggage {
+        Some(luggage) => {
+            client.bell.notify_one();
+            Session::unpack(shard.clone(), client.clone(), *luggage)
+        }
+        None => {
+            tracing::debug!(client = client.info.id, peer = %client.info.address, "connected");
+            Session::new(shard.clone(), client.clone())
+        }
+    };
+    let mut connection = Connection { session, shard, client, alarm: None, moved: false };
     connection.converse().await;
-    if connection.client.closing().is_none() {
+    if connection.client.closing().is_none() && !connection.moved {
         connection.write_last_reply().await;
     }
 }
@@ -46,6 +57,8 @@ struct Connection {
     session: Session,
     /// When a blocked session goes on by itself.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Whether another shard serves its client now.
+    moved: bool,
 }
 
 /// What a connection waited for.
@@ -83,6 +96,13 @@ impl Connection {
             self.session.alert();
             self.shard.flush(&self.client);
             self.session.spread();
+            if let Some(destination) = self.client.take_destination() {
+                if self.move_to(destination).is_some() {
+                    return;
+                }
+                // What it was to do there it does here.
+                self.client.bell.notify_one();
+            }
             self.set_alarm();
             self.give_way().await;
         }
@@ -136,6 +156,19 @@ impl Connection {
         }
     }
 
+    /// Hands the client to another shard. None if it has to stay: something of it is under way, or the system has no
+    /// descriptor for the moment in which the socket belongs to both threads.
+    fn move_to(&mut self, destination: ShardId) -> Option<()> {
+        let socket = self.client.stream.as_ref()?.as_fd().try_clone_to_owned().ok()?;
+        let luggage = self.session.pack()?;
+        let info = self.client.info.clone();
+        info.fd.store(socket.as_raw_fd(), Relaxed);
+        self.shard.see_off(&self.client, destination);
+        self.moved = true;
+        self.shard.server.shards[destination].admit(Guest { socket, info, luggage: Some(Box::new(luggage)) });
+        Some(())
+    }
+
     async fn write_last_reply(&mut self) {
         let Some(stream) = &self.client.stream else { return };
         let written = async {
@@ -153,6 +186,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if self.moved {
+            return;
+        }
         self.session.end();
         self.shard.unregister(&self.client);
         self.shard.server.connections.fetch_sub(1, Relaxed);

@@ -15,7 +15,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use crate::clients::{Address, ClientInfo};
 use crate::connection;
 use crate::hub::ShardId;
+use crate::placement::Strain;
 use crate::server::Server;
+use crate::session::Luggage;
 use crate::shard::Shard;
 use crate::shutdown::Phase;
 use crate::stream::Stream;
@@ -53,6 +55,8 @@ pub struct Guest {
     pub socket: OwnedFd,
     /// What is known of it.
     pub info: Arc<ClientInfo>,
+    /// What it brings from the io-thread that has served it before, if one has.
+    pub luggage: Option<Box<Luggage>>,
 }
 
 /// What an io-thread receives from outside.
@@ -122,7 +126,7 @@ fn welcome(shard: &Rc<Shard>, guest: Guest) {
         Address::Unix(_) => UnixStream::from_std(guest.socket.into()).map(Stream::Unix),
     };
     match stream {
-        Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, guest.info))),
+        Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, guest.info, guest.luggage))),
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
             shard.server.clients.remove(guest.info.id);
@@ -165,8 +169,10 @@ async fn tick(shard: Rc<Shard>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_second = Instant::now();
+    let mut strain = Strain::new();
     loop {
         let now = ticks.tick().await;
+        strain.look(&shard);
         upkeep::often(&shard);
         while (upkeep::remove_keys(&shard) || upkeep::trim_tracked(&shard)) && now.elapsed() < LONGEST_UPKEEP {
             yield_now().await;

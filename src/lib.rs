@@ -19,11 +19,15 @@
 //!
 //! # Threads
 //!
-//! `io-threads` runtimes of one thread each, no work stealing: a connection never moves. A publish wakes another shard
-//! once, when its inbox becomes non-empty, not once for each subscriber. A shard writes to the sockets of its
-//! subscribers itself, without waking their tasks, a few at a time between reading from publishers: the publisher has
-//! its reply at once, so messages gather in the outboxes and leave together, which saves the system calls that fan-out
-//! costs most.
+//! `io-threads` runtimes of one thread each, no work stealing. A publish wakes another shard once, when its inbox becomes
+//! non-empty, not once for each subscriber. A shard writes to the sockets of its subscribers itself, without waking their
+//! tasks, a few at a time between reading from publishers: the publisher has its reply at once, so messages gather in the
+//! outboxes and leave together, which saves the system calls that fan-out costs most.
+//!
+//! To wake a thread costs more than most requests, so clients [gather](placement) on the first threads while these have
+//! time to spare, and only subscribers are dealt out to all from the start. A connection moves to another thread while
+//! nothing of it is under way: when it subscribes for the first time, and when its thread is saturated while another is
+//! not.
 //!
 //! # Order
 //!
@@ -40,11 +44,19 @@
 //! sockets ([`hub::Hub::relieved`], and the connection's `give_way`). A subscriber is cut only for bytes that its socket
 //! has refused (P7).
 //!
+//! # Keys
+//!
+//! All keys lie behind one lock, which commands on keys that follow each other pass on within a turn. It is taken before
+//! the hub's, so that what happens to keys is published in the order in which it happened; pub/sub alone never takes it.
+//! Who waits for a list or a stream is served by the command that feeds it, before the lock is given back: its own command
+//! runs again from the top, and its shard is sent the answer.
+//!
 //! # Modules
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`process`], [`listen`], [`io_thread`], [`upkeep`], [`log`] | the process: sockets, threads, signals, time, log |
+//! | [`placement`] | which io-thread serves which client |
 //! | [`connection`], [`stream`] | one client's loop, and its socket |
 //! | [`session`] | one client's protocol state; bytes in, replies out, no I/O |
 //! | [`command`] | the commands: table, gate, families |
@@ -60,8 +72,8 @@
 //!
 //! # Locks
 //!
-//! Taken in this order, none across an `.await`: the [keyspace], the [hub] (EXEC holds it while it runs any command), the configuration,
-//! the live [`clients`], then any other, of which none is taken while another of them is held.
+//! Taken in this order, none across an `.await`: the [keyspace], the [hub] (EXEC holds it while it runs any command), the
+//! configuration, the live [`clients`], then any other, of which none is taken while another of them is held.
 //!
 //! # Words
 //!
@@ -89,6 +101,7 @@ pub mod message;
 pub mod outbox;
 pub mod pattern;
 pub mod pause;
+pub(crate) mod placement;
 pub mod process;
 pub(crate) mod quoting;
 pub(crate) mod resources;

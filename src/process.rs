@@ -18,6 +18,7 @@ use crate::config::{Config, Settings, ShutdownFlags, StartError};
 use crate::io_thread::{self, Guest, Inlet};
 use crate::listen::{self, Accepted, Listener, Place};
 use crate::log;
+use crate::placement;
 use crate::resources;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
@@ -58,13 +59,13 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     };
     let own_runtime = io_thread::runtime().map_err(no_runtime)?;
     let (phase, phase_seen) = watch::channel(Phase::Serving);
-    let mut doors = Vec::new();
     let mut threads = Vec::new();
     let mut own_inlet = None;
     for id in 0..server.shards.len() {
         let (door, guests) = mpsc::unbounded_channel();
         let inlet = Inlet { guests, phase: phase_seen.clone() };
-        doors.push(door);
+        // Nobody else has opened it: this is the only place that does.
+        let _ = server.shards[id].door.set(door);
         if id == 0 {
             own_inlet = Some(inlet);
         } else {
@@ -72,7 +73,7 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         }
     }
     if let Some(inlet) = own_inlet {
-        let beside = govern(server.clone(), listeners, doors, phase);
+        let beside = govern(server.clone(), listeners, phase);
         io_thread::run(&own_runtime, server.clone(), 0, inlet, beside);
     }
     for thread in threads {
@@ -91,15 +92,10 @@ fn spawn_io_thread(server: Arc<Server>, id: usize, inlet: Inlet) -> std::io::Res
 }
 
 /// What the first io-thread does beside serving: listen, hear signals, change what CONFIG SET changes, end.
-async fn govern(
-    server: Arc<Server>,
-    listeners: Vec<Listener>,
-    doors: Vec<mpsc::UnboundedSender<Guest>>,
-    phase: watch::Sender<Phase>,
-) {
+async fn govern(server: Arc<Server>, listeners: Vec<Listener>, phase: watch::Sender<Phase>) {
     hear_signals(&server);
     server.reconfigured.set_latches(&listeners);
-    let mut doormen = admit(&server, listeners, &doors, &phase);
+    let mut doormen = admit(&server, listeners, &phase);
     let settings = server.settings();
     tracing::info!(
         version = VERSION,
@@ -120,7 +116,7 @@ async fn govern(
                 let fresh = server.reconfigured.take_listeners();
                 if let Some(fresh) = fresh {
                     doormen.retain(|doorman| doorman.is_unix || { doorman.task.abort(); false });
-                    doormen.extend(admit(&server, fresh, &doors, &phase));
+                    doormen.extend(admit(&server, fresh, &phase));
                 }
             }
         }
@@ -133,26 +129,18 @@ struct Doorman {
     is_unix: bool,
 }
 
-fn admit(
-    server: &Arc<Server>,
-    listeners: Vec<Listener>,
-    doors: &[mpsc::UnboundedSender<Guest>],
-    phase: &watch::Sender<Phase>,
-) -> Vec<Doorman> {
+fn admit(server: &Arc<Server>, listeners: Vec<Listener>, phase: &watch::Sender<Phase>) -> Vec<Doorman> {
     let admit_one = |listener: Listener| {
         let is_unix = matches!(listener.place(), Place::Unix(_));
         let server = server.clone();
-        let doors = doors.to_vec();
-        let task = spawn_local(listen::accept(listener, phase.subscribe(), move |accepted| {
-            take_in(&server, &doors, accepted)
-        }));
+        let task = spawn_local(listen::accept(listener, phase.subscribe(), move |accepted| take_in(&server, accepted)));
         Doorman { task, is_unix }
     };
     listeners.into_iter().map(admit_one).collect()
 }
 
-/// Sends a new connection to the io-thread that has the fewest, or away.
-fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Guest>], accepted: Accepted) {
+/// Sends a new connection to an io-thread, or away.
+fn take_in(server: &Server, accepted: Accepted) {
     server.stats.connections.fetch_add(1, Relaxed);
     let settings = server.settings();
     let open = server.connections.fetch_add(1, Relaxed) + 1;
@@ -172,12 +160,11 @@ fn take_in(server: &Server, doors: &[mpsc::UnboundedSender<Guest>], accepted: Ac
         return;
     }
     server.stats.peak_clients.fetch_max(open as u64, Relaxed);
-    let fewest = (0..doors.len()).min_by_key(|id| server.shards[*id].connections.load(Relaxed)).unwrap_or(0);
-    server.shards[fewest].connections.fetch_add(1, Relaxed);
+    let shard = placement::for_newcomer(&server.shards);
+    server.shards[shard].connections.fetch_add(1, Relaxed);
     // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
-    let info = server.clients.admit(fewest, accepted.address, accepted.socket.as_raw_fd(), server.clock.now());
-    // Fails only when the io-thread has ended, which is when the server ends.
-    let _ = doors[fewest].send(Guest { socket: accepted.socket, info });
+    let info = server.clients.admit(shard, accepted.address, accepted.socket.as_raw_fd(), server.clock.now());
+    server.shards[shard].admit(Guest { socket: accepted.socket, info, luggage: None });
 }
 
 fn is_denied(settings: &Settings, address: &Address) -> bool {
@@ -297,10 +284,8 @@ mod tests {
         let (mut client, socket) = UnixStream::pair().expect("the system has sockets");
         let local = SocketAddr::from(([192, 0, 2, 1], 6379));
         let peer = peer.parse().expect("an address and a port");
-        let (door, mut accepted) = mpsc::unbounded_channel();
-        take_in(&server, &[door], Accepted { socket: socket.into(), address: Address::Tcp { peer, local } });
-        // What was not taken in has been closed, so that this comes to an end.
-        drop(accepted.try_recv());
+        // No thread serves who is taken in, so that the connection is closed in any case and this comes to an end.
+        take_in(&server, Accepted { socket: socket.into(), address: Address::Tcp { peer, local } });
         let mut text = String::new();
         client.read_to_string(&mut text).expect("the other end is closed");
         text

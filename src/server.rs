@@ -1,23 +1,26 @@
 //! What all shards share: the hub, the live clients, the configuration, the counters. No input or output here.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, OnceLock};
 
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
 use crate::hub::{Hub, ShardSet};
+use crate::io_thread::Guest;
 use crate::keyspace::Keyspace;
 use crate::latency::LatencyMonitor;
 use crate::listen::{self, Latch, Listener};
 use crate::memory::MemoryGauge;
 use crate::pause::Pause;
+use crate::placement::Load;
 use crate::shutdown::Shutdown;
 use crate::slowlog::Slowlog;
 use crate::stats::{Counter, ServerStats, ShardStats, new_histogram};
@@ -27,6 +30,10 @@ use crate::stats::{Counter, ServerStats, ShardStats, new_histogram};
 pub struct ShardHandle {
     /// Rung when the inbox has become non-empty.
     pub bell: Notify,
+    /// How much it has to do.
+    pub(crate) load: Load,
+    /// The way in for connections; none where no thread serves it.
+    pub(crate) door: OnceLock<UnboundedSender<Guest>>,
     /// Connections that it has been given and that are open.
     pub connections: AtomicUsize,
     /// How many times it has delivered and written everything since the server began to end.
@@ -35,6 +42,15 @@ pub struct ShardHandle {
     pub monitors: AtomicUsize,
     /// Its counters.
     pub stats: ShardStats,
+}
+
+impl ShardHandle {
+    /// Hands a connection to the shard's thread. It ends at once if the thread has ended, which is when the server ends.
+    pub(crate) fn admit(&self, guest: Guest) {
+        if let Some(door) = self.door.get() {
+            let _ = door.send(guest);
+        }
+    }
 }
 
 /// The state of one server.
@@ -158,6 +174,8 @@ impl Server {
         let commands = CommandTable::new(&settings.rename_command)?;
         let shard = |_| ShardHandle {
             bell: Notify::new(),
+            load: Load::default(),
+            door: OnceLock::new(),
             connections: AtomicUsize::new(0),
             drain_rounds: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),

@@ -19,6 +19,7 @@ use crate::hub::access::HubAccess;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
+use crate::resp::Proto;
 use crate::resp::decode::{Decoder, Limits, OwnedArgs, Step};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
@@ -95,6 +96,8 @@ pub struct SessionState {
     pub crowded: bool,
     /// How long the command that just ran takes beside the time that its function took, in microseconds.
     pub slept_us: u64,
+    /// Whether it has been decided which shard it subscribes on.
+    pub settled: bool,
     /// Arguments that logs must not show.
     pub secret_args: Vec<usize>,
 }
@@ -111,6 +114,15 @@ pub struct Session {
     /// Answered, but not to be sent before the session goes on.
     withheld: Vec<u8>,
     wake: ShardSet,
+}
+
+/// What a client takes along to another shard.
+#[derive(Debug)]
+pub struct Luggage {
+    state: SessionState,
+    proto: Proto,
+    /// Received and not yet consumed.
+    input: Vec<u8>,
 }
 
 impl fmt::Debug for Session {
@@ -144,6 +156,26 @@ impl Session {
             withheld: Vec::new(),
             wake: ShardSet::default(),
         }
+    }
+
+    /// The session of `client`, which has just come to `shard` from another one. Call [`Session::resume`] then.
+    pub(crate) fn unpack(shard: Rc<Shard>, client: Rc<Client>, luggage: Luggage) -> Self {
+        client.set_proto(luggage.proto);
+        let Luggage { state, input, .. } = luggage;
+        Session { state, input, ..Session::new(shard, client) }
+    }
+
+    /// What `client` takes along to another shard, unless something is under way that has to end here. To be called
+    /// after [`Session::spread`]. The session is over then.
+    pub(crate) fn pack(&mut self) -> Option<Luggage> {
+        let state = &self.state;
+        let busy = state.blocked.is_some() || state.transaction.is_some() || state.watch.is_some();
+        let ending = state.close_after_reply || self.shard.is_draining();
+        if busy || ending || !self.client.is_at_rest() {
+            return None;
+        }
+        let (state, input) = (std::mem::take(&mut self.state), std::mem::take(&mut self.input));
+        Some(Luggage { state, proto: self.client.proto(), input })
     }
 
     /// Runs the commands in `bytes` and queues the replies in the client's outbox. Call [`Session::spread`] when they
@@ -180,7 +212,7 @@ impl Session {
         match &self.state.blocked {
             _ if self.shard.is_draining() => return,
             None if self.input.is_empty() => return,
-            None => return self.run_input(now),
+            None => return self.catch_up(now),
             Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
             Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
             // A stricter pause may have ended while a laxer one is still in force.
@@ -194,7 +226,11 @@ impl Session {
         match self.state.blocked.take() {
             Some(Blocked::Paused(args, _)) => {
                 self.client.info.postponed_bytes.store(0, Relaxed);
-                self.turn(now, |turn, state, _| gate::admit(turn, state, args.args()));
+                self.turn(now, |turn, state, _| {
+                    // Its bytes have gone, so that it cannot be read again elsewhere.
+                    state.settled = true;
+                    gate::admit(turn, state, args.args());
+                });
             }
             Some(Blocked::ShuttingDown(_)) => {
                 self.turn(now, |turn, state, _| gate::fail_late(turn, state, &ReplyError::SHUTDOWN_WITHDRAWN));
@@ -203,7 +239,7 @@ impl Session {
             Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
         if self.state.blocked.is_none() {
-            self.run_input(self.shard.now());
+            self.catch_up(self.shard.now());
         }
     }
 
@@ -283,6 +319,12 @@ impl Session {
         self.client.served.take()
     }
 
+    /// Runs what was received while it could not.
+    fn catch_up(&mut self, now: Now) {
+        self.run_input(now);
+        self.enforce_input_limit();
+    }
+
     fn run_input(&mut self, now: Now) {
         let input = std::mem::take(&mut self.input);
         let used = self.run(&input, now);
@@ -301,13 +343,19 @@ impl Session {
     fn run(&mut self, input: &[u8], now: Now) -> usize {
         let mut used = 0;
         self.turn(now, |turn, state, decoder| {
-            while state.blocked.is_none() && !state.close_after_reply && turn.client.closing().is_none() {
+            let goes_on = |client: &Client, state: &SessionState| {
+                let ends = state.close_after_reply || client.closing().is_some();
+                state.blocked.is_none() && !ends && !client.is_leaving()
+            };
+            while goes_on(turn.client, state) {
                 let password_missing = turn.settings.requirepass.password().is_some() && !state.authenticated;
                 let max_bulk = usize::try_from(turn.settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
                 match decoder.next(&input[used..], Limits { max_bulk, authenticated: !password_missing }) {
                     Ok(Step::Request(args, taken)) => {
-                        used += taken;
                         gate::admit(turn, state, args);
+                        if !turn.client.is_leaving() {
+                            used += taken;
+                        }
                     }
                     Ok(Step::Nothing(taken)) => used += taken,
                     Ok(Step::Incomplete) => break,

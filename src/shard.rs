@@ -59,6 +59,8 @@ pub struct Shard {
     incoming: RefCell<VecDeque<Entry>>,
     /// Killed by order of another client; their subscriptions are still to be ended.
     doomed: RefCell<Vec<(ClientId, Receipt)>>,
+    /// Meant for clients that have moved.
+    astray: RefCell<Vec<(Arc<ClientInfo>, Notice)>>,
     /// How many frames have been fanned out.
     delivered: Cell<u64>,
     /// Outboxes to offer to their sockets.
@@ -96,6 +98,7 @@ impl Shard {
             monitors: RefCell::default(),
             incoming: RefCell::default(),
             doomed: RefCell::default(),
+            astray: RefCell::default(),
             dirty: RefCell::default(),
             delivered: Cell::new(0),
             unoffered_bytes: Cell::new(0),
@@ -174,7 +177,7 @@ impl Shard {
         let client = Client::new(info.clone(), stream);
         let slot = self.clients.borrow_mut().insert(client.clone());
         info.slot.store(slot as u32, Relaxed);
-        if info.killed.load(Relaxed) {
+        if info.is_killed() {
             client.close(Closing::Killed);
         }
         client
@@ -185,6 +188,16 @@ impl Shard {
         self.leave_all(client, &mut HubAccess::new(&self.server.hub));
         self.server.clients.remove(client.info.id);
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
+    }
+
+    /// Forgets a client that goes to another shard, and says so.
+    pub(crate) fn see_off(&self, client: &Client, destination: ShardId) {
+        client.limit_unacknowledged(None);
+        tracing::debug!(client = client.info.id, from = self.id, to = destination, "moves to another io-thread");
+        self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
+        self.handle().connections.fetch_sub(1, Relaxed);
+        self.server.shards[destination].connections.fetch_add(1, Relaxed);
+        client.info.move_to(destination);
     }
 
     /// The client with this number, if it lives here.
@@ -208,6 +221,9 @@ impl Shard {
             hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open())
         });
         self.settle();
+        if !client.is_subscriber() {
+            self.handle().load.count_subscriber(true);
+        }
         self.lists.borrow_mut().add(slot, client, topic, name);
     }
 
@@ -222,6 +238,9 @@ impl Shard {
         });
         self.settle();
         self.lists.borrow_mut().remove(client, topic, name);
+        if !client.is_subscriber() {
+            self.handle().load.count_subscriber(false);
+        }
         true
     }
 
@@ -244,6 +263,7 @@ impl Shard {
         for (topic, name) in &names {
             lists.remove(client, *topic, name);
         }
+        self.handle().load.count_subscriber(false);
     }
 
     /// Takes the inbox and delivers it, for callers that hold nothing of the hub.
@@ -256,6 +276,7 @@ impl Shard {
         let entries = hub.with(|hub| hub.take_inbox(self.id));
         self.incoming.borrow_mut().extend(entries);
         self.settle();
+        self.send_after(hub);
         loop {
             let Some((id, receipt)) = self.doomed.borrow_mut().pop() else { return };
             if let Some(client) = self.client_by_id(id) {
@@ -266,6 +287,16 @@ impl Shard {
                 if woken {
                     self.server.shards[receipt.shard].bell.notify_one();
                 }
+            }
+        }
+    }
+
+    /// Sends what was meant for clients that have moved to where they are, also where they have not arrived yet.
+    fn send_after(&self, hub: &mut HubAccess<'_>) {
+        for (info, notice) in self.astray.take() {
+            let home = info.shard();
+            if hub.with(|hub| hub.send(home, Control::Tell(info, notice))) {
+                self.server.shards[home].bell.notify_one();
             }
         }
     }
@@ -291,7 +322,7 @@ impl Shard {
                 }
             }
             Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
-            Control::Tell(info, notice) => self.tell(&info, &notice),
+            Control::Tell(info, notice) => self.tell(info, notice),
             Control::Serve(info, answer) => self.serve(&info, answer),
             Control::Monitor(line) => self.show_monitors(line),
         }
@@ -308,8 +339,13 @@ impl Shard {
     }
 
     /// Tells a client to forget keys, in the form that suits it at this position of the inbox.
-    fn tell(&self, info: &ClientInfo, notice: &Notice) {
-        let Some(client) = self.client(info) else { return };
+    fn tell(&self, info: Arc<ClientInfo>, notice: Notice) {
+        let Some(client) = self.client(&info) else {
+            if !info.is_killed() {
+                self.astray.borrow_mut().push((info, notice));
+            }
+            return;
+        };
         if let Some(frame) = notice.frame(client.proto(), client.is_subscriber()) {
             self.push(&client, &Rc::new(frame));
         }

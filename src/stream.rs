@@ -1,6 +1,7 @@
 //! The sockets a client may come through.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::SockRef;
 use tokio::io::{Interest, Ready};
@@ -13,6 +14,15 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// Over the unix socket.
     Unix(UnixStream),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
 }
 
 impl Stream {

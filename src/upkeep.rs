@@ -105,9 +105,10 @@ fn evict_clients(shard: &Shard) {
             break;
         }
         total -= held(&info);
-        info.killed.store(true, Relaxed);
-        if hub.with(|hub| hub.send(info.shard, Control::Evict(info.id))) {
-            shard.server.shards[info.shard].bell.notify_one();
+        info.doom();
+        let home = info.shard();
+        if hub.with(|hub| hub.send(home, Control::Evict(info.id))) {
+            shard.server.shards[home].bell.notify_one();
         }
     }
 }

@@ -11,7 +11,7 @@ use super::spec::{Flags, Handler};
 use super::table::{Entry, Lookup};
 use crate::client::{Client, Closing};
 use crate::clients::Flag;
-use crate::hub::Control;
+use crate::hub::{Control, ShardId};
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
@@ -19,6 +19,7 @@ use crate::keyspace::eviction::{self, Room};
 use crate::keyspace::garbage::Garbage;
 use crate::message::Frame;
 use crate::pause::PauseMode;
+use crate::placement;
 use crate::quoting;
 use crate::resp::Proto;
 use crate::resp::decode::Args;
@@ -32,11 +33,13 @@ enum Verdict<'s> {
     Run(&'s Entry, Handler),
     Queue(&'s Entry),
     Wait(PauseMode),
+    /// On another shard, if it can.
+    Move(ShardId),
     /// A web browser was made to speak to us: say nothing that it could use.
     Hang(&'static str),
 }
 
-/// Runs, queues, postpones or refuses the request in `args`.
+/// Runs, queues, postpones or refuses the request in `args`. It is still to run if the client is to move first.
 pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>) {
     apply_reply_mode(turn, state);
     match judge(turn, state, args) {
@@ -48,6 +51,10 @@ pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_
             turn.client.info.postponed_bytes.store(args.size_bytes(), Relaxed);
             state.blocked = Some(Blocked::Paused(args, mode));
             return;
+        }
+        Ok(Verdict::Move(destination)) => {
+            state.settled = true;
+            return turn.client.send_away(destination);
         }
         Ok(Verdict::Hang(reason)) => {
             let peer = turn.client.info.address.peer();
@@ -144,6 +151,12 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     }
     if state.transaction.is_some() && !flags.has(Flags::UNQUEUED) {
         return Ok(Verdict::Queue(entry));
+    }
+    if flags.has(Flags::SUBSCRIBES)
+        && !state.settled
+        && let Some(better) = placement::for_subscriber(&shard.server.shards, shard.id())
+    {
+        return Ok(Verdict::Move(better));
     }
     Ok(Verdict::Run(entry, handler))
 }

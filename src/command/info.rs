@@ -59,6 +59,7 @@ const SECTIONS: &[Section] = &[
     section("Stats", true, traffic::stats),
     section("Replication", true, absent::replication),
     section("CPU", true, process::cpu),
+    section("Threads", false, process::threads),
     section("Modules", true, absent::modules),
     section("Commandstats", false, traffic::commandstats),
     section("Errorstats", true, traffic::errorstats),

@@ -111,6 +111,8 @@ flags! {
     KEYSPACE = 22, "";
     /// What CLIENT CACHING said still holds after it.
     KEEPS_CACHING = 23, "";
+    /// Makes its client a subscriber.
+    SUBSCRIBES = 24, "";
 }
 
 impl Flags {

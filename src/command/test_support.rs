@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::resp::Proto;
 use crate::server::Server;
-use crate::session::Session;
+use crate::session::{Luggage, Session};
 use crate::shard::Shard;
 
 /// A server with its shards.
@@ -123,6 +123,21 @@ impl Peer {
     /// What has come since it was last asked.
     pub(crate) fn heard(&self) -> String {
         String::from_utf8_lossy(&self.client.take_output()).into_owned()
+    }
+
+    /// What it would take along to another shard, if it may go.
+    pub(crate) fn pack(&self) -> Option<Luggage> {
+        self.session.borrow_mut().pack()
+    }
+
+    /// The same client on another shard; it has still to go on there.
+    pub(crate) fn move_to(self, world: &World, destination: usize) -> Self {
+        let luggage = self.pack().expect("nothing is under way");
+        let shard = world.shards[destination].clone();
+        self.shard.see_off(&self.client, destination);
+        let client = shard.welcome(self.client.info.clone(), None);
+        let session = RefCell::new(Session::unpack(shard.clone(), client.clone(), luggage));
+        Peer { client, session, shard }
     }
 
     /// The connection ends: the server lets go of the client.

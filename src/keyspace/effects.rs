@@ -72,7 +72,7 @@ impl Effects {
             let (name, Address { db, key }) = match event {
                 Event::Change { name, address } => (name, address),
                 Event::Notice(client, notice) => {
-                    outlet.order(client.shard, Control::Tell(client, notice));
+                    outlet.order(client.shard(), Control::Tell(client, notice));
                     continue;
                 }
             };

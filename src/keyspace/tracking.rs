@@ -72,7 +72,7 @@ impl Tracker {
     fn tell(&self, keys: Forgotten, effects: &mut Effects) {
         match &self.terms.redirect {
             None => effects.tell(&self.client, Notice::Forget { keys, redirected: false }),
-            Some(other) if !other.killed.load(Relaxed) => {
+            Some(other) if !other.is_killed() => {
                 effects.tell(other, Notice::Forget { keys, redirected: true });
             }
             Some(other) => {

@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -128,7 +127,7 @@ impl Served {
 
     /// Sends it to the client's shard.
     pub(crate) fn send(self, outlet: &mut Outlet<'_, '_>) {
-        outlet.order(self.client.shard, Control::Serve(self.client, Frame::whole(self.answer)));
+        outlet.order(self.client.shard(), Control::Serve(self.client, Frame::whole(self.answer)));
     }
 }
 
@@ -224,7 +223,7 @@ pub(super) fn serve(keys: &mut Keys<'_>, key: &[u8], client: ClientId) -> Option
     let kind = keys.peek(key).map(|entry| entry.value.kind());
     let waiter = keys.state.waiters.clients.get(&client)?;
     let interest = &waiter.wait.interest;
-    if waiter.client.killed.load(Relaxed) || (kind != Some(interest.kind) && !interest.minds_removal) {
+    if waiter.client.is_killed() || (kind != Some(interest.kind) && !interest.minds_removal) {
         return None;
     }
     let waiter = keys.state.waiters.take(client)?;

@@ -6,5 +6,6 @@ pub mod support;
 mod caching;
 mod exec;
 mod harness;
+mod placement;
 mod reconfigure;
 mod redis_rs;

@@ -1,7 +1,7 @@
 //! KILL.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
 
 use super::list::ClientType;
 use crate::clients::{ClientId, ClientInfo};
@@ -33,7 +33,7 @@ pub(super) fn kill(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let filters = if old_form { Filters { peer: call.args.get(2), ..Filters::default() } } else { parse(call)? };
     let passing = call.server.clients.all().into_iter().filter(|info| filters.pass(call, info));
     let (own, others): (Vec<_>, Vec<_>) = passing.partition(|info| info.id == call.client.info.id);
-    let others: Vec<_> = others.into_iter().filter(|info| !info.killed.swap(true, Relaxed)).collect();
+    let others: Vec<_> = others.into_iter().filter(|info| info.doom()).collect();
     let count = own.len() + others.len();
     end(call, &others);
     match old_form {
@@ -102,19 +102,20 @@ fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
     // Ending one delivers what was published before. Earlier answers go first, so that a confirmation still comes before
     // the first message.
     call.queue_reply();
-    for info in clients.iter().filter(|info| info.shard == here) {
+    let (own, elsewhere): (Vec<_>, Vec<_>) =
+        clients.iter().map(|info| (info, info.shard())).partition(|(_, home)| *home == here);
+    for (info, _) in own {
         if let Some(client) = call.shard.client(info) {
             call.shard.kill(&client, call.hub);
         }
     }
-    let elsewhere: Vec<_> = clients.iter().filter(|info| info.shard != here).collect();
     if elsewhere.is_empty() {
         return;
     }
     let missing = Arc::new(AtomicUsize::new(elsewhere.len()));
-    for info in elsewhere {
+    for (info, home) in elsewhere {
         let receipt = Receipt { missing: missing.clone(), client: call.client.info.id, shard: here };
-        call.order(info.shard, Control::Kill(info.id, receipt));
+        call.order(home, Control::Kill(info.id, receipt));
     }
     if !call.session.executing {
         call.session.blocked = Some(Blocked::Ordered(missing));

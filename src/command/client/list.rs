@@ -86,7 +86,7 @@ fn who(call: &Call<'_, '_>, info: &ClientInfo) -> String {
         info.id,
         info.address.peer(),
         info.address.local(),
-        info.fd,
+        info.fd.load(Relaxed),
         info.labels.lock().name,
         seconds_since(info.connected_ms),
         seconds_since(info.active_ms.load(Relaxed)),

@@ -1,6 +1,7 @@
 //! Sections about the process: what it is, who is connected, what it uses.
 
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
@@ -156,6 +157,15 @@ pub(super) fn cpu(report: &mut Report<'_, '_>) {
     pair("", own);
     pair("_children", children);
     pair("_main_thread", main_thread);
+}
+
+/// Who is served where, and for how much of its time each io-thread worked in the last tenth of a second.
+pub(super) fn threads(report: &mut Report<'_, '_>) {
+    for (id, shard) in report.server.shards.iter().enumerate() {
+        let (clients, subscribers) = (shard.connections.load(Relaxed), shard.load.subscribers());
+        let facts = format_args!("clients={clients},subscribers={subscribers},busy_perc={}", shard.load.busy());
+        report.field(format_args!("io_thread_{id}"), facts);
+    }
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,0 +1,248 @@
+//! Which io-thread serves which client.
+//!
+//! To wake a thread costs processor time, also that of the client whose request wakes it. So clients gather on the first
+//! threads while these have time to spare, and a server with little to do is as cheap as one with a single thread. What
+//! they fan out uses every core from the start: each thread gets some subscribers, then all get the same number.
+//!
+//! A client moves only while nothing of it is under way, in two cases: when it subscribes for the first time, to the
+//! thread that has the fewest subscribers; and when its thread is saturated, to one that has time to spare.
+
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::hub::ShardId;
+use crate::resources::{ThreadTime, thread_time};
+use crate::server::ShardHandle;
+use crate::shard::Shard;
+
+/// Subscribers that a thread gets before the next one gets any: fewer are written to in less time than it takes to wake
+/// another thread for half of them.
+const FEW: usize = 16;
+/// A thread that works for less of its time than this takes new clients, in percent.
+const BUSY: u8 = 80;
+/// A thread that works, or waits for a processor, for this much of its time is saturated, in percent.
+const SATURATED: u8 = 92;
+/// A thread that works for less of its time than this takes clients of saturated ones, in percent.
+const IDLE: u8 = 50;
+/// For how many looks a thread has been saturated when it lets clients go.
+const PATIENCE: i32 = 2;
+/// How many looks later it may do so again: it takes some time to show what has changed.
+const REST: i32 = 10;
+/// Who has asked for nothing for longer than this would take no work along, in milliseconds.
+const RECENT_MS: u64 = 200;
+
+/// How much a thread has to do.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// For how much of its time it worked lately, in percent.
+    busy: AtomicU8,
+    /// Clients that listen to something.
+    subscribers: AtomicUsize,
+}
+
+impl Load {
+    /// Counts a client that has begun to listen, or listens to nothing any more.
+    pub(crate) fn count_subscriber(&self, listens: bool) {
+        if listens {
+            self.subscribers.fetch_add(1, Relaxed)
+        } else {
+            self.subscribers.fetch_sub(1, Relaxed)
+        };
+    }
+
+    /// For how much of its time it worked lately, in percent.
+    pub(crate) fn busy(&self) -> u8 {
+        self.busy.load(Relaxed)
+    }
+
+    /// Clients that listen to something.
+    pub(crate) fn subscribers(&self) -> usize {
+        self.subscribers.load(Relaxed)
+    }
+
+    /// What decides where the next subscriber goes: fewer is better.
+    fn crowd(&self) -> usize {
+        (self.subscribers() + 1).max(FEW)
+    }
+}
+
+/// The shard for a new connection: the first that has time to spare.
+pub(crate) fn for_newcomer(shards: &[ShardHandle]) -> ShardId {
+    let busy = |id: &ShardId| shards[*id].load.busy();
+    let ids = 0..shards.len();
+    ids.clone().find(|id| busy(id) < BUSY).or_else(|| ids.min_by_key(busy)).unwrap_or(0)
+}
+
+/// The shard for a client of `here` that begins to listen, if another one suits it better.
+pub(crate) fn for_subscriber(shards: &[ShardHandle], here: ShardId) -> Option<ShardId> {
+    let crowd = |id: &ShardId| shards[*id].load.crowd();
+    let best = (0..shards.len()).min_by_key(crowd)?;
+    (crowd(&best) < crowd(&here) && shards[best].door.get().is_some()).then_some(best)
+}
+
+/// How long a thread has been saturated.
+#[derive(Debug)]
+pub(crate) struct Strain {
+    looked_at: Instant,
+    time: ThreadTime,
+    /// Looks that found it saturated; below zero while it rests.
+    looks: i32,
+}
+
+impl Strain {
+    /// Of the calling thread, from now on.
+    pub(crate) fn new() -> Self {
+        Strain { looked_at: Instant::now(), time: thread_time(), looks: 0 }
+    }
+
+    /// Measures what the calling thread, that of `shard`, has done since the last look, and lets some of its clients go if
+    /// it was hardly ever idle while another thread had time to spare.
+    pub(crate) fn look(&mut self, shard: &Shard) {
+        let (now, time) = (Instant::now(), thread_time());
+        let passed = now.duration_since(self.looked_at).max(Duration::from_nanos(1));
+        let percent = |time: Duration| (100.0 * time.div_duration_f64(passed)).min(100.0) as u8;
+        let worked = time.worked.saturating_sub(self.time.worked);
+        let waited = time.waited.saturating_sub(self.time.waited);
+        (self.looked_at, self.time) = (now, time);
+        shard.handle().load.busy.store(percent(worked), Relaxed);
+        if self.lasts(percent(worked + waited) >= SATURATED) {
+            let shards = &shard.server.shards;
+            let idlest = (0..shards.len()).min_by_key(|id| shards[*id].load.busy());
+            if let Some(destination) = idlest.filter(|id| shards[*id].load.busy() < IDLE) {
+                relieve(shard, destination);
+                self.looks = -REST;
+            }
+        }
+    }
+
+    /// Whether the thread has been saturated long enough for clients to go, now that it is so or not.
+    fn lasts(&mut self, saturated: bool) -> bool {
+        self.looks = if saturated { self.looks + 1 } else { (self.looks + 1).min(0) };
+        self.looks >= PATIENCE
+    }
+}
+
+/// Lets half of the clients go that give a thread work. The only one goes if it leaves other work behind.
+fn relieve(shard: &Shard, destination: ShardId) {
+    let now_ms = shard.now().ms();
+    let is_active = |client: &Client| now_ms.saturating_sub(client.info.active_ms.load(Relaxed)) < RECENT_MS;
+    let mut active = shard.all_clients();
+    active.retain(|client| client.is_at_rest() && is_active(client));
+    let leaves_work = shard.handle().load.subscribers() > 0;
+    let surplus = (active.len() + usize::from(leaves_work)) / 2;
+    active.iter().take(surplus).for_each(|client| client.send_away(destination));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::test_support::{Peer, World};
+
+    /// Who of `peers` is to move, by the order in which they came.
+    fn leaving(peers: &[Peer]) -> Vec<bool> {
+        peers.iter().map(|peer| peer.client.take_destination() == Some(1)).collect()
+    }
+
+    #[test]
+    fn half_of_those_go_who_have_asked_for_something_lately() {
+        let world = World::new();
+        let idle = world.client();
+        world.advance(Duration::from_millis(RECENT_MS));
+        let peers: Vec<Peer> = (0..5).map(|_| world.client()).collect();
+        peers.iter().for_each(|peer| drop(peer.say("PING")));
+        relieve(&world.shards[0], 1);
+        assert_eq!(leaving(&peers), [true, true, false, false, false]);
+        assert_eq!(idle.client.take_destination(), None);
+    }
+
+    #[test]
+    fn the_only_one_goes_if_it_leaves_subscribers_behind() {
+        let world = World::new();
+        let publisher = [world.client()];
+        publisher[0].say("PING");
+        relieve(&world.shards[0], 1);
+        assert_eq!(leaving(&publisher), [false]);
+        let subscriber = [world.client()];
+        subscriber[0].say("SUBSCRIBE a");
+        relieve(&world.shards[0], 1);
+        assert_eq!((leaving(&publisher), leaving(&subscriber)), (vec![true], vec![false]));
+    }
+
+    #[test]
+    fn who_has_something_under_way_stays() {
+        let world = World::new();
+        for busy in ["MULTI", "WATCH k", "MONITOR", "BLPOP k 0", "CLIENT TRACKING ON", "SUBSCRIBE a", "QUIT"] {
+            let peer = world.client().speaking(crate::resp::Proto::Resp3);
+            peer.say("PING");
+            assert!(peer.pack().is_some(), "nothing is under way");
+            let peer = world.client().speaking(crate::resp::Proto::Resp3);
+            peer.say(busy);
+            assert!(peer.pack().is_none(), "{busy}");
+        }
+    }
+
+    #[test]
+    fn who_moves_goes_on_elsewhere_as_if_nothing_had_happened() {
+        let world = World::new();
+        let peer = world.client().speaking(crate::resp::Proto::Resp3);
+        peer.say("SELECT 3\r\nSET k v\r\nCLIENT REPLY SKIP");
+        peer.client.send_away(1);
+        assert_eq!(peer.say("PING\r\nGET k\r\n*2\r\n$3\r\nGET"), "", "it runs no more commands here");
+        let peer = peer.move_to(&world, 1);
+        assert_eq!(peer.resume(), "$1\r\nv\r\n");
+        assert_eq!(peer.say("$4\r\nnone"), "_\r\n");
+        assert!(peer.say("CLIENT INFO").contains(" db=3 "));
+    }
+
+    #[test]
+    fn what_a_client_is_to_forget_goes_after_it() {
+        let world = World::new();
+        let (peer, writer) = (world.client().speaking(crate::resp::Proto::Resp3), world.client());
+        let peer = peer.move_to(&world, 1);
+        peer.say("CLIENT TRACKING ON\r\nGET k");
+        peer.client.info.move_to(0);
+        writer.say("SET k v");
+        peer.client.info.move_to(1);
+        world.settle();
+        assert_eq!(peer.heard(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+    }
+
+    #[test]
+    fn a_thread_rests_after_it_has_let_clients_go() {
+        let mut strain = Strain::new();
+        assert_eq!([true, true].map(|saturated| strain.lasts(saturated)), [false, true]);
+        assert_eq!([false, true, false, true].map(|saturated| strain.lasts(saturated)), [false; 4]);
+        strain.looks = -REST;
+        assert!((0..REST + PATIENCE - 1).all(|_| !strain.lasts(true)));
+        assert!(strain.lasts(true));
+    }
+
+    #[test]
+    fn newcomers_go_to_the_first_thread_that_has_time_to_spare() {
+        let world = World::with(&[("io-threads", "3")]);
+        let shards = &world.server.shards;
+        assert_eq!(for_newcomer(shards), 0);
+        for (busy, expected) in [([BUSY - 1, 0, 0], 0), ([BUSY, 0, 0], 1), ([99, 98, BUSY], 2), ([99, 98, 99], 1)] {
+            shards.iter().zip(busy).for_each(|(shard, busy)| shard.load.busy.store(busy, Relaxed));
+            assert_eq!(for_newcomer(shards), expected, "{busy:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_gets_a_few_subscribers_before_the_next_one_gets_any() {
+        let world = World::with(&[("io-threads", "3")]);
+        let shards = &world.server.shards;
+        for shard in shards {
+            shard.door.set(tokio::sync::mpsc::unbounded_channel().0).expect("it is opened once");
+        }
+        let mut places = vec![0; 3];
+        for _ in 0..100 {
+            let shard = for_subscriber(shards, 0).unwrap_or(0);
+            shards[shard].load.count_subscriber(true);
+            places[shard] += 1;
+            assert!(places[0] >= FEW - 1 || places[1..] == [0, 0]);
+        }
+        assert_eq!(places, [34, 33, 33]);
+    }
+}

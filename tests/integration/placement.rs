@@ -1,0 +1,114 @@
+//! Clients that move from one io-thread to another while they talk.
+
+use std::sync::Barrier;
+use std::thread;
+
+use crate::support::peer::encode_command;
+use crate::support::{Peer, TestServer};
+
+/// So many subscribers one thread has before the next one gets any.
+const FEW: usize = 16;
+
+/// How many subscribers each io-thread serves.
+fn subscribers(server: &TestServer) -> Vec<usize> {
+    let info = Peer::connect(&server.addr()).call(&["INFO", "threads"]);
+    let info = String::from_utf8_lossy(&info).into_owned();
+    let counts = info.split("subscribers=").skip(1).map(|rest| rest.split(',').next().expect("there is a first part"));
+    counts.map(|count| count.parse().expect("a count is a number")).collect()
+}
+
+/// Fills the first thread, so that the next one that subscribes moves to another.
+fn fill(server: &TestServer) -> Vec<Peer> {
+    let subscribe = |_| {
+        let mut peer = Peer::connect(&server.addr());
+        peer.send_command(&["SUBSCRIBE", "crowd"]);
+        peer.expect("*3\r\n$9\r\nsubscribe\r\n$5\r\ncrowd\r\n:1\r\n");
+        peer
+    };
+    (0..FEW).map(subscribe).collect()
+}
+
+#[test]
+fn who_moves_takes_along_what_it_is_and_what_it_has_sent() {
+    let server = TestServer::start(&["--io-threads", "4", "--requirepass", "secret"]);
+    let mut peers: Vec<Peer> = (0..100).map(|_| Peer::connect(&server.addr())).collect();
+    for (number, peer) in peers.iter_mut().enumerate() {
+        let name = format!("client{number}");
+        let requests: [&[&str]; 7] = [
+            &["HELLO", "3", "AUTH", "default", "secret", "SETNAME", &name],
+            &["SELECT", "5"],
+            &["CLIENT", "REPLY", "SKIP"],
+            &["PING", "skipped"],
+            &["SUBSCRIBE", &name, "all"],
+            &["PUBLISH", &name, "to oneself"],
+            &["CLIENT", "INFO"],
+        ];
+        // All at once, so that what follows SUBSCRIBE is already there when the client moves.
+        peer.send(requests.iter().flat_map(|request| encode_command(request)).collect::<Vec<u8>>());
+    }
+    for (number, peer) in peers.iter_mut().enumerate() {
+        assert!(peer.read_frame().starts_with(b"%7\r\n"), "HELLO is answered");
+        peer.expect("+OK\r\n");
+        let (name, len) = (format!("client{number}"), format!("client{number}").len());
+        peer.expect(format!(">3\r\n$9\r\nsubscribe\r\n${len}\r\n{name}\r\n:1\r\n"));
+        peer.expect(">3\r\n$9\r\nsubscribe\r\n$3\r\nall\r\n:2\r\n");
+        peer.expect(":1\r\n");
+        peer.expect(format!(">3\r\n$7\r\nmessage\r\n${len}\r\n{name}\r\n$10\r\nto oneself\r\n"));
+        let info = String::from_utf8_lossy(&peer.read_frame()).into_owned();
+        for part in [format!(" name={name} "), " db=5 ".into(), " sub=2 ".into(), " resp=3 ".into()] {
+            assert!(info.contains(&part), "{part} in {info}");
+        }
+    }
+    let mut publisher = Peer::connect(&server.addr());
+    publisher.call(&["AUTH", "secret"]);
+    assert_eq!(publisher.call(&["PUBLISH", "all", "x"]), b":100\r\n");
+    for peer in &mut peers {
+        peer.expect(">3\r\n$7\r\nmessage\r\n$3\r\nall\r\n$1\r\nx\r\n");
+    }
+}
+
+#[test]
+fn subscribers_are_dealt_out_to_all_threads() {
+    let server = TestServer::start(&["--io-threads", "3"]);
+    let crowds: Vec<_> = (0..6).map(|_| fill(&server)).collect();
+    assert_eq!(subscribers(&server), [2 * FEW; 3]);
+    drop(crowds);
+    let mut asked = (0..10_000).map(|_| subscribers(&server));
+    assert!(asked.any(|counts| counts == [0; 3]), "who has gone is counted no more");
+}
+
+#[test]
+fn a_subscription_in_a_transaction_or_behind_a_pause_runs_where_the_client_is() {
+    let server = TestServer::start(&["--io-threads", "2"]);
+    let _crowd = fill(&server);
+    let mut peer = Peer::connect(&server.addr());
+    peer.send("MULTI\r\nSUBSCRIBE a\r\nEXEC\r\n");
+    peer.expect("+OK\r\n+QUEUED\r\n*1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+    let mut manager = Peer::connect(&server.addr());
+    let mut paused = Peer::connect(&server.addr());
+    assert_eq!(manager.call(&["CLIENT", "PAUSE", "100"]), b"+OK\r\n");
+    paused.send("SUBSCRIBE b\r\nPING\r\n");
+    paused.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+}
+
+#[test]
+fn who_is_killed_on_the_way_does_not_arrive() {
+    let server = TestServer::start(&["--io-threads", "2"]);
+    let _crowd = fill(&server);
+    let mut killer = Peer::connect(&server.addr());
+    for _ in 0..200 {
+        let mut victim = Peer::connect(&server.addr());
+        let id = String::from_utf8_lossy(&victim.call(&["CLIENT", "ID"])).trim_matches([':', '\r', '\n']).to_owned();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                victim.send("SUBSCRIBE victims\r\n");
+                victim.read_to_end();
+            });
+            start.wait();
+            assert_eq!(killer.call(&["CLIENT", "KILL", "ID", &id]), b":1\r\n");
+            assert_eq!(killer.call(&["PUBLISH", "victims", "x"]), b":0\r\n", "nobody counts it any more");
+        });
+    }
+}
