@@ -7,13 +7,14 @@
 mod fan_out;
 mod lists;
 mod monitors;
+mod orders;
+mod writing;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use slab::Slab;
 use tokio::sync::Notify;
@@ -21,29 +22,16 @@ use tokio::sync::Notify;
 use crate::client::{Client, Closing};
 use crate::clients::{Address, ClientId, ClientInfo};
 use crate::clock::Now;
-use crate::config::{ByteSize, OutputLimit, Settings};
+use crate::config::Settings;
 use crate::hub::access::HubAccess;
 use crate::hub::name::Name;
 use crate::hub::{Control, Entry, Receipt, ShardId, Topic};
 use crate::keyspace::tracking::Notice;
-use crate::message::Frame;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, ShardHandle};
-use crate::stats::{Counter, ShardStats};
+use crate::stats::ShardStats;
 use crate::stream::Stream;
 use lists::Lists;
-
-/// A publisher lets the shard write first once this much has been queued and not yet offered to sockets, in bytes.
-const UNOFFERED_BYTES: usize = 1024 * 1024;
-/// The same for each outbox, where these are so many that it comes to more: what gathers in an outbox leaves by one system
-/// call, and only from this size on does that cost less than the bytes that it moves.
-const UNOFFERED_BYTES_EACH: usize = 32 * 1024;
-/// The same for each, as long as it comes to no more than [`UNOFFERED_BYTES_OF_FEW`]: large messages leave several at once.
-const UNOFFERED_BYTES_EACH_OF_FEW: usize = 256 * 1024;
-/// How much that may be in all, in bytes.
-const UNOFFERED_BYTES_OF_FEW: usize = 64 * 1024 * 1024;
-/// What a frame counts for beside its bytes: its entries in outboxes, and what a piece to write costs the kernel.
-const FRAME_BYTES: usize = 512;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -65,7 +53,7 @@ pub struct Shard {
     delivered: Cell<u64>,
     /// Outboxes to offer to their sockets.
     dirty: RefCell<VecDeque<Rc<Client>>>,
-    /// Bytes in these outboxes that have not been offered, with [`FRAME_BYTES`] for each frame.
+    /// Bytes in these outboxes that have not been offered, with [`writing::FRAME_BYTES`] for each frame.
     unoffered_bytes: Cell<usize>,
     /// Bytes queued for clients whose sockets were full, since it last looked whether they have room again.
     blind_bytes: Cell<usize>,
@@ -277,183 +265,6 @@ impl Shard {
         self.incoming.borrow_mut().extend(entries);
         self.settle();
         self.send_after(hub);
-        loop {
-            let Some((id, receipt)) = self.doomed.borrow_mut().pop() else { return };
-            if let Some(client) = self.client_by_id(id) {
-                self.kill(&client, hub);
-            }
-            if receipt.missing.fetch_sub(1, AcqRel) == 1 {
-                let woken = hub.with(|hub| hub.send(receipt.shard, Control::Resume(receipt.client)));
-                if woken {
-                    self.server.shards[receipt.shard].bell.notify_one();
-                }
-            }
-        }
-    }
-
-    /// Sends what was meant for clients that have moved to where they are, also where they have not arrived yet.
-    fn send_after(&self, hub: &mut HubAccess<'_>) {
-        for (info, notice) in self.astray.take() {
-            let home = info.shard();
-            if hub.with(|hub| hub.send(home, Control::Tell(info, notice))) {
-                self.server.shards[home].bell.notify_one();
-            }
-        }
-    }
-
-    /// Closes `client` by order of another; its subscriptions end at once.
-    pub(crate) fn kill(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
-        client.close(Closing::Killed);
-        self.leave_all(client, hub);
-    }
-
-    /// Carries an order out.
-    fn obey(&self, control: Control) {
-        match control {
-            Control::Kill(id, receipt) => self.doomed.borrow_mut().push((id, receipt)),
-            Control::Resume(id) => {
-                if let Some(client) = self.client_by_id(id) {
-                    client.bell.notify_one();
-                }
-            }
-            Control::Evict(id) => {
-                if let Some(client) = self.client_by_id(id) {
-                    client.close(Closing::Evicted);
-                }
-            }
-            Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
-            Control::Tell(info, notice) => self.tell(info, notice),
-            Control::Serve(info, answer) => self.serve(&info, answer),
-            Control::Monitor(line) => self.show_monitors(line),
-        }
-    }
-
-    /// Queues the answer that a client has waited for, and lets it go on.
-    fn serve(&self, info: &ClientInfo, answer: Frame) {
-        let Some(client) = self.client(info) else { return };
-        if !answer.is_empty() {
-            self.push(&client, &Rc::new(answer));
-        }
-        client.served.set(true);
-        client.bell.notify_one();
-    }
-
-    /// Tells a client to forget keys, in the form that suits it at this position of the inbox.
-    fn tell(&self, info: Arc<ClientInfo>, notice: Notice) {
-        let Some(client) = self.client(&info) else {
-            if !info.is_killed() {
-                self.astray.borrow_mut().push((info, notice));
-            }
-            return;
-        };
-        if let Some(frame) = notice.frame(client.proto(), client.is_subscriber()) {
-            self.push(&client, &Rc::new(frame));
-        }
-    }
-
-    fn client_by_id(&self, id: ClientId) -> Option<Rc<Client>> {
-        let clients = self.clients.borrow();
-        clients.iter().map(|(_, client)| client).find(|client| client.info.id == id).cloned()
-    }
-
-    /// Notes that `bytes` more wait in the outbox of `client` that its socket has not been offered.
-    fn mark_dirty(&self, client: &Rc<Client>, bytes: usize) {
-        self.unoffered_bytes.set(self.unoffered_bytes.get() + bytes);
-        if client.unoffered_bytes.replace(client.unoffered_bytes.get() + bytes) == 0 {
-            let mut dirty = self.dirty.borrow_mut();
-            dirty.push_back(client.clone());
-            if dirty.len() == 1 {
-                self.flush_bell.notify_one();
-            }
-        }
-    }
-
-    /// How many frames have been fanned out since the start, each to a list of clients.
-    pub(crate) fn delivered(&self) -> u64 {
-        self.delivered.get()
-    }
-
-    /// Offers up to `most` outboxes to their sockets; true if more are waiting.
-    pub(crate) fn flush_dirty(&self, most: usize) -> bool {
-        for _ in 0..most {
-            let Some(client) = self.dirty.borrow_mut().pop_front() else { break };
-            let offered = client.unoffered_bytes.take();
-            self.unoffered_bytes.set(self.unoffered_bytes.get() - offered);
-            self.flush(&client);
-        }
-        !self.dirty.borrow().is_empty()
-    }
-
-    /// Offers the outbox of `client` to its socket and applies the output limits to what the socket does not take.
-    pub(crate) fn flush(&self, client: &Rc<Client>) {
-        self.account(client, client.flush());
-    }
-
-    /// As [`Shard::flush`], for a client whose socket was full when it was last tried.
-    pub(crate) fn flush_unannounced(&self, client: &Rc<Client>) {
-        self.account(client, client.flush_unannounced());
-    }
-
-    fn account(&self, client: &Rc<Client>, written: io::Result<usize>) {
-        match written {
-            Ok(count) => {
-                self.stats().net_output_bytes.add(count as u64);
-                Counter::add_to(&client.info.total_out, count as u64);
-            }
-            Err(_) => client.close(Closing::WriteFailed),
-        }
-        let left = client.outbox.borrow().bytes();
-        if left > 0 && !client.is_congested() {
-            // Its socket would have taken more: it has another turn when others have had theirs.
-            client.info.output_bytes.store(left, Relaxed);
-            self.mark_dirty(client, left);
-        } else {
-            self.enforce_output_limits(client);
-        }
-    }
-
-    /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:
-    /// a client that reads is never closed because the server itself is busy.
-    pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
-        let (bytes, pieces) = {
-            let outbox = client.outbox.borrow();
-            (outbox.bytes(), outbox.len())
-        };
-        client.info.output_bytes.store(bytes, Relaxed);
-        client.info.output_pieces.store(pieces, Relaxed);
-        let limit = self.output_limit(client);
-        let reaches = |bound: ByteSize| bound.0 > 0 && bytes as u64 >= bound.0;
-        if reaches(limit.hard) {
-            client.close(Closing::HardLimit);
-        } else if reaches(limit.soft) {
-            let now_ms = self.now().ms();
-            let since_ms = client.over_soft_limit_since_ms.get().unwrap_or(now_ms);
-            client.over_soft_limit_since_ms.set(Some(since_ms));
-            if u128::from(now_ms.saturating_sub(since_ms)) > limit.soft_for.as_millis() {
-                client.close(Closing::SoftLimit);
-            }
-        } else {
-            client.over_soft_limit_since_ms.set(None);
-        }
-    }
-
-    /// What may wait for a client of its class.
-    fn output_limit(&self, client: &Client) -> OutputLimit {
-        let settings = self.settings();
-        let limits = &settings.client_output_buffer_limit;
-        if client.is_subscriber() { limits.pubsub } else { limits.normal }
-    }
-
-    /// Whether publishers on this shard should let it write before they go on.
-    pub(crate) fn is_crowded(&self) -> bool {
-        let count = self.dirty.borrow().len();
-        let of_few = (count * UNOFFERED_BYTES_EACH_OF_FEW).min(UNOFFERED_BYTES_OF_FEW);
-        self.unoffered_bytes.get() > UNOFFERED_BYTES.max(of_few).max(count * UNOFFERED_BYTES_EACH)
-    }
-
-    /// Whether so much has been queued behind full sockets that the shard should look whether they have room again,
-    /// which it only learns from the kernel when its tasks have yielded; asking resets it.
-    pub(crate) fn take_blind(&self) -> bool {
-        self.blind_bytes.get() > UNOFFERED_BYTES && self.blind_bytes.take() > 0
+        self.end_doomed(hub);
     }
 }

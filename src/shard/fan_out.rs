@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{FRAME_BYTES, Shard};
+use super::Shard;
+use super::writing::FRAME_BYTES;
 use crate::client::Client;
 use crate::hub::{Entry, Publication, Slot};
 use crate::message::{Frame, Message};
