@@ -2,7 +2,7 @@
 
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
-use crate::generator::{Case, Churn, FanOut, Idle, Listing, Names, OpenLoop, Stuck};
+use crate::generator::{Case, Churn, FanOut, HandOver, Idle, Listing, Names, OpenLoop, Stuck};
 
 /// What a target compares with.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ impl Entry {
         match &mut self.case {
             Case::FanOut(FanOut { seconds, .. })
             | Case::OpenLoop(OpenLoop { seconds, .. })
+            | Case::HandOver(HandOver { seconds, .. })
             | Case::Churn(Churn { seconds }) => *seconds = for_seconds,
             Case::Listing(_) | Case::Idle(_) | Case::Names(_) | Case::Stuck(_) => {}
         }
@@ -188,6 +189,13 @@ fn flowing() -> Vec<Entry> {
         )
         .throughput(1.1)
         .cpu(0.9),
+        Entry::new(
+            "BRPOP hand-over",
+            "25 queues, each with a client that waits for an element and one that pushes the next one then",
+            Case::HandOver(HandOver { pairs: 25, payload: 64, seconds: 3.0 }),
+        )
+        .throughput(1.0)
+        .cpu(1.0),
     ]
 }
 

@@ -15,7 +15,7 @@ use super::wire::{self, Proto, Verifier};
 use super::{FanOut, OpenLoop, patterns};
 
 /// Runs before the measurement begins.
-const WARM_UP: Duration = Duration::from_millis(300);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(300);
 /// Of so many subscribers every byte is looked at.
 const VERIFIED: usize = 4;
 /// Requests that an open loop may have in flight.

@@ -6,12 +6,13 @@
 //! - `target`: the server and connections to it; `usage`: its processor time and memory
 //! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
 //! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
-//! - `patterns`, `churn`, `listing`, `memory`: the other cases
+//! - `patterns`, `churn`, `hand_over`, `listing`, `memory`: the other cases
 //! - `figures`: what comes out
 
 mod churn;
 pub(crate) mod figures;
 mod flow;
+mod hand_over;
 mod listeners;
 mod listing;
 mod memory;
@@ -38,6 +39,8 @@ pub(crate) enum Case {
     OpenLoop(OpenLoop),
     /// Clients that connect, subscribe and go, over and over
     Churn(Churn),
+    /// Lists as queues: clients wait for elements that others push
+    HandOver(HandOver),
     /// How long a publish waits while somebody lists very many channels
     Listing(Listing),
     /// Memory of connections that do nothing
@@ -114,6 +117,20 @@ pub(crate) struct Churn {
     pub(crate) seconds: f64,
 }
 
+/// Queues.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HandOver {
+    /// Queues, each with a connection that waits for elements and one that pushes the next as soon as the first waits
+    #[arg(long, default_value_t = 25, value_parser = positive)]
+    pub(crate) pairs: usize,
+    /// Bytes of an element, 36 at least
+    #[arg(long, default_value_t = 64)]
+    pub(crate) payload: usize,
+    /// For how long to measure
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+}
+
 /// Very many channels.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Listing {
@@ -169,6 +186,7 @@ impl Case {
             Case::FanOut(case) => flow::fan_out(target, case),
             Case::OpenLoop(case) => flow::open_loop(target, case),
             Case::Churn(case) => churn::churn(target, case),
+            Case::HandOver(case) => hand_over::hand_over(target, case),
             Case::Listing(case) => listing::listing(target, case),
             Case::Idle(case) => memory::idle(target, case),
             Case::Names(case) => memory::names(target, case),
@@ -181,6 +199,7 @@ impl Case {
         let connections = match self {
             Case::FanOut(case) => case.publishers + case.subscribers,
             Case::OpenLoop(case) => case.subscribers,
+            Case::HandOver(case) => 2 * case.pairs,
             Case::Idle(case) => case.connections,
             Case::Stuck(case) => case.subscribers,
             Case::Listing(case) => case.channels / target::NAMES_EACH,
