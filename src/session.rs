@@ -161,6 +161,7 @@ impl Session {
     /// The session of `client`, which has just come to `shard` from another one. Call [`Session::resume`] then.
     pub(crate) fn unpack(shard: Rc<Shard>, client: Rc<Client>, luggage: Luggage) -> Self {
         client.set_proto(luggage.proto);
+        shard.handle().load.count_arriving(false);
         let Luggage { state, input, .. } = luggage;
         Session { state, input, ..Session::new(shard, client) }
     }

@@ -185,6 +185,7 @@ impl Shard {
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
         self.handle().connections.fetch_sub(1, Relaxed);
         self.server.shards[destination].connections.fetch_add(1, Relaxed);
+        self.server.shards[destination].load.count_arriving(true);
         client.info.move_to(destination);
     }
 
@@ -195,7 +196,7 @@ impl Shard {
     }
 
     /// All clients of this shard, for the jobs that look at each from time to time.
-    pub(crate) fn all_clients(&self) -> Vec<Rc<Client>> {
+    pub fn all_clients(&self) -> Vec<Rc<Client>> {
         self.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
     }
 

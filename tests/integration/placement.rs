@@ -7,7 +7,7 @@ use crate::support::peer::encode_command;
 use crate::support::{Peer, TestServer};
 
 /// So many subscribers one thread has before the next one gets any.
-const FEW: usize = 16;
+const FEW: usize = 48;
 
 /// How many subscribers each io-thread serves.
 fn subscribers(server: &TestServer) -> Vec<usize> {
@@ -31,7 +31,7 @@ fn fill(server: &TestServer) -> Vec<Peer> {
 #[test]
 fn who_moves_takes_along_what_it_is_and_what_it_has_sent() {
     let server = TestServer::start(&["--io-threads", "4", "--requirepass", "secret"]);
-    let mut peers: Vec<Peer> = (0..100).map(|_| Peer::connect(&server.addr())).collect();
+    let mut peers: Vec<Peer> = (0..300).map(|_| Peer::connect(&server.addr())).collect();
     for (number, peer) in peers.iter_mut().enumerate() {
         let name = format!("client{number}");
         let requests: [&[&str]; 7] = [
@@ -61,7 +61,7 @@ fn who_moves_takes_along_what_it_is_and_what_it_has_sent() {
     }
     let mut publisher = Peer::connect(&server.addr());
     publisher.call(&["AUTH", "secret"]);
-    assert_eq!(publisher.call(&["PUBLISH", "all", "x"]), b":100\r\n");
+    assert_eq!(publisher.call(&["PUBLISH", "all", "x"]), b":300\r\n");
     for peer in &mut peers {
         peer.expect(">3\r\n$7\r\nmessage\r\n$3\r\nall\r\n$1\r\nx\r\n");
     }
