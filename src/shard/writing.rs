@@ -18,6 +18,9 @@ const UNOFFERED_BYTES_EACH: usize = 32 * 1024;
 const UNOFFERED_BYTES_EACH_OF_FEW: usize = 256 * 1024;
 /// How much that may be in all, in bytes.
 const UNOFFERED_BYTES_OF_FEW: usize = 64 * 1024 * 1024;
+/// After this much has been written others have their turn, in bytes: it takes about as long as to write a few messages to
+/// a thousand clients.
+const TURN_BYTES: usize = 1024 * 1024;
 /// What a frame counts for beside its bytes: its entries in outboxes, and what a piece to write costs the kernel.
 pub(super) const FRAME_BYTES: usize = 512;
 
@@ -39,43 +42,53 @@ impl Shard {
         self.delivered.get()
     }
 
-    /// Offers up to `most` outboxes to their sockets; true if more are waiting.
+    /// Offers up to `most` outboxes to their sockets, each once, fewer if they are long; true if more are waiting.
     pub(crate) fn flush_dirty(&self, most: usize) -> bool {
+        let most = most.min(self.dirty.borrow().len());
+        let mut written = 0;
         for _ in 0..most {
             let Some(client) = self.dirty.borrow_mut().pop_front() else { break };
             let offered = client.unoffered_bytes.take();
             self.unoffered_bytes.set(self.unoffered_bytes.get() - offered);
-            self.flush(&client);
+            written += self.account(&client, client.flush(), offered);
+            if written >= TURN_BYTES {
+                break;
+            }
         }
         !self.dirty.borrow().is_empty()
     }
 
     /// Offers the outbox of `client` to its socket and applies the output limits to what the socket does not take.
     pub(crate) fn flush(&self, client: &Rc<Client>) {
-        self.account(client, client.flush());
+        self.account(client, client.flush(), 0);
     }
 
     /// As [`Shard::flush`], for a client whose socket was full when it was last tried.
     pub(crate) fn flush_unannounced(&self, client: &Rc<Client>) {
-        self.account(client, client.flush_unannounced());
+        self.account(client, client.flush_unannounced(), 0);
     }
 
-    fn account(&self, client: &Rc<Client>, written: io::Result<usize>) {
-        match written {
-            Ok(count) => {
-                self.stats().net_output_bytes.add(count as u64);
-                Counter::add_to(&client.info.total_out, count as u64);
-            }
-            Err(_) => client.close(Closing::WriteFailed),
-        }
+    /// Notes what was written of the outbox of `client`, and what is to become of the rest. Publishers wait for no more of
+    /// it than the `delivered` bytes of messages: the client's own replies, however long, are nobody else's burden.
+    /// Answers how many bytes were written.
+    fn account(&self, client: &Rc<Client>, written: io::Result<usize>, delivered: usize) -> usize {
+        let count = written.unwrap_or_else(|_| {
+            client.close(Closing::WriteFailed);
+            0
+        });
+        self.stats().net_output_bytes.add(count as u64);
+        Counter::add_to(&client.info.total_out, count as u64);
         let left = client.outbox.borrow().bytes();
         if left > 0 && !client.is_congested() {
             // Its socket would have taken more: it has another turn when others have had theirs.
             client.info.output_bytes.store(left, Relaxed);
-            self.mark_dirty(client, left);
+            if client.unoffered_bytes.get() == 0 {
+                self.mark_dirty(client, left.min(delivered).max(1));
+            }
         } else {
             self.enforce_output_limits(client);
         }
+        count
     }
 
     /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:
