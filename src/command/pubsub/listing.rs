@@ -16,7 +16,7 @@ use crate::shard::Shard;
 /// Up to so many channels are listed in one go.
 pub(super) const AT_ONCE: usize = 10_000;
 /// How long it goes on until others have their turns.
-const STEP: Duration = Duration::from_micros(500);
+const STEP: Duration = Duration::from_micros(200);
 
 /// A listing in the making.
 #[derive(Debug)]
