@@ -36,6 +36,8 @@ const DRAIN_ROUND: Duration = Duration::from_millis(5);
 const FAILED: i32 = 101;
 /// How long a shard removes keys at a time, while others have their turns in between.
 const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
+/// How many clients a shard looks after at a time: some need a system call.
+const CLIENTS_AT_ONCE: usize = 100;
 /// How often a shard looks after its clients.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -179,7 +181,10 @@ async fn tick(shard: Rc<Shard>) {
         }
         if now - last_second >= Duration::from_secs(1) {
             last_second = now;
-            upkeep::each_second(&shard);
+            for clients in shard.all_clients().chunks(CLIENTS_AT_ONCE) {
+                upkeep::each_second(&shard, clients);
+                yield_now().await;
+            }
         }
     }
 }

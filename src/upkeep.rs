@@ -61,16 +61,16 @@ pub fn trim_tracked(shard: &Shard) -> bool {
     more
 }
 
-/// What is due once a second.
-pub fn each_second(shard: &Shard) {
+/// What is due once a second for each client of a shard; for some of them, so that others have their turn in between.
+pub fn each_second(shard: &Shard, clients: &[Rc<Client>]) {
     let settings = shard.settings();
     let now_ms = shard.now().ms();
-    for client in shard.all_clients() {
-        close_if_idle(&client, &settings, now_ms);
+    for client in clients {
+        close_if_idle(client, &settings, now_ms);
         if client.over_soft_limit_since_ms.get().is_some() {
-            shard.enforce_output_limits(&client);
+            shard.enforce_output_limits(client);
         }
-        notice_dead_peer(&client, &settings);
+        notice_dead_peer(client, &settings);
     }
 }
 

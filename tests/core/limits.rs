@@ -12,7 +12,7 @@ use crate::harness::{World, everywhere_with, pipeline, request};
 fn pass(world: &World, seconds: u64) {
     for _ in 0..seconds {
         world.wait(Duration::from_secs(1));
-        world.shards.iter().for_each(|shard| upkeep::each_second(shard));
+        world.shards.iter().for_each(|shard| upkeep::each_second(shard, &shard.all_clients()));
     }
 }
 
