@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::hub::ShardId;
-use crate::resources::thread_time;
+use crate::resources::{idle_time, thread_time};
 use crate::server::ShardHandle;
 use crate::shard::Shard;
 
@@ -21,11 +21,13 @@ use crate::shard::Shard;
 const FEW: usize = 48;
 /// A thread that works for less of its time than this takes new clients, in percent.
 const BUSY: u8 = 80;
-/// A thread that works for this much of its time is saturated, in percent. One that waits for a processor is not: no other
-/// thread would get one either.
+/// A thread that works for this much of its time is saturated, in percent.
 const SATURATED: u8 = 92;
 /// A thread that works for less of its time than this takes clients of saturated ones, in percent.
 const IDLE: u8 = 50;
+/// The processors together must have been idle for this much of the time of one, in percent: where others use them all,
+/// another thread would only wait for one, too.
+const SPARE: u8 = 50;
 /// For how many looks a thread has been saturated when it lets clients go.
 const PATIENCE: i32 = 2;
 /// How many looks later it may do so again: it takes some time to show what has changed.
@@ -97,7 +99,10 @@ pub(crate) fn for_subscriber(shards: &[ShardHandle], here: ShardId) -> Option<Sh
 #[derive(Debug)]
 pub(crate) struct Strain {
     looked_at: Instant,
-    time: Duration,
+    /// How long the thread had worked then.
+    worked: Duration,
+    /// How long the processors had been idle then, if the thread was saturated.
+    idle: Duration,
     /// Looks that found it saturated; below zero while it rests.
     looks: i32,
 }
@@ -105,25 +110,31 @@ pub(crate) struct Strain {
 impl Strain {
     /// Of the calling thread, from now on.
     pub(crate) fn new() -> Self {
-        Strain { looked_at: Instant::now(), time: thread_time(), looks: 0 }
+        Strain { looked_at: Instant::now(), worked: thread_time(), idle: Duration::ZERO, looks: 0 }
     }
 
     /// Measures what the calling thread, that of `shard`, has done since the last look, and lets some of its clients go if
-    /// it was hardly ever idle while another thread had time to spare.
+    /// it has been saturated for some time while another thread and a processor had time to spare.
     pub(crate) fn look(&mut self, shard: &Shard) {
-        let (now, time) = (Instant::now(), thread_time());
+        let (now, worked) = (Instant::now(), thread_time());
         let passed = now.duration_since(self.looked_at).max(Duration::from_nanos(1));
         let percent = |time: Duration| (100.0 * time.div_duration_f64(passed)).min(100.0) as u8;
-        let busy = percent(time.saturating_sub(self.time));
-        (self.looked_at, self.time) = (now, time);
+        let busy = percent(worked.saturating_sub(self.worked));
+        (self.looked_at, self.worked) = (now, worked);
         shard.handle().load.busy.store(busy, Relaxed);
-        if self.lasts(busy >= SATURATED) {
-            let shards = &shard.server.shards;
-            let idlest = (0..shards.len()).min_by_key(|id| shards[*id].load.busy());
-            if let Some(destination) = idlest.filter(|id| shards[*id].load.busy() < IDLE) {
-                relieve(shard, destination);
-                self.looks = -REST;
-            }
+        let lasts = self.lasts(busy >= SATURATED);
+        if self.looks <= 0 {
+            return;
+        }
+        let idle = idle_time();
+        let spare = percent(idle.saturating_sub(self.idle));
+        self.idle = idle;
+        let shards = &shard.server.shards;
+        let idlest = (0..shards.len()).min_by_key(|id| shards[*id].load.busy());
+        let idlest = idlest.filter(|id| shards[*id].load.busy() < IDLE && spare >= SPARE);
+        if let Some(destination) = idlest.filter(|_| lasts) {
+            relieve(shard, destination);
+            self.looks = -REST;
         }
     }
 

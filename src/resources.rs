@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Memory of the process, in bytes.
@@ -58,6 +59,21 @@ pub(crate) fn thread_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// For how long the processors that this process may use have been idle, all together.
+pub(crate) fn idle_time() -> Duration {
+    /// The place of idle time in the line of a processor, see proc(5); that of waiting for disks follows.
+    const IDLE: usize = 3;
+    let Ok(own) = sched_getaffinity(None) else { return Duration::ZERO };
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let idle_ticks = stat.lines().filter_map(|line| {
+        let (number, times) = line.strip_prefix("cpu")?.split_once(' ')?;
+        let number: usize = number.parse().ok()?;
+        let mut times = times.split_whitespace().skip(IDLE).map_while(|field| field.parse::<u64>().ok());
+        (number < CpuSet::MAX_CPU && own.is_set(number)).then_some(times.next()? + times.next()?)
+    });
+    ticks(idle_ticks.sum())
+}
+
 /// Makes sure that `clients` connections may be open at a time beside what the server itself needs, by raising the
 /// process's own limit if it is allowed to; answers the new limit if it did. It is never lowered.
 ///
@@ -93,9 +109,13 @@ fn cpu_times(path: &str) -> [Duration; 4] {
     let stat = fs::read_to_string(path).unwrap_or_default();
     // The name stands in parentheses and may hold anything.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let mut ticks = rest.split_whitespace().skip(USER_TIME).map(|field| field.parse::<u64>().unwrap_or(0));
-    let hertz = rustix::param::clock_ticks_per_second().max(1);
-    std::array::from_fn(|_| Duration::from_micros(ticks.next().unwrap_or(0) * 1_000_000 / hertz))
+    let mut times = rest.split_whitespace().skip(USER_TIME).map(|field| field.parse().unwrap_or(0));
+    std::array::from_fn(|_| ticks(times.next().unwrap_or(0)))
+}
+
+/// So many ticks of the kernel's clock.
+fn ticks(count: u64) -> Duration {
+    Duration::from_micros(count * 1_000_000 / rustix::param::clock_ticks_per_second().max(1))
 }
 
 #[cfg(test)]
@@ -122,6 +142,13 @@ mod tests {
         let main = main_thread_cpu_time();
         let (all, _) = cpu_time();
         assert!(main.user <= all.user + Duration::from_millis(20), "{main:?} {all:?}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn processors_that_this_process_may_use_have_been_idle() {
+        let before = idle_time();
+        assert!(Duration::ZERO < before && before <= idle_time());
     }
 
     #[test]
