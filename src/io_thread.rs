@@ -131,6 +131,9 @@ fn welcome(shard: &Rc<Shard>, guest: Guest) {
         Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, guest.info, guest.luggage))),
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
+            if guest.luggage.is_some() {
+                shard.handle().load.count_arriving(false);
+            }
             shard.server.clients.remove(guest.info.id);
             shard.server.connections.fetch_sub(1, Relaxed);
             shard.handle().connections.fetch_sub(1, Relaxed);

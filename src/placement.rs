@@ -1,8 +1,9 @@
 //! Which io-thread serves which client.
 //!
 //! To wake a thread costs processor time, also that of the client whose request wakes it. So clients gather on the first
-//! threads while these have time to spare, and a server with little to do is as cheap as one with a single thread. What
-//! they fan out uses every core from the start: each thread gets some subscribers, then all get the same number.
+//! threads while these have time to spare, and a server with little to do is as cheap as one with a single thread.
+//! Subscribers cannot move later, so they are dealt out before there is much to do: each thread gets some, then all get the
+//! same number, and fan-out to many uses every core.
 //!
 //! A client moves only while nothing of it is under way, in two cases: when it subscribes for the first time, to the
 //! thread that has the fewest subscribers; and when its thread is saturated, to one that has time to spare.

@@ -16,6 +16,9 @@ use super::usage::Memory;
 use super::wire::{self, Proto, Verifier};
 use super::{Idle, Names, Stuck};
 
+/// How long after the clients have come what they made grow is measured: allocators keep what was needed in between for
+/// a while, Pregon's for half a second.
+const AT_REST: Duration = Duration::from_millis(1500);
 /// How long a server may take to give memory back.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Publishes in flight while subscribers are stuck.
@@ -80,7 +83,7 @@ fn growth(target: &Target, count: usize, clients: impl FnOnce() -> io::Result<He
     drop(target.connections(1)?);
     let before = settled(target, None)?;
     let held = clients()?;
-    thread::sleep(Duration::from_millis(500));
+    thread::sleep(AT_REST);
     let with = measure(target)?;
     drop(held);
     let after = settled(target, Some(before.resident))?;
