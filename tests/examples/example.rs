@@ -113,7 +113,8 @@ fn install(folder: &str) -> Result<Installed, String> {
     let lock = File::create(dir.with_extension("lock")).map_err(failure)?;
     lock.lock().map_err(failure)?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(folder);
-    clear(&dir).and_then(|()| copy(&source, &dir)).map_err(failure)?;
+    clear(&dir).map_err(failure)?;
+    copy(&source, &dir)?;
     run(Command::new(dir.join("install.sh")).current_dir(&dir))?;
     Ok(Installed { dir, _lock: lock })
 }
@@ -135,21 +136,14 @@ fn clear(dir: &Path) -> io::Result<()> {
 }
 
 /// Copies files and folders, with their permissions.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if is_installed(&entry) {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), &to)?;
-        }
-    }
-    Ok(())
+///
+/// A program of its own does it. If this process wrote the files, a program that another test starts at this moment would
+/// hold them open for writing until it runs, and the system executes no file that is open for writing.
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let named = |e: io::Error| format!("{}: {e}", from.display());
+    let entries = fs::read_dir(from).map_err(named)?.collect::<io::Result<Vec<_>>>().map_err(named)?;
+    let copied = entries.iter().filter(|entry| !is_installed(entry)).map(fs::DirEntry::path);
+    run(Command::new("cp").arg("-R").args(copied).arg(to)).map(drop)
 }
 
 fn is_installed(entry: &fs::DirEntry) -> bool {
