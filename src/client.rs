@@ -185,9 +185,9 @@ impl Client {
 
     /// Whether no other client, message or order has anything to do with it.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let known = self.is_subscriber() || self.is_monitor() || self.info.has_flag(Flag::HearsOfKeys);
+        let awaits = [Flag::Monitor, Flag::HearsOfKeys, Flag::Blocked].into_iter().any(|flag| self.info.has_flag(flag));
         let unsent = !self.outbox.borrow().is_empty() || self.unoffered_bytes.get() > 0;
-        !known && !unsent && self.closing.get().is_none()
+        !self.is_subscriber() && !awaits && !unsent && self.closing.get().is_none()
     }
 
     /// Queues a frame.

@@ -181,11 +181,10 @@ mod tests {
     #[test]
     fn the_only_one_stays() {
         let world = World::new();
-        let (publisher, subscriber) = (world.client(), world.client());
-        publisher.say("PING");
-        subscriber.say("SUBSCRIBE a");
+        let peers = [world.client(), world.client(), world.client()];
+        peers.iter().zip(["PING", "SUBSCRIBE a", "BLPOP k 0"]).for_each(|(peer, line)| drop(peer.say(line)));
         relieve(&world.shards[0], 1);
-        assert_eq!(leaving(&[publisher, subscriber]), [false, false]);
+        assert_eq!(leaving(&peers), [false; 3]);
     }
 
     #[test]
