@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use self::core::{Core, server};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use pregon::client::outbox::Outbox;
 use pregon::message::{Frame, Kind, Message};
-use pregon::outbox::Outbox;
 use pregon::resp::Proto;
 
 const CHANNEL: &str = "news:sports";

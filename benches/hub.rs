@@ -3,7 +3,7 @@
 //!
 //! Each group answers one question:
 //!
-//! - `shards`: how does it grow with the io-threads that have subscribers of the channel? (0: nobody listens.)
+//! - `workers`: how does it grow with the io-threads that have subscribers of the channel? (0: nobody listens.)
 //! - `patterns`: how does it grow with the patterns that match, all of them of one io-thread?
 //! - `subscribers`: does it grow with the subscribers? (It must not.)
 
@@ -42,13 +42,13 @@ fn publishes(bencher: &mut Bencher<'_>, server: &Server, core: &mut Core) {
     });
 }
 
-fn shards(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("shards");
-    for shards in [0, 1, 2, 4, 8, 16, 64] {
-        let server = server(shards.max(1));
+fn workers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("workers");
+    for workers in [0, 1, 2, 4, 8, 16, 64] {
+        let server = server(workers.max(1));
         let mut core = Core::new(&server);
-        (0..shards).for_each(|shard| core.subscribe(shard, &format!("SUBSCRIBE {CHANNEL}")));
-        group.bench_function(shards.to_string(), |bencher| publishes(bencher, &server, &mut core));
+        (0..workers).for_each(|worker| core.subscribe(worker, &format!("SUBSCRIBE {CHANNEL}")));
+        group.bench_function(workers.to_string(), |bencher| publishes(bencher, &server, &mut core));
     }
 }
 
@@ -76,5 +76,5 @@ fn subscribers(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, shards, patterns, subscribers);
+criterion_group!(benches, workers, patterns, subscribers);
 criterion_main!(benches);

@@ -1,7 +1,9 @@
-//! One connected client as its own shard sees it: the outbox and the subscriptions that deliveries and orders reach,
+//! One connected client as its own worker sees it: the outbox and the subscriptions that deliveries and orders reach,
 //! beside the session, which only the client's own commands reach.
 
 mod memberships;
+pub mod outbox;
+pub mod registry;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -13,14 +15,14 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
-use crate::clients::{ClientInfo, Flag};
 use crate::hub::name::Name;
-use crate::hub::{ShardId, Topic};
+use crate::ids::{Topic, WorkerId};
 use crate::message::Frame;
-use crate::outbox::Outbox;
+use crate::net::socket::Socket;
 use crate::resp::Proto;
-use crate::stream::Stream;
 pub(crate) use memberships::{Membership, Memberships};
+use outbox::Outbox;
+use registry::{ClientInfo, Flag};
 
 /// Why a connection ends before its peer ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +58,13 @@ impl Closing {
     }
 }
 
-/// A client on its shard.
+/// A client on its worker.
 #[derive(Debug)]
 pub struct Client {
     /// What other threads may know of it.
     pub info: Arc<ClientInfo>,
     /// Its socket; none in tests of the core.
-    pub(crate) stream: Option<Stream>,
+    pub(crate) stream: Option<Socket>,
     pub(crate) outbox: RefCell<Outbox>,
     /// By topic; none until the first subscription, because most clients have none.
     memberships: RefCell<Option<Box<[Memberships; 3]>>>,
@@ -70,11 +72,11 @@ pub struct Client {
     pub(crate) bell: Notify,
     proto: Cell<Proto>,
     closing: Cell<Option<Closing>>,
-    /// The shard that it should live on from now on, if it is at rest when its connection next looks.
-    destination: Cell<Option<ShardId>>,
+    /// The worker that it should live on from now on, if it is at rest when its connection next looks.
+    destination: Cell<Option<WorkerId>>,
     /// Whether the socket took less than it was offered and has not become writable since.
     congested: Cell<bool>,
-    /// What its socket has not been offered, as its shard counts it; while there is anything, it stands in the shard's
+    /// What its socket has not been offered, as its worker counts it; while there is anything, it stands in the worker's
     /// list of outboxes to flush.
     pub(crate) unoffered_bytes: Cell<usize>,
     /// Whether what it waited for has come.
@@ -86,7 +88,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(info: Arc<ClientInfo>, stream: Option<Stream>) -> Rc<Self> {
+    pub(crate) fn new(info: Arc<ClientInfo>, stream: Option<Socket>) -> Rc<Self> {
         Rc::new(Client {
             info,
             stream,
@@ -166,9 +168,9 @@ impl Client {
         }
     }
 
-    /// Lets it move to another shard as soon as its connection looks, if nothing of it is under way then. It runs no
+    /// Lets it move to another worker as soon as its connection looks, if nothing of it is under way then. It runs no
     /// commands until that is decided.
-    pub(crate) fn send_away(&self, destination: ShardId) {
+    pub(crate) fn send_away(&self, destination: WorkerId) {
         self.destination.set(Some(destination));
         self.bell.notify_one();
     }
@@ -179,7 +181,7 @@ impl Client {
     }
 
     /// Where it is to move, if it is; asking resets it.
-    pub(crate) fn take_destination(&self) -> Option<ShardId> {
+    pub(crate) fn take_destination(&self) -> Option<WorkerId> {
         self.destination.take()
     }
 
@@ -208,7 +210,7 @@ impl Client {
     ///
     /// Those of the socket. A full socket is none: the rest stays, and the connection's task waits for room.
     pub(crate) fn flush(&self) -> io::Result<usize> {
-        self.flush_with(Stream::try_write_vectored)
+        self.flush_with(Socket::try_write_vectored)
     }
 
     /// As [`Client::flush`], for a socket that was full when it was last tried: it may have room that this thread has had
@@ -218,10 +220,10 @@ impl Client {
     ///
     /// As [`Client::flush`].
     pub(crate) fn flush_unannounced(&self) -> io::Result<usize> {
-        self.flush_with(Stream::write_unannounced)
+        self.flush_with(Socket::write_unannounced)
     }
 
-    fn flush_with(&self, write: impl Fn(&Stream, &[io::IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
+    fn flush_with(&self, write: impl Fn(&Socket, &[io::IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         let Some(stream) = &self.stream else { return Ok(0) };
         let mut outbox = self.outbox.borrow_mut();
         let mut total = 0;
@@ -248,7 +250,7 @@ impl Client {
         if self.unacknowledged_limit.replace(limit) == limit {
             return;
         }
-        if let Some(Stream::Tcp(stream)) = &self.stream {
+        if let Some(Socket::Tcp(stream)) = &self.stream {
             // Best effort: without it the peer's death is only noticed later.
             let _ = SockRef::from(stream).set_tcp_user_timeout(limit);
         }
@@ -289,12 +291,12 @@ mod tests {
     use std::net::{TcpListener, TcpStream as StdStream};
 
     use super::*;
-    use crate::clients::Address;
     use crate::clock::Clock;
+    use crate::ids::Address;
 
     #[test]
     fn the_limit_for_dead_peers_reaches_the_socket_and_can_be_taken_back() {
-        let runtime = crate::io_thread::runtime().expect("the test may have descriptors");
+        let runtime = crate::process::io_thread::runtime().expect("the test may have descriptors");
         let _entered = runtime.enter();
         let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has a free port");
         let socket = StdStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
@@ -302,7 +304,7 @@ mod tests {
         let probe = socket.try_clone().expect("the test may have descriptors");
         let stream = tokio::net::TcpStream::from_std(socket).expect("the runtime was entered");
         let info = ClientInfo::new(1, 0, Address::Unix("/x".into()), -1, Clock::simulated().now());
-        let client = Client::new(Arc::new(info), Some(Stream::Tcp(stream)));
+        let client = Client::new(Arc::new(info), Some(Socket::Tcp(stream)));
         let of_socket = || SockRef::from(&probe).tcp_user_timeout().expect("the option can be read");
         client.limit_unacknowledged(Some(Duration::from_secs(7)));
         assert_eq!(of_socket(), Some(Duration::from_secs(7)));

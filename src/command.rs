@@ -46,11 +46,12 @@ pub mod transaction;
 use std::rc::Rc;
 
 use crate::client::Client;
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::clock::Now;
 use crate::config::Settings;
+use crate::hub::Control;
 use crate::hub::access::HubAccess;
-use crate::hub::{Control, ShardId, ShardSet};
+use crate::ids::{WorkerId, WorkerSet};
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::keys::Keys;
@@ -60,7 +61,7 @@ use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::session::{Blocked, ReplyMode, SessionState};
-use crate::shard::Shard;
+use crate::worker::Worker;
 use spec::{Command, Flags};
 use table::Entry;
 
@@ -96,9 +97,9 @@ pub struct Call<'c, 's> {
     pub session: &'c mut SessionState,
     /// The client that calls.
     pub client: &'s Rc<Client>,
-    /// Its shard.
-    pub shard: &'s Shard,
-    /// What all shards share.
+    /// Its worker.
+    pub worker: &'s Worker,
+    /// What all workers share.
     pub server: &'s Server,
     /// The values of all directives.
     pub settings: &'c Settings,
@@ -106,8 +107,8 @@ pub struct Call<'c, 's> {
     pub keys: &'c mut KeyAccess<'s>,
     /// Access to the hub, for the whole of EXEC under one lock.
     pub hub: &'c mut HubAccess<'s>,
-    /// Shards that this turn has given something to do.
-    pub wake: &'c mut ShardSet,
+    /// Workers that this turn has given something to do.
+    pub wake: &'c mut WorkerSet,
     /// When it began.
     pub now: Now,
 }
@@ -222,17 +223,17 @@ impl Call<'_, '_> {
         self.hub.hold();
     }
 
-    /// Sends an order to `shard` at this position of its inbox.
-    pub(crate) fn order(&mut self, shard: ShardId, control: Control) {
-        if self.hub.with(|hub| hub.send(shard, control)) {
-            self.wake.insert(shard);
+    /// Sends an order to `worker` at this position of its inbox.
+    pub(crate) fn order(&mut self, worker: WorkerId, control: Control) {
+        if self.hub.with(|hub| hub.send(worker, control)) {
+            self.wake.insert(worker);
         }
     }
 
     /// Lets all clients look whether what they wait for has come.
     pub(crate) fn resume_all(&mut self) {
-        for shard in 0..self.server.shards.len() {
-            self.order(shard, Control::ResumeAll);
+        for worker in 0..self.server.workers.len() {
+            self.order(worker, Control::ResumeAll);
         }
     }
 }

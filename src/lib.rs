@@ -6,25 +6,25 @@
 //! socket -> read buffer -> Decoder -> Args -> gate -> handler (plain fn)
 //!                                                       | reply into the client's own outbox
 //!                                                       v
-//!                      Hub: count the receivers, one entry in the inbox of each shard that has any
+//!                      Hub: count the receivers, one entry in the inbox of each worker that has any
 //!                                                       |
-//! socket <- one writev for all that has gathered <- Outbox <- Shard: fan out to its own clients
+//! socket <- one writev for all that has gathered <- Outbox <- Worker: fan out to its own clients
 //! ```
 //!
-//! A [*shard*](shard) is one io-thread with its connections. Everything of a connection happens on its shard's thread:
+//! A [*worker*](worker) is one io-thread with its connections. Everything of a connection happens on its worker's thread:
 //! reading, running commands, writing. The only thing that threads share on the way of a message is the [hub], and what
-//! happens under its lock costs what the number of shards costs: a publish looks the channel up, adds up the counts of
-//! its listeners and appends one entry to the inbox of each shard that has some. The fan-out itself runs outside the
+//! happens under its lock costs what the number of workers costs: a publish looks the channel up, adds up the counts of
+//! its listeners and appends one entry to the inbox of each worker that has some. The fan-out itself runs outside the
 //! lock, on every core at once, in memory that only one core touches.
 //!
 //! # Threads
 //!
-//! `io-threads` runtimes of one thread each, no work stealing. A publish wakes another shard once, when its inbox becomes
-//! non-empty, not once for each subscriber. A shard writes to the sockets of its subscribers itself, without waking their
+//! `io-threads` runtimes of one thread each, no work stealing. A publish wakes another worker once, when its inbox becomes
+//! non-empty, not once for each subscriber. A worker writes to the sockets of its subscribers itself, without waking their
 //! tasks, a few at a time between reading from publishers: the publisher has its reply at once, so messages gather in the
 //! outboxes and leave together, which saves the system calls that fan-out costs most.
 //!
-//! To wake a thread costs more than most requests, so clients [gather](placement) on the first threads while these have
+//! To wake a thread costs more than most requests, so clients [gather](process::placement) on the first threads while these have
 //! time to spare, and only subscribers are dealt out to all from the start. A connection moves to another thread while
 //! nothing of it is under way: when it subscribes for the first time, and when its thread is saturated while another is
 //! not.
@@ -34,7 +34,7 @@
 //! P1 to P11 are the promises that the README numbers.
 //!
 //! All inboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
-//! messages in one order (P1, P2), and an effect comes after its cause (P3). A shard changes its lists of subscribers
+//! messages in one order (P1, P2), and an effect comes after its cause (P3). A worker changes its lists of subscribers
 //! only at one position of its inbox: it takes the inbox under the same lock under which the hub counts the change, and
 //! delivers what it took before it makes the change (P4). EXEC holds the lock from its first command to its last.
 //!
@@ -49,69 +49,56 @@
 //! All keys lie behind one lock, which commands on keys that follow each other pass on within a turn. It is taken before
 //! the hub's, so that what happens to keys is published in the order in which it happened; pub/sub alone never takes it.
 //! Who waits for a list or a stream is served by the command that feeds it, before the lock is given back: its own command
-//! runs again from the top, and its shard is sent the answer.
+//! runs again from the top, and its worker is sent the answer.
 //!
 //! # Modules
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`process`], [`listen`], [`io_thread`], [`upkeep`], [`log`] | the process: sockets, threads, signals, time, log |
-//! | [`placement`] | which io-thread serves which client |
-//! | [`connection`], [`stream`] | one client's loop, and its socket |
+//! | [`process`] | the process: threads, signals, time, log, which io-thread serves which client |
+//! | [`net`] | listeners, sockets, one client's loop |
 //! | [`session`] | one client's protocol state; bytes in, replies out, no I/O |
 //! | [`command`] | the commands: table, gate, families |
 //! | [`resp`], [`quoting`] | the protocol: decoder, replies, error texts, quotes |
-//! | [`hub`], [`pattern`] | who listens to what, on which shard; the index of patterns |
+//! | [`hub`], [`pattern`] | who listens to what, on which worker; the index of patterns |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
-//! | [`shard`], [`client`], [`outbox`], [`message`] | a thread's clients, what waits for them, shared frames |
-//! | [`server`], [`clients`], [`pause`], [`shutdown`] | what all threads share |
-//! | [`stats`], [`slowlog`], [`latency`] | what is counted and kept for operators |
+//! | [`worker`], [`client`], [`message`] | a thread's clients, what waits for them, shared frames |
+//! | [`server`], [`pause`] | what all threads share |
+//! | [`observe`] | what is counted and kept for operators |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
-//! | [`clock`], [`resources`], [`version`] | time, real or simulated; what the kernel says of this process; which version this is |
+//! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |
 //!
 //! # Locks
 //!
 //! Taken in this order, none across an `.await`: the [keyspace], the [hub] (EXEC holds it while it runs any command), the
-//! configuration, the live [`clients`], then any other, of which none is taken while another of them is held.
+//! configuration, the live [clients](client::registry), then any other, of which none is taken while another of them is held.
 //!
 //! # Words
 //!
-//! *Client*: the peer, and what its shard keeps of it. *Connection*: its socket and task. *Session*: its protocol state.
-//! *Outbox*: what waits to be written to it. *Hub*: who listens to what. *Shard*: one io-thread's share of the clients.
-//! *Inbox*: what waits for a shard. *Message*: what was published. *Frame*: its encoded bytes. *Topic*: the kind of a
+//! *Client*: the peer, and what its worker keeps of it. *Connection*: its socket and task. *Session*: its protocol state.
+//! *Outbox*: what waits to be written to it. *Hub*: who listens to what. *Worker*: one io-thread's share of the clients.
+//! *Inbox*: what waits for a worker. *Message*: what was published. *Frame*: its encoded bytes. *Topic*: the kind of a
 //! subscription. *Command*: an entry of the table. *Call*: one execution of it. *Turn*: what one read of a client runs.
 //! *Param*: a directive.
 
 pub mod cli;
 pub mod client;
-pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod config;
-pub(crate) mod connection;
 pub mod hub;
-pub mod io_thread;
+pub mod ids;
 pub mod keyspace;
-pub(crate) mod latency;
-pub(crate) mod listen;
-pub(crate) mod log;
-pub(crate) mod memory;
 pub mod message;
-pub mod outbox;
+pub(crate) mod net;
+pub mod observe;
 pub mod pattern;
 pub mod pause;
-pub(crate) mod placement;
 pub mod process;
 pub(crate) mod quoting;
-pub(crate) mod resources;
 pub mod resp;
 pub mod server;
 pub mod session;
-pub mod shard;
-pub(crate) mod shutdown;
-pub(crate) mod slowlog;
-pub mod stats;
-pub(crate) mod stream;
-pub mod upkeep;
 pub(crate) mod version;
+pub mod worker;

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::ids::Topic;
 use crate::resp::Proto;
 use crate::resp::encode;
 
@@ -22,6 +23,15 @@ pub enum Kind {
     Channel,
     /// SPUBLISH: `smessage`.
     ShardChannel,
+}
+
+impl From<Kind> for Topic {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Channel => Topic::Channel,
+            Kind::ShardChannel => Topic::ShardChannel,
+        }
+    }
 }
 
 /// What one subscriber receives: encoded, immutable, shared by all of them.
@@ -53,7 +63,7 @@ impl Frame {
     }
 }
 
-/// One message on its way from a publisher to all shards.
+/// One message on its way from a publisher to all workers.
 #[derive(Debug)]
 pub struct Message {
     kind: Kind,
@@ -145,8 +155,8 @@ mod tests {
             assert_eq!(bytes(message.exact_frame(proto)), exact);
             let by_pattern = [mark.as_bytes(), b"4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n", tail].concat();
             assert_eq!(bytes(&message.pattern_frame(proto, b"n*")), by_pattern);
-            let shard = Message::new(Kind::ShardChannel, b"news", b"hello");
-            assert_eq!(bytes(shard.exact_frame(proto)), [mark.as_bytes(), b"3\r\n$8\r\nsmessage\r\n", tail].concat());
+            let worker = Message::new(Kind::ShardChannel, b"news", b"hello");
+            assert_eq!(bytes(worker.exact_frame(proto)), [mark.as_bytes(), b"3\r\n$8\r\nsmessage\r\n", tail].concat());
         }
     }
 

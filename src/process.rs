@@ -1,5 +1,12 @@
 //! The server as a process: listeners, io-threads, signals, and the end.
 
+pub mod io_thread;
+pub(crate) mod log;
+pub(crate) mod placement;
+pub(crate) mod resources;
+pub mod shutdown;
+pub mod upkeep;
+
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -12,18 +19,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle as Task, spawn_local};
 use tokio::time::{Instant, sleep};
 
-use crate::clients::Address;
 use crate::clock::Clock;
 use crate::config::{Config, Settings, ShutdownFlags, StartError};
-use crate::io_thread::{self, Guest, Inlet};
-use crate::listen::{self, Accepted, Listener, Place};
-use crate::log;
-use crate::placement;
-use crate::resources;
+use crate::ids::Address;
+use crate::net::listen::{self, Accepted, Listener, Place};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::shutdown::Phase;
 use crate::version::VERSION;
+use io_thread::{Guest, Inlet};
+use shutdown::Phase;
 
 /// How often the end looks whether all output has been taken.
 const DRAIN_CHECK: Duration = Duration::from_millis(10);
@@ -61,11 +65,11 @@ fn serve(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     let (phase, phase_seen) = watch::channel(Phase::Serving);
     let mut threads = Vec::new();
     let mut own_inlet = None;
-    for id in 0..server.shards.len() {
+    for id in 0..server.workers.len() {
         let (door, guests) = mpsc::unbounded_channel();
         let inlet = Inlet { guests, phase: phase_seen.clone() };
         // Nobody else has opened it: this is the only place that does.
-        let _ = server.shards[id].door.set(door);
+        let _ = server.workers[id].door.set(door);
         if id == 0 {
             own_inlet = Some(inlet);
         } else {
@@ -101,7 +105,7 @@ async fn govern(server: Arc<Server>, listeners: Vec<Listener>, phase: watch::Sen
         version = VERSION,
         pid = std::process::id(),
         port = settings.port,
-        io_threads = server.shards.len(),
+        io_threads = server.workers.len(),
         "ready to accept connections"
     );
     loop {
@@ -160,11 +164,11 @@ fn take_in(server: &Server, accepted: Accepted) {
         return;
     }
     server.stats.peak_clients.fetch_max(open as u64, Relaxed);
-    let shard = placement::for_newcomer(&server.shards);
-    server.shards[shard].connections.fetch_add(1, Relaxed);
+    let worker = placement::for_newcomer(&server.workers);
+    server.workers[worker].connections.fetch_add(1, Relaxed);
     // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
-    let info = server.clients.admit(shard, accepted.address, accepted.socket.as_raw_fd(), server.clock.now());
-    server.shards[shard].admit(Guest { socket: accepted.socket, info, luggage: None });
+    let info = server.clients.admit(worker, accepted.address, accepted.socket.as_raw_fd(), server.clock.now());
+    server.workers[worker].admit(Guest { socket: accepted.socket, info, luggage: None });
 }
 
 fn is_denied(settings: &Settings, address: &Address) -> bool {
@@ -205,7 +209,7 @@ async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> bool {
 }
 
 fn drain_rounds(server: &Server) -> Vec<u64> {
-    server.shards.iter().map(|shard| shard.drain_rounds.load(Acquire)).collect()
+    server.workers.iter().map(|worker| worker.drain_rounds.load(Acquire)).collect()
 }
 
 /// What sockets have not taken yet.

@@ -1,4 +1,4 @@
-//! What all shards share: the hub, the live clients, the configuration, the counters. No input or output here.
+//! What all workers share: the hub, the live clients, the configuration, the counters. No input or output here.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
@@ -9,25 +9,26 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::clients::Clients;
+use crate::client::registry::Clients;
 use crate::clock::Clock;
 use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
-use crate::hub::{Hub, ShardSet};
-use crate::io_thread::Guest;
+use crate::hub::Hub;
+use crate::ids::WorkerSet;
 use crate::keyspace::Keyspace;
-use crate::latency::LatencyMonitor;
-use crate::listen::{self, Latch, Listener};
-use crate::memory::MemoryGauge;
+use crate::net::listen::{self, Latch, Listener};
+use crate::observe::latency::LatencyMonitor;
+use crate::observe::memory::MemoryGauge;
+use crate::observe::slowlog::Slowlog;
+use crate::observe::stats::{Counter, ServerStats, WorkerStats, new_histogram};
 use crate::pause::Pause;
-use crate::placement::Load;
-use crate::shutdown::Shutdown;
-use crate::slowlog::Slowlog;
-use crate::stats::{Counter, ServerStats, ShardStats, new_histogram};
+use crate::process::io_thread::Guest;
+use crate::process::placement::Load;
+use crate::process::shutdown::Shutdown;
 
-/// What other threads need of a shard beside its inbox.
+/// What other threads need of a worker beside its inbox.
 #[derive(Debug)]
-pub struct ShardHandle {
+pub struct WorkerHandle {
     /// Rung when the inbox has become non-empty.
     pub bell: Notify,
     /// How much it has to do.
@@ -41,11 +42,11 @@ pub struct ShardHandle {
     /// How many of its clients monitor.
     pub monitors: AtomicUsize,
     /// Its counters.
-    pub stats: ShardStats,
+    pub stats: WorkerStats,
 }
 
-impl ShardHandle {
-    /// Hands a connection to the shard's thread. It ends at once if the thread has ended, which is when the server ends.
+impl WorkerHandle {
+    /// Hands a connection to the worker's thread. It ends at once if the thread has ended, which is when the server ends.
     pub(crate) fn admit(&self, guest: Guest) {
         if let Some(door) = self.door.get() {
             let _ = door.send(guest);
@@ -71,8 +72,8 @@ pub struct Server {
     settings: RwLock<Arc<Settings>>,
     settings_version: AtomicU64,
     /// One for each io-thread.
-    pub shards: Box<[ShardHandle]>,
-    /// Counters that belong to no shard.
+    pub workers: Box<[WorkerHandle]>,
+    /// Counters that belong to no worker.
     pub stats: ServerStats,
     /// Slow commands.
     pub slowlog: Slowlog,
@@ -82,7 +83,7 @@ pub struct Server {
     pub pause: Pause,
     /// SHUTDOWN and signals.
     pub shutdown: Shutdown,
-    /// Connections that are open, those included that no shard has welcomed yet.
+    /// Connections that are open, those included that no worker has welcomed yet.
     pub connections: AtomicUsize,
     /// How many clients monitor.
     pub monitors: AtomicUsize,
@@ -172,25 +173,25 @@ impl Server {
     pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let settings = config.settings().clone();
         let commands = CommandTable::new(&settings.rename_command)?;
-        let shard = |_| ShardHandle {
+        let worker = |_| WorkerHandle {
             bell: Notify::new(),
             load: Load::default(),
             door: OnceLock::new(),
             connections: AtomicUsize::new(0),
             drain_rounds: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),
-            stats: ShardStats::new(commands.len()),
+            stats: WorkerStats::new(commands.len()),
         };
-        let shards: Box<[ShardHandle]> = (0..usize::from(settings.io_threads.0)).map(shard).collect();
-        let memory = MemoryGauge::new(shards.len());
+        let workers: Box<[WorkerHandle]> = (0..usize::from(settings.io_threads.0)).map(worker).collect();
+        let memory = MemoryGauge::new(workers.len());
         Ok(Arc::new(Server {
-            hub: Hub::new(shards.len()),
+            hub: Hub::new(workers.len()),
             keyspace: Keyspace::default(),
             clients: Clients::default(),
             config: Mutex::new(config),
             settings: RwLock::new(settings),
             settings_version: AtomicU64::new(0),
-            shards,
+            workers,
             stats: ServerStats::default(),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
@@ -217,33 +218,33 @@ impl Server {
         self.settings_version.load(Acquire)
     }
 
-    /// Makes changed settings visible to all shards and to the process around the core.
+    /// Makes changed settings visible to all workers and to the process around the core.
     pub fn apply_settings(&self, settings: Arc<Settings>) {
         *self.settings.write() = settings;
         self.settings_version.fetch_add(1, Release);
         self.reconfigured.bell.notify_one();
     }
 
-    /// One counter of all shards together.
-    pub fn total(&self, counter: impl Fn(&ShardStats) -> &Counter) -> u64 {
-        self.shards.iter().map(|shard| counter(&shard.stats).get()).sum()
+    /// One counter of all workers together.
+    pub fn total(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
+        self.workers.iter().map(|worker| counter(&worker.stats).get()).sum()
     }
 
-    /// The distribution of one command's execution times on all shards together, in nanoseconds; none before the first.
+    /// The distribution of one command's execution times on all workers together, in nanoseconds; none before the first.
     pub fn latency_of(&self, command: CommandIndex) -> Option<Histogram<u64>> {
         let mut merged = None;
-        for shard in &self.shards {
-            if let Some(histogram) = &*shard.stats.by_command[usize::from(command)].latency.lock() {
+        for worker in &self.workers {
+            if let Some(histogram) = &*worker.stats.by_command[usize::from(command)].latency.lock() {
                 merged.get_or_insert_with(new_histogram).add(&**histogram).expect("all have the same bounds");
             }
         }
         merged
     }
 
-    /// Wakes shards whose inboxes have become non-empty.
-    pub fn wake(&self, mut shards: ShardSet) {
-        for shard in shards.drain() {
-            self.shards[shard].bell.notify_one();
+    /// Wakes workers whose inboxes have become non-empty.
+    pub fn wake(&self, mut workers: WorkerSet) {
+        for worker in workers.drain() {
+            self.workers[worker].bell.notify_one();
         }
     }
 }

@@ -7,25 +7,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
-use crate::clients::Flag;
 use crate::clock::Now;
 use crate::command::gate;
 use crate::command::pubsub::Listing;
 use crate::command::table::CommandIndex;
 use crate::config::Settings;
-use crate::hub::ShardSet;
 use crate::hub::access::HubAccess;
+use crate::ids::WorkerSet;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::watchers::Watch;
+use crate::observe::stats::Counter;
 use crate::pause::PauseMode;
+use crate::process::shutdown::Round;
 use crate::resp::Proto;
 use crate::resp::decode::{Decoder, Limits, OwnedArgs, Step};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
-use crate::shard::Shard;
-use crate::shutdown::Round;
-use crate::stats::Counter;
+use crate::worker::Worker;
 
 /// Whether replies are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Transaction {
 pub enum Blocked {
     /// A pause of this kind is in force; this command has still to run.
     Paused(OwnedArgs, PauseMode),
-    /// Other shards have still to obey an order of its last command.
+    /// Other workers have still to obey an order of its last command.
     Ordered(Arc<AtomicUsize>),
     /// DEBUG SLEEP, until this moment in milliseconds of the server's clock.
     Sleeping(u64),
@@ -92,11 +92,11 @@ pub struct SessionState {
     pub published: bool,
     /// Whether its last message had receivers: then the next one is encoded before the hub is locked.
     pub expects_receivers: bool,
-    /// Whether a shard is so far behind that this publisher should wait for it.
+    /// Whether a worker is so far behind that this publisher should wait for it.
     pub crowded: bool,
     /// How long the command that just ran takes beside the time that its function took, in microseconds.
     pub slept_us: u64,
-    /// Whether it has been decided which shard it subscribes on.
+    /// Whether it has been decided which worker it subscribes on.
     pub settled: bool,
     /// Arguments that logs must not show.
     pub secret_args: Vec<usize>,
@@ -105,18 +105,18 @@ pub struct SessionState {
 /// One client's session.
 pub struct Session {
     client: Rc<Client>,
-    shard: Rc<Shard>,
-    /// In the middle of a request; otherwise the shard's is used, so that idle connections hold none.
+    worker: Rc<Worker>,
+    /// In the middle of a request; otherwise the worker's is used, so that idle connections hold none.
     decoder: Option<Box<Decoder>>,
     /// Received and not yet consumed: an unfinished request, or whole ones while the session is blocked.
     input: Vec<u8>,
     state: SessionState,
     /// Answered, but not to be sent before the session goes on.
     withheld: Vec<u8>,
-    wake: ShardSet,
+    wake: WorkerSet,
 }
 
-/// What a client takes along to another shard.
+/// What a client takes along to another worker.
 #[derive(Debug)]
 pub struct Luggage {
     state: SessionState,
@@ -134,44 +134,44 @@ impl fmt::Debug for Session {
 /// What the commands of one turn (one call of [`Session::feed`]) share.
 pub(crate) struct Turn<'s> {
     pub(crate) client: &'s Rc<Client>,
-    pub(crate) shard: &'s Shard,
+    pub(crate) worker: &'s Worker,
     pub(crate) settings: Rc<Settings>,
     pub(crate) reply: Reply,
     pub(crate) keys: KeyAccess<'s>,
     pub(crate) hub: HubAccess<'s>,
-    pub(crate) wake: &'s mut ShardSet,
+    pub(crate) wake: &'s mut WorkerSet,
     pub(crate) now: Now,
 }
 
 impl Session {
-    /// The session of `client`, which has just connected to `shard`.
-    pub fn new(shard: Rc<Shard>, client: Rc<Client>) -> Self {
-        let authenticated = shard.settings().requirepass.password().is_none();
+    /// The session of `client`, which has just connected to `worker`.
+    pub fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
+        let authenticated = worker.settings().requirepass.password().is_none();
         Session {
             client,
-            shard,
+            worker,
             decoder: None,
             input: Vec::new(),
             state: SessionState { authenticated, ..SessionState::default() },
             withheld: Vec::new(),
-            wake: ShardSet::default(),
+            wake: WorkerSet::default(),
         }
     }
 
-    /// The session of `client`, which has just come to `shard` from another one. Call [`Session::resume`] then.
-    pub(crate) fn unpack(shard: Rc<Shard>, client: Rc<Client>, luggage: Luggage) -> Self {
+    /// The session of `client`, which has just come to `worker` from another one. Call [`Session::resume`] then.
+    pub(crate) fn unpack(worker: Rc<Worker>, client: Rc<Client>, luggage: Luggage) -> Self {
         client.set_proto(luggage.proto);
-        shard.handle().load.count_arriving(false);
+        worker.handle().load.count_arriving(false);
         let Luggage { state, input, .. } = luggage;
-        Session { state, input, ..Session::new(shard, client) }
+        Session { state, input, ..Session::new(worker, client) }
     }
 
-    /// What `client` takes along to another shard, unless something is under way that has to end here. To be called
+    /// What `client` takes along to another worker, unless something is under way that has to end here. To be called
     /// after [`Session::spread`]. The session is over then.
     pub(crate) fn pack(&mut self) -> Option<Luggage> {
         let state = &self.state;
         let busy = state.blocked.is_some() || state.transaction.is_some() || state.watch.is_some();
-        let ending = state.close_after_reply || self.shard.is_draining();
+        let ending = state.close_after_reply || self.worker.is_draining();
         if busy || ending || !self.client.is_at_rest() {
             return None;
         }
@@ -182,10 +182,10 @@ impl Session {
     /// Runs the commands in `bytes` and queues the replies in the client's outbox. Call [`Session::spread`] when they
     /// have been offered to the socket.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let now = self.shard.now();
+        let now = self.worker.now();
         self.client.info.active_ms.store(now.ms(), Relaxed);
         Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
-        self.shard.stats().net_input_bytes.add(bytes.len() as u64);
+        self.worker.stats().net_input_bytes.add(bytes.len() as u64);
         let waits = self.state.blocked.is_some();
         if self.input.is_empty() && !waits {
             let used = self.run(bytes, now);
@@ -203,22 +203,22 @@ impl Session {
 
     /// Goes on after it was blocked, if the reason has gone. Does nothing otherwise.
     pub fn resume(&mut self) {
-        let now = self.shard.now();
+        let now = self.worker.now();
         let now_ms = now.ms();
         if let Some(Blocked::Listing(listing)) = &mut self.state.blocked
-            && !listing.go_on(&self.shard)
+            && !listing.go_on(&self.worker)
         {
             return;
         }
         match &self.state.blocked {
-            _ if self.shard.is_draining() => return,
+            _ if self.worker.is_draining() => return,
             None if self.input.is_empty() => return,
             None => return self.catch_up(now),
             Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
             Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
             // A stricter pause may have ended while a laxer one is still in force.
-            Some(Blocked::Paused(_, mode)) if self.shard.server.pause.mode(now_ms) >= Some(*mode) => return,
-            Some(Blocked::ShuttingDown(round)) if !self.shard.server.shutdown.is_withdrawn(*round) => return,
+            Some(Blocked::Paused(_, mode)) if self.worker.server.pause.mode(now_ms) >= Some(*mode) => return,
+            Some(Blocked::ShuttingDown(round)) if !self.worker.server.shutdown.is_withdrawn(*round) => return,
             Some(Blocked::OnKeys(until_ms)) if !self.is_served(*until_ms, now_ms) => return,
             Some(_) => {}
         }
@@ -240,24 +240,24 @@ impl Session {
             Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
         if self.state.blocked.is_none() {
-            self.catch_up(self.shard.now());
+            self.catch_up(self.worker.now());
         }
     }
 
-    /// Hands what this turn published and ordered to the shards concerned, this one included.
+    /// Hands what this turn published and ordered to the workers concerned, this one included.
     pub fn spread(&mut self) {
         self.alert();
-        if self.wake.remove(self.shard.id()) {
-            self.shard.deliver_inbox();
+        if self.wake.remove(self.worker.id()) {
+            self.worker.deliver_inbox();
         }
     }
 
-    /// Wakes the other shards concerned, ahead of [`Session::spread`]: they can deliver while this thread still answers.
+    /// Wakes the other workers concerned, ahead of [`Session::spread`]: they can deliver while this thread still answers.
     pub fn alert(&mut self) {
-        let own = self.wake.remove(self.shard.id());
-        self.shard.server.wake(std::mem::take(&mut self.wake));
+        let own = self.wake.remove(self.worker.id());
+        self.worker.server.wake(std::mem::take(&mut self.wake));
         if own {
-            self.wake.insert(self.shard.id());
+            self.wake.insert(self.worker.id());
         }
     }
 
@@ -268,7 +268,7 @@ impl Session {
         answered || self.client.closing().is_some()
     }
 
-    /// Whether a shard is so far behind that this publisher should wait for it; asking resets it.
+    /// Whether a worker is so far behind that this publisher should wait for it; asking resets it.
     pub fn take_crowded(&mut self) -> bool {
         std::mem::take(&mut self.state.crowded)
     }
@@ -287,34 +287,34 @@ impl Session {
     pub fn wakes_in(&self) -> Option<Duration> {
         let until_ms = match &self.state.blocked {
             // A withdrawn end lets all clients go on, nothing else does.
-            _ if self.shard.is_draining() => return None,
+            _ if self.worker.is_draining() => return None,
             Some(Blocked::Sleeping(until_ms)) => *until_ms,
-            Some(Blocked::Paused(_, mode)) => self.shard.server.pause.until_ms(*mode),
+            Some(Blocked::Paused(_, mode)) => self.worker.server.pause.until_ms(*mode),
             Some(Blocked::OnKeys(Some(until_ms))) => *until_ms,
             Some(Blocked::Ordered(_) | Blocked::OnKeys(None) | Blocked::Listing(_) | Blocked::ShuttingDown(_))
             | None => return None,
         };
-        Some(Duration::from_millis(until_ms.saturating_sub(self.shard.now().ms())))
+        Some(Duration::from_millis(until_ms.saturating_sub(self.worker.now().ms())))
     }
 
-    /// Lets go of what outlives the connection's socket, and wakes the shards that a panic has kept it from waking: their
+    /// Lets go of what outlives the connection's socket, and wakes the workers that a panic has kept it from waking: their
     /// inboxes are not empty, so no other publisher would.
     pub fn end(&mut self) {
-        self.shard.server.wake(std::mem::take(&mut self.wake));
-        gate::end(&self.shard, &self.client, &mut self.state);
+        self.worker.server.wake(std::mem::take(&mut self.wake));
+        gate::end(&self.worker, &self.client, &mut self.state);
     }
 
     /// Whether a client that waits for keys has its answer. If its time is up it takes itself out and answers that,
     /// unless it turns out to have been answered just before.
     fn is_served(&self, until_ms: Option<u64>, now_ms: u64) -> bool {
         if !self.client.served.get() && until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-            let given_up = self.shard.server.keyspace.lock().waiters.give_up(self.client.info.id, None);
+            let given_up = self.worker.server.keyspace.lock().waiters.give_up(self.client.info.id, None);
             match given_up {
                 Some(answer) => {
                     self.client.outbox.borrow_mut().push_own(answer.bytes());
                     return true;
                 }
-                None => self.shard.deliver_inbox(),
+                None => self.worker.deliver_inbox(),
             }
         }
         self.client.served.take()
@@ -372,22 +372,22 @@ impl Session {
 
     /// Runs `commands` with everything they need, and queues what they answered.
     fn turn(&mut self, now: Now, commands: impl FnOnce(&mut Turn<'_>, &mut SessionState, &mut Decoder)) {
-        let buffer = std::mem::take(&mut *self.shard.reply_buffer.borrow_mut());
+        let buffer = std::mem::take(&mut *self.worker.reply_buffer.borrow_mut());
         let mut turn = Turn {
             client: &self.client,
-            shard: &self.shard,
-            settings: self.shard.settings(),
+            worker: &self.worker,
+            settings: self.worker.settings(),
             reply: Reply::new(buffer, self.client.proto()),
-            keys: KeyAccess::new(&self.shard.server.keyspace),
-            hub: HubAccess::new(&self.shard.server.hub),
+            keys: KeyAccess::new(&self.worker.server.keyspace),
+            hub: HubAccess::new(&self.worker.server.hub),
             wake: &mut self.wake,
             now,
         };
-        let mut decoder = self.decoder.take().unwrap_or_else(|| self.shard.spare_decoder.take());
+        let mut decoder = self.decoder.take().unwrap_or_else(|| self.worker.spare_decoder.take());
         commands(&mut turn, &mut self.state, &mut decoder);
         gate::release_keys(&mut turn);
         if decoder.is_between_requests() {
-            self.shard.spare_decoder.replace(decoder);
+            self.worker.spare_decoder.replace(decoder);
         } else {
             self.decoder = Some(decoder);
         }
@@ -402,7 +402,7 @@ impl Session {
         let mut buffer = reply.into_bytes();
         buffer.clear();
         buffer.shrink_to(KEPT_REPLY);
-        *self.shard.reply_buffer.borrow_mut() = buffer;
+        *self.worker.reply_buffer.borrow_mut() = buffer;
     }
 
     /// Closes a client that has sent too much which still waits to be run: unfinished, or queued by MULTI.
@@ -411,11 +411,11 @@ impl Session {
         info.input_bytes.store(self.input.len(), Relaxed);
         info.input_room.store(self.input.capacity() - self.input.len(), Relaxed);
         let waiting = self.input.len() + info.queued_bytes.load(Relaxed);
-        if waiting as u64 > self.shard.settings().client_query_buffer_limit.0 {
+        if waiting as u64 > self.worker.settings().client_query_buffer_limit.0 {
             self.client.close(Closing::QueryBuffer);
         }
     }
 }
 
-/// Memory for replies that a shard keeps between turns, in bytes.
+/// Memory for replies that a worker keeps between turns, in bytes.
 const KEPT_REPLY: usize = 64 * 1024;

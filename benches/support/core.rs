@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pregon::client::Client;
-use pregon::clients::Address;
 use pregon::clock::Clock;
 use pregon::config::Config;
+use pregon::ids::Address;
 use pregon::server::Server;
 use pregon::session::Session;
-use pregon::shard::Shard;
+use pregon::worker::Worker;
 
 /// A server with so many io-threads and otherwise the default settings.
 pub(crate) fn server(io_threads: usize) -> Arc<Server> {
@@ -18,29 +18,29 @@ pub(crate) fn server(io_threads: usize) -> Arc<Server> {
     Server::new(config, Clock::real()).expect("no command is renamed")
 }
 
-/// All shards of a server, on this thread.
+/// All workers of a server, on this thread.
 pub(crate) struct Core {
-    shards: Vec<Rc<Shard>>,
+    workers: Vec<Rc<Worker>>,
     subscribers: Vec<(Session, Rc<Client>)>,
 }
 
 impl Core {
     /// The core of this server.
     pub(crate) fn new(server: &Arc<Server>) -> Self {
-        let shards = (0..server.shards.len()).map(|id| Shard::new(server.clone(), id)).collect();
-        Core { shards, subscribers: Vec::new() }
+        let workers = (0..server.workers.len()).map(|id| Worker::new(server.clone(), id)).collect();
+        Core { workers, subscribers: Vec::new() }
     }
 
-    /// A new client of this shard.
-    pub(crate) fn connect(&self, shard: usize) -> (Session, Rc<Client>) {
+    /// A new client of this worker.
+    pub(crate) fn connect(&self, worker: usize) -> (Session, Rc<Client>) {
         let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
-        let client = self.shards[shard].register(Address::Tcp { peer: end, local: end });
-        (Session::new(self.shards[shard].clone(), client.clone()), client)
+        let client = self.workers[worker].register(Address::Tcp { peer: end, local: end });
+        (Session::new(self.workers[worker].clone(), client.clone()), client)
     }
 
-    /// A new client of this shard that has sent this line, which subscribes it to something.
-    pub(crate) fn subscribe(&mut self, shard: usize, line: &str) {
-        let (mut session, client) = self.connect(shard);
+    /// A new client of this worker that has sent this line, which subscribes it to something.
+    pub(crate) fn subscribe(&mut self, worker: usize, line: &str) {
+        let (mut session, client) = self.connect(worker);
         session.feed(format!("{line}\r\n").as_bytes());
         client.take_output();
         self.subscribers.push((session, client));
@@ -48,7 +48,7 @@ impl Core {
 
     /// Delivers what has been published and throws it away.
     pub(crate) fn deliver_and_forget(&mut self) {
-        self.shards.iter().for_each(|shard| shard.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_inbox());
         self.subscribers.iter().for_each(|(_, client)| drop(client.take_output()));
     }
 }

@@ -1,12 +1,12 @@
-//! What one client listens to, of one kind, and where its shard keeps it for each name.
+//! What one client listens to, of one kind, and where its worker keeps it for each name.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::hub::Slot;
 use crate::hub::name::{self, Name};
+use crate::ids::Slot;
 
-/// A client's place in a list of its shard.
+/// A client's place in a list of its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) slot: Slot,

@@ -3,10 +3,10 @@
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, introspect};
 use crate::config::{Caller, Plan, SetError, Settings, find};
-use crate::resources;
+use crate::observe::stats::WorkerStats;
+use crate::process::resources;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::stats::ShardStats;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
 const DEFAULT: Command = Command { group: Group::Server, since: "2.0.0", flags: FLAGS, ..Command::DEFAULT };
@@ -139,7 +139,7 @@ fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     // The keys' lock is taken before the hub's.
     call.keys.hold(call.now).0.counts.reset();
     call.exclude_others();
-    call.server.shards.iter().map(|shard| &shard.stats).for_each(ShardStats::reset);
+    call.server.workers.iter().map(|worker| &worker.stats).for_each(WorkerStats::reset);
     call.server.stats.reset();
     call.reply.ok();
     Ok(())

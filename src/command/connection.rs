@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, client, gate, transaction};
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
@@ -112,7 +112,7 @@ fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         if proto != call.client.proto() && call.client.is_subscriber() {
             // What was published before is sent in the version that was spoken then.
             call.queue_reply();
-            call.shard.deliver(call.hub);
+            call.worker.deliver(call.hub);
         }
         call.client.set_proto(proto);
         call.reply.set_proto(proto);
@@ -253,16 +253,16 @@ fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.reply.ok();
-    gate::close_after_reply(call.shard, call.client, call.session);
+    gate::close_after_reply(call.worker, call.client, call.session);
     Ok(())
 }
 
 fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     transaction::discard(call.client, call.session, call.keys, call.now);
     client::stop_tracking(call.client, call.session, call.keys, call.now);
-    call.shard.stop_monitoring(call.client);
+    call.worker.stop_monitoring(call.client);
     call.queue_reply();
-    call.shard.leave_all(call.client, call.hub);
+    call.worker.leave_all(call.client, call.hub);
     call.session.reply_mode = ReplyMode::On;
     call.reply.set_muted(false);
     call.client.set_proto(Proto::Resp2);

@@ -9,32 +9,33 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Call;
 use super::spec::{Flags, Handler};
 use super::table::{Entry, Lookup};
+use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
-use crate::clients::Flag;
-use crate::hub::{Control, ShardId};
+use crate::hub::Control;
+use crate::ids::WorkerId;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
 use crate::keyspace::eviction::{self, Room};
 use crate::keyspace::garbage::Garbage;
 use crate::message::Frame;
+use crate::observe::stats::Counter;
 use crate::pause::PauseMode;
-use crate::placement;
+use crate::process::placement;
 use crate::quoting;
 use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::session::{Blocked, ReplyMode, SessionState, Transaction, Turn};
-use crate::shard::Shard;
-use crate::stats::Counter;
+use crate::worker::Worker;
 
 /// What the gate decided.
 enum Verdict<'s> {
     Run(&'s Entry, Handler),
     Queue(&'s Entry),
     Wait(PauseMode),
-    /// On another shard, if it can.
-    Move(ShardId),
+    /// On another worker, if it can.
+    Move(WorkerId),
     /// A web browser was made to speak to us: say nothing that it could use.
     Hang(&'static str),
 }
@@ -75,7 +76,7 @@ pub(crate) fn admit(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_
 /// CLIENT CACHING holds for the next command or transaction that is not another CLIENT command.
 fn end_caching(turn: &Turn<'_>, state: &mut SessionState, args: Args<'_>) {
     if state.caching && state.transaction.is_none() {
-        let found = turn.shard.server.commands.lookup(args);
+        let found = turn.worker.server.commands.lookup(args);
         state.caching = matches!(found, Lookup::Found(entry) if entry.command.flags.has(Flags::KEEPS_CACHING));
     }
 }
@@ -83,37 +84,37 @@ fn end_caching(turn: &Turn<'_>, state: &mut SessionState, args: Args<'_>) {
 /// Answers a violation of the protocol, the last thing this client is told.
 pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, state: &mut SessionState, error: &ReplyError) {
     apply_reply_mode(turn, state);
-    count_error(turn.shard, error);
+    count_error(turn.worker, error);
     let peer = turn.client.info.address.peer();
     let text = String::from_utf8_lossy(error.text()).into_owned();
     tracing::debug!(client = turn.client.info.id, peer, error = text, "protocol error, closed");
     turn.reply.error(error);
-    close_after_reply(turn.shard, turn.client, state);
+    close_after_reply(turn.worker, turn.client, state);
 }
 
 /// Answers a command whose client was blocked that it failed after all.
 pub(crate) fn fail_late(turn: &mut Turn<'_>, state: &SessionState, error: &ReplyError) {
-    count_error(turn.shard, error);
+    count_error(turn.worker, error);
     turn.reply.set_muted(state.reply_mode == ReplyMode::Off);
     turn.reply.error(error);
 }
 
 /// Ends the connection when its output has been written; a monitor is shown nothing more.
-pub(crate) fn close_after_reply(shard: &Shard, client: &Client, state: &mut SessionState) {
-    shard.stop_monitoring(client);
+pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut SessionState) {
+    worker.stop_monitoring(client);
     state.close_after_reply = true;
     client.info.set_flag(Flag::CloseAfterReply, true);
 }
 
 /// Lets go of what the client's state holds elsewhere in the server.
-pub(crate) fn end(shard: &Shard, client: &Client, state: &mut SessionState) {
+pub(crate) fn end(worker: &Worker, client: &Client, state: &mut SessionState) {
     if matches!(state.blocked, Some(Blocked::OnKeys(_))) {
-        shard.server.keyspace.lock().waiters.remove(client.info.id);
+        worker.server.keyspace.lock().waiters.remove(client.info.id);
     }
-    let mut keys = KeyAccess::new(&shard.server.keyspace);
-    super::transaction::discard(client, state, &mut keys, shard.now());
-    super::client::stop_tracking(client, state, &mut keys, shard.now());
-    shard.stop_monitoring(client);
+    let mut keys = KeyAccess::new(&worker.server.keyspace);
+    super::transaction::discard(client, state, &mut keys, worker.now());
+    super::client::stop_tracking(client, state, &mut keys, worker.now());
+    worker.stop_monitoring(client);
 }
 
 /// Mutes the next reply as CLIENT REPLY asked for.
@@ -125,8 +126,8 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
         return Ok(Verdict::Hang("POST or Host: received"));
     }
-    let shard: &'s Shard = turn.shard;
-    let (entry, handler) = find(shard, args)?;
+    let worker: &'s Worker = turn.worker;
+    let (entry, handler) = find(worker, args)?;
     turn.client.info.last_command.store(entry.index, Relaxed);
     let flags = entry.command.flags;
     if flags.has(Flags::PROTECTED) && !turn.settings.enable_debug_command.allows(turn.client.info.address.is_local()) {
@@ -154,15 +155,15 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     }
     if flags.has(Flags::SUBSCRIBES)
         && !state.settled
-        && let Some(better) = placement::for_subscriber(&shard.server.shards, shard.id())
+        && let Some(better) = placement::for_subscriber(&worker.server.workers, worker.id())
     {
         return Ok(Verdict::Move(better));
     }
     Ok(Verdict::Run(entry, handler))
 }
 
-fn find<'s>(shard: &'s Shard, args: Args<'_>) -> Result<(&'s Entry, Handler), ReplyError> {
-    let entry = match shard.server.commands.lookup(args) {
+fn find<'s>(worker: &'s Worker, args: Args<'_>) -> Result<(&'s Entry, Handler), ReplyError> {
+    let entry = match worker.server.commands.lookup(args) {
         Lookup::Found(entry) => entry,
         Lookup::Unknown => return Err(ReplyError::unknown_command(&args[0], args.from(1))),
         Lookup::UnknownSubcommand(container) => {
@@ -183,14 +184,14 @@ fn lacks_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> boo
     let mut flags = entry.command.flags;
     if entry.command.name == super::transaction::EXEC {
         let queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let commands = &turn.shard.server.commands;
+        let commands = &turn.worker.server.commands;
         flags = queue.fold(flags, |flags, (index, _)| flags.and(commands.entry(*index).command.flags));
     }
     if !flags.has_any(Flags::KEYS) {
         return false;
     }
     let mut outlet = Outlet { hub: &mut turn.hub, wake: turn.wake, used: false };
-    let room = eviction::make_room(turn.shard, &turn.settings, &mut turn.keys, &mut outlet);
+    let room = eviction::make_room(turn.worker, &turn.settings, &mut turn.keys, &mut outlet);
     turn.keys.release();
     room == Room::None && flags.has(Flags::DENYOOM)
 }
@@ -198,16 +199,16 @@ fn lacks_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> boo
 /// The pause that is in force, if it concerns this command. A server that is ending is one, too, and only what it takes
 /// to withdraw that is executed.
 fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<PauseMode> {
-    if turn.shard.is_draining() && !entry.command.flags.has(Flags::ALLOW_BUSY) {
+    if turn.worker.is_draining() && !entry.command.flags.has(Flags::ALLOW_BUSY) {
         return Some(PauseMode::All);
     }
-    let mode = turn.shard.server.pause.mode(turn.now.ms())?;
+    let mode = turn.worker.server.pause.mode(turn.now.ms())?;
     let changes = Flags::WRITE.and(Flags::MAY_REPLICATE);
     let concerned = match mode {
         PauseMode::All => true,
         PauseMode::Write if entry.command.name == super::transaction::EXEC => {
             let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
-            let commands = &turn.shard.server.commands;
+            let commands = &turn.worker.server.commands;
             queue.any(|(index, _)| commands.entry(*index).command.flags.has_any(changes))
         }
         PauseMode::Write => entry.command.flags.has_any(changes),
@@ -229,21 +230,21 @@ fn reject(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, error: 
     if let Some(Transaction { failed, .. }) = state.transaction.as_deref_mut() {
         *failed = true;
     }
-    let found = match turn.shard.server.commands.lookup(args) {
+    let found = match turn.worker.server.commands.lookup(args) {
         Lookup::Found(entry) => Some(entry),
         _ => None,
     };
     if let Some(entry) = found {
-        turn.shard.stats().by_command[usize::from(entry.index)].rejected.add(1);
+        turn.worker.stats().by_command[usize::from(entry.index)].rejected.add(1);
     }
     if found.is_some_and(|entry| entry.command.name == super::transaction::EXEC) {
         super::transaction::discard(turn.client, state, &mut turn.keys, turn.now);
         turn.keys.release();
         let error = ReplyError::exec_abort(error);
-        count_error(turn.shard, &error);
+        count_error(turn.worker, &error);
         return turn.reply.error(&error);
     }
-    count_error(turn.shard, error);
+    count_error(turn.worker, error);
     turn.reply.error(error);
 }
 
@@ -260,8 +261,8 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
         reply: &mut turn.reply,
         session: state,
         client: turn.client,
-        shard: turn.shard,
-        server: &turn.shard.server,
+        worker: turn.worker,
+        server: &turn.worker.server,
         settings: &turn.settings,
         keys: &mut turn.keys,
         hub: &mut turn.hub,
@@ -272,12 +273,12 @@ fn run<'s>(turn: &mut Turn<'s>, state: &mut SessionState, args: Args<'_>, entry:
     turn.hub.release();
     if uses_keys {
         let garbage = turn.keys.pass_on(turn.now);
-        dispose(garbage, turn.shard);
+        dispose(garbage, turn.worker);
     } else {
         release_keys(turn);
     }
     // CONFIG SET applies to the next command of the same read already.
-    turn.shard.refresh(&mut turn.settings);
+    turn.worker.refresh(&mut turn.settings);
 }
 
 /// Lets a client that is told which keys to forget hear of all changes so far before an answer that may show them:
@@ -289,21 +290,21 @@ fn catch_up(turn: &mut Turn<'_>) -> bool {
     }
     turn.client.outbox.borrow_mut().push_own(turn.reply.bytes());
     turn.reply.clear();
-    turn.shard.deliver(&mut turn.hub);
+    turn.worker.deliver(&mut turn.hub);
     turn.keys.hold(turn.now);
-    turn.shard.deliver(&mut turn.hub);
+    turn.worker.deliver(&mut turn.hub);
     turn.client.closing().is_none()
 }
 
 /// Gives the lock of the keys back, which commands on keys that follow each other pass on.
 pub(crate) fn release_keys(turn: &mut Turn<'_>) {
     let garbage = turn.keys.release();
-    dispose(garbage, turn.shard);
+    dispose(garbage, turn.worker);
 }
 
-fn dispose(garbage: Option<Garbage>, shard: &Shard) {
+fn dispose(garbage: Option<Garbage>, worker: &Worker) {
     if let Some(garbage) = garbage {
-        garbage.dispose(&shard.server);
+        garbage.dispose(&worker.server);
     }
 }
 
@@ -311,17 +312,17 @@ fn dispose(garbage: Option<Garbage>, shard: &Shard) {
 pub(crate) fn execute(call: &mut Call<'_, '_>, handler: Handler) -> crate::clock::Now {
     let result = handler(call);
     if let Err(error) = &result {
-        count_error(call.shard, error);
+        count_error(call.worker, error);
         call.reply.error(error);
     }
     if call.is_tracked() {
         super::client::remember_reads(call);
     }
     settle_keys(call);
-    let end = call.shard.server.clock.now_soon_after(call.now);
+    let end = call.worker.server.clock.now_soon_after(call.now);
     let slept_us = std::mem::take(&mut call.session.slept_us);
     let us = end.us().saturating_sub(call.now.us()).saturating_add(slept_us);
-    let stats = call.shard.stats();
+    let stats = call.worker.stats();
     stats.commands.add(1);
     Counter::add_to(&call.client.info.total_commands, 1);
     let command = &stats.by_command[usize::from(call.entry.index)];
@@ -358,11 +359,11 @@ fn observe(call: &mut Call<'_, '_>, us: u64) {
     let flags = call.entry.command.flags;
     if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
         let line = Frame::whole(monitor_line(call));
-        for shard in 0..call.server.shards.len() {
-            if call.server.shards[shard].monitors.load(Relaxed) == 0 {
+        for worker in 0..call.server.workers.len() {
+            if call.server.workers[worker].monitors.load(Relaxed) == 0 {
                 continue;
             }
-            call.order(shard, Control::Monitor(line.clone()));
+            call.order(worker, Control::Monitor(line.clone()));
         }
         call.session.published |= call.client.is_monitor();
     }
@@ -395,7 +396,7 @@ fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
     let unix = call.now.unix();
     let db = call.session.db;
     let peer = match &call.client.info.address {
-        crate::clients::Address::Unix(path) => format!("unix:{}", path.display()),
+        crate::ids::Address::Unix(path) => format!("unix:{}", path.display()),
         address => address.peer(),
     };
     let mut line = format!("+{}.{:06} [{db} {peer}]", unix.as_secs(), unix.subsec_micros()).into_bytes();
@@ -407,9 +408,9 @@ fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
     line
 }
 
-fn count_error(shard: &Shard, error: &ReplyError) {
-    shard.stats().errors.add(1);
-    shard.server.stats.count_error(error.code());
+fn count_error(worker: &Worker, error: &ReplyError) {
+    worker.stats().errors.add(1);
+    worker.server.stats.count_error(error.code());
 }
 
 /// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the
@@ -423,5 +424,5 @@ fn deliver_to_oneself(turn: &mut Turn<'_>, state: &mut SessionState) {
     let client: &Rc<Client> = turn.client;
     client.outbox.borrow_mut().push_own(turn.reply.bytes());
     turn.reply.clear();
-    turn.shard.deliver(&mut turn.hub);
+    turn.worker.deliver(&mut turn.hub);
 }

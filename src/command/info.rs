@@ -12,13 +12,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Call;
 use super::spec::{Arg, Command, Flags, Group};
-use crate::clients::{ClientInfo, Flag};
+use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::keyspace::access::KeyAccess;
-use crate::memory::AllocatorUse;
 use crate::message::Kind;
-use crate::resources::{self, Memory};
+use crate::observe::memory::AllocatorUse;
+use crate::process::resources::{self, Memory};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use keyspace::KeyFacts;

@@ -8,7 +8,8 @@ pub use listing::Listing;
 
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, introspect};
-use crate::hub::{self, Topic};
+use crate::hub::{self};
+use crate::ids::Topic;
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
 use crate::session::{Blocked, ReplyMode};
@@ -216,7 +217,7 @@ fn subscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
     let (word, _) = confirmations(topic);
     for name in call.args.from(1) {
         call.queue_reply();
-        call.shard.join(call.client, topic, name, call.hub);
+        call.worker.join(call.client, topic, name, call.hub);
         confirm(call, word, topic, Some(name));
     }
     Ok(())
@@ -242,7 +243,7 @@ fn unsubscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> 
 
 fn leave(call: &mut Call<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
     call.queue_reply();
-    call.shard.leave(call.client, topic, name, call.hub);
+    call.worker.leave(call.client, topic, name, call.hub);
     confirm(call, word, topic, Some(name));
 }
 

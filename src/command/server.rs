@@ -111,8 +111,8 @@ fn monitor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     if !call.client.is_monitor() {
         call.queue_reply();
-        call.shard.deliver(call.hub);
-        call.shard.start_monitoring(call.client);
+        call.worker.deliver(call.hub);
+        call.worker.start_monitoring(call.client);
     }
     call.reply.ok();
     Ok(())

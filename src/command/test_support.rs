@@ -1,5 +1,5 @@
 //! What the tests of commands share: a server in memory with simulated time, and clients that speak to it without
-//! sockets. All shards are on the thread of the test, and nothing crosses from one to another before the test says so.
+//! sockets. All workers are on the thread of the test, and nothing crosses from one to another before the test says so.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -8,28 +8,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{Client, Closing};
-use crate::clients::{Address, ClientId};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ids::{Address, ClientId};
 use crate::resp::Proto;
 use crate::server::Server;
 use crate::session::{Luggage, Session};
-use crate::shard::Shard;
+use crate::worker::Worker;
 
-/// A server with its shards.
+/// A server with its workers.
 pub(crate) struct World {
     pub(crate) server: Arc<Server>,
-    pub(crate) shards: Vec<Rc<Shard>>,
+    pub(crate) workers: Vec<Rc<Worker>>,
     clients: Cell<u16>,
 }
 
 impl World {
-    /// A server with two shards.
+    /// A server with two workers.
     pub(crate) fn new() -> Self {
         Self::with(&[])
     }
 
-    /// A server with these directives; two shards unless they say otherwise.
+    /// A server with these directives; two workers unless they say otherwise.
     pub(crate) fn with(directives: &[(&str, &str)]) -> Self {
         let pairs = [&[("io-threads", "2")], directives].concat();
         Self::configured(Config::from_pairs(&pairs).expect("the tests give valid directives"))
@@ -38,27 +38,27 @@ impl World {
     /// A server with this configuration.
     pub(crate) fn configured(config: Config) -> Self {
         let server = Server::new(config, Clock::simulated()).expect("the tests rename no command wrongly");
-        let shards = (0..server.shards.len()).map(|id| Shard::new(server.clone(), id)).collect();
-        World { server, shards, clients: Cell::new(0) }
+        let workers = (0..server.workers.len()).map(|id| Worker::new(server.clone(), id)).collect();
+        World { server, workers, clients: Cell::new(0) }
     }
 
-    /// A client of the first shard that speaks RESP2, as all do at first. The nth client of a world has the number n,
+    /// A client of the first worker that speaks RESP2, as all do at first. The nth client of a world has the number n,
     /// and comes from port n of this machine.
     pub(crate) fn client(&self) -> Peer {
         self.client_of(0)
     }
 
-    /// A client of this shard.
-    pub(crate) fn client_of(&self, shard: usize) -> Peer {
-        self.tcp_client(shard, [127, 0, 0, 1])
+    /// A client of this worker.
+    pub(crate) fn client_of(&self, worker: usize) -> Peer {
+        self.tcp_client(worker, [127, 0, 0, 1])
     }
 
-    /// A client of the first shard that comes from another machine.
+    /// A client of the first worker that comes from another machine.
     pub(crate) fn client_from(&self, ip: [u8; 4]) -> Peer {
         self.tcp_client(0, ip)
     }
 
-    /// A client of the first shard that comes through the unix socket at this path.
+    /// A client of the first worker that comes through the unix socket at this path.
     pub(crate) fn unix_client(&self, path: &str) -> Peer {
         self.register(0, Address::Unix(path.into()))
     }
@@ -67,25 +67,25 @@ impl World {
         self.server.clock.advance(by);
     }
 
-    /// Lets every shard do what others have asked of it, until nothing is left to do.
+    /// Lets every worker do what others have asked of it, until nothing is left to do.
     pub(crate) fn settle(&self) {
-        // What the first round asks of shards that had their turn is done in the second.
+        // What the first round asks of workers that had their turn is done in the second.
         for _ in 0..2 {
-            self.shards.iter().for_each(|shard| shard.deliver_inbox());
+            self.workers.iter().for_each(|worker| worker.deliver_inbox());
         }
     }
 
-    fn tcp_client(&self, shard: usize, ip: [u8; 4]) -> Peer {
+    fn tcp_client(&self, worker: usize, ip: [u8; 4]) -> Peer {
         let peer = SocketAddr::from((ip, self.clients.get() + 1));
-        self.register(shard, Address::Tcp { peer, local: ([127, 0, 0, 1], 6379).into() })
+        self.register(worker, Address::Tcp { peer, local: ([127, 0, 0, 1], 6379).into() })
     }
 
-    fn register(&self, shard: usize, address: Address) -> Peer {
+    fn register(&self, worker: usize, address: Address) -> Peer {
         self.clients.set(self.clients.get() + 1);
-        let shard = self.shards[shard].clone();
-        let client = shard.register(address);
-        let session = RefCell::new(Session::new(shard.clone(), client.clone()));
-        Peer { client, session, shard }
+        let worker = self.workers[worker].clone();
+        let client = worker.register(address);
+        let session = RefCell::new(Session::new(worker.clone(), client.clone()));
+        Peer { client, session, worker }
     }
 }
 
@@ -93,7 +93,7 @@ impl World {
 pub(crate) struct Peer {
     pub(crate) client: Rc<Client>,
     session: RefCell<Session>,
-    shard: Rc<Shard>,
+    worker: Rc<Worker>,
 }
 
 impl Peer {
@@ -125,24 +125,24 @@ impl Peer {
         String::from_utf8_lossy(&self.client.take_output()).into_owned()
     }
 
-    /// What it would take along to another shard, if it may go.
+    /// What it would take along to another worker, if it may go.
     pub(crate) fn pack(&self) -> Option<Luggage> {
         self.session.borrow_mut().pack()
     }
 
-    /// The same client on another shard; it has still to go on there.
+    /// The same client on another worker; it has still to go on there.
     pub(crate) fn move_to(self, world: &World, destination: usize) -> Self {
         let luggage = self.pack().expect("nothing is under way");
-        let shard = world.shards[destination].clone();
-        self.shard.see_off(&self.client, destination);
-        let client = shard.welcome(self.client.info.clone(), None);
-        let session = RefCell::new(Session::unpack(shard.clone(), client.clone(), luggage));
-        Peer { client, session, shard }
+        let worker = world.workers[destination].clone();
+        self.worker.see_off(&self.client, destination);
+        let client = worker.welcome(self.client.info.clone(), None);
+        let session = RefCell::new(Session::unpack(worker.clone(), client.clone(), luggage));
+        Peer { client, session, worker }
     }
 
     /// The connection ends: the server lets go of the client.
     pub(crate) fn leave(self) {
-        self.shard.unregister(&self.client);
+        self.worker.unregister(&self.client);
         self.session.into_inner().end();
     }
 

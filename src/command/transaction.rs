@@ -6,7 +6,7 @@ use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use super::table::CommandIndex;
 use super::{Call, gate};
 use crate::client::Client;
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::clock::Now;
 use crate::keyspace::access::KeyAccess;
 use crate::resp::decode::Args;
@@ -166,20 +166,20 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// With the settings and the time of this moment, which the command before may have changed.
 fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
     let entry = call.server.commands.entry(index);
-    let settings = call.shard.settings();
+    let settings = call.worker.settings();
     let mut queued = Call {
         entry,
         args,
         reply: &mut *call.reply,
         session: &mut *call.session,
         client: call.client,
-        shard: call.shard,
+        worker: call.worker,
         server: call.server,
         settings: &settings,
         keys: &mut *call.keys,
         hub: &mut *call.hub,
         wake: &mut *call.wake,
-        now: call.shard.now(),
+        now: call.worker.now(),
     };
     if let Some(handler) = entry.command.run {
         gate::execute(&mut queued, handler);
@@ -192,9 +192,9 @@ fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
 /// lock, if the client turns out to have been killed.
 fn take_turn(call: &mut Call<'_, '_>) -> bool {
     if call.client.is_subscriber() || call.client.info.has_flag(Flag::HearsOfKeys) {
-        call.shard.deliver(call.hub);
+        call.worker.deliver(call.hub);
         call.hub.hold();
-        call.shard.deliver(call.hub);
+        call.worker.deliver(call.hub);
         if call.client.closing().is_some() {
             call.hub.release();
             return false;

@@ -1,11 +1,11 @@
-//! What waits for a shard: messages to fan out and orders from other shards, in the hub's order.
+//! What waits for a worker: messages to fan out and orders from other workers, in the hub's order.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::name::Name;
-use super::{ShardId, Slot};
-use crate::clients::{ClientId, ClientInfo};
+use crate::client::registry::ClientInfo;
+use crate::ids::{ClientId, Slot, WorkerId};
 use crate::keyspace::tracking::Notice;
 use crate::message::{Frame, Message};
 
@@ -15,13 +15,13 @@ const ENTRY_BYTES: usize = 64;
 /// One entry of an inbox.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// A message for subscribers of this shard.
+    /// A message for subscribers of this worker.
     Publication(Publication),
     /// Anything else that has a place in the order.
     Control(Control),
 }
 
-/// A message with the lists of this shard's connections that receive it: exact subscribers first, then patterns.
+/// A message with the lists of this worker's connections that receive it: exact subscribers first, then patterns.
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) message: Arc<Message>,
@@ -36,7 +36,7 @@ impl Publication {
     }
 }
 
-/// An order to a shard.
+/// An order to a worker.
 #[derive(Debug)]
 pub(crate) enum Control {
     /// End this client: its subscriptions now, its connection as soon as its thread comes to it; then say so.
@@ -49,23 +49,23 @@ pub(crate) enum Control {
     Tell(Arc<ClientInfo>, Notice),
     /// The answer that this client has waited for.
     Serve(Arc<ClientInfo>, Frame),
-    /// A line for every client of this shard that monitors.
+    /// A line for every client of this worker that monitors.
     Monitor(Frame),
-    /// Every client of this shard may go on: a pause has ended.
+    /// Every client of this worker may go on: a pause has ended.
     ResumeAll,
 }
 
-/// Who waits until several shards have obeyed an order.
+/// Who waits until several workers have obeyed an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipt {
     /// How many orders are still to be obeyed.
     pub(crate) missing: Arc<AtomicUsize>,
-    /// The client that waits, and its shard.
+    /// The client that waits, and its worker.
     pub(crate) client: ClientId,
-    pub(crate) shard: ShardId,
+    pub(crate) worker: WorkerId,
 }
 
-/// The queue of one shard.
+/// The queue of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     entries: Vec<Entry>,

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 use triomphe::ThinArc;
 
-/// A name that the hub, the shards and the clients share: one pointer of one word each, so that a subscription with a
+/// A name that the hub, the workers and the clients share: one pointer of one word each, so that a subscription with a
 /// name of its own costs little more than the name.
 #[derive(Clone)]
 pub(crate) struct Name(ThinArc<(), u8>);

@@ -6,10 +6,11 @@ use super::address::Address;
 use super::keys::Keys;
 use super::tracking::Notice;
 use super::{DatabaseId, Rules, State, waiters};
-use crate::clients::ClientInfo;
+use crate::client::registry::ClientInfo;
 use crate::config::KeyspaceEvents;
+use crate::hub::Control;
 use crate::hub::access::HubAccess;
-use crate::hub::{Control, ShardId, ShardSet};
+use crate::ids::{WorkerId, WorkerSet};
 use crate::message::{Kind, Message};
 
 /// What is to be made known.
@@ -72,7 +73,7 @@ impl Effects {
             let (name, Address { db, key }) = match event {
                 Event::Change { name, address } => (name, address),
                 Event::Notice(client, notice) => {
-                    outlet.order(client.shard(), Control::Tell(client, notice));
+                    outlet.order(client.worker(), Control::Tell(client, notice));
                     continue;
                 }
             };
@@ -95,17 +96,17 @@ impl Effects {
 #[derive(Debug)]
 pub(crate) struct Outlet<'o, 'h> {
     pub(crate) hub: &'o mut HubAccess<'h>,
-    /// Shards that have been given something to do.
-    pub(crate) wake: &'o mut ShardSet,
+    /// Workers that have been given something to do.
+    pub(crate) wake: &'o mut WorkerSet,
     /// Whether anything was sent that the client of the command may be waiting for.
     pub(crate) used: bool,
 }
 
 impl Outlet<'_, '_> {
-    /// Sends an order to the shard of a client.
-    pub(crate) fn order(&mut self, shard: ShardId, control: Control) {
-        if self.hub.with(|hub| hub.send(shard, control)) {
-            self.wake.insert(shard);
+    /// Sends an order to the worker of a client.
+    pub(crate) fn order(&mut self, worker: WorkerId, control: Control) {
+        if self.hub.with(|hub| hub.send(worker, control)) {
+            self.wake.insert(worker);
         }
         self.used = true;
     }

@@ -15,7 +15,7 @@ use super::keys::Keys;
 use super::usage::Usage;
 use super::{DatabaseId, Rules, State};
 use crate::config::{EvictionPolicy, KeyspaceEvents, Settings};
-use crate::shard::Shard;
+use crate::worker::Worker;
 
 /// How many candidates are remembered.
 const CANDIDATES: usize = 16;
@@ -64,32 +64,32 @@ const AT_ONCE: usize = 16;
 
 /// Evicts keys until the memory in use is within `maxmemory`. Takes no lock if it is.
 pub(crate) fn make_room(
-    shard: &Shard,
+    worker: &Worker,
     settings: &Settings,
     keys: &mut KeyAccess<'_>,
     outlet: &mut Outlet<'_, '_>,
 ) -> Room {
-    let memory = &shard.server.memory;
-    let Some(limit) = settings.maxmemory.limit().filter(|limit| memory.count(shard.id()) > *limit) else {
+    let memory = &worker.server.memory;
+    let Some(limit) = settings.maxmemory.limit().filter(|limit| memory.count(worker.id()) > *limit) else {
         return Room::Enough;
     };
     let policy = settings.maxmemory_policy;
     if policy == EvictionPolicy::NoEviction {
         return Room::None;
     }
-    let begin = shard.now();
+    let begin = worker.now();
     let (rules, samples) = (Rules::of(settings), settings.maxmemory_samples as usize);
     let (state, now_ms) = keys.hold(begin);
     let mut room = Room::Enough;
     for evicted in 1.. {
         if !evict_one(state, policy, samples, now_ms, rules) {
             room = Room::None;
-        } else if memory.count(shard.id()) > limit {
+        } else if memory.count(worker.id()) > limit {
             room = Room::Soon;
         } else {
             room = Room::Enough;
         }
-        let is_late = evicted % AT_ONCE == 0 && shard.now().since(begin) > LONGEST;
+        let is_late = evicted % AT_ONCE == 0 && worker.now().since(begin) > LONGEST;
         if room != Room::Soon || is_late {
             break;
         }

@@ -7,8 +7,8 @@ use super::stream::Stream;
 use super::table::Place;
 use super::text::Text;
 use super::{DatabaseId, Rules, State};
-use crate::clients::ClientId;
 use crate::config::KeyspaceEvents;
+use crate::ids::ClientId;
 use crate::resp::errors::ReplyError;
 
 /// The keys of one database at one moment, for one command.

@@ -5,7 +5,7 @@
 //! prefixes instead, and told of every change of a key that begins with one of them: once for each command or
 //! transaction. Keys are known by their names alone, whatever their database, as in Redis.
 //!
-//! What clients are told goes through the inboxes of their shards like everything that is published, so it follows the
+//! What clients are told goes through the inboxes of their workers like everything that is published, so it follows the
 //! answer that it makes invalid. It comes before any answer that shows this client a later state of the keys, because what
 //! waits in its inbox is delivered when its command has taken the lock: a cache is never older than what is read beside it.
 //!
@@ -26,7 +26,8 @@ use hashbrown::HashMap;
 use super::State;
 use super::effects::Effects;
 use super::garbage::Disposal;
-use crate::clients::{ClientId, ClientInfo, Flag};
+use crate::client::registry::{ClientInfo, Flag};
+use crate::ids::ClientId;
 pub(crate) use notice::{Forgotten, Notice};
 use readers::Readers;
 

@@ -3,7 +3,7 @@
 //! A blocking command is an [`Attempt`]: a function that answers, or says that it must wait. A client whose attempt must
 //! wait is noted here with the request. When one of its keys is fed, whoever fed it runs the attempt again from the top,
 //! under the lock under which the key was fed and before any other command, for each client in the order in which they
-//! came, and sends the answer to the client's shard. So nobody comes in between, and nothing is taken for a client that
+//! came, and sends the answer to the client's worker. So nobody comes in between, and nothing is taken for a client that
 //! is not there any more: a client that goes, or whose time is up, takes itself out under the same lock.
 
 use std::collections::BTreeMap;
@@ -17,8 +17,9 @@ use super::address::{Address, AddressRef};
 use super::effects::Outlet;
 use super::entry::Kind;
 use super::keys::Keys;
-use crate::clients::{ClientId, ClientInfo};
+use crate::client::registry::ClientInfo;
 use crate::hub::Control;
+use crate::ids::ClientId;
 use crate::message::Frame;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, OwnedArgs};
@@ -125,9 +126,9 @@ impl Served {
         &self.answer
     }
 
-    /// Sends it to the client's shard.
+    /// Sends it to the client's worker.
     pub(crate) fn send(self, outlet: &mut Outlet<'_, '_>) {
-        outlet.order(self.client.shard(), Control::Serve(self.client, Frame::whole(self.answer)));
+        outlet.order(self.client.worker(), Control::Serve(self.client, Frame::whole(self.answer)));
     }
 }
 

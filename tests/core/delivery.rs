@@ -155,8 +155,8 @@ fn p7_the_limits_of_subscribers_do_not_bind_others() {
 
 #[test]
 fn p8_a_push_to_the_publisher_itself_follows_the_reply_of_its_command() {
-    for shards in 1..=3 {
-        let world = World::new(shards, Proto::Resp3, &[]);
+    for workers in 1..=3 {
+        let world = World::new(workers, Proto::Resp3, &[]);
         let (mut both, mut other) = (world.peer(), world.peer());
         both.joins("SUBSCRIBE a");
         both.joins("PSUBSCRIBE a*");
@@ -171,13 +171,13 @@ fn p8_a_push_to_the_publisher_itself_follows_the_reply_of_its_command() {
 
 #[test]
 fn p8_pushes_to_the_executing_client_follow_the_whole_exec_array() {
-    for shards in 1..=3 {
-        let world = World::new(shards, Proto::Resp3, &[]);
+    for workers in 1..=3 {
+        let world = World::new(workers, Proto::Resp3, &[]);
         let (mut both, mut other) = (world.peer(), world.peer());
         both.joins("SUBSCRIBE a");
         other.send_only(&pipeline(&["PUBLISH a 0"]));
         both.send(&pipeline(&["MULTI", "PUBLISH a 1", "SUBSCRIBE b", "PUBLISH b 2", "PING", "EXEC", "PING"]));
-        both.shard.deliver_inbox();
+        both.worker.deliver_inbox();
         let mut heard: Vec<String> = both.take_frames().iter().map(Value::to_string).collect();
         // Another client's message was not caused by this client, and may come earlier, but not into the array.
         let foreign = heard.iter().position(|frame| frame == ">[message a 0]").expect("it arrives");
@@ -204,8 +204,8 @@ fn p8_a_transaction_that_subscribes_hears_its_own_messages_behind_its_array() {
 
 #[test]
 fn what_was_published_before_hello_is_sent_in_the_version_spoken_then() {
-    for shards in 1..=3 {
-        let world = World::new(shards, Proto::Resp3, &[]);
+    for workers in 1..=3 {
+        let world = World::new(workers, Proto::Resp3, &[]);
         let (mut publisher, mut subscriber) = (world.peer(), world.peer());
         subscriber.joins("SUBSCRIBE a");
         publisher.session.feed(&pipeline(&["PUBLISH a 1"]));

@@ -1,4 +1,4 @@
-//! A server in memory: shards, peers that speak to their sessions without sockets, and a clock that stands still.
+//! A server in memory: workers, peers that speak to their sessions without sockets, and a clock that stands still.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -6,52 +6,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pregon::client::{Client, Closing};
-use pregon::clients::Address;
 use pregon::clock::Clock;
 use pregon::config::Config;
+use pregon::ids::Address;
 use pregon::resp::Proto;
 use pregon::server::Server;
 use pregon::session::Session;
-use pregon::shard::Shard;
+use pregon::worker::Worker;
 
 use crate::value::Value;
 
-/// A server with these directives; `io-threads` is its number of shards.
-pub(crate) fn server(shards: usize, directives: &[(&str, &str)]) -> Arc<Server> {
-    let shards = shards.to_string();
-    let mut pairs = vec![("io-threads", shards.as_str())];
+/// A server with these directives; `io-threads` is its number of workers.
+pub(crate) fn server(workers: usize, directives: &[(&str, &str)]) -> Arc<Server> {
+    let workers = workers.to_string();
+    let mut pairs = vec![("io-threads", workers.as_str())];
     pairs.extend(directives);
     let config = Config::from_pairs(&pairs).expect("the tests give valid directives");
     Server::new(config, Clock::simulated()).expect("the tests rename no command wrongly")
 }
 
-/// A server whose shards all live on this thread.
+/// A server whose workers all live on this thread.
 pub(crate) struct World {
     pub(crate) server: Arc<Server>,
-    pub(crate) shards: Rc<[Rc<Shard>]>,
+    pub(crate) workers: Rc<[Rc<Worker>]>,
     /// What peers speak unless they say otherwise.
     pub(crate) proto: Proto,
     peers: std::cell::Cell<usize>,
 }
 
 impl World {
-    pub(crate) fn new(shards: usize, proto: Proto, directives: &[(&str, &str)]) -> World {
-        let server = server(shards, directives);
-        let shards: Rc<[Rc<Shard>]> = (0..shards).map(|id| Shard::new(server.clone(), id)).collect();
-        World { server, shards, proto, peers: Default::default() }
+    pub(crate) fn new(workers: usize, proto: Proto, directives: &[(&str, &str)]) -> World {
+        let server = server(workers, directives);
+        let workers: Rc<[Rc<Worker>]> = (0..workers).map(|id| Worker::new(server.clone(), id)).collect();
+        World { server, workers, proto, peers: Default::default() }
     }
 
-    /// The part of a server that lives on this thread: one shard of several.
-    pub(crate) fn of_one_shard(server: Arc<Server>, id: usize) -> World {
-        let shards = Rc::new([Shard::new(server.clone(), id)]);
-        World { server, shards, proto: Proto::Resp2, peers: Default::default() }
+    /// The part of a server that lives on this thread: one worker of several.
+    pub(crate) fn of_one_worker(server: Arc<Server>, id: usize) -> World {
+        let workers = Rc::new([Worker::new(server.clone(), id)]);
+        World { server, workers, proto: Proto::Resp2, peers: Default::default() }
     }
 
-    /// A peer on the next shard in turn, which speaks the world's protocol.
+    /// A peer on the next worker in turn, which speaks the world's protocol.
     pub(crate) fn peer(&self) -> Peer {
         let next = self.peers.get();
         self.peers.set(next + 1);
-        let mut peer = self.stranger(next % self.shards.len());
+        let mut peer = self.stranger(next % self.workers.len());
         if self.proto == Proto::Resp3 {
             peer.say("HELLO 3");
             peer.take_frames();
@@ -59,12 +59,12 @@ impl World {
         peer
     }
 
-    /// A peer on this shard that has said nothing yet.
-    pub(crate) fn stranger(&self, shard: usize) -> Peer {
-        let shard = self.shards[shard].clone();
-        let client = shard.register(Address::Unix("/x".into()));
-        let session = Session::new(shard.clone(), client.clone());
-        Peer { session, client, shard, shards: self.shards.clone(), frames: VecDeque::new() }
+    /// A peer on this worker that has said nothing yet.
+    pub(crate) fn stranger(&self, worker: usize) -> Peer {
+        let worker = self.workers[worker].clone();
+        let client = worker.register(Address::Unix("/x".into()));
+        let session = Session::new(worker.clone(), client.clone());
+        Peer { session, client, worker, workers: self.workers.clone(), frames: VecDeque::new() }
     }
 
     /// Moves the clock on.
@@ -73,7 +73,7 @@ impl World {
     }
 }
 
-/// Runs a test in RESP2 and RESP3, on one, two and three shards; with one peer after the other on the shards in turn,
+/// Runs a test in RESP2 and RESP3, on one, two and three workers; with one peer after the other on the workers in turn,
 /// neighbours are on different ones.
 pub(crate) fn everywhere(test: impl Fn(&World)) {
     everywhere_with(&[], test);
@@ -82,8 +82,8 @@ pub(crate) fn everywhere(test: impl Fn(&World)) {
 /// The same with these directives.
 pub(crate) fn everywhere_with(directives: &[(&str, &str)], test: impl Fn(&World)) {
     for proto in Proto::ALL {
-        for shards in 1..=3 {
-            test(&World::new(shards, proto, directives));
+        for workers in 1..=3 {
+            test(&World::new(workers, proto, directives));
         }
     }
 }
@@ -92,24 +92,24 @@ pub(crate) fn everywhere_with(directives: &[(&str, &str)], test: impl Fn(&World)
 pub(crate) struct Peer {
     pub(crate) session: Session,
     pub(crate) client: Rc<Client>,
-    pub(crate) shard: Rc<Shard>,
-    shards: Rc<[Rc<Shard>]>,
+    pub(crate) worker: Rc<Worker>,
+    workers: Rc<[Rc<Worker>]>,
     frames: VecDeque<Value>,
 }
 
 impl Peer {
-    /// Sends one command, its words divided by blanks, and lets all shards deliver what comes of it.
+    /// Sends one command, its words divided by blanks, and lets all workers deliver what comes of it.
     pub(crate) fn say(&mut self, command: &str) {
         self.send(&request(command.split(' ')));
     }
 
-    /// Sends raw bytes, and lets all shards deliver what comes of it.
+    /// Sends raw bytes, and lets all workers deliver what comes of it.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.send_only(bytes);
-        self.shards.iter().for_each(|shard| shard.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_inbox());
     }
 
-    /// Sends raw bytes; other shards do not come to it yet.
+    /// Sends raw bytes; other workers do not come to it yet.
     pub(crate) fn send_only(&mut self, bytes: &[u8]) {
         self.session.feed(bytes);
         self.session.spread();
@@ -175,7 +175,7 @@ impl Peer {
     /// The connection ends: the server lets go of the client.
     pub(crate) fn hangs_up(&mut self) {
         self.session.end();
-        self.shard.unregister(&self.client);
+        self.worker.unregister(&self.client);
     }
 
     /// Why the server closes the connection, if it does.
@@ -187,7 +187,7 @@ impl Peer {
     pub(crate) fn resume(&mut self) {
         self.session.resume();
         self.session.spread();
-        self.shards.iter().for_each(|shard| shard.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_inbox());
     }
 
     fn fetch(&mut self) {

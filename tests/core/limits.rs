@@ -1,10 +1,10 @@
-//! What a shard does from time to time about clients that wait, idle or hold too much.
+//! What a worker does from time to time about clients that wait, idle or hold too much.
 
 use std::time::Duration;
 
 use pregon::client::Closing;
 use pregon::pause::PauseMode;
-use pregon::upkeep;
+use pregon::process::upkeep;
 
 use crate::harness::{World, everywhere_with, pipeline, request};
 
@@ -12,7 +12,7 @@ use crate::harness::{World, everywhere_with, pipeline, request};
 fn pass(world: &World, seconds: u64) {
     for _ in 0..seconds {
         world.wait(Duration::from_secs(1));
-        world.shards.iter().for_each(|shard| upkeep::each_second(shard, &shard.all_clients()));
+        world.workers.iter().for_each(|worker| upkeep::each_second(worker, &worker.all_clients()));
     }
 }
 
@@ -66,8 +66,8 @@ fn the_clients_that_hold_most_are_evicted_until_all_fit() {
             peer.say("MULTI");
             peer.send(&request(["PUBLISH", "a", &"x".repeat(size)]));
         }
-        upkeep::often(&world.shards[0]);
-        world.shards.iter().for_each(|shard| shard.deliver_inbox());
+        upkeep::often(&world.workers[0]);
+        world.workers.iter().for_each(|worker| worker.deliver_inbox());
         let closed: Vec<_> = peers.iter().map(|peer| peer.closing()).collect();
         assert_eq!(closed, [None, Some(Closing::Evicted), None]);
         assert_eq!(spared.closing(), None);
@@ -85,8 +85,8 @@ fn p11_subscriptions_count_against_what_all_clients_may_hold() {
         }
         peers[2].joins("UNSUBSCRIBE");
         let closed = || {
-            upkeep::often(&world.shards[0]);
-            world.shards.iter().for_each(|shard| shard.deliver_inbox());
+            upkeep::often(&world.workers[0]);
+            world.workers.iter().for_each(|worker| worker.deliver_inbox());
             peers.iter().map(|peer| peer.closing()).collect::<Vec<_>>()
         };
         assert_eq!(closed(), [None, None, None]);

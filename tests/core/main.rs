@@ -1,4 +1,4 @@
-//! The core without sockets: sessions in memory, simulated time, RESP2 and RESP3, one shard and several.
+//! The core without sockets: sessions in memory, simulated time, RESP2 and RESP3, one worker and several.
 
 mod clients;
 mod delivery;

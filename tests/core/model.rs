@@ -1,4 +1,4 @@
-//! Redis' publish and subscribe as one thread with one list of subscriptions would do it: no shards, no inboxes, no
+//! Redis' publish and subscribe as one thread with one list of subscriptions would do it: no workers, no inboxes, no
 //! index. It says to the byte what each client is sent.
 
 use pregon::resp::Proto;
@@ -57,7 +57,7 @@ impl Expected {
 pub(crate) enum Kind {
     Channel,
     Pattern,
-    Shard,
+    Worker,
 }
 
 impl Kind {
@@ -66,7 +66,7 @@ impl Kind {
         match self {
             Kind::Channel => ("subscribe", "unsubscribe"),
             Kind::Pattern => ("psubscribe", "punsubscribe"),
-            Kind::Shard => ("ssubscribe", "sunsubscribe"),
+            Kind::Worker => ("ssubscribe", "sunsubscribe"),
         }
     }
 }
@@ -174,12 +174,12 @@ impl Model {
         match args[0].as_str() {
             "SUBSCRIBE" => self.subscribe(index, Kind::Channel, names),
             "PSUBSCRIBE" => self.subscribe(index, Kind::Pattern, names),
-            "SSUBSCRIBE" => self.subscribe(index, Kind::Shard, names),
+            "SSUBSCRIBE" => self.subscribe(index, Kind::Worker, names),
             "UNSUBSCRIBE" => self.unsubscribe(index, Kind::Channel, names),
             "PUNSUBSCRIBE" => self.unsubscribe(index, Kind::Pattern, names),
-            "SUNSUBSCRIBE" => self.unsubscribe(index, Kind::Shard, names),
+            "SUNSUBSCRIBE" => self.unsubscribe(index, Kind::Worker, names),
             "PUBLISH" => self.publish(index, Kind::Channel, &args[1], &args[2]),
-            "SPUBLISH" => self.publish(index, Kind::Shard, &args[1], &args[2]),
+            "SPUBLISH" => self.publish(index, Kind::Worker, &args[1], &args[2]),
             "PING" => self.ping(index, args.get(1)),
             "HELLO" => self.hello(index, &args[1]),
             "PUBSUB" => self.introspect(index, &args[1], &args[2..]),
@@ -235,7 +235,7 @@ impl Model {
     /// The count that a confirmation shows.
     fn count(&self, index: usize, kind: Kind) -> usize {
         match kind {
-            Kind::Shard => self.names(index, Kind::Shard).len(),
+            Kind::Worker => self.names(index, Kind::Worker).len(),
             _ => self.names(index, Kind::Channel).len() + self.names(index, Kind::Pattern).len(),
         }
     }
@@ -277,7 +277,7 @@ impl Model {
 
     fn publish(&mut self, index: usize, kind: Kind, channel: &str, payload: &str) {
         let mut receivers = 0;
-        let word = if kind == Kind::Shard { "smessage" } else { "message" };
+        let word = if kind == Kind::Worker { "smessage" } else { "message" };
         for client in 0..self.clients.len() {
             let proto = self.clients[client].proto;
             if self.names(client, kind).iter().any(|name| name == channel) {
@@ -319,7 +319,7 @@ impl Model {
     }
 
     fn introspect(&mut self, index: usize, what: &str, names: &[String]) {
-        let kind = if what == "SHARDNUMSUB" { Kind::Shard } else { Kind::Channel };
+        let kind = if what == "SHARDNUMSUB" { Kind::Worker } else { Kind::Channel };
         let listening = |kind: Kind| self.subscriptions.iter().filter(move |(_, of, _)| *of == kind);
         if what == "NUMPAT" {
             let mut patterns: Vec<&str> = listening(Kind::Pattern).map(|(_, _, name)| name.as_str()).collect();

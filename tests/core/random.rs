@@ -1,4 +1,4 @@
-//! Commands of many clients, interleaved at random on one to three shards, are answered to the byte as the model of
+//! Commands of many clients, interleaved at random on one to three workers, are answered to the byte as the model of
 //! Redis answers them.
 
 use pregon::resp::Proto;
@@ -14,15 +14,15 @@ const TURNS: usize = 400;
 #[test]
 fn every_client_is_sent_exactly_what_the_model_sends() {
     for seed in 1..=60 {
-        let shards = 1 + seed as usize % 3;
-        if let Err(difference) = run(shards, seed) {
+        let workers = 1 + seed as usize % 3;
+        if let Err(difference) = run(workers, seed) {
             panic!("seed {seed}: {difference}");
         }
     }
 }
 
-fn run(shards: usize, seed: u64) -> Result<(), String> {
-    let world = World::new(shards, Proto::Resp2, &[]);
+fn run(workers: usize, seed: u64) -> Result<(), String> {
+    let world = World::new(workers, Proto::Resp2, &[]);
     let mut random = Random(seed);
     let mut model = Model::default();
     let mut peers: Vec<Peer> = Vec::new();
@@ -56,7 +56,7 @@ fn run(shards: usize, seed: u64) -> Result<(), String> {
 }
 
 fn connect(world: &World, model: &mut Model, index: usize) -> Peer {
-    let peer = world.stranger(index % world.shards.len());
+    let peer = world.stranger(index % world.workers.len());
     model.connect(index, peer.client.info.id);
     peer
 }

@@ -251,8 +251,8 @@ fn a_client_that_goes_while_it_is_paused_takes_its_commands_with_it() {
 
 #[test]
 fn a_resp2_subscriber_may_send_only_what_belongs_to_subscriptions() {
-    for shards in 1..=2 {
-        let world = World::new(shards, Proto::Resp2, &[]);
+    for workers in 1..=2 {
+        let world = World::new(workers, Proto::Resp2, &[]);
         let mut peer = world.peer();
         for join in ["SUBSCRIBE a", "PSUBSCRIBE a", "SSUBSCRIBE a"] {
             peer.joins(join);
@@ -315,8 +315,8 @@ fn quit_is_answered_and_nothing_behind_it_runs() {
 
 #[test]
 fn hello_answers_who_the_server_is_and_changes_nothing_when_it_is_refused() {
-    for shards in 1..=2 {
-        let world = World::new(shards, Proto::Resp2, &[]);
+    for workers in 1..=2 {
+        let world = World::new(workers, Proto::Resp2, &[]);
         let mut peer = world.stranger(0);
         let id = peer.client.info.id;
         let facts = |proto| {

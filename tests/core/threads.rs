@@ -1,4 +1,4 @@
-//! Several threads, each with one shard and some clients, publish, subscribe and unsubscribe at once; then what they
+//! Several threads, each with one worker and some clients, publish, subscribe and unsubscribe at once; then what they
 //! heard is explained (see [`crate::history`]) or a promise was broken.
 
 use std::sync::Arc;
@@ -28,18 +28,18 @@ fn p1_to_p4_one_order_of_all_events_explains_what_threads_at_once_hear() {
     }
 }
 
-/// Lets this many threads work at once, each on a shard of its own.
+/// Lets this many threads work at once, each on a worker of its own.
 fn run(threads: usize, seed: u64) -> Vec<Story> {
     let server = server(threads, &[]);
     let clock = AtomicUsize::new(0);
     let barrier = Barrier::new(threads);
     std::thread::scope(|scope| {
         let (clock, barrier) = (&clock, &barrier);
-        let work = |shard: usize| {
+        let work = |worker: usize| {
             let server = server.clone();
-            move || Thread::new(server, shard, seed, clock).run(barrier)
+            move || Thread::new(server, worker, seed, clock).run(barrier)
         };
-        let handles: Vec<_> = (0..threads).map(|shard| scope.spawn(work(shard))).collect();
+        let handles: Vec<_> = (0..threads).map(|worker| scope.spawn(work(worker))).collect();
         handles
             .into_iter()
             .flat_map(|handle| handle.join().expect("a thread of the test fails with its own text"))
@@ -47,10 +47,10 @@ fn run(threads: usize, seed: u64) -> Vec<Story> {
     })
 }
 
-/// One thread with its shard.
+/// One thread with its worker.
 struct Thread<'c> {
     world: World,
-    shard: usize,
+    worker: usize,
     random: Random,
     clock: &'c AtomicUsize,
     actors: Vec<Actor>,
@@ -67,10 +67,10 @@ struct Actor {
 }
 
 impl<'c> Thread<'c> {
-    fn new(server: Arc<Server>, shard: usize, seed: u64, clock: &'c AtomicUsize) -> Self {
-        let world = World::of_one_shard(server, shard);
-        let random = Random(seed * 1000 + shard as u64);
-        let mut thread = Thread { world, shard, random, clock, actors: Vec::new(), done: Vec::new() };
+    fn new(server: Arc<Server>, worker: usize, seed: u64, clock: &'c AtomicUsize) -> Self {
+        let world = World::of_one_worker(server, worker);
+        let random = Random(seed * 1000 + worker as u64);
+        let mut thread = Thread { world, worker, random, clock, actors: Vec::new(), done: Vec::new() };
         for _ in 0..CLIENTS {
             thread.connect();
         }
@@ -95,7 +95,7 @@ impl<'c> Thread<'c> {
     }
 
     fn connect(&mut self) {
-        let number = format!("{}.{}", self.shard, self.done.len() + self.actors.len());
+        let number = format!("{}.{}", self.worker, self.done.len() + self.actors.len());
         let mut peer = self.world.stranger(0);
         if self.random.below(3) > 0 {
             peer.say("HELLO 3");
@@ -118,9 +118,9 @@ impl<'c> Thread<'c> {
         self.connect();
     }
 
-    /// The shard comes to its inbox, and its clients read.
+    /// The worker comes to its inbox, and its clients read.
     fn listen(&mut self) {
-        self.world.shards[0].deliver_inbox();
+        self.world.workers[0].deliver_inbox();
         let now = self.now();
         self.actors.iter_mut().for_each(|actor| actor.hear(now, &mut Vec::new()));
     }

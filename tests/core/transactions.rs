@@ -111,14 +111,14 @@ fn nobody_elses_publish_lands_within_an_exec() {
     let server = server(PUBLISHERS + 1, &[]);
     let (done, work) = (std::sync::Barrier::new(PUBLISHERS + 1), std::sync::Barrier::new(PUBLISHERS + 1));
     std::thread::scope(|scope| {
-        for shard in 0..PUBLISHERS {
+        for worker in 0..PUBLISHERS {
             let (server, done, work) = (server.clone(), &done, &work);
             scope.spawn(move || {
-                let world = World::of_one_shard(server, shard);
+                let world = World::of_one_worker(server, worker);
                 let mut peer = world.stranger(0);
                 work.wait();
                 for round in 0..ROUNDS {
-                    let publish = format!("PUBLISH a {shard}.{round}");
+                    let publish = format!("PUBLISH a {worker}.{round}");
                     let mut commands = vec!["MULTI"];
                     commands.extend([publish.as_str(); 8]);
                     commands.push("EXEC");
@@ -127,12 +127,12 @@ fn nobody_elses_publish_lands_within_an_exec() {
                 done.wait();
             });
         }
-        let world = World::of_one_shard(server.clone(), PUBLISHERS);
+        let world = World::of_one_worker(server.clone(), PUBLISHERS);
         let mut subscriber = world.stranger(0);
         subscriber.joins("SUBSCRIBE a");
         work.wait();
         done.wait();
-        subscriber.shard.deliver_inbox();
+        subscriber.worker.deliver_inbox();
         let runs = runs(&subscriber.take_frames());
         assert_eq!(runs.len(), PUBLISHERS * ROUNDS);
         assert!(runs.iter().all(|(_, count)| *count == 8), "{runs:?}");

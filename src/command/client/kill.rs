@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::list::ClientType;
-use crate::clients::{ClientId, ClientInfo};
+use crate::client::registry::ClientInfo;
 use crate::command::connection::DEFAULT_USER;
 use crate::command::{Call, gate};
 use crate::hub::{Control, Receipt};
+use crate::ids::ClientId;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
 use crate::session::Blocked;
@@ -25,8 +26,8 @@ struct Filters<'a> {
 }
 
 /// Ends clients. When the answer arrives they receive nothing any more and are counted by nobody: clients of this
-/// shard end at once, the answer waits until other shards have ended theirs. Only within EXEC it does not wait, since
-/// nothing may come in between; the other shards then end theirs soon after.
+/// worker end at once, the answer waits until other workers have ended theirs. Only within EXEC it does not wait, since
+/// nothing may come in between; the other workers then end theirs soon after.
 pub(super) fn kill(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let old_form = call.args.len() == 3;
@@ -42,7 +43,7 @@ pub(super) fn kill(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         false => call.reply.count(count),
     }
     if !own.is_empty() {
-        gate::close_after_reply(call.shard, call.client, call.session);
+        gate::close_after_reply(call.worker, call.client, call.session);
         // What EXEC has still to run is not answered.
         call.reply.set_muted(true);
     }
@@ -96,17 +97,17 @@ impl Filters<'_> {
     }
 }
 
-/// Ends clients other than the caller, those of other shards by order.
+/// Ends clients other than the caller, those of other workers by order.
 fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
-    let here = call.shard.id();
+    let here = call.worker.id();
     // Ending one delivers what was published before. Earlier answers go first, so that a confirmation still comes before
     // the first message.
     call.queue_reply();
     let (own, elsewhere): (Vec<_>, Vec<_>) =
-        clients.iter().map(|info| (info, info.shard())).partition(|(_, home)| *home == here);
+        clients.iter().map(|info| (info, info.worker())).partition(|(_, home)| *home == here);
     for (info, _) in own {
-        if let Some(client) = call.shard.client(info) {
-            call.shard.kill(&client, call.hub);
+        if let Some(client) = call.worker.client(info) {
+            call.worker.kill(&client, call.hub);
         }
     }
     if elsewhere.is_empty() {
@@ -114,7 +115,7 @@ fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
     }
     let missing = Arc::new(AtomicUsize::new(elsewhere.len()));
     for (info, home) in elsewhere {
-        let receipt = Receipt { missing: missing.clone(), client: call.client.info.id, shard: here };
+        let receipt = Receipt { missing: missing.clone(), client: call.client.info.id, worker: here };
         call.order(home, Control::Kill(info.id, receipt));
     }
     if !call.session.executing {

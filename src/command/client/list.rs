@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::clients::{Address, ClientInfo, Flag};
+use crate::client::registry::{ClientInfo, Flag};
 use crate::command::Call;
 use crate::command::connection::DEFAULT_USER;
-use crate::hub::Topic;
+use crate::ids::{Address, Topic};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
 

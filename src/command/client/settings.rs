@@ -1,6 +1,6 @@
 //! SETNAME, GETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH: what a client says of itself and how it wants to be treated.
 
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::command::Call;
 use crate::resp::errors::ReplyError;
 use crate::session::ReplyMode;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::client::Client;
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::clock::Now;
 use crate::command::Call;
 use crate::command::keys;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
-use crate::resources::{self, CpuTime};
+use crate::process::resources::{self, CpuTime};
 use crate::version::{REDIS_VERSION, VERSION};
 
 const SECONDS_A_DAY: u64 = 86_400;
@@ -41,8 +41,8 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     report.field("executable", server.executable.display());
     let file = server.config.lock().file().map(|file| file.display().to_string());
     report.field("config_file", file.unwrap_or_default());
-    report.field("io_threads", server.shards.len());
-    report.field("io_threads_active", u8::from(server.shards.len() > 1));
+    report.field("io_threads", server.workers.len());
+    report.field("io_threads_active", u8::from(server.workers.len() > 1));
     listeners(report);
 }
 
@@ -161,9 +161,9 @@ pub(super) fn cpu(report: &mut Report<'_, '_>) {
 
 /// Who is served where, and for how much of its time each io-thread worked in the last tenth of a second.
 pub(super) fn threads(report: &mut Report<'_, '_>) {
-    for (id, shard) in report.server.shards.iter().enumerate() {
-        let (clients, subscribers) = (shard.connections.load(Relaxed), shard.load.subscribers());
-        let facts = format_args!("clients={clients},subscribers={subscribers},busy_perc={}", shard.load.busy());
+    for (id, worker) in report.server.workers.iter().enumerate() {
+        let (clients, subscribers) = (worker.connections.load(Relaxed), worker.load.subscribers());
+        let facts = format_args!("clients={clients},subscribers={subscribers},busy_perc={}", worker.load.busy());
         report.field(format_args!("io_thread_{id}"), facts);
     }
 }

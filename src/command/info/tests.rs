@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{SECTIONS, human, percent};
 use crate::command::test_support::{Peer, World};
+use crate::observe::stats::sample_rates;
 use crate::resp::Proto;
-use crate::stats::sample_rates;
 
 /// The report without its frame.
 fn report(client: &Peer, line: &str) -> String {
@@ -237,11 +237,11 @@ fn calls_refusals_and_failures_are_counted_for_each_command() {
 }
 
 #[test]
-fn percentiles_are_those_of_the_directive_over_all_shards() {
+fn percentiles_are_those_of_the_directive_over_all_workers() {
     let world = World::with(&[("io-threads", "2"), ("latency-tracking-info-percentiles", "50 99.90 100")]);
     let ping = usize::from(world.server.commands.get(b"ping").expect("PING exists").index);
-    for (shard, ns) in [(0, 1000), (0, 1000), (1, 5000)] {
-        world.server.shards[shard].stats.by_command[ping].record_latency(ns);
+    for (worker, ns) in [(0, 1000), (0, 1000), (1, 5000)] {
+        world.server.workers[worker].stats.by_command[ping].record_latency(ns);
     }
     let client = world.client();
     let text = report(&client, "INFO latencystats");
@@ -256,8 +256,8 @@ fn rates_are_means_of_the_last_samples() {
     sample_rates(&world.server);
     for _ in 0..16 {
         world.server.clock.advance(Duration::from_millis(100));
-        world.server.shards[0].stats.commands.add(10);
-        world.server.shards[0].stats.net_output_bytes.add(1024);
+        world.server.workers[0].stats.commands.add(10);
+        world.server.workers[0].stats.net_output_bytes.add(1024);
         sample_rates(&world.server);
     }
     let text = report(&world.client(), "INFO stats");

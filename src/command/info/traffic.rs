@@ -19,10 +19,10 @@ fn connections(report: &mut Report<'_, '_>) {
     let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
     report.fields(&[
         ("total_connections_received", counts.connections.load(Relaxed)),
-        ("total_commands_processed", server.total(|shard| &shard.commands)),
+        ("total_commands_processed", server.total(|worker| &worker.commands)),
         ("instantaneous_ops_per_sec", operations),
-        ("total_net_input_bytes", server.total(|shard| &shard.net_input_bytes)),
-        ("total_net_output_bytes", server.total(|shard| &shard.net_output_bytes)),
+        ("total_net_input_bytes", server.total(|worker| &worker.net_input_bytes)),
+        ("total_net_output_bytes", server.total(|worker| &worker.net_output_bytes)),
         ("total_net_repl_input_bytes", 0),
         ("total_net_repl_output_bytes", 0),
     ]);
@@ -49,7 +49,7 @@ fn channels_and_keys(report: &mut Report<'_, '_>) {
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),
         ("evicted_keys", counts.evicted),
-        ("evicted_clients", server.total(|shard| &shard.evicted_clients)),
+        ("evicted_clients", server.total(|worker| &worker.evicted_clients)),
         ("total_eviction_exceeded_time", 0),
         ("current_eviction_exceeded_time", 0),
         ("keyspace_hits", counts.hits),
@@ -71,7 +71,7 @@ fn channels_and_keys(report: &mut Report<'_, '_>) {
         ("tracking_total_items", tracking.items as u64),
         ("tracking_total_prefixes", tracking.prefixes as u64),
         ("unexpected_error_replies", 0),
-        ("total_error_replies", server.total(|shard| &shard.errors)),
+        ("total_error_replies", server.total(|worker| &worker.errors)),
         ("dump_payload_sanitizations", 0),
     ]);
 }
@@ -79,15 +79,15 @@ fn channels_and_keys(report: &mut Report<'_, '_>) {
 /// What the io-threads did, and who was turned away.
 fn work_and_limits(report: &mut Report<'_, '_>) {
     let server = report.server;
-    let (reads, writes) = (server.total(|shard| &shard.reads), server.total(|shard| &shard.writes));
-    let threaded = u64::from(server.shards.len() > 1);
+    let (reads, writes) = (server.total(|worker| &worker.reads), server.total(|worker| &worker.writes));
+    let threaded = u64::from(server.workers.len() > 1);
     report.fields(&[
         ("total_reads_processed", reads),
         ("total_writes_processed", writes),
         ("io_threaded_reads_processed", reads * threaded),
         ("io_threaded_writes_processed", writes * threaded),
-        ("client_query_buffer_limit_disconnections", server.total(|shard| &shard.query_buffer_disconnections)),
-        ("client_output_buffer_limit_disconnections", server.total(|shard| &shard.output_limit_disconnections)),
+        ("client_query_buffer_limit_disconnections", server.total(|worker| &worker.query_buffer_disconnections)),
+        ("client_output_buffer_limit_disconnections", server.total(|worker| &worker.output_limit_disconnections)),
         ("acl_access_denied_auth", server.stats.denied_auth.load(Relaxed)),
         ("acl_access_denied_cmd", 0),
         ("acl_access_denied_key", 0),
@@ -100,11 +100,11 @@ pub(super) fn commandstats(report: &mut Report<'_, '_>) {
     let server = report.server;
     for Entry { index, full_name, .. } in server.commands.entries() {
         let place = usize::from(*index);
-        let calls = server.total(|shard| &shard.by_command[place].calls);
-        let rejected = server.total(|shard| &shard.by_command[place].rejected);
-        let failed = server.total(|shard| &shard.by_command[place].failed);
+        let calls = server.total(|worker| &worker.by_command[place].calls);
+        let rejected = server.total(|worker| &worker.by_command[place].rejected);
+        let failed = server.total(|worker| &worker.by_command[place].failed);
         if calls + rejected + failed > 0 {
-            let us = server.total(|shard| &shard.by_command[place].us);
+            let us = server.total(|worker| &worker.by_command[place].us);
             let mean = if calls == 0 { 0.0 } else { us as f64 / calls as f64 };
             let numbers = format_args!(
                 "calls={calls},usec={us},usec_per_call={mean:.2},rejected_calls={rejected},failed_calls={failed}"

@@ -1,4 +1,4 @@
-//! What replies alone do not show: who is served when, in simulated time and on several shards, and all commands against a
+//! What replies alone do not show: who is served when, in simulated time and on several workers, and all commands against a
 //! naive model.
 
 use std::collections::{HashMap, VecDeque};
@@ -10,7 +10,7 @@ use crate::command::test_support::World;
 use crate::resp::Proto;
 
 #[test]
-fn a_client_of_another_shard_is_served_in_its_turn() {
+fn a_client_of_another_worker_is_served_in_its_turn() {
     let world = World::new();
     let (first, second, pusher) = (world.client_of(1), world.client(), world.client_of(1));
     assert_eq!(first.say("BLPOP q 0"), "");
@@ -65,12 +65,12 @@ fn a_client_that_goes_takes_nothing() {
 }
 
 #[test]
-fn a_client_that_was_killed_takes_nothing_though_its_shard_has_not_heard_of_it() {
+fn a_client_that_was_killed_takes_nothing_though_its_worker_has_not_heard_of_it() {
     let world = World::new();
     let (killed, next, killer, pusher) = (world.client_of(1), world.client_of(1), world.client(), world.client());
     killed.say("BLPOP q 0");
     next.say("BLPOP q 0");
-    assert_eq!(killer.say(&format!("CLIENT KILL ID {}", killed.id())), "", "it waits for the other shard");
+    assert_eq!(killer.say(&format!("CLIENT KILL ID {}", killed.id())), "", "it waits for the other worker");
     assert_eq!(pusher.say("RPUSH q x\r\nLLEN q"), ":1\r\n:0\r\n");
     world.settle();
     assert_eq!(killer.resume(), ":1\r\n");

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::command::table::Entry;
 use crate::command::{Call, introspect};
-use crate::latency::Event;
+use crate::observe::latency::Event;
 use crate::resp::errors::ReplyError;
 
 const DEFAULT: Command = Command {

@@ -6,8 +6,8 @@ use crate::command::info::{ClientTotals, MemoryUse, percent};
 use crate::command::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::command::{Call, introspect};
 use crate::keyspace::database::Database;
-use crate::memory::AllocatorUse;
-use crate::resources::{self, Memory};
+use crate::observe::memory::AllocatorUse;
+use crate::process::resources::{self, Memory};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 

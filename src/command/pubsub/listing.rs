@@ -5,13 +5,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::client::outbox::Outbox;
 use crate::hub::access::HubAccess;
 use crate::hub::{self, HubState};
 use crate::message::{Frame, Kind};
-use crate::outbox::Outbox;
 use crate::pattern;
 use crate::resp::encode;
-use crate::shard::Shard;
+use crate::worker::Worker;
 
 /// Up to so many channels are listed in one go.
 pub(super) const AT_ONCE: usize = 10_000;
@@ -38,11 +38,11 @@ impl Listing {
     }
 
     /// Goes on for a while, and answers whether it has come to the end.
-    pub(crate) fn go_on(&mut self, shard: &Shard) -> bool {
-        let begin = shard.now();
-        let mut hub = HubAccess::new(&shard.server.hub);
+    pub(crate) fn go_on(&mut self, worker: &Worker) -> bool {
+        let begin = worker.now();
+        let mut hub = HubAccess::new(&worker.server.hub);
         let mut piece = Vec::new();
-        while self.next_part < hub::PARTS && shard.now().since(begin) < STEP {
+        while self.next_part < hub::PARTS && worker.now().since(begin) < STEP {
             let names = hub.with(|hub: &mut HubState| hub.channels(self.kind, self.next_part));
             self.next_part += 1;
             for name in names {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::DEFAULT;
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::command::spec::{Command, Flags, Handler};
 use crate::command::{Call, introspect};
 use crate::config::ByteSize;

@@ -1,7 +1,7 @@
 //! SHUTDOWN.
 
 use super::DEFAULT;
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
 use crate::resp::errors::ReplyError;

@@ -1,4 +1,4 @@
-//! What depends on time and on other clients, in simulated time and on several shards.
+//! What depends on time and on other clients, in simulated time and on several workers.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn the_server_chooses_ids_by_its_clock_and_never_goes_back() {
 }
 
 #[test]
-fn a_reader_on_another_shard_hears_of_an_entry() {
+fn a_reader_on_another_worker_hears_of_an_entry() {
     let world = World::new();
     let (reader, writer) = (world.client_of(1), world.client());
     assert_eq!(reader.say("XREAD BLOCK 0 STREAMS s $"), "");

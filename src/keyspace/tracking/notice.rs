@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::clients::ClientId;
+use crate::ids::ClientId;
 use crate::message::Frame;
 use crate::resp::Proto;
 use crate::resp::encode::Reply;

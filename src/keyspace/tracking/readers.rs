@@ -3,7 +3,7 @@
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
-use crate::clients::ClientId;
+use crate::ids::ClientId;
 
 /// Keys with the clients that have read them since they last changed.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clients::Address;
 use crate::clock::Clock;
+use crate::ids::Address;
 use crate::resp::Proto;
 
 const CLIENTS: usize = 4;

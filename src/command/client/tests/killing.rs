@@ -1,12 +1,12 @@
-//! CLIENT KILL, on one shard and across shards.
+//! CLIENT KILL, on one worker and across workers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::gate;
 use crate::command::test_support::World;
-use crate::hub::ShardSet;
 use crate::hub::access::HubAccess;
+use crate::ids::WorkerSet;
 use crate::message::{Kind, Message};
 use crate::resp::Proto;
 use crate::resp::decode::OwnedArgs;
@@ -114,7 +114,7 @@ fn a_publish_behind_a_kill_counts_none_of_the_killed() {
 }
 
 #[test]
-fn the_answer_waits_until_every_shard_has_obeyed() {
+fn the_answer_waits_until_every_worker_has_obeyed() {
     let world = World::new();
     let (client, far, farther) = (world.client(), world.client_of(1), world.client_of(1));
     assert_eq!(client.say("ECHO x\r\nCLIENT KILL TYPE normal"), "$1\r\nx\r\n");
@@ -152,7 +152,7 @@ fn who_kills_itself_and_others_is_answered_before_it_ends() {
 }
 
 #[test]
-fn two_clients_that_kill_each_other_across_shards_both_end() {
+fn two_clients_that_kill_each_other_across_workers_both_end() {
     let world = World::new();
     let (one, two) = (world.client_of(0), world.client_of(1));
     one.say("CLIENT KILL ID 2");
@@ -177,17 +177,17 @@ fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
     let world = World::new();
     let (client, victim) = (world.client().speaking(Proto::Resp3), world.client());
     victim.say("SUBSCRIBE y");
-    let shard = &world.shards[0];
-    let (mut state, mut wake) = (SessionState::default(), ShardSet::default());
+    let worker = &world.workers[0];
+    let (mut state, mut wake) = (SessionState::default(), WorkerSet::default());
     let mut turn = Turn {
         client: &client.client,
-        shard,
-        settings: shard.settings(),
+        worker,
+        settings: worker.settings(),
         reply: Reply::new(Vec::new(), Proto::Resp3),
         keys: crate::keyspace::access::KeyAccess::new(&world.server.keyspace),
         hub: HubAccess::new(&world.server.hub),
         wake: &mut wake,
-        now: shard.now(),
+        now: worker.now(),
     };
     let subscribe = OwnedArgs::new(["SUBSCRIBE", "x"].map(str::as_bytes).into_iter());
     gate::admit(&mut turn, &mut state, subscribe.args());

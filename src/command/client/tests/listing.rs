@@ -104,7 +104,7 @@ fn info_in_a_transaction_shows_the_transaction() {
 }
 
 #[test]
-fn clients_are_listed_by_type_and_by_id_whatever_their_shard() {
+fn clients_are_listed_by_type_and_by_id_whatever_their_worker() {
     let world = World::new();
     let (client, subscriber, sharded) = (world.client(), world.client_of(1), world.client_of(1));
     subscriber.say("PSUBSCRIBE x");

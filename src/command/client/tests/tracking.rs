@@ -1,10 +1,10 @@
-//! CLIENT TRACKING: who is told what to forget, when, and on which shard.
+//! CLIENT TRACKING: who is told what to forget, when, and on which worker.
 
 use std::time::Duration;
 
 use crate::command::test_support::{Peer, World};
+use crate::process::upkeep;
 use crate::resp::Proto;
-use crate::upkeep;
 
 const ALL: &str = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
 
@@ -34,7 +34,7 @@ fn extent(client: &Peer) -> Vec<String> {
 }
 
 #[test]
-fn a_client_of_another_shard_is_told_what_to_forget() {
+fn a_client_of_another_worker_is_told_what_to_forget() {
     let world = World::new();
     let (reader, writer) = (world.client_of(1).speaking(Proto::Resp3), world.client());
     reader.say("CLIENT TRACKING ON\r\nGET k");
@@ -45,7 +45,7 @@ fn a_client_of_another_shard_is_told_what_to_forget() {
 }
 
 #[test]
-fn clients_of_every_shard_are_told_once_each() {
+fn clients_of_every_worker_are_told_once_each() {
     let world = World::with(&[("io-threads", "4")]);
     let readers: Vec<_> = (0..12).map(|i| world.client_of(i % 4).speaking(Proto::Resp3)).collect();
     for reader in &readers {
@@ -193,7 +193,7 @@ fn a_key_that_expires_by_itself_is_to_be_forgotten() {
     broadcast.say("SET k v PX 5\r\nCLIENT TRACKING ON BCAST NOLOOP");
     reader.say("CLIENT TRACKING ON NOLOOP\r\nGET k");
     world.advance(Duration::from_millis(5));
-    while upkeep::remove_keys(&world.shards[0]) {}
+    while upkeep::remove_keys(&world.workers[0]) {}
     world.settle();
     assert_eq!([broadcast.heard(), reader.heard()], [forget(&["k"]), forget(&["k"])]);
 }
@@ -216,7 +216,7 @@ fn an_evicted_key_is_to_be_forgotten() {
     let (reader, admin) = (world.client().speaking(Proto::Resp3), world.client());
     reader.say("SET k v\r\nCLIENT TRACKING ON\r\nGET k");
     admin.say("CONFIG SET maxmemory 1");
-    while upkeep::remove_keys(&world.shards[0]) {}
+    while upkeep::remove_keys(&world.workers[0]) {}
     world.settle();
     assert_eq!(reader.heard(), forget(&["k"]));
 }
@@ -255,9 +255,9 @@ fn a_table_whose_bound_is_lowered_shrinks_without_any_command() {
     let keys: Vec<String> = (0..500).map(|i| format!("k{i:03}")).collect();
     client.say(&format!("CLIENT TRACKING ON NOLOOP\r\nMGET {}", keys.join(" ")));
     admin.say("CONFIG SET tracking-table-max-keys 0");
-    assert!(!upkeep::trim_tracked(&world.shards[0]));
+    assert!(!upkeep::trim_tracked(&world.workers[0]));
     admin.say("CONFIG SET tracking-table-max-keys 7");
-    while upkeep::trim_tracked(&world.shards[0]) {}
+    while upkeep::trim_tracked(&world.workers[0]) {}
     world.settle();
     assert_eq!(client.heard().matches("invalidate").count(), 493);
     assert_eq!(extent(&admin), ["1", "7", "7", "0"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::command::test_support::{Peer, World};
-use crate::upkeep;
+use crate::process::upkeep;
 
 const DATABASES: usize = 3;
 
@@ -296,7 +296,7 @@ fn sorted(answer: &str) -> String {
 }
 
 fn sweep(world: &World) {
-    while upkeep::remove_keys(&world.shards[0]) {}
+    while upkeep::remove_keys(&world.workers[0]) {}
 }
 
 fn step(world: &World, model: &mut Model, client: &Peer, watcher: &Peer, op: Op) -> Result<(), TestCaseError> {

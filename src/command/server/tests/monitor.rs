@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::command::test_support::{Peer, World};
 use crate::resp::Proto;
 
-/// Two shards, a monitor on each.
+/// Two workers, a monitor on each.
 fn watched() -> (World, [Peer; 2]) {
     let world = World::new();
     let monitors = [world.client(), world.client_of(1).speaking(Proto::Resp3)];
@@ -24,11 +24,11 @@ fn seen(world: &World, monitors: &[Peer]) -> String {
 }
 
 #[test]
-fn every_monitor_on_every_shard_sees_every_command() {
+fn every_monitor_on_every_worker_sees_every_command() {
     let (world, monitors) = watched();
     world.advance(Duration::from_micros(1_000_042));
-    for (shard, port) in [(0, 3), (1, 4)] {
-        world.client_of(shard).say("ping hello");
+    for (worker, port) in [(0, 3), (1, 4)] {
+        world.client_of(worker).say("ping hello");
         let line = format!("+1767225601.000042 [0 127.0.0.1:{port}] \"ping\" \"hello\"\r\n");
         assert_eq!(seen(&world, &monitors), line);
     }

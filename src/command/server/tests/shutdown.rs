@@ -60,13 +60,13 @@ fn while_the_server_ends_commands_wait_except_those_that_withdraw_it() {
     let asking = world.client();
     let other = world.client_of(1);
     asking.say("SHUTDOWN");
-    world.shards.iter().for_each(|shard| shard.set_draining(true));
+    world.workers.iter().for_each(|worker| worker.set_draining(true));
     assert_eq!(other.say("PING"), "");
     assert_eq!(other.wakes_in(), None, "no time lets it go on");
     assert_eq!(other.resume(), "");
     assert_eq!(world.client_of(1).say("RESET\r\nSHUTDOWN ABORT"), "+RESET\r\n+OK\r\n");
     assert_eq!(asking.resume(), "", "the process has still to notice");
-    world.shards.iter().for_each(|shard| shard.set_draining(false));
+    world.workers.iter().for_each(|worker| worker.set_draining(false));
     assert_eq!(asking.resume(), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
     assert_eq!(other.resume(), "+PONG\r\n");
 }
@@ -76,10 +76,10 @@ fn a_sleep_that_is_over_does_not_wake_its_client_while_the_server_ends() {
     let world = World::with(&[("enable-debug-command", "yes")]);
     let sleeper = world.client();
     assert_eq!(sleeper.say("DEBUG SLEEP 1"), "");
-    world.shards.iter().for_each(|shard| shard.set_draining(true));
+    world.workers.iter().for_each(|worker| worker.set_draining(true));
     world.advance(Duration::from_secs(2));
     assert_eq!(sleeper.wakes_in(), None);
     assert_eq!(sleeper.resume(), "");
-    world.shards.iter().for_each(|shard| shard.set_draining(false));
+    world.workers.iter().for_each(|worker| worker.set_draining(false));
     assert_eq!(sleeper.resume(), "+OK\r\n");
 }

@@ -1,44 +1,45 @@
-//! What a shard does for its clients from time to time: idle timeouts, soft output limits, limits on all clients
+//! What a worker does for its clients from time to time: idle timeouts, soft output limits, limits on all clients
 //! together, dead peers.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::client::registry::{ClientInfo, Flag};
 use crate::client::{Client, Closing};
-use crate::clients::{ClientInfo, Flag};
 use crate::config::Settings;
+use crate::hub::Control;
 use crate::hub::access::HubAccess;
-use crate::hub::{Control, ShardSet};
+use crate::ids::WorkerSet;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
-use crate::shard::Shard;
-use crate::stats;
+use crate::observe::stats;
+use crate::worker::Worker;
 
 /// What is due ten times a second.
-pub fn often(shard: &Shard) {
-    shard.server.memory.count(shard.id());
-    if shard.id() == 0 {
-        evict_clients(shard);
-        stats::sample_rates(&shard.server);
+pub fn often(worker: &Worker) {
+    worker.server.memory.count(worker.id());
+    if worker.id() == 0 {
+        evict_clients(worker);
+        stats::sample_rates(&worker.server);
     }
 }
 
 /// Removes keys whose time is over and, if the server uses too much memory, which may be so without any command on keys,
 /// some others. Answers whether there may be more: then call it again when others have had their turn.
-pub fn remove_keys(shard: &Shard) -> bool {
-    if shard.id() != 0 {
+pub fn remove_keys(worker: &Worker) -> bool {
+    if worker.id() != 0 {
         return false;
     }
-    let server = &shard.server;
+    let server = &worker.server;
     let mut hub = HubAccess::new(&server.hub);
     let mut keys = KeyAccess::new(&server.keyspace);
-    let mut wake = ShardSet::default();
+    let mut wake = WorkerSet::default();
     let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
-    let settings = shard.settings();
-    let expired = server.keyspace.expire(shard.now().unix_ms(), Rules::of(&settings), &mut outlet);
-    let room = eviction::make_room(shard, &settings, &mut keys, &mut outlet);
+    let settings = worker.settings();
+    let expired = server.keyspace.expire(worker.now().unix_ms(), Rules::of(&settings), &mut outlet);
+    let room = eviction::make_room(worker, &settings, &mut keys, &mut outlet);
     keys.release();
     server.wake(wake);
     expired || room == Room::Soon
@@ -46,29 +47,29 @@ pub fn remove_keys(shard: &Shard) -> bool {
 
 /// Drops some of what is remembered of clients that cache keys if that is too much, which may be so without any command
 /// because the limit was lowered. Answers whether more will have to go.
-pub fn trim_tracked(shard: &Shard) -> bool {
-    if shard.id() != 0 {
+pub fn trim_tracked(worker: &Worker) -> bool {
+    if worker.id() != 0 {
         return false;
     }
-    let server = &shard.server;
+    let server = &worker.server;
     let mut hub = HubAccess::new(&server.hub);
-    let mut wake = ShardSet::default();
+    let mut wake = WorkerSet::default();
     let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
-    let settings = shard.settings();
-    let (most, now_ms) = (settings.tracking_table_max_keys, shard.now().unix_ms());
+    let settings = worker.settings();
+    let (most, now_ms) = (settings.tracking_table_max_keys, worker.now().unix_ms());
     let more = server.keyspace.trim_tracked(most, now_ms, Rules::of(&settings), &mut outlet);
     server.wake(wake);
     more
 }
 
-/// What is due once a second for each client of a shard; for some of them, so that others have their turn in between.
-pub fn each_second(shard: &Shard, clients: &[Rc<Client>]) {
-    let settings = shard.settings();
-    let now_ms = shard.now().ms();
+/// What is due once a second for each client of a worker; for some of them, so that others have their turn in between.
+pub fn each_second(worker: &Worker, clients: &[Rc<Client>]) {
+    let settings = worker.settings();
+    let now_ms = worker.now().ms();
     for client in clients {
         close_if_idle(client, &settings, now_ms);
         if client.over_soft_limit_since_ms.get().is_some() {
-            shard.enforce_output_limits(client);
+            worker.enforce_output_limits(client);
         }
         notice_dead_peer(client, &settings);
     }
@@ -91,24 +92,24 @@ fn notice_dead_peer(client: &Rc<Client>, settings: &Settings) {
 }
 
 /// Closes the clients that hold most until all together are within `maxmemory-clients`.
-fn evict_clients(shard: &Shard) {
-    let settings = shard.settings();
+fn evict_clients(worker: &Worker) {
+    let settings = worker.settings();
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
     let held = |info: &ClientInfo| info.grown_bytes() as u64;
-    let mut clients = shard.server.clients.all();
+    let mut clients = worker.server.clients.all();
     let mut total: u64 = clients.iter().map(|info| held(info)).sum();
     clients.retain(|info| !info.has_flag(Flag::NoEvict));
     clients.sort_by_key(|info| std::cmp::Reverse(held(info)));
-    let mut hub = HubAccess::new(&shard.server.hub);
+    let mut hub = HubAccess::new(&worker.server.hub);
     for info in clients {
         if total <= limit {
             break;
         }
         total -= held(&info);
         info.doom();
-        let home = info.shard();
+        let home = info.worker();
         if hub.with(|hub| hub.send(home, Control::Evict(info.id))) {
-            shard.server.shards[home].bell.notify_one();
+            worker.server.workers[home].bell.notify_one();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One io-thread: a runtime of its own, and the tasks that serve its shard.
+//! One io-thread: a runtime of its own, and the tasks that serve its worker.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -12,16 +12,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::clients::{Address, ClientInfo};
-use crate::connection;
-use crate::hub::ShardId;
-use crate::placement::Strain;
+use crate::client::registry::ClientInfo;
+use crate::ids::{Address, WorkerId};
+use crate::net::connection;
+use crate::net::socket::Socket;
+use crate::process::placement::Strain;
+use crate::process::shutdown::Phase;
+use crate::process::upkeep;
 use crate::server::Server;
 use crate::session::Luggage;
-use crate::shard::Shard;
-use crate::shutdown::Phase;
-use crate::stream::Stream;
-use crate::upkeep;
+use crate::worker::Worker;
 
 /// Outboxes that are flushed before other tasks run, while messages keep coming: few enough that a publisher is answered
 /// soon, so that messages gather in the outboxes that are still waiting and leave together.
@@ -30,15 +30,15 @@ const FEWEST_AT_ONCE: usize = 2;
 const MOST_AT_ONCE: usize = 16;
 /// How many looks for input in vain make that time.
 const QUIET_LOOKS: usize = 16;
-/// How often a shard delivers and writes what is left while the server ends.
+/// How often a worker delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// The exit code when the server cannot go on, as of a Rust program that panics.
 const FAILED: i32 = 101;
-/// How long a shard removes keys at a time, while others have their turns in between.
+/// How long a worker removes keys at a time, while others have their turns in between.
 const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
-/// How many clients a shard looks after at a time: some need a system call.
+/// How many clients a worker looks after at a time: some need a system call.
 const CLIENTS_AT_ONCE: usize = 100;
-/// How often a shard looks after its clients.
+/// How often a worker looks after its clients.
 const TICK: Duration = Duration::from_millis(100);
 
 /// A runtime for one io-thread.
@@ -70,22 +70,22 @@ pub struct Inlet {
     pub phase: watch::Receiver<Phase>,
 }
 
-/// Serves shard `id` until the end; `beside` runs on the same thread meanwhile.
+/// Serves worker `id` until the end; `beside` runs on the same thread meanwhile.
 pub fn run(
     runtime: &Runtime,
     server: Arc<Server>,
-    id: ShardId,
+    id: WorkerId,
     inlet: Inlet,
     beside: impl Future<Output = ()> + 'static,
 ) {
     let tasks = LocalSet::new();
     tasks.block_on(runtime, async move {
-        let shard = Shard::new(server, id);
+        let worker = Worker::new(server, id);
         spawn_local(beside);
-        spawn_local(vital(deliver(shard.clone())));
-        spawn_local(vital(flush(shard.clone())));
-        spawn_local(vital(tick(shard.clone())));
-        serve(shard, inlet).await;
+        spawn_local(vital(deliver(worker.clone())));
+        spawn_local(vital(flush(worker.clone())));
+        spawn_local(vital(tick(worker.clone())));
+        serve(worker, inlet).await;
     });
 }
 
@@ -98,94 +98,94 @@ async fn vital(task: impl Future<Output = ()> + 'static) {
     }
 }
 
-async fn serve(shard: Rc<Shard>, mut inlet: Inlet) {
+async fn serve(worker: Rc<Worker>, mut inlet: Inlet) {
     loop {
         tokio::select! {
-            Some(guest) = inlet.guests.recv() => welcome(&shard, guest),
+            Some(guest) = inlet.guests.recv() => welcome(&worker, guest),
             Ok(()) = inlet.phase.changed() => {
                 let phase = *inlet.phase.borrow_and_update();
-                shard.set_draining(phase == Phase::Draining);
+                worker.set_draining(phase == Phase::Draining);
                 if phase == Phase::Ended {
                     return;
                 }
             }
-            () = sleep(DRAIN_ROUND), if shard.is_draining() => drain(&shard),
+            () = sleep(DRAIN_ROUND), if worker.is_draining() => drain(&worker),
             else => return,
         }
     }
 }
 
 /// Delivers and writes what there is, so that the end can tell when nothing is left.
-fn drain(shard: &Shard) {
-    shard.deliver_inbox();
-    while shard.flush_dirty(MOST_AT_ONCE) {}
-    shard.handle().drain_rounds.fetch_add(1, Release);
+fn drain(worker: &Worker) {
+    worker.deliver_inbox();
+    while worker.flush_dirty(MOST_AT_ONCE) {}
+    worker.handle().drain_rounds.fetch_add(1, Release);
 }
 
-fn welcome(shard: &Rc<Shard>, guest: Guest) {
+fn welcome(worker: &Rc<Worker>, guest: Guest) {
     let stream = match &guest.info.address {
-        Address::Tcp { .. } => TcpStream::from_std(guest.socket.into()).map(Stream::Tcp),
-        Address::Unix(_) => UnixStream::from_std(guest.socket.into()).map(Stream::Unix),
+        Address::Tcp { .. } => TcpStream::from_std(guest.socket.into()).map(Socket::Tcp),
+        Address::Unix(_) => UnixStream::from_std(guest.socket.into()).map(Socket::Unix),
     };
     match stream {
-        Ok(stream) => drop(spawn_local(connection::serve(shard.clone(), stream, guest.info, guest.luggage))),
+        Ok(stream) => drop(spawn_local(connection::serve(worker.clone(), stream, guest.info, guest.luggage))),
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
             if guest.luggage.is_some() {
-                shard.handle().load.count_arriving(false);
+                worker.handle().load.count_arriving(false);
             }
-            shard.server.clients.remove(guest.info.id);
-            shard.server.connections.fetch_sub(1, Relaxed);
-            shard.handle().connections.fetch_sub(1, Relaxed);
+            worker.server.clients.remove(guest.info.id);
+            worker.server.connections.fetch_sub(1, Relaxed);
+            worker.handle().connections.fetch_sub(1, Relaxed);
         }
     }
 }
 
-/// Fans out what other shards publish.
-async fn deliver(shard: Rc<Shard>) {
+/// Fans out what other workers publish.
+async fn deliver(worker: Rc<Worker>) {
     loop {
-        shard.handle().bell.notified().await;
-        shard.deliver_inbox();
+        worker.handle().bell.notified().await;
+        worker.deliver_inbox();
         // A publisher on another thread can ring the bell without a pause: what has been delivered is written first.
-        if shard.take_blind() {
+        if worker.take_blind() {
             yield_now().await;
         }
-        while shard.is_crowded() {
+        while worker.is_crowded() {
             yield_now().await;
         }
     }
 }
 
 /// Writes what has been delivered: one write for each connection, whatever has gathered in its outbox.
-async fn flush(shard: Rc<Shard>) {
+async fn flush(worker: Rc<Worker>) {
     // Kept from one time to the next: at low rates no look finds anything, and looking costs a system call.
     let mut quiet_looks = 0;
     loop {
-        shard.flush_bell.notified().await;
-        while shard.flush_dirty(if quiet_looks < QUIET_LOOKS { FEWEST_AT_ONCE } else { MOST_AT_ONCE }) {
-            let delivered = shard.delivered();
+        worker.flush_bell.notified().await;
+        while worker.flush_dirty(if quiet_looks < QUIET_LOOKS { FEWEST_AT_ONCE } else { MOST_AT_ONCE }) {
+            let delivered = worker.delivered();
             yield_now().await;
-            quiet_looks = if shard.delivered() == delivered { quiet_looks + 1 } else { 0 };
+            quiet_looks = if worker.delivered() == delivered { quiet_looks + 1 } else { 0 };
         }
     }
 }
 
-async fn tick(shard: Rc<Shard>) {
+async fn tick(worker: Rc<Worker>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_second = Instant::now();
     let mut strain = Strain::new();
     loop {
         let now = ticks.tick().await;
-        strain.look(&shard);
-        upkeep::often(&shard);
-        while (upkeep::remove_keys(&shard) || upkeep::trim_tracked(&shard)) && now.elapsed() < LONGEST_UPKEEP {
+        strain.look(&worker);
+        upkeep::often(&worker);
+        while (upkeep::remove_keys(&worker) || upkeep::trim_tracked(&worker)) && now.elapsed() < LONGEST_UPKEEP {
             yield_now().await;
         }
         if now - last_second >= Duration::from_secs(1) {
             last_second = now;
-            for clients in shard.all_clients().chunks(CLIENTS_AT_ONCE) {
-                upkeep::each_second(&shard, clients);
+            for clients in worker.all_clients().chunks(CLIENTS_AT_ONCE) {
+                upkeep::each_second(&worker, clients);
                 yield_now().await;
             }
         }
@@ -201,8 +201,8 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::hub::Topic;
     use crate::hub::access::HubAccess;
+    use crate::ids::Topic;
     use crate::message::{Kind, Message};
 
     #[test]
@@ -213,20 +213,20 @@ mod tests {
         socket.set_nonblocking(true).expect("sockets can be so");
         runtime().expect("the system has descriptors").block_on(async {
             let socket = UnixStream::from_std(socket).expect("the runtime has a reactor");
-            let shard = Shard::new(server.clone(), 0);
-            let info = server.clients.admit(0, Address::Unix("/x".into()), -1, shard.now());
-            let client = shard.welcome(info, Some(Stream::Unix(socket)));
-            shard.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
-            let mut task = pin!(deliver(shard.clone()));
+            let worker = Worker::new(server.clone(), 0);
+            let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
+            let client = worker.welcome(info, Some(Socket::Unix(socket)));
+            worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
+            let mut task = pin!(deliver(worker.clone()));
             let mut run = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
             for _ in 0..3 {
                 let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; 2_000_000]));
                 server.hub.publish(Kind::Channel, b"a", &message);
-                shard.handle().bell.notify_one();
+                worker.handle().bell.notify_one();
                 assert!(run());
             }
             assert_eq!(client.outbox.borrow().len(), 1);
-            while shard.flush_dirty(MOST_AT_ONCE) {}
+            while worker.flush_dirty(MOST_AT_ONCE) {}
             assert!(run());
             assert_eq!(client.outbox.borrow().len(), 3);
         });

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::hub::ShardId;
-use crate::resources::{idle_time, thread_time};
-use crate::server::ShardHandle;
-use crate::shard::Shard;
+use crate::ids::WorkerId;
+use crate::process::resources::{idle_time, thread_time};
+use crate::server::WorkerHandle;
+use crate::worker::Worker;
 
 /// Subscribers that a thread gets before the next one gets any: so few are served at a high rate by one thread alone, and
 /// to wake another one for some of them would cost more than it gains.
@@ -82,18 +82,18 @@ impl Load {
     }
 }
 
-/// The shard for a new connection: the first that has time to spare.
-pub(crate) fn for_newcomer(shards: &[ShardHandle]) -> ShardId {
-    let busy = |id: &ShardId| shards[*id].load.busy();
-    let ids = 0..shards.len();
+/// The worker for a new connection: the first that has time to spare.
+pub(crate) fn for_newcomer(workers: &[WorkerHandle]) -> WorkerId {
+    let busy = |id: &WorkerId| workers[*id].load.busy();
+    let ids = 0..workers.len();
     ids.clone().find(|id| busy(id) < BUSY).or_else(|| ids.min_by_key(busy)).unwrap_or(0)
 }
 
-/// The shard for a client of `here` that begins to listen, if another one suits it better.
-pub(crate) fn for_subscriber(shards: &[ShardHandle], here: ShardId) -> Option<ShardId> {
-    let crowd = |id: &ShardId| shards[*id].load.crowd();
-    let best = (0..shards.len()).min_by_key(crowd)?;
-    (crowd(&best) < crowd(&here) && shards[best].door.get().is_some()).then_some(best)
+/// The worker for a client of `here` that begins to listen, if another one suits it better.
+pub(crate) fn for_subscriber(workers: &[WorkerHandle], here: WorkerId) -> Option<WorkerId> {
+    let crowd = |id: &WorkerId| workers[*id].load.crowd();
+    let best = (0..workers.len()).min_by_key(crowd)?;
+    (crowd(&best) < crowd(&here) && workers[best].door.get().is_some()).then_some(best)
 }
 
 /// How long a thread has been saturated.
@@ -114,15 +114,15 @@ impl Strain {
         Strain { looked_at: Instant::now(), worked: thread_time(), idle: Duration::ZERO, looks: 0 }
     }
 
-    /// Measures what the calling thread, that of `shard`, has done since the last look, and lets some of its clients go if
+    /// Measures what the calling thread, that of `worker`, has done since the last look, and lets some of its clients go if
     /// it has been saturated for some time while another thread and a processor had time to spare.
-    pub(crate) fn look(&mut self, shard: &Shard) {
+    pub(crate) fn look(&mut self, worker: &Worker) {
         let (now, worked) = (Instant::now(), thread_time());
         let passed = now.duration_since(self.looked_at).max(Duration::from_nanos(1));
         let percent = |time: Duration| (100.0 * time.div_duration_f64(passed)).min(100.0) as u8;
         let busy = percent(worked.saturating_sub(self.worked));
         (self.looked_at, self.worked) = (now, worked);
-        shard.handle().load.busy.store(busy, Relaxed);
+        worker.handle().load.busy.store(busy, Relaxed);
         let lasts = self.lasts(busy >= SATURATED);
         if self.looks <= 0 {
             return;
@@ -130,11 +130,11 @@ impl Strain {
         let idle = idle_time();
         let spare = percent(idle.saturating_sub(self.idle));
         self.idle = idle;
-        let shards = &shard.server.shards;
-        let idlest = (0..shards.len()).min_by_key(|id| shards[*id].load.busy());
-        let idlest = idlest.filter(|id| shards[*id].load.busy() < IDLE && spare >= SPARE);
+        let workers = &worker.server.workers;
+        let idlest = (0..workers.len()).min_by_key(|id| workers[*id].load.busy());
+        let idlest = idlest.filter(|id| workers[*id].load.busy() < IDLE && spare >= SPARE);
         if let Some(destination) = idlest.filter(|_| lasts) {
-            relieve(shard, destination);
+            relieve(worker, destination);
             self.looks = -REST;
         }
     }
@@ -148,10 +148,10 @@ impl Strain {
 
 /// Lets half of the clients go that give a thread work. The only one stays: a publisher on its own thread lets messages
 /// gather for the subscribers there.
-fn relieve(shard: &Shard, destination: ShardId) {
-    let now_ms = shard.now().ms();
+fn relieve(worker: &Worker, destination: WorkerId) {
+    let now_ms = worker.now().ms();
     let is_active = |client: &Client| now_ms.saturating_sub(client.info.active_ms.load(Relaxed)) < RECENT_MS;
-    let mut active = shard.all_clients();
+    let mut active = worker.all_clients();
     active.retain(|client| client.is_at_rest() && is_active(client));
     active.iter().take(active.len() / 2).for_each(|client| client.send_away(destination));
 }
@@ -173,7 +173,7 @@ mod tests {
         world.advance(Duration::from_millis(RECENT_MS));
         let peers: Vec<Peer> = (0..5).map(|_| world.client()).collect();
         peers.iter().for_each(|peer| drop(peer.say("PING")));
-        relieve(&world.shards[0], 1);
+        relieve(&world.workers[0], 1);
         assert_eq!(leaving(&peers), [true, true, false, false, false]);
         assert_eq!(idle.client.take_destination(), None);
     }
@@ -183,7 +183,7 @@ mod tests {
         let world = World::new();
         let peers = [world.client(), world.client(), world.client()];
         peers.iter().zip(["PING", "SUBSCRIBE a", "BLPOP k 0"]).for_each(|(peer, line)| drop(peer.say(line)));
-        relieve(&world.shards[0], 1);
+        relieve(&world.workers[0], 1);
         assert_eq!(leaving(&peers), [false; 3]);
     }
 
@@ -239,26 +239,26 @@ mod tests {
     #[test]
     fn newcomers_go_to_the_first_thread_that_has_time_to_spare() {
         let world = World::with(&[("io-threads", "3")]);
-        let shards = &world.server.shards;
-        assert_eq!(for_newcomer(shards), 0);
+        let workers = &world.server.workers;
+        assert_eq!(for_newcomer(workers), 0);
         for (busy, expected) in [([BUSY - 1, 0, 0], 0), ([BUSY, 0, 0], 1), ([99, 98, BUSY], 2), ([99, 98, 99], 1)] {
-            shards.iter().zip(busy).for_each(|(shard, busy)| shard.load.busy.store(busy, Relaxed));
-            assert_eq!(for_newcomer(shards), expected, "{busy:?}");
+            workers.iter().zip(busy).for_each(|(worker, busy)| worker.load.busy.store(busy, Relaxed));
+            assert_eq!(for_newcomer(workers), expected, "{busy:?}");
         }
     }
 
     #[test]
     fn a_thread_gets_a_few_subscribers_before_the_next_one_gets_any() {
         let world = World::with(&[("io-threads", "3")]);
-        let shards = &world.server.shards;
-        for shard in shards {
-            shard.door.set(tokio::sync::mpsc::unbounded_channel().0).expect("it is opened once");
+        let workers = &world.server.workers;
+        for worker in workers {
+            worker.door.set(tokio::sync::mpsc::unbounded_channel().0).expect("it is opened once");
         }
         let mut places = vec![0; 3];
         for _ in 0..300 {
-            let shard = for_subscriber(shards, 0).unwrap_or(0);
-            shards[shard].load.count_subscriber(true);
-            places[shard] += 1;
+            let worker = for_subscriber(workers, 0).unwrap_or(0);
+            workers[worker].load.count_subscriber(true);
+            places[worker] += 1;
             assert!(places[0] >= FEW - 1 || places[1..] == [0, 0]);
         }
         assert_eq!(places, [100; 3]);

@@ -1,9 +1,6 @@
 //! The live clients: what every thread may know of each, for CLIENT LIST, KILL and `maxclients`.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
@@ -14,57 +11,8 @@ use parking_lot::Mutex;
 
 use crate::client::Client;
 use crate::clock::Now;
-use crate::hub::ShardId;
+use crate::ids::{Address, ClientId, WorkerId};
 use crate::session::Session;
-
-/// A client's number: unique for the life of the server, rising, from 1.
-pub type ClientId = u64;
-
-/// The two ends of a connection.
-#[derive(Clone, Debug)]
-pub enum Address {
-    /// A TCP connection.
-    Tcp {
-        /// The client's end.
-        peer: SocketAddr,
-        /// The server's end.
-        local: SocketAddr,
-    },
-    /// A connection over the unix socket at this path.
-    Unix(PathBuf),
-}
-
-impl Address {
-    /// The client's end as CLIENT LIST shows it.
-    pub fn peer(&self) -> String {
-        match self {
-            Address::Tcp { peer, .. } => peer.to_string(),
-            Address::Unix(path) => format!("{}:0", path.display()),
-        }
-    }
-
-    /// The server's end as CLIENT LIST shows it.
-    pub fn local(&self) -> String {
-        match self {
-            Address::Tcp { local, .. } => local.to_string(),
-            Address::Unix(path) => format!("{}:0", path.display()),
-        }
-    }
-
-    /// Whether the client is on this machine.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Address::Tcp { peer, .. } => peer.ip().to_canonical().is_loopback(),
-            Address::Unix(_) => true,
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.peer())
-    }
-}
 
 /// What a client says of itself.
 #[derive(Clone, Debug, Default)]
@@ -110,9 +58,9 @@ pub enum Flag {
 pub struct ClientInfo {
     /// Its number.
     pub id: ClientId,
-    /// The shard it lives on, or is on its way to.
-    shard: AtomicUsize,
-    /// Its place on that shard.
+    /// The worker it lives on, or is on its way to.
+    worker: AtomicUsize,
+    /// Its place on that worker.
     pub slot: AtomicU32,
     /// Its connection.
     pub address: Address,
@@ -165,10 +113,10 @@ pub struct ClientInfo {
 
 impl ClientInfo {
     /// A client that has just connected.
-    pub fn new(id: ClientId, shard: ShardId, address: Address, fd: i32, now: Now) -> Self {
+    pub fn new(id: ClientId, worker: WorkerId, address: Address, fd: i32, now: Now) -> Self {
         ClientInfo {
             id,
-            shard: AtomicUsize::new(shard),
+            worker: AtomicUsize::new(worker),
             slot: AtomicU32::new(u32::MAX),
             address,
             fd: AtomicI32::new(fd),
@@ -197,15 +145,15 @@ impl ClientInfo {
         }
     }
 
-    /// The shard it lives on, or is on its way to. Who has to reach it there must have changed what it is to find first:
+    /// The worker it lives on, or is on its way to. Who has to reach it there must have changed what it is to find first:
     /// a client that moves meanwhile sees that change when it arrives, or is found where this says.
-    pub fn shard(&self) -> ShardId {
-        self.shard.load(SeqCst)
+    pub fn worker(&self) -> WorkerId {
+        self.worker.load(SeqCst)
     }
 
     /// Says where it is going to live.
-    pub(crate) fn move_to(&self, shard: ShardId) {
-        self.shard.store(shard, SeqCst);
+    pub(crate) fn move_to(&self, worker: WorkerId) {
+        self.worker.store(worker, SeqCst);
     }
 
     /// Whether it has ended, or been told to.
@@ -269,9 +217,9 @@ pub struct Clients {
 
 impl Clients {
     /// Gives a new connection its number and lists it.
-    pub fn admit(&self, shard: ShardId, address: Address, fd: i32, now: Now) -> Arc<ClientInfo> {
+    pub fn admit(&self, worker: WorkerId, address: Address, fd: i32, now: Now) -> Arc<ClientInfo> {
         let id = self.last_id.fetch_add(1, Relaxed) + 1;
-        let info = Arc::new(ClientInfo::new(id, shard, address, fd, now));
+        let info = Arc::new(ClientInfo::new(id, worker, address, fd, now));
         self.live.lock().insert(id, info.clone());
         info
     }

@@ -1,15 +1,15 @@
-//! When the outboxes of a shard are offered to their sockets, and when too much waits in them.
+//! When the outboxes of a worker are offered to their sockets, and when too much waits in them.
 
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Shard;
+use super::Worker;
 use crate::client::{Client, Closing};
 use crate::config::{ByteSize, OutputLimit};
-use crate::stats::Counter;
+use crate::observe::stats::Counter;
 
-/// A publisher lets the shard write first once this much has been queued and not yet offered to sockets, in bytes.
+/// A publisher lets the worker write first once this much has been queued and not yet offered to sockets, in bytes.
 const UNOFFERED_BYTES: usize = 1024 * 1024;
 /// The same for each outbox, where these are so many that it comes to more: what gathers in an outbox leaves by one system
 /// call, and only from this size on does that cost less than the bytes that it moves.
@@ -24,7 +24,7 @@ const TURN_BYTES: usize = 1024 * 1024;
 /// What a frame counts for beside its bytes: its entries in outboxes, and what a piece to write costs the kernel.
 pub(super) const FRAME_BYTES: usize = 512;
 
-impl Shard {
+impl Worker {
     /// Notes that `bytes` more wait in the outbox of `client` that its socket has not been offered.
     pub(super) fn mark_dirty(&self, client: &Rc<Client>, bytes: usize) {
         self.unoffered_bytes.set(self.unoffered_bytes.get() + bytes);
@@ -63,7 +63,7 @@ impl Shard {
         self.account(client, client.flush(), 0);
     }
 
-    /// As [`Shard::flush`], for a client whose socket was full when it was last tried.
+    /// As [`Worker::flush`], for a client whose socket was full when it was last tried.
     pub(crate) fn flush_unannounced(&self, client: &Rc<Client>) {
         self.account(client, client.flush_unannounced(), 0);
     }
@@ -123,14 +123,14 @@ impl Shard {
         if client.is_subscriber() { limits.pubsub } else { limits.normal }
     }
 
-    /// Whether publishers on this shard should let it write before they go on.
+    /// Whether publishers on this worker should let it write before they go on.
     pub(crate) fn is_crowded(&self) -> bool {
         let count = self.dirty.borrow().len();
         let of_few = (count * UNOFFERED_BYTES_EACH_OF_FEW).min(UNOFFERED_BYTES_OF_FEW);
         self.unoffered_bytes.get() > UNOFFERED_BYTES.max(of_few).max(count * UNOFFERED_BYTES_EACH)
     }
 
-    /// Whether so much has been queued behind full sockets that the shard should look whether they have room again,
+    /// Whether so much has been queued behind full sockets that the worker should look whether they have room again,
     /// which it only learns from the kernel when its tasks have yielded; asking resets it.
     pub(crate) fn take_blind(&self) -> bool {
         self.blind_bytes.get() > UNOFFERED_BYTES && self.blind_bytes.take() > 0

@@ -1,14 +1,14 @@
-//! MONITOR: which of a shard's clients are shown every command.
+//! MONITOR: which of a worker's clients are shown every command.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Shard;
+use super::Worker;
 use crate::client::Client;
-use crate::clients::Flag;
+use crate::client::registry::Flag;
 use crate::message::Frame;
 
-impl Shard {
+impl Worker {
     /// Shows `client` every command from now on.
     pub(crate) fn start_monitoring(&self, client: &Rc<Client>) {
         if client.is_monitor() {
@@ -31,7 +31,7 @@ impl Shard {
         self.server.monitors.fetch_sub(1, Relaxed);
     }
 
-    /// Delivers one line to all monitors of this shard.
+    /// Delivers one line to all monitors of this worker.
     pub(super) fn show_monitors(&self, line: Frame) {
         let line = Rc::new(line);
         for monitor in self.monitors.borrow().iter() {

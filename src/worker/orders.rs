@@ -1,24 +1,25 @@
-//! What a shard is ordered to do with its clients by other shards.
+//! What a worker is ordered to do with its clients by other workers.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::AcqRel;
 
-use super::Shard;
+use super::Worker;
+use crate::client::registry::ClientInfo;
 use crate::client::{Client, Closing};
-use crate::clients::{ClientId, ClientInfo};
 use crate::hub::Control;
 use crate::hub::access::HubAccess;
+use crate::ids::ClientId;
 use crate::keyspace::tracking::Notice;
 use crate::message::Frame;
 
-impl Shard {
+impl Worker {
     /// Sends what was meant for clients that have moved to where they are, also where they have not arrived yet.
     pub(super) fn send_after(&self, hub: &mut HubAccess<'_>) {
         for (info, notice) in self.astray.take() {
-            let home = info.shard();
+            let home = info.worker();
             if hub.with(|hub| hub.send(home, Control::Tell(info, notice))) {
-                self.server.shards[home].bell.notify_one();
+                self.server.workers[home].bell.notify_one();
             }
         }
     }
@@ -81,9 +82,9 @@ impl Shard {
                 self.kill(&client, hub);
             }
             if receipt.missing.fetch_sub(1, AcqRel) == 1 {
-                let woken = hub.with(|hub| hub.send(receipt.shard, Control::Resume(receipt.client)));
+                let woken = hub.with(|hub| hub.send(receipt.worker, Control::Resume(receipt.client)));
                 if woken {
-                    self.server.shards[receipt.shard].bell.notify_one();
+                    self.server.workers[receipt.worker].bell.notify_one();
                 }
             }
         }

@@ -9,28 +9,28 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// A connected socket.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) enum Socket {
     /// Over TCP.
     Tcp(TcpStream),
     /// Over the unix socket.
     Unix(UnixStream),
 }
 
-impl AsFd for Stream {
+impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
+            Socket::Tcp(stream) => stream.as_fd(),
+            Socket::Unix(stream) => stream.as_fd(),
         }
     }
 }
 
-impl Stream {
+impl Socket {
     /// Waits until the socket can be read or written, as asked. Cancel safe.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         match self {
-            Stream::Tcp(stream) => stream.ready(interest).await,
-            Stream::Unix(stream) => stream.ready(interest).await,
+            Socket::Tcp(stream) => stream.ready(interest).await,
+            Socket::Unix(stream) => stream.ready(interest).await,
         }
     }
 
@@ -41,15 +41,15 @@ impl Stream {
     /// waits for them is this one.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match self {
-            Stream::Tcp(stream) => stream.try_read(buffer),
-            Stream::Unix(stream) => stream.try_read(buffer),
+            Socket::Tcp(stream) => stream.try_read(buffer),
+            Socket::Unix(stream) => stream.try_read(buffer),
         }?;
         if 0 < count && count < buffer.len() {
             let nothing_left = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
             // The error is what makes tokio wait for the next report.
             let _ = match self {
-                Stream::Tcp(stream) => stream.try_io(Interest::READABLE, nothing_left),
-                Stream::Unix(stream) => stream.try_io(Interest::READABLE, nothing_left),
+                Socket::Tcp(stream) => stream.try_io(Interest::READABLE, nothing_left),
+                Socket::Unix(stream) => stream.try_io(Interest::READABLE, nothing_left),
             };
         }
         Ok(count)
@@ -58,10 +58,10 @@ impl Stream {
     /// Writes what there is room for, without waiting. One piece goes by the call that costs the kernel least.
     pub(crate) fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         match (self, slices) {
-            (Stream::Tcp(stream), [only]) => stream.try_write(only),
-            (Stream::Unix(stream), [only]) => stream.try_write(only),
-            (Stream::Tcp(stream), slices) => stream.try_write_vectored(slices),
-            (Stream::Unix(stream), slices) => stream.try_write_vectored(slices),
+            (Socket::Tcp(stream), [only]) => stream.try_write(only),
+            (Socket::Unix(stream), [only]) => stream.try_write(only),
+            (Socket::Tcp(stream), slices) => stream.try_write_vectored(slices),
+            (Socket::Unix(stream), slices) => stream.try_write_vectored(slices),
         }
     }
 
@@ -69,8 +69,8 @@ impl Stream {
     /// been busy.
     pub(crate) fn write_unannounced(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => SockRef::from(stream).send_vectored(slices),
-            Stream::Unix(stream) => SockRef::from(stream).send_vectored(slices),
+            Socket::Tcp(stream) => SockRef::from(stream).send_vectored(slices),
+            Socket::Unix(stream) => SockRef::from(stream).send_vectored(slices),
         }
     }
 }

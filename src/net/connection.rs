@@ -1,7 +1,7 @@
 //! The one loop of a client's connection: read, run, write, wait.
 //!
 //! The task owns what only this client's commands touch (the session); what deliveries touch (outbox and socket) is the
-//! shard's, which writes to the socket itself when messages have been delivered. The task reads, writes what the
+//! worker's, which writes to the socket itself when messages have been delivered. The task reads, writes what the
 //! client's own commands answered, and waits for room when the socket is full.
 
 use std::future::pending;
@@ -17,13 +17,13 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::{Sleep, sleep, timeout};
 
+use crate::client::registry::ClientInfo;
 use crate::client::{Client, Closing};
-use crate::clients::ClientInfo;
-use crate::hub::ShardId;
-use crate::io_thread::Guest;
+use crate::ids::WorkerId;
+use crate::net::socket::Socket;
+use crate::process::io_thread::Guest;
 use crate::session::{Luggage, Session};
-use crate::shard::Shard;
-use crate::stream::Stream;
+use crate::worker::Worker;
 
 /// How long a connection that is to end after its last reply may take to accept that reply.
 const LAST_REPLY: Duration = Duration::from_secs(5);
@@ -32,19 +32,19 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 ///
 /// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
 /// also then, and also when a command panics.
-pub(crate) async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo>, luggage: Option<Box<Luggage>>) {
-    let client = shard.welcome(info, Some(stream));
+pub(crate) async fn serve(worker: Rc<Worker>, stream: Socket, info: Arc<ClientInfo>, luggage: Option<Box<Luggage>>) {
+    let client = worker.welcome(info, Some(stream));
     let session = match luggage {
         Some(luggage) => {
             client.bell.notify_one();
-            Session::unpack(shard.clone(), client.clone(), *luggage)
+            Session::unpack(worker.clone(), client.clone(), *luggage)
         }
         None => {
             tracing::debug!(client = client.info.id, peer = %client.info.address, "connected");
-            Session::new(shard.clone(), client.clone())
+            Session::new(worker.clone(), client.clone())
         }
     };
-    let mut connection = Connection { session, shard, client, alarm: None, moved: false };
+    let mut connection = Connection { session, worker, client, alarm: None, moved: false };
     connection.converse().await;
     if connection.client.closing().is_none() && !connection.moved {
         connection.write_last_reply().await;
@@ -52,12 +52,12 @@ pub(crate) async fn serve(shard: Rc<Shard>, stream: Stream, info: Arc<ClientInfo
 }
 
 struct Connection {
-    shard: Rc<Shard>,
+    worker: Rc<Worker>,
     client: Rc<Client>,
     session: Session,
     /// When a blocked session goes on by itself.
     alarm: Option<Pin<Box<Sleep>>>,
-    /// Whether another shard serves its client now.
+    /// Whether another worker serves its client now.
     moved: bool,
 }
 
@@ -86,7 +86,7 @@ impl Connection {
                 Event::Socket(Err(_)) => return,
                 Event::Socket(Ok(ready)) => {
                     if ready.is_writable() {
-                        self.shard.flush(&self.client);
+                        self.worker.flush(&self.client);
                     }
                     if (ready.is_readable() || ready.is_read_closed()) && self.read().is_break() {
                         return;
@@ -94,7 +94,7 @@ impl Connection {
                 }
             }
             self.session.alert();
-            self.shard.flush(&self.client);
+            self.worker.flush(&self.client);
             self.session.spread();
             if let Some(destination) = self.client.take_destination() {
                 if self.move_to(destination).is_some() {
@@ -124,11 +124,11 @@ impl Connection {
     /// Reads what is there and runs it. Ends the conversation at the end of input or when the socket fails.
     fn read(&mut self) -> ControlFlow<()> {
         let Some(stream) = &self.client.stream else { return ControlFlow::Break(()) };
-        let mut buffer = self.shard.read_buffer.borrow_mut();
+        let mut buffer = self.worker.read_buffer.borrow_mut();
         match stream.try_read(&mut buffer[..]) {
             Ok(0) => ControlFlow::Break(()),
             Ok(count) => {
-                self.shard.stats().reads.add(1);
+                self.worker.stats().reads.add(1);
                 self.session.feed(&buffer[..count]);
                 ControlFlow::Continue(())
             }
@@ -142,30 +142,30 @@ impl Connection {
         self.alarm = self.session.wakes_in().map(|wait| Box::pin(sleep(wait)));
     }
 
-    /// Lets the shards write what has been published before more is read, if they are behind. The server's own work is
+    /// Lets the workers write what has been published before more is read, if they are behind. The server's own work is
     /// what a publisher may wait for; it never waits for a subscriber.
     async fn give_way(&mut self) {
         if self.session.take_crowded() {
-            self.shard.server.hub.relieved().await;
+            self.worker.server.hub.relieved().await;
         }
-        if self.shard.take_blind() {
+        if self.worker.take_blind() {
             tokio::task::yield_now().await;
         }
-        while self.shard.is_crowded() && !self.session.is_finished() {
+        while self.worker.is_crowded() && !self.session.is_finished() {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Hands the client to another shard. None if it has to stay: something of it is under way, or the system has no
+    /// Hands the client to another worker. None if it has to stay: something of it is under way, or the system has no
     /// descriptor for the moment in which the socket belongs to both threads.
-    fn move_to(&mut self, destination: ShardId) -> Option<()> {
+    fn move_to(&mut self, destination: WorkerId) -> Option<()> {
         let socket = self.client.stream.as_ref()?.as_fd().try_clone_to_owned().ok()?;
         let luggage = self.session.pack()?;
         let info = self.client.info.clone();
         info.fd.store(socket.as_raw_fd(), Relaxed);
-        self.shard.see_off(&self.client, destination);
+        self.worker.see_off(&self.client, destination);
         self.moved = true;
-        self.shard.server.shards[destination].admit(Guest { socket, info, luggage: Some(Box::new(luggage)) });
+        self.worker.server.workers[destination].admit(Guest { socket, info, luggage: Some(Box::new(luggage)) });
         Some(())
     }
 
@@ -176,7 +176,7 @@ impl Connection {
                 if stream.ready(Interest::WRITABLE).await.is_err() {
                     return;
                 }
-                self.shard.flush(&self.client);
+                self.worker.flush(&self.client);
             }
         };
         // A peer that does not take its last reply in time does not get it.
@@ -190,15 +190,15 @@ impl Drop for Connection {
             return;
         }
         self.session.end();
-        self.shard.unregister(&self.client);
-        self.shard.server.connections.fetch_sub(1, Relaxed);
-        self.shard.handle().connections.fetch_sub(1, Relaxed);
-        report(&self.shard, &self.client);
+        self.worker.unregister(&self.client);
+        self.worker.server.connections.fetch_sub(1, Relaxed);
+        self.worker.handle().connections.fetch_sub(1, Relaxed);
+        report(&self.worker, &self.client);
     }
 }
 
 /// Counts and logs why a client was closed, if it did not go by itself.
-fn report(shard: &Shard, client: &Client) {
+fn report(worker: &Worker, client: &Client) {
     let info = &client.info;
     let peer = info.address.peer();
     let Some(closing) = client.closing() else {
@@ -206,7 +206,7 @@ fn report(shard: &Shard, client: &Client) {
     };
     let name = info.labels.lock().name.clone();
     let reason = closing.reason();
-    let stats = shard.stats();
+    let stats = worker.stats();
     match closing {
         Closing::HardLimit | Closing::SoftLimit => stats.output_limit_disconnections.add(1),
         Closing::QueryBuffer => stats.query_buffer_disconnections.add(1),

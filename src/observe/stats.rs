@@ -1,4 +1,4 @@
-//! Counters for INFO: written by one shard each without contention, added up when somebody asks.
+//! Counters for INFO: written by one worker each without contention, added up when somebody asks.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -66,9 +66,9 @@ pub fn new_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("the bounds are valid: 1 < 2 * 1 <= LONGEST_NS, precision 2")
 }
 
-/// Counters of one shard.
+/// Counters of one worker.
 #[derive(Debug)]
-pub struct ShardStats {
+pub struct WorkerStats {
     /// Bytes received.
     pub net_input_bytes: Counter,
     /// Bytes sent.
@@ -91,10 +91,10 @@ pub struct ShardStats {
     pub by_command: Box<[CommandStats]>,
 }
 
-impl ShardStats {
+impl WorkerStats {
     /// Counters for a table of `commands` commands.
     pub fn new(commands: usize) -> Self {
-        ShardStats {
+        WorkerStats {
             net_input_bytes: Counter::default(),
             net_output_bytes: Counter::default(),
             commands: Counter::default(),

@@ -1,4 +1,4 @@
-//! Which of a shard's clients listen to which name.
+//! Which of a worker's clients listen to which name.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,13 +7,13 @@ use slab::Slab;
 
 use crate::client::{Client, Membership};
 use crate::hub::name::Name;
-use crate::hub::{Slot, Topic};
+use crate::ids::{Slot, Topic};
 
 /// What a subscription costs at most beside its name: its entries in the client's table, in the list and in the hub; in
 /// bytes.
 const SUBSCRIPTION_BYTES: usize = 96;
 
-/// The subscribers of one name on this shard. One needs no memory of its own: names with a single subscriber are many.
+/// The subscribers of one name on this worker. One needs no memory of its own: names with a single subscriber are many.
 #[derive(Debug, Default)]
 enum List {
     #[default]
@@ -61,7 +61,7 @@ impl List {
     }
 }
 
-/// All lists of a shard, by slot.
+/// All lists of a worker, by slot.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     lists: Slab<List>,

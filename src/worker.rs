@@ -1,8 +1,8 @@
 //! One io-thread's share of the server: its connections, and the lists of who of them listens to what.
 //!
-//! A shard is used by one thread only. Other threads reach it through its inbox in the hub. Every change of its lists
+//! A worker is used by one thread only. Other threads reach it through its inbox in the hub. Every change of its lists
 //! happens at one position of that inbox: take the inbox under the lock under which the hub counts the change, deliver
-//! what was taken to the lists as they were, then change them ([`Shard::join`], [`Shard::leave`]).
+//! what was taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
 
 mod fan_out;
 mod lists;
@@ -19,25 +19,26 @@ use std::sync::atomic::Ordering::Relaxed;
 use slab::Slab;
 use tokio::sync::Notify;
 
+use crate::client::registry::ClientInfo;
 use crate::client::{Client, Closing};
-use crate::clients::{Address, ClientId, ClientInfo};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::access::HubAccess;
 use crate::hub::name::Name;
-use crate::hub::{Control, Entry, Receipt, ShardId, Topic};
+use crate::hub::{Control, Entry, Receipt};
+use crate::ids::{Address, ClientId, Topic, WorkerId};
 use crate::keyspace::tracking::Notice;
+use crate::net::socket::Socket;
+use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
-use crate::server::{Server, ShardHandle};
-use crate::stats::ShardStats;
-use crate::stream::Stream;
+use crate::server::{Server, WorkerHandle};
 use lists::Lists;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
-pub struct Shard {
-    id: ShardId,
-    /// What all shards share.
+pub struct Worker {
+    id: WorkerId,
+    /// What all workers share.
     pub server: Arc<Server>,
     clients: RefCell<Slab<Rc<Client>>>,
     lists: RefCell<Lists>,
@@ -73,12 +74,12 @@ pub struct Shard {
 /// How much is read from a socket at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 
-impl Shard {
-    /// The shard `id` of `server`, to be used on the thread that calls this.
-    pub fn new(server: Arc<Server>, id: ShardId) -> Rc<Self> {
+impl Worker {
+    /// The worker `id` of `server`, to be used on the thread that calls this.
+    pub fn new(server: Arc<Server>, id: WorkerId) -> Rc<Self> {
         server.memory.begin(id);
         let settings = (server.settings_version(), Rc::new(Settings::clone(&server.settings())));
-        Rc::new(Shard {
+        Rc::new(Worker {
             id,
             server,
             clients: RefCell::default(),
@@ -101,7 +102,7 @@ impl Shard {
     }
 
     /// Its index.
-    pub fn id(&self) -> ShardId {
+    pub fn id(&self) -> WorkerId {
         self.id
     }
 
@@ -111,12 +112,12 @@ impl Shard {
     }
 
     /// What other threads know of it.
-    pub(crate) fn handle(&self) -> &ShardHandle {
-        &self.server.shards[self.id]
+    pub(crate) fn handle(&self) -> &WorkerHandle {
+        &self.server.workers[self.id]
     }
 
     /// Its own counters.
-    pub(crate) fn stats(&self) -> &ShardStats {
+    pub(crate) fn stats(&self) -> &WorkerStats {
         &self.handle().stats
     }
 
@@ -143,7 +144,7 @@ impl Shard {
         cached.1.clone()
     }
 
-    /// Replaces settings of this shard that are not those of now any more.
+    /// Replaces settings of this worker that are not those of now any more.
     pub(crate) fn refresh(&self, settings: &mut Rc<Settings>) {
         let is_current = {
             let cached = self.settings.borrow();
@@ -160,8 +161,8 @@ impl Shard {
         self.welcome(info, None)
     }
 
-    /// Takes a client in that was admitted for this shard.
-    pub(crate) fn welcome(&self, info: Arc<ClientInfo>, stream: Option<Stream>) -> Rc<Client> {
+    /// Takes a client in that was admitted for this worker.
+    pub(crate) fn welcome(&self, info: Arc<ClientInfo>, stream: Option<Socket>) -> Rc<Client> {
         let client = Client::new(info.clone(), stream);
         let slot = self.clients.borrow_mut().insert(client.clone());
         info.slot.store(slot as u32, Relaxed);
@@ -178,14 +179,14 @@ impl Shard {
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
     }
 
-    /// Forgets a client that goes to another shard, and says so.
-    pub(crate) fn see_off(&self, client: &Client, destination: ShardId) {
+    /// Forgets a client that goes to another worker, and says so.
+    pub(crate) fn see_off(&self, client: &Client, destination: WorkerId) {
         client.limit_unacknowledged(None);
         tracing::debug!(client = client.info.id, from = self.id, to = destination, "moves to another io-thread");
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
         self.handle().connections.fetch_sub(1, Relaxed);
-        self.server.shards[destination].connections.fetch_add(1, Relaxed);
-        self.server.shards[destination].load.count_arriving(true);
+        self.server.workers[destination].connections.fetch_add(1, Relaxed);
+        self.server.workers[destination].load.count_arriving(true);
         client.info.move_to(destination);
     }
 
@@ -195,7 +196,7 @@ impl Shard {
         clients.get(info.slot.load(Relaxed) as usize).filter(|client| client.info.id == info.id).cloned()
     }
 
-    /// All clients of this shard, for the jobs that look at each from time to time.
+    /// All clients of this worker, for the jobs that look at each from time to time.
     pub fn all_clients(&self) -> Vec<Rc<Client>> {
         self.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
     }
@@ -260,7 +261,7 @@ impl Shard {
         self.deliver(&mut HubAccess::new(&self.server.hub));
     }
 
-    /// Takes the inbox and delivers it to the outboxes of this shard's clients.
+    /// Takes the inbox and delivers it to the outboxes of this worker's clients.
     pub(crate) fn deliver(&self, hub: &mut HubAccess<'_>) {
         let entries = hub.with(|hub| hub.take_inbox(self.id));
         self.incoming.borrow_mut().extend(entries);

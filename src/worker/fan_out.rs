@@ -1,22 +1,23 @@
-//! Fan-out: from the entries of an inbox to the outboxes of this shard's clients.
+//! Fan-out: from the entries of an inbox to the outboxes of this worker's clients.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Shard;
+use super::Worker;
 use super::writing::FRAME_BYTES;
 use crate::client::Client;
-use crate::hub::{Entry, Publication, Slot};
+use crate::hub::{Entry, Publication};
+use crate::ids::Slot;
 use crate::message::{Frame, Message};
 use crate::resp::Proto;
 
 /// Consecutive small messages to one channel are joined into frames of up to this many bytes.
 const RUN_BYTES: usize = 16 * 1024;
 
-/// Entries for which the shard keeps memory when all have been delivered.
+/// Entries for which the worker keeps memory when all have been delivered.
 const KEPT_ENTRIES: usize = 1024;
 
-impl Shard {
+impl Worker {
     /// Delivers all that has been taken from the inbox.
     pub(super) fn settle(&self) {
         loop {
@@ -65,7 +66,7 @@ impl Shard {
     }
 
     /// Pushes one frame to each client of a list: the frame is made once for each protocol version in use, and shared by
-    /// this shard's clients without atomic counting.
+    /// this worker's clients without atomic counting.
     fn push_all(&self, slot: Slot, make: impl Fn(Proto) -> Frame) {
         self.delivered.set(self.delivered.get() + 1);
         let lists = self.lists.borrow();
@@ -107,14 +108,14 @@ mod tests {
 
     use super::*;
     use crate::client::Closing;
-    use crate::clients::Address;
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::hub::Topic;
     use crate::hub::access::HubAccess;
+    use crate::ids::Address;
+    use crate::ids::Topic;
     use crate::message::Kind;
+    use crate::net::socket::Socket;
     use crate::server::Server;
-    use crate::stream::Stream;
 
     /// Where in memory the longest piece that waits for `client` lies, and its length.
     fn longest_piece(client: &Client) -> (*const u8, usize) {
@@ -125,24 +126,24 @@ mod tests {
         pieces.max_by_key(|(_, len)| *len).expect("something waits")
     }
 
-    /// Publishes `payloads` to stuck subscribers of a channel on two shards, in both protocol versions.
+    /// Publishes `payloads` to stuck subscribers of a channel on two workers, in both protocol versions.
     fn stuck(payloads: &[Vec<u8>]) -> Vec<Rc<Client>> {
         let config = Config::from_pairs(&[("io-threads", "2")]).expect("a valid directive");
         let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
-        let shards = [0, 1].map(|id| Shard::new(server.clone(), id));
+        let workers = [0, 1].map(|id| Worker::new(server.clone(), id));
         let mut hub = HubAccess::new(&server.hub);
         let mut clients = Vec::new();
-        for (index, shard) in shards.iter().cycle().take(8).enumerate() {
-            let client = shard.register(Address::Unix("/x".into()));
+        for (index, worker) in workers.iter().cycle().take(8).enumerate() {
+            let client = worker.register(Address::Unix("/x".into()));
             client.set_proto(Proto::ALL[index / 4]);
-            shard.join(&client, Topic::Channel, b"a", &mut hub);
+            worker.join(&client, Topic::Channel, b"a", &mut hub);
             clients.push(client);
         }
         for payload in payloads {
             let message = Arc::new(Message::new(Kind::Channel, b"a", payload));
             hub.with(|hub| hub.publish(Kind::Channel, b"a", &message));
         }
-        shards.iter().for_each(|shard| shard.deliver_inbox());
+        workers.iter().for_each(|worker| worker.deliver_inbox());
         clients
     }
 
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn p9_small_messages_are_in_memory_once_for_each_shard_and_version() {
+    fn p9_small_messages_are_in_memory_once_for_each_worker_and_version() {
         for payloads in [vec![vec![b'x'; 64]], vec![vec![b'x'; 64]; 20]] {
             let clients = stuck(&payloads);
             let mut places: Vec<_> = clients.iter().map(|client| longest_piece(client)).collect();
@@ -167,27 +168,27 @@ mod tests {
     }
 
     #[test]
-    fn p7_a_subscriber_that_has_read_is_not_cut_because_its_shard_has_not_heard_of_it() {
+    fn p7_a_subscriber_that_has_read_is_not_cut_because_its_worker_has_not_heard_of_it() {
         let pairs = [("io-threads", "1"), ("client-output-buffer-limit", "pubsub 1mb 0 0")];
         let config = Config::from_pairs(&pairs).expect("valid directives");
         let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
-        let runtime = crate::io_thread::runtime().expect("the system has descriptors");
+        let runtime = crate::process::io_thread::runtime().expect("the system has descriptors");
         let (mut peer, socket) = std::os::unix::net::UnixStream::pair().expect("the system has sockets");
         peer.set_nonblocking(true).and_then(|()| socket.set_nonblocking(true)).expect("sockets can be so");
         runtime.block_on(async {
             let socket = tokio::net::UnixStream::from_std(socket).expect("the runtime has a reactor");
             socket.writable().await.expect("a new socket has room");
-            let shard = Shard::new(server.clone(), 0);
-            let info = server.clients.admit(0, Address::Unix("/x".into()), -1, shard.now());
-            let client = shard.welcome(info, Some(Stream::Unix(socket)));
-            shard.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
+            let worker = Worker::new(server.clone(), 0);
+            let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
+            let client = worker.welcome(info, Some(Socket::Unix(socket)));
+            worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
             let publish = |len: usize| {
                 let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
                 server.hub.publish(Kind::Channel, b"a", &message);
-                shard.deliver_inbox();
+                worker.deliver_inbox();
             };
             publish(900_000);
-            shard.flush(&client);
+            worker.flush(&client);
             assert!(client.is_congested(), "the socket holds less");
             let waiting = client.outbox.borrow().bytes();
             while peer.read(&mut [0; 64 * 1024]).is_ok() {}

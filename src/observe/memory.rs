@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use tikv_jemalloc_ctl::{epoch, stats, thread};
 
-use crate::hub::ShardId;
+use crate::ids::WorkerId;
 
 /// Bytes in use, of the whole process. Zero where another allocator than this server's is in use, as in tests of parts.
 #[derive(Debug)]
@@ -31,21 +31,21 @@ struct Share {
 
 impl MemoryGauge {
     /// A gauge for this many io-threads.
-    pub(crate) fn new(shards: usize) -> Self {
+    pub(crate) fn new(workers: usize) -> Self {
         let at_start = AllocatorUse::now().allocated as i64;
-        let shares = (0..shards).map(|_| Share::default()).collect();
+        let shares = (0..workers).map(|_| Share::default()).collect();
         MemoryGauge { at_start, elsewhere: AtomicI64::new(0), shares, peak: AtomicI64::new(at_start) }
     }
 
-    /// Begins to count for the io-thread of `shard`, which calls this.
-    pub(crate) fn begin(&self, shard: ShardId) {
-        self.shares[shard].before.store(of_this_thread(), Relaxed);
+    /// Begins to count for the io-thread of `worker`, which calls this.
+    pub(crate) fn begin(&self, worker: WorkerId) {
+        self.shares[worker].before.store(of_this_thread(), Relaxed);
     }
 
-    /// Bytes in use, exact as far as the thread of `shard` is concerned, which calls this; the others are as they counted
+    /// Bytes in use, exact as far as the thread of `worker` is concerned, which calls this; the others are as they counted
     /// themselves last.
-    pub(crate) fn count(&self, shard: ShardId) -> u64 {
-        let share = &self.shares[shard];
+    pub(crate) fn count(&self, worker: WorkerId) -> u64 {
+        let share = &self.shares[worker];
         share.since.store(of_this_thread() - share.before.load(Relaxed), Relaxed);
         let shares: i64 = self.shares.iter().map(|share| share.since.load(Relaxed)).sum();
         let total = self.at_start + self.elsewhere.load(Relaxed) + shares;

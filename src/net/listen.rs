@@ -14,9 +14,9 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::clients::Address;
 use crate::config::{BindAddress, Settings, StartError};
-use crate::shutdown::Phase;
+use crate::ids::Address;
+use crate::process::shutdown::Phase;
 
 /// What the kernel keeps for a peer beyond what it has on its way to it, in bytes: enough to fill the line until more is
 /// written, and no more, because what waits in an outbox is shared by all subscribers while the kernel copies it for each.

@@ -1,0 +1,109 @@
+//! What clients, threads and names are known by, in every layer.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::IoThreads;
+
+/// A client's number: unique for the life of the server, rising, from 1.
+pub type ClientId = u64;
+
+/// The index of a worker, from 0.
+pub type WorkerId = usize;
+/// Where a worker keeps the connections that listen to one name.
+pub(crate) type Slot = u32;
+
+/// The most workers there can be: the bits of a [`WorkerSet`].
+pub const MAX_WORKERS: usize = IoThreads::MAX as usize;
+const _: () = assert!(MAX_WORKERS <= u128::BITS as usize);
+
+/// Workers whose inboxes have become non-empty and that must be woken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerSet(u128);
+
+impl WorkerSet {
+    /// Adds one worker.
+    pub fn insert(&mut self, worker: WorkerId) {
+        self.0 |= 1 << worker;
+    }
+
+    /// Adds all workers of another set.
+    pub fn extend(&mut self, other: WorkerSet) {
+        self.0 |= other.0;
+    }
+
+    /// Takes one worker out; false if it was not in.
+    pub fn remove(&mut self, worker: WorkerId) -> bool {
+        let had = self.0 & (1 << worker) != 0;
+        self.0 &= !(1 << worker);
+        had
+    }
+
+    /// Takes all workers out.
+    pub fn drain(&mut self) -> impl Iterator<Item = WorkerId> + use<> {
+        let mut rest = std::mem::take(&mut self.0);
+        std::iter::from_fn(move || {
+            let worker = (rest != 0).then(|| rest.trailing_zeros() as WorkerId)?;
+            rest &= rest - 1;
+            Some(worker)
+        })
+    }
+}
+
+/// What a name is: the three kinds of subscription are counted and introspected apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// SUBSCRIBE
+    Channel,
+    /// PSUBSCRIBE
+    Pattern,
+    /// SSUBSCRIBE
+    ShardChannel,
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Debug)]
+pub enum Address {
+    /// A TCP connection.
+    Tcp {
+        /// The client's end.
+        peer: SocketAddr,
+        /// The server's end.
+        local: SocketAddr,
+    },
+    /// A connection over the unix socket at this path.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// The client's end as CLIENT LIST shows it.
+    pub fn peer(&self) -> String {
+        match self {
+            Address::Tcp { peer, .. } => peer.to_string(),
+            Address::Unix(path) => format!("{}:0", path.display()),
+        }
+    }
+
+    /// The server's end as CLIENT LIST shows it.
+    pub fn local(&self) -> String {
+        match self {
+            Address::Tcp { local, .. } => local.to_string(),
+            Address::Unix(path) => format!("{}:0", path.display()),
+        }
+    }
+
+    /// Whether the client is on this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Address::Tcp { peer, .. } => peer.ip().to_canonical().is_loopback(),
+            Address::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.peer())
+    }
+}

@@ -1,0 +1,6 @@
+//! What is counted and kept for operators.
+
+pub(crate) mod latency;
+pub(crate) mod memory;
+pub mod slowlog;
+pub mod stats;
