@@ -27,6 +27,9 @@ impl Kind {
     }
 }
 
+/// So many bytes are as much to do as one element.
+const EXTENT_BYTES: usize = 64;
+
 /// A value.
 #[derive(Clone, Debug)]
 pub enum Value {
@@ -55,6 +58,17 @@ impl Value {
             Value::List(list) => list.encoding(),
             Value::Stream(_) => "stream",
         }
+    }
+
+    /// How much it is to walk, to copy or to free, as a hint that costs nothing to give: its elements, or one for each 64
+    /// bytes of them if that is more; at least 1.
+    pub fn extent(&self) -> usize {
+        let (items, bytes) = match self {
+            Value::Text(text) => (1, text.packed_bytes()),
+            Value::List(list) => (list.len(), list.packed_bytes()),
+            Value::Stream(stream) => (stream.items(), stream.log.packed_bytes()),
+        };
+        items.max(bytes / EXTENT_BYTES).max(1)
     }
 
     /// What it has on the heap, in bytes.
@@ -119,5 +133,32 @@ impl Entry {
     /// Whether its time is over at this moment.
     pub fn is_due(&self, now_ms: i64) -> bool {
         self.deadline_ms <= now_ms && self.deadline_ms != NEVER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::list::End;
+    use crate::keyspace::stream::StreamId;
+
+    fn list(elements: usize, len: usize) -> Value {
+        let mut list = List::default();
+        (0..elements).for_each(|_| list.push(End::Back, &vec![b'x'; len]));
+        Value::List(Box::new(list))
+    }
+
+    #[test]
+    fn an_extent_counts_elements_or_bytes_whatever_is_more() {
+        let text = |len: usize| Value::Text(Text::from(&vec![b'x'; len][..]));
+        assert_eq!([0, 10, 640, 64_000].map(|len| text(len).extent()), [1, 1, 10, 1000]);
+        assert_eq!(Value::Text(Text::Integer(7)).extent(), 1);
+        assert_eq!(list(500, 3).extent(), 500);
+        assert!((10_000..10_010).contains(&list(10, 64_000).extent()));
+        let mut stream = Stream::default();
+        for ms in 1..=300 {
+            stream.log.append(StreamId { ms, seq: 0 }, [(&b"a"[..], &b"b"[..])].into_iter());
+        }
+        assert_eq!(Value::Stream(Box::new(stream)).extent(), 300);
     }
 }

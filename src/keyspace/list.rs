@@ -30,6 +30,8 @@ pub struct List {
     /// None is empty.
     chunks: VecDeque<Chunk>,
     len: usize,
+    /// What the elements take in all chunks together, in bytes.
+    packed: usize,
 }
 
 impl List {
@@ -41,6 +43,11 @@ impl List {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What its elements take with their lengths, in bytes.
+    pub fn packed_bytes(&self) -> usize {
+        self.packed
     }
 
     /// Adds an element at an end.
@@ -68,6 +75,7 @@ impl List {
             }
         }
         self.len += 1;
+        self.packed += item.packed_len();
     }
 
     /// The element at an end.
@@ -89,6 +97,7 @@ impl List {
             End::Front => (chunk.first(), chunk.at(chunk.first()).1),
             End::Back => (chunk.before(chunk.end()), chunk.end()),
         };
+        self.packed -= to - from;
         chunk.remove(from, to, 1);
         chunk.shrink();
         if chunk.count() == 0 {
@@ -149,6 +158,7 @@ impl List {
         let chunk = &mut self.chunks[i];
         let behind = chunk.at(place).1;
         if chunk.packed() - (behind - place) + item.packed_len() <= CHUNK_BYTES || chunk.count() == 1 {
+            self.packed = self.packed - (behind - place) + item.packed_len();
             chunk.replace(place, behind, item);
             chunk.shrink();
         } else {
@@ -177,6 +187,7 @@ impl List {
             self.chunks.retain(|chunk| chunk.count() > 0);
         }
         self.len += 1;
+        self.packed += item.packed_len();
     }
 
     /// Takes out up to `count` elements from `index` on.
@@ -190,6 +201,7 @@ impl List {
             let chunk = &mut self.chunks[i];
             let taken = left.min(chunk.count() - skipped);
             let to = if skipped + taken == chunk.count() { chunk.end() } else { chunk.place(skipped + taken) };
+            self.packed -= to - from;
             chunk.remove(from, to, taken);
             chunk.shrink();
             left -= taken;
@@ -230,6 +242,7 @@ impl List {
                 place = next;
             }
             if removed > before {
+                self.packed -= chunk.packed() - kept.packed();
                 *chunk = kept;
             }
             if removed == most {
@@ -302,6 +315,9 @@ impl List {
     /// Whether all counts are right and no chunk is empty.
     fn is_sound(&self) -> bool {
         let counted: usize = self.chunks.iter().map(Chunk::count).sum();
-        counted == self.len && self.chunks.iter().all(|chunk| chunk.count() > 0) && self.iter().count() == self.len
+        let packed: usize = self.chunks.iter().map(Chunk::packed).sum();
+        (counted, packed) == (self.len, self.packed)
+            && self.chunks.iter().all(|chunk| chunk.count() > 0)
+            && self.iter().count() == self.len
     }
 }

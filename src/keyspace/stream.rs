@@ -17,6 +17,8 @@ pub use id::StreamId;
 const BLOCK_ENTRIES: usize = 100;
 /// Bytes in one block at most, as `stream-node-max-bytes` has it in Redis; a larger entry has a block of its own.
 const BLOCK_BYTES: usize = 4096;
+/// Groups that are looked at one by one to say how much a stream is.
+const GROUPS_COUNTED: usize = 64;
 /// Bytes that the fields of one entry have at most, as in Redis: places in a block are numbers of 32 bits.
 pub const ENTRY_BYTES: usize = 1 << 30;
 /// Entries that an approximate trim removes at most, unless it says otherwise.
@@ -37,6 +39,8 @@ pub struct Log {
     /// In order; none without an entry.
     blocks: VecDeque<Block>,
     len: u64,
+    /// What all blocks have in them, deleted entries included, in bytes.
+    packed: usize,
     /// The highest id that an entry has had.
     pub last_id: StreamId,
     /// The highest id of an entry that was deleted.
@@ -66,6 +70,14 @@ pub struct Trim {
 }
 
 impl Stream {
+    /// How many entries, groups, consumers and pending entries it has. Of groups beyond the 64th only the number counts,
+    /// so that it costs little to say.
+    pub fn items(&self) -> usize {
+        let in_groups = |group: &Group| group.pending().len() + group.consumers().len();
+        let counted: usize = self.groups.values().take(GROUPS_COUNTED).map(in_groups).sum();
+        self.log.len() as usize + self.groups.len() + counted
+    }
+
     /// What it has on the heap, in bytes, as an estimate.
     pub fn heap_bytes(&self) -> usize {
         let groups: usize = self.groups.iter().map(|(name, group)| name.len() + 64 + group.heap_bytes()).sum();
@@ -85,6 +97,11 @@ impl Log {
         self.len == 0
     }
 
+    /// What its entries take, in bytes; those that were deleted count until the block goes that they are in.
+    pub fn packed_bytes(&self) -> usize {
+        self.packed
+    }
+
     /// How many blocks its entries are packed in.
     pub fn blocks(&self) -> usize {
         self.blocks.len()
@@ -95,13 +112,17 @@ impl Log {
         let added: usize = fields.clone().map(|(name, value)| name.len() + value.len()).sum();
         match self.blocks.back_mut() {
             Some(last) if last.total() < BLOCK_ENTRIES && last.len_bytes() + added < BLOCK_BYTES => {
+                let before = last.len_bytes();
                 last.append(id, fields);
+                self.packed += last.len_bytes() - before;
             }
             last => {
                 if let Some(last) = last {
                     last.shrink();
                 }
-                self.blocks.push_back(Block::new(id, fields));
+                let block = Block::new(id, fields);
+                self.packed += block.len_bytes();
+                self.blocks.push_back(block);
             }
         }
         self.len += 1;
@@ -154,6 +175,7 @@ impl Log {
             return false;
         }
         if block.live() == 0 {
+            self.packed -= block.len_bytes();
             self.blocks.remove(index);
             self.shrink();
         }
@@ -166,7 +188,7 @@ impl Log {
     pub fn trim(&mut self, trim: Trim) -> u64 {
         let mut removed = 0;
         while let Some(block) = self.blocks.front_mut() {
-            let live = block.live();
+            let (live, len_bytes) = (block.live(), block.len_bytes());
             let (done, goes) = match trim.keep {
                 Keep::Entries(most) => (self.len <= most, self.len - live >= most),
                 Keep::From(id) => (false, block.last() < id),
@@ -176,6 +198,7 @@ impl Log {
             }
             if goes {
                 self.blocks.pop_front();
+                self.packed -= len_bytes;
                 self.len -= live;
                 removed += live;
                 continue;
@@ -191,6 +214,7 @@ impl Log {
                     goes
                 });
                 if block.live() == 0 {
+                    self.packed -= len_bytes;
                     self.blocks.pop_front();
                 }
                 self.len -= deleted;

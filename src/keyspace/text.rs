@@ -86,6 +86,15 @@ impl Text {
         }
     }
 
+    /// How many bytes it keeps: none for an integer.
+    pub(super) fn packed_bytes(&self) -> usize {
+        match self {
+            Text::Integer(_) => 0,
+            Text::Plain(bytes) => bytes.len(),
+            Text::Grown(bytes) => bytes.len(),
+        }
+    }
+
     /// What it has on the heap, in bytes.
     pub fn heap_bytes(&self) -> usize {
         match self {

@@ -75,6 +75,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(log.len(), model.len() as u64);
+            prop_assert_eq!(log.packed_bytes(), log.blocks.iter().map(Block::len_bytes).sum::<usize>());
         }
         for (start, end) in bounds {
             let (start, end) = (StreamId { ms: start, seq: 1 }, StreamId { ms: end.max(start), seq: 2 });
