@@ -4,6 +4,7 @@
 mod memberships;
 pub mod outbox;
 pub mod registry;
+pub(crate) mod sink;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,17 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::sync::Notify;
 
 use crate::hub::name::Name;
 use crate::ids::{Topic, WorkerId};
 use crate::message::Frame;
-use crate::net::socket::Socket;
 use crate::resp::Proto;
 pub(crate) use memberships::{Membership, Memberships};
 use outbox::Outbox;
 use registry::{ClientInfo, Flag};
+use sink::{Sink, Wrote};
 
 /// Why a connection ends before its peer ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl Closing {
 pub struct Client {
     /// What other threads may know of it.
     pub info: Arc<ClientInfo>,
-    /// Its socket; none in tests of the core.
-    pub(crate) stream: Option<Socket>,
+    /// What takes its output; none in tests of the core, and when it has moved.
+    sink: RefCell<Option<Rc<dyn Sink>>>,
     pub(crate) outbox: RefCell<Outbox>,
     /// By topic; none until the first subscription, because most clients have none.
     memberships: RefCell<Option<Box<[Memberships; 3]>>>,
@@ -74,7 +74,7 @@ pub struct Client {
     closing: Cell<Option<Closing>>,
     /// The worker that it should live on from now on, if it is at rest when its connection next looks.
     destination: Cell<Option<WorkerId>>,
-    /// Whether the socket took less than it was offered and has not become writable since.
+    /// Whether its sink took less than it was offered and has not become writable since.
     congested: Cell<bool>,
     /// What its socket has not been offered, as its worker counts it; while there is anything, it stands in the worker's
     /// list of outboxes to flush.
@@ -88,10 +88,10 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(info: Arc<ClientInfo>, stream: Option<Socket>) -> Rc<Self> {
+    pub(crate) fn new(info: Arc<ClientInfo>, sink: Option<Rc<dyn Sink>>) -> Rc<Self> {
         Rc::new(Client {
             info,
-            stream,
+            sink: RefCell::new(sink),
             outbox: RefCell::default(),
             memberships: RefCell::default(),
             bell: Notify::new(),
@@ -199,64 +199,65 @@ impl Client {
         }
     }
 
-    /// Whether its socket has not taken all that it was offered. A client without a socket takes nothing.
+    /// Whether its sink has not taken all that it was offered. A client without one takes nothing.
     pub(crate) fn is_congested(&self) -> bool {
-        self.congested.get() || self.stream.is_none()
+        self.congested.get() || self.sink.borrow().is_none()
     }
 
-    /// Writes as much of the outbox as the socket takes and answers how many bytes that were.
+    /// Writes nothing any more: what took its output, as new, is its connection's alone then.
+    pub(crate) fn let_go_of_sink(&self) {
+        self.limit_unacknowledged(None);
+        self.sink.take();
+    }
+
+    /// Writes as much of the outbox as its sink takes and answers how many bytes that were.
     ///
     /// # Errors
     ///
-    /// Those of the socket. A full socket is none: the rest stays, and the connection's task waits for room.
+    /// Those of the sink. To be full is none: the rest stays, and the connection's task waits for room.
     pub(crate) fn flush(&self) -> io::Result<usize> {
-        self.flush_with(Socket::try_write_vectored)
+        self.flush_with(|sink, slices| sink.write(slices))
     }
 
-    /// As [`Client::flush`], for a socket that was full when it was last tried: it may have room that this thread has had
-    /// no time to hear of.
+    /// As [`Client::flush`], for a sink that was full when it was last tried: it may have room that this thread has had no
+    /// time to hear of.
     ///
     /// # Errors
     ///
     /// As [`Client::flush`].
     pub(crate) fn flush_unannounced(&self) -> io::Result<usize> {
-        self.flush_with(Socket::write_unannounced)
+        self.flush_with(|sink, slices| sink.write_unannounced(slices))
     }
 
-    fn flush_with(&self, write: impl Fn(&Socket, &[io::IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
-        let Some(stream) = &self.stream else { return Ok(0) };
+    fn flush_with(&self, write: impl Fn(&dyn Sink, &[io::IoSlice<'_>]) -> io::Result<Wrote>) -> io::Result<usize> {
+        let sink = self.sink.borrow();
+        let Some(sink) = sink.as_deref() else { return Ok(0) };
         let mut outbox = self.outbox.borrow_mut();
         let mut total = 0;
         let mut full = false;
         while !outbox.is_empty() && !full && total < MOST_BYTES {
             let mut slices = [io::IoSlice::new(&[]); SLICES];
             let used = outbox.gather(&mut slices, MOST_BYTES - total);
-            match write(stream, &slices[..used]) {
-                Ok(count) => {
-                    outbox.advance(count);
-                    total += count;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => full = true,
-                Err(error) => return Err(error),
-            }
+            let wrote = write(sink, &slices[..used])?;
+            outbox.advance(wrote.taken);
+            total += wrote.taken;
+            full = wrote.refused > 0;
         }
         self.set_congested(full);
         Ok(total)
     }
 
-    /// Lets the kernel end the connection when sent data stays unacknowledged for this long; none for the kernel's own
-    /// limit.
+    /// Lets the connection end when sent data stays unacknowledged for this long; none for the system's own limit.
     pub(crate) fn limit_unacknowledged(&self, limit: Option<Duration>) {
         if self.unacknowledged_limit.replace(limit) == limit {
             return;
         }
-        if let Some(Socket::Tcp(stream)) = &self.stream {
-            // Best effort: without it the peer's death is only noticed later.
-            let _ = SockRef::from(stream).set_tcp_user_timeout(limit);
+        if let Some(sink) = &*self.sink.borrow() {
+            sink.limit_unacknowledged(limit);
         }
     }
 
-    /// Takes all that waits to be written, for a client without a socket.
+    /// Takes all that waits to be written, for a client without a sink.
     pub fn take_output(&self) -> Vec<u8> {
         self.over_soft_limit_since_ms.set(None);
         let mut outbox = self.outbox.borrow_mut();
@@ -288,23 +289,26 @@ const SLICES: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream as StdStream};
+    use std::net::{TcpListener, TcpStream};
+
+    use socket2::SockRef;
 
     use super::*;
     use crate::clock::Clock;
     use crate::ids::Address;
+    use crate::net::transport::Detached;
 
     #[test]
     fn the_limit_for_dead_peers_reaches_the_socket_and_can_be_taken_back() {
         let runtime = crate::process::io_thread::runtime().expect("the test may have descriptors");
         let _entered = runtime.enter();
         let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has a free port");
-        let socket = StdStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let socket = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
         socket.set_nonblocking(true).expect("a socket can be made so");
         let probe = socket.try_clone().expect("the test may have descriptors");
-        let stream = tokio::net::TcpStream::from_std(socket).expect("the runtime was entered");
+        let transport = Detached::tcp(socket.into()).attach().expect("the runtime was entered");
         let info = ClientInfo::new(1, 0, Address::Unix("/x".into()), -1, Clock::simulated().now());
-        let client = Client::new(Arc::new(info), Some(Socket::Tcp(stream)));
+        let client = Client::new(Arc::new(info), Some(Rc::new(transport)));
         let of_socket = || SockRef::from(&probe).tcp_user_timeout().expect("the option can be read");
         client.limit_unacknowledged(Some(Duration::from_secs(7)));
         assert_eq!(of_socket(), Some(Duration::from_secs(7)));

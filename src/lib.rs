@@ -56,7 +56,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`process`] | the process: threads, signals, time, log, which io-thread serves which client |
-//! | [`net`] | listeners, sockets, one client's loop |
+//! | [`net`] | listeners, transports, one client's loop |
 //! | [`session`] | one client's protocol state; bytes in, replies out, no I/O |
 //! | [`command`] | the commands: table, gate, families |
 //! | [`resp`], [`quoting`] | the protocol: decoder, replies, error texts, quotes |

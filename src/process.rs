@@ -8,7 +8,7 @@ pub mod shutdown;
 pub mod upkeep;
 
 use std::fs;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::thread::JoinHandle;
@@ -160,15 +160,16 @@ fn take_in(server: &Server, accepted: Accepted) {
     if let Some(error) = refusal {
         server.connections.fetch_sub(1, Relaxed);
         // Best effort, as the peer may be gone; the socket closes when it is dropped.
-        let _ = rustix::io::write(&accepted.socket, &[b"-", error.text(), b"\r\n"].concat());
+        let _ = rustix::io::write(&accepted.transport, &[b"-", error.text(), b"\r\n"].concat());
         return;
     }
     server.stats.peak_clients.fetch_max(open as u64, Relaxed);
     let worker = placement::for_newcomer(&server.workers);
     server.workers[worker].connections.fetch_add(1, Relaxed);
     // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
-    let info = server.clients.admit(worker, accepted.address, accepted.socket.as_raw_fd(), server.clock.now());
-    server.workers[worker].admit(Guest { socket: accepted.socket, info, luggage: None });
+    let info =
+        server.clients.admit(worker, accepted.address, accepted.transport.as_fd().as_raw_fd(), server.clock.now());
+    server.workers[worker].admit(Guest { transport: accepted.transport, info, luggage: None });
 }
 
 fn is_denied(settings: &Settings, address: &Address) -> bool {
@@ -280,6 +281,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::net::transport::Detached;
 
     /// What a new connection from `peer` is told right away; nothing if it is taken in.
     fn told(pairs: &[(&str, &str)], peer: &str) -> String {
@@ -289,7 +291,7 @@ mod tests {
         let local = SocketAddr::from(([192, 0, 2, 1], 6379));
         let peer = peer.parse().expect("an address and a port");
         // No thread serves who is taken in, so that the connection is closed in any case and this comes to an end.
-        take_in(&server, Accepted { socket: socket.into(), address: Address::Tcp { peer, local } });
+        take_in(&server, Accepted { transport: Detached::unix(socket.into()), address: Address::Tcp { peer, local } });
         let mut text = String::new();
         client.read_to_string(&mut text).expect("the other end is closed");
         text

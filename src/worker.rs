@@ -20,6 +20,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 
 use crate::client::registry::ClientInfo;
+use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
@@ -28,7 +29,6 @@ use crate::hub::name::Name;
 use crate::hub::{Control, Entry, Receipt};
 use crate::ids::{Address, ClientId, Topic, WorkerId};
 use crate::keyspace::tracking::Notice;
-use crate::net::socket::Socket;
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
@@ -155,15 +155,15 @@ impl Worker {
         }
     }
 
-    /// Takes a client in that has no socket, for tests of the core.
+    /// Takes a client in whose output nothing takes, for tests of the core.
     pub fn register(&self, address: Address) -> Rc<Client> {
         let info = self.server.clients.admit(self.id, address, -1, self.now());
         self.welcome(info, None)
     }
 
-    /// Takes a client in that was admitted for this worker.
-    pub(crate) fn welcome(&self, info: Arc<ClientInfo>, stream: Option<Socket>) -> Rc<Client> {
-        let client = Client::new(info.clone(), stream);
+    /// Takes a client in that was admitted for this worker; `sink` takes its output.
+    pub(crate) fn welcome(&self, info: Arc<ClientInfo>, sink: Option<Rc<dyn Sink>>) -> Rc<Client> {
+        let client = Client::new(info.clone(), sink);
         let slot = self.clients.borrow_mut().insert(client.clone());
         info.slot.store(slot as u32, Relaxed);
         if info.is_killed() {
@@ -181,7 +181,6 @@ impl Worker {
 
     /// Forgets a client that goes to another worker, and says so.
     pub(crate) fn see_off(&self, client: &Client, destination: WorkerId) {
-        client.limit_unacknowledged(None);
         tracing::debug!(client = client.info.id, from = self.id, to = destination, "moves to another io-thread");
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
         self.handle().connections.fetch_sub(1, Relaxed);

@@ -7,7 +7,6 @@
 use std::future::pending;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::client::registry::ClientInfo;
 use crate::client::{Client, Closing};
 use crate::ids::WorkerId;
-use crate::net::socket::Socket;
+use crate::net::transport::Transport;
 use crate::process::io_thread::Guest;
 use crate::session::{Luggage, Session};
 use crate::worker::Worker;
@@ -32,8 +31,14 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 ///
 /// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
 /// also then, and also when a command panics.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: Socket, info: Arc<ClientInfo>, luggage: Option<Box<Luggage>>) {
-    let client = worker.welcome(info, Some(stream));
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    transport: Transport,
+    info: Arc<ClientInfo>,
+    luggage: Option<Box<Luggage>>,
+) {
+    let transport = Rc::new(transport);
+    let client = worker.welcome(info, Some(transport.clone()));
     let session = match luggage {
         Some(luggage) => {
             client.bell.notify_one();
@@ -44,7 +49,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Socket, info: Arc<ClientIn
             Session::new(worker.clone(), client.clone())
         }
     };
-    let mut connection = Connection { session, worker, client, alarm: None, moved: false };
+    let mut connection = Connection { session, worker, client, transport: Some(transport), alarm: None, moved: false };
     connection.converse().await;
     if connection.client.closing().is_none() && !connection.moved {
         connection.write_last_reply().await;
@@ -55,6 +60,8 @@ struct Connection {
     worker: Rc<Worker>,
     client: Rc<Client>,
     session: Session,
+    /// What it comes through, shared with the client; none when it has moved.
+    transport: Option<Rc<Transport>>,
     /// When a blocked session goes on by itself.
     alarm: Option<Pin<Box<Sleep>>>,
     /// Whether another worker serves its client now.
@@ -109,7 +116,7 @@ impl Connection {
     }
 
     async fn next_event(&mut self) -> Event {
-        let Some(stream) = &self.client.stream else { return Event::Socket(Err(io::ErrorKind::NotConnected.into())) };
+        let Some(transport) = &self.transport else { return Event::Socket(Err(io::ErrorKind::NotConnected.into())) };
         let interest =
             if self.client.is_congested() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         let alarm = &mut self.alarm;
@@ -117,15 +124,15 @@ impl Connection {
             biased;
             () = self.client.bell.notified() => Event::Bell,
             () = async { match alarm { Some(alarm) => alarm.await, None => pending().await } } => Event::Alarm,
-            ready = stream.ready(interest) => Event::Socket(ready),
+            ready = transport.ready(interest) => Event::Socket(ready),
         }
     }
 
     /// Reads what is there and runs it. Ends the conversation at the end of input or when the socket fails.
     fn read(&mut self) -> ControlFlow<()> {
-        let Some(stream) = &self.client.stream else { return ControlFlow::Break(()) };
+        let Some(transport) = &self.transport else { return ControlFlow::Break(()) };
         let mut buffer = self.worker.read_buffer.borrow_mut();
-        match stream.try_read(&mut buffer[..]) {
+        match transport.read(&mut buffer[..]) {
             Ok(0) => ControlFlow::Break(()),
             Ok(count) => {
                 self.worker.stats().reads.add(1);
@@ -156,24 +163,28 @@ impl Connection {
         }
     }
 
-    /// Hands the client to another worker. None if it has to stay: something of it is under way, or the system has no
-    /// descriptor for the moment in which the socket belongs to both threads.
+    /// Hands the client to another worker. None if it has to stay, because something of it is under way.
     fn move_to(&mut self, destination: WorkerId) -> Option<()> {
-        let socket = self.client.stream.as_ref()?.as_fd().try_clone_to_owned().ok()?;
         let luggage = self.session.pack()?;
-        let info = self.client.info.clone();
-        info.fd.store(socket.as_raw_fd(), Relaxed);
+        self.client.let_go_of_sink();
+        let transport = self.transport.take().and_then(Rc::into_inner).map(Transport::detach);
+        let Some(Ok(transport)) = transport else {
+            // The reactor has failed to give it up: nobody can serve it any more.
+            self.client.close(Closing::WriteFailed);
+            return None;
+        };
         self.worker.see_off(&self.client, destination);
         self.moved = true;
-        self.worker.server.workers[destination].admit(Guest { socket, info, luggage: Some(Box::new(luggage)) });
+        let guest = Guest { transport, info: self.client.info.clone(), luggage: Some(Box::new(luggage)) };
+        self.worker.server.workers[destination].admit(guest);
         Some(())
     }
 
     async fn write_last_reply(&mut self) {
-        let Some(stream) = &self.client.stream else { return };
+        let Some(transport) = &self.transport else { return };
         let written = async {
             while !self.client.outbox.borrow().is_empty() && self.client.closing().is_none() {
-                if stream.ready(Interest::WRITABLE).await.is_err() {
+                if transport.ready(Interest::WRITABLE).await.is_err() {
                     return;
                 }
                 self.worker.flush(&self.client);

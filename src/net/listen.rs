@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::config::{BindAddress, Settings, StartError};
 use crate::ids::Address;
+use crate::net::transport::Detached;
 use crate::process::shutdown::Phase;
 
 /// What the kernel keeps for a peer beyond what it has on its way to it, in bytes: enough to fill the line until more is
@@ -80,8 +81,8 @@ impl Latch {
 /// A connection that has just been accepted.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    /// Its socket, not blocking.
-    pub socket: OwnedFd,
+    /// What it comes through.
+    pub transport: Detached,
     /// Its two ends.
     pub address: Address,
 }
@@ -252,15 +253,15 @@ pub(crate) async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>
 
 fn accept_one(listener: impl AsFd, place: &Place) -> io::Result<Accepted> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
-    let address = match place {
-        Place::Unix(path) => Address::Unix(path.clone()),
+    match place {
+        Place::Unix(path) => Ok(Accepted { transport: Detached::unix(socket), address: Address::Unix(path.clone()) }),
         Place::Tcp(bound) => {
             let peer = peer.ok_or(io::ErrorKind::NotConnected)?;
             let peer = SocketAddr::try_from(peer).map_err(io::Error::from)?;
-            Address::Tcp { peer, local: local_end(&socket, *bound)? }
+            let local = local_end(&socket, *bound)?;
+            Ok(Accepted { transport: Detached::tcp(socket), address: Address::Tcp { peer, local } })
         }
-    };
-    Ok(Accepted { socket, address })
+    }
 }
 
 /// The server's end: where it is bound, unless that is every address.

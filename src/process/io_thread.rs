@@ -1,21 +1,19 @@
 //! One io-thread: a runtime of its own, and the tasks that serve its worker.
 
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::client::registry::ClientInfo;
-use crate::ids::{Address, WorkerId};
+use crate::ids::WorkerId;
 use crate::net::connection;
-use crate::net::socket::Socket;
+use crate::net::transport::Detached;
 use crate::process::placement::Strain;
 use crate::process::shutdown::Phase;
 use crate::process::upkeep;
@@ -53,8 +51,8 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// A connection that an io-thread is to serve.
 #[derive(Debug)]
 pub struct Guest {
-    /// Its socket, not blocking.
-    pub socket: OwnedFd,
+    /// What it comes through.
+    pub transport: Detached,
     /// What is known of it.
     pub info: Arc<ClientInfo>,
     /// What it brings from the io-thread that has served it before, if one has.
@@ -123,12 +121,8 @@ fn drain(worker: &Worker) {
 }
 
 fn welcome(worker: &Rc<Worker>, guest: Guest) {
-    let stream = match &guest.info.address {
-        Address::Tcp { .. } => TcpStream::from_std(guest.socket.into()).map(Socket::Tcp),
-        Address::Unix(_) => UnixStream::from_std(guest.socket.into()).map(Socket::Unix),
-    };
-    match stream {
-        Ok(stream) => drop(spawn_local(connection::serve(worker.clone(), stream, guest.info, guest.luggage))),
+    match guest.transport.attach() {
+        Ok(transport) => drop(spawn_local(connection::serve(worker.clone(), transport, guest.info, guest.luggage))),
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
             if guest.luggage.is_some() {
@@ -202,7 +196,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::Config;
     use crate::hub::access::HubAccess;
-    use crate::ids::Topic;
+    use crate::ids::{Address, Topic};
     use crate::message::{Kind, Message};
 
     #[test]
@@ -212,10 +206,10 @@ mod tests {
         let (_peer, socket) = Pair::pair().expect("the system has sockets");
         socket.set_nonblocking(true).expect("sockets can be so");
         runtime().expect("the system has descriptors").block_on(async {
-            let socket = UnixStream::from_std(socket).expect("the runtime has a reactor");
+            let transport = Detached::unix(socket.into()).attach().expect("the runtime has a reactor");
             let worker = Worker::new(server.clone(), 0);
             let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
-            let client = worker.welcome(info, Some(Socket::Unix(socket)));
+            let client = worker.welcome(info, Some(Rc::new(transport)));
             worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
             let mut task = pin!(deliver(worker.clone()));
             let mut run = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();

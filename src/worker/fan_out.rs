@@ -106,6 +106,8 @@ impl Worker {
 mod tests {
     use std::io::{IoSlice, Read};
 
+    use tokio::io::Interest;
+
     use super::*;
     use crate::client::Closing;
     use crate::clock::Clock;
@@ -114,7 +116,7 @@ mod tests {
     use crate::ids::Address;
     use crate::ids::Topic;
     use crate::message::Kind;
-    use crate::net::socket::Socket;
+    use crate::net::transport::Detached;
     use crate::server::Server;
 
     /// Where in memory the longest piece that waits for `client` lies, and its length.
@@ -176,11 +178,11 @@ mod tests {
         let (mut peer, socket) = std::os::unix::net::UnixStream::pair().expect("the system has sockets");
         peer.set_nonblocking(true).and_then(|()| socket.set_nonblocking(true)).expect("sockets can be so");
         runtime.block_on(async {
-            let socket = tokio::net::UnixStream::from_std(socket).expect("the runtime has a reactor");
-            socket.writable().await.expect("a new socket has room");
+            let transport = Detached::unix(socket.into()).attach().expect("the runtime has a reactor");
+            transport.ready(Interest::WRITABLE).await.expect("a new socket has room");
             let worker = Worker::new(server.clone(), 0);
             let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
-            let client = worker.welcome(info, Some(Socket::Unix(socket)));
+            let client = worker.welcome(info, Some(Rc::new(transport)));
             worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
             let publish = |len: usize| {
                 let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));

@@ -1,0 +1,228 @@
+//! What the bytes of a client come and go through: a socket, over TCP or of a file.
+//!
+//! A transport belongs to one thread: its reactor knows the descriptor. To go to another thread it is [detached](Detached),
+//! with all that it keeps, and attached there again: the descriptor stays the same.
+//!
+//! It can be written to while its task waits for it, both on one thread, so nothing here takes it exclusively. What
+//! encryption will keep, it will keep behind a cell.
+
+use std::io::{self, IoSlice};
+use std::net;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix;
+use std::time::Duration;
+
+use rustix::net::SendFlags;
+use socket2::SockRef;
+use tokio::io::{Interest, Ready};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::client::sink::{Sink, Wrote};
+
+/// A transport that no thread serves: what the thread that accepted it, or has served it so far, hands to the next.
+#[derive(Debug)]
+pub struct Detached(DetachedSocket);
+
+#[derive(Debug)]
+enum DetachedSocket {
+    Tcp(net::TcpStream),
+    Unix(unix::net::UnixStream),
+}
+
+/// A client's connection on the thread that serves it.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    socket: Socket,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Detached {
+    /// Of a socket over TCP that does not block.
+    pub(crate) fn tcp(socket: OwnedFd) -> Self {
+        Detached(DetachedSocket::Tcp(socket.into()))
+    }
+
+    /// Of a socket of a file that does not block.
+    pub(crate) fn unix(socket: OwnedFd) -> Self {
+        Detached(DetachedSocket::Unix(socket.into()))
+    }
+
+    /// Lets this thread serve it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, when the thread's reactor cannot take it; the connection ends then.
+    pub(crate) fn attach(self) -> io::Result<Transport> {
+        let socket = match self.0 {
+            DetachedSocket::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)?),
+            DetachedSocket::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)?),
+        };
+        Ok(Transport { socket })
+    }
+}
+
+impl AsFd for Detached {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            DetachedSocket::Tcp(socket) => socket.as_fd(),
+            DetachedSocket::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Transport {
+    /// Takes it from this thread, so that another can serve it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, when the reactor cannot give it up; the connection ends then.
+    pub(crate) fn detach(self) -> io::Result<Detached> {
+        let socket = match self.socket {
+            Socket::Tcp(socket) => DetachedSocket::Tcp(socket.into_std()?),
+            Socket::Unix(socket) => DetachedSocket::Unix(socket.into_std()?),
+        };
+        Ok(Detached(socket))
+    }
+
+    /// Waits until it can be read or written, as asked. Cancel safe.
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.ready(interest).await,
+            Socket::Unix(socket) => socket.ready(interest).await,
+        }
+    }
+
+    /// Reads what is there, without waiting.
+    ///
+    /// A read that does not fill the buffer has taken all there was, so the socket is not tried again before the kernel
+    /// reports more: that saves a system call for each request. No report can come in between, because the thread that
+    /// waits for them is this one.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = match &self.socket {
+            Socket::Tcp(socket) => socket.try_read(buffer),
+            Socket::Unix(socket) => socket.try_read(buffer),
+        }?;
+        if 0 < count && count < buffer.len() {
+            self.await_report(Interest::READABLE);
+        }
+        Ok(count)
+    }
+
+    /// Lets the next use of this kind wait for a report of the kernel.
+    fn await_report(&self, interest: Interest) {
+        // The error is what makes tokio wait.
+        let _ = self.attempt(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+
+    /// Does `operation` unless the kernel has said that it would have to wait and nothing else since.
+    fn attempt<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.try_io(interest, operation),
+            Socket::Unix(socket) => socket.try_io(interest, operation),
+        }
+    }
+
+    /// Writes at once. One piece goes by the call that costs the kernel least.
+    fn write_now(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = match slices {
+            [only] => rustix::net::send(self, only, SendFlags::NOSIGNAL),
+            slices => rustix::io::writev(self, slices),
+        };
+        Ok(written?)
+    }
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Sink for Transport {
+    /// A socket that takes less than it is offered is full: it is not tried again before the kernel reports room, which
+    /// saves a system call.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote> {
+        let wrote = Wrote::of(slices, self.attempt(Interest::WRITABLE, || self.write_now(slices)))?;
+        if wrote.taken > 0 && wrote.refused > 0 {
+            self.await_report(Interest::WRITABLE);
+        }
+        Ok(wrote)
+    }
+
+    fn write_unannounced(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote> {
+        Wrote::of(slices, self.write_now(slices))
+    }
+
+    fn limit_unacknowledged(&self, limit: Option<Duration>) {
+        if let Socket::Tcp(socket) = &self.socket {
+            // Best effort: without it the peer's death is only noticed later.
+            let _ = SockRef::from(socket).set_tcp_user_timeout(limit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::thread;
+
+    use super::*;
+    use crate::process::io_thread::runtime;
+
+    fn pair() -> (unix::net::UnixStream, Detached) {
+        let (peer, socket) = unix::net::UnixStream::pair().expect("the system has sockets");
+        socket.set_nonblocking(true).expect("sockets can be so");
+        (peer, Detached::unix(socket.into()))
+    }
+
+    #[test]
+    fn a_transport_goes_to_another_thread_with_its_descriptor_and_what_has_come() {
+        let (mut peer, detached) = pair();
+        let number = detached.as_fd().as_raw_fd();
+        peer.write_all(b"early").expect("there is room");
+        let first = runtime().expect("the system has descriptors");
+        let detached =
+            first.block_on(async { detached.attach()?.detach() }).expect("a reactor takes and gives sockets");
+        assert_eq!(detached.as_fd().as_raw_fd(), number);
+        let read = thread::spawn(|| {
+            runtime().expect("the system has descriptors").block_on(async {
+                let transport = detached.attach()?;
+                transport.ready(Interest::READABLE).await?;
+                let mut buffer = [0; 8];
+                let count = transport.read(&mut buffer)?;
+                Ok::<_, io::Error>(buffer[..count].to_vec())
+            })
+        });
+        assert_eq!(read.join().expect("it ends").expect("what was sent is there"), b"early");
+    }
+
+    #[test]
+    fn what_is_written_is_taken_or_refused_and_room_is_reported_again() {
+        let (mut peer, detached) = pair();
+        runtime().expect("the system has descriptors").block_on(async {
+            let transport = detached.attach().expect("the reactor takes sockets");
+            transport.ready(Interest::WRITABLE).await.expect("a new socket has room");
+            let bytes = vec![b'x'; 8_000_000];
+            let slices = [IoSlice::new(b"head"), IoSlice::new(&bytes)];
+            let wrote = transport.write(&slices).expect("the peer is there");
+            assert!(wrote.taken > 0 && wrote.refused > 0);
+            assert_eq!(wrote.taken + wrote.refused, 8_000_004);
+            let again = transport.write(&slices).expect("a full socket is no error");
+            assert_eq!(again, Wrote { taken: 0, refused: 8_000_004 });
+            let mut heard = vec![0; wrote.taken];
+            peer.read_exact(&mut heard).expect("what was taken arrives");
+            assert!(heard.starts_with(b"headx"));
+            transport.ready(Interest::WRITABLE).await.expect("the kernel tells of room");
+            assert!(transport.write(&slices).expect("the peer is there").taken > 0);
+        });
+    }
+}
