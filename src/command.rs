@@ -5,6 +5,7 @@
 //! | [`spec`] | what an entry of the table says of a command |
 //! | [`table`] | all commands by name |
 //! | [`gate`] | the rules that decide whether a command runs, waits, is queued or refused |
+//! | `run`, `trace` | how it runs, what it counts for, and who is shown that |
 //! | [`pubsub`] | SUBSCRIBE, PUBLISH and their families, PUBSUB |
 //! | [`connection`] | HELLO, AUTH, PING, SELECT, QUIT, RESET, ... |
 //! | [`client`] | CLIENT and its subcommands |
@@ -34,6 +35,7 @@ mod keys;
 pub mod list;
 pub mod observe;
 pub mod pubsub;
+pub(crate) mod run;
 pub mod server;
 pub mod spec;
 pub mod stream;
@@ -41,26 +43,30 @@ pub mod string;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod test_support;
+mod trace;
 pub mod transaction;
 
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::client::Client;
-use crate::client::registry::Flag;
+use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::Control;
 use crate::hub::access::HubAccess;
-use crate::ids::{WorkerId, WorkerSet};
+use crate::ids::WorkerId;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::keys::Keys;
 use crate::keyspace::waiters::{Absent, Attempt, Interest, Outcome, Wait};
+use crate::observe::stats::WorkerStats;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::session::{Blocked, ReplyMode, SessionState};
+use crate::session::{ReplyMode, Scope, SessionState, TurnOutcome};
 use crate::worker::Worker;
 use spec::{Command, Flags};
 use table::Entry;
@@ -84,7 +90,8 @@ fn families() -> [&'static [Command]; 13] {
     ]
 }
 
-/// One execution of a command: `'s` is as long as its client's turn, `'c` as long as the execution.
+/// One execution of a command, with what any thread can give it: `'s` is as long as its client's turn, `'c` as long as the
+/// execution.
 #[derive(Debug)]
 pub struct Call<'c, 's> {
     /// The command, as the table has it.
@@ -93,24 +100,66 @@ pub struct Call<'c, 's> {
     pub args: Args<'c>,
     /// Where the answer goes.
     pub reply: &'c mut Reply,
+    /// What commands on any thread may know and change of the client's session.
+    pub scope: &'c mut Scope,
+    /// The client that calls.
+    pub info: &'s Arc<ClientInfo>,
+    /// What all workers share.
+    pub server: &'s Server,
+    /// The values of all directives.
+    pub settings: &'c Settings,
+    /// The counters of the thread that runs it.
+    pub stats: &'s WorkerStats,
+    /// Access to the keys, for the whole of the command or of EXEC under one lock, which is taken before the hub's.
+    pub keys: &'c mut KeyAccess<'s>,
+    /// Access to the hub, for the whole of EXEC under one lock.
+    pub hub: &'c mut HubAccess<'s>,
+    /// What it leaves to be done when others have their turn.
+    pub outcome: &'c mut TurnOutcome,
+    /// When it began.
+    pub now: Now,
+    /// How long it takes beside the time that its function takes, in microseconds.
+    pub slept_us: u64,
+    /// Arguments that logs must not show.
+    pub secret_args: Vec<usize>,
+}
+
+/// One execution of a command on the thread of its client.
+#[derive(Debug)]
+pub struct LocalCall<'c, 's> {
+    /// What any thread could give it.
+    pub call: Call<'c, 's>,
     /// The protocol state of the client that calls.
     pub session: &'c mut SessionState,
     /// The client that calls.
     pub client: &'s Rc<Client>,
     /// Its worker.
     pub worker: &'s Worker,
-    /// What all workers share.
-    pub server: &'s Server,
-    /// The values of all directives.
-    pub settings: &'c Settings,
-    /// Access to the keys, for the whole of the command or of EXEC under one lock, which is taken before the hub's.
-    pub keys: &'c mut KeyAccess<'s>,
-    /// Access to the hub, for the whole of EXEC under one lock.
-    pub hub: &'c mut HubAccess<'s>,
-    /// Workers that this turn has given something to do.
-    pub wake: &'c mut WorkerSet,
-    /// When it began.
-    pub now: Now,
+}
+
+impl<'c, 's> Deref for LocalCall<'c, 's> {
+    type Target = Call<'c, 's>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.call
+    }
+}
+
+impl DerefMut for LocalCall<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.call
+    }
+}
+
+impl LocalCall<'_, '_> {
+    /// Queues what has been answered so far, so that what is pushed from now on follows it. Within EXEC pushes follow
+    /// the whole answer, so nothing is queued before its end.
+    pub(crate) fn queue_reply(&mut self) {
+        if !self.scope.executing {
+            self.client.outbox.borrow_mut().push_own(self.reply.bytes());
+            self.reply.clear();
+        }
+    }
 }
 
 impl Call<'_, '_> {
@@ -165,9 +214,9 @@ impl Call<'_, '_> {
     pub(crate) fn keys(&mut self) -> (Keys<'_>, &mut Reply) {
         debug_assert!(self.keys.is_held() || !self.hub.is_held(), "the keys are locked before the hub");
         let (state, now_ms) = self.keys.hold(self.now);
-        let mut keys = Keys::new(state, self.session.db, now_ms, Rules::of(self.settings));
-        keys.counts_use = !self.client.info.has_flag(Flag::NoTouch);
-        keys.caller = Some(self.client.info.id);
+        let mut keys = Keys::new(state, self.scope.db, now_ms, Rules::of(self.settings));
+        keys.counts_use = !self.info.has_flag(Flag::NoTouch);
+        keys.caller = Some(self.info.id);
         (keys, self.reply)
     }
 
@@ -184,7 +233,7 @@ impl Call<'_, '_> {
         timeout_ms: Option<u64>,
         interest: impl FnOnce(&mut Keys<'_>, Args<'_>) -> Interest,
     ) -> Result<(), ReplyError> {
-        let (args, executing) = (self.args, self.session.executing);
+        let (args, executing) = (self.args, self.scope.executing);
         let (mut keys, reply) = self.keys();
         if attempt(&mut keys, args, reply)? == Outcome::Done {
             return Ok(());
@@ -195,27 +244,18 @@ impl Call<'_, '_> {
         }
         let interest = interest(&mut keys, args);
         let wait = Wait { attempt, interest, ends: timeout_ms.is_some(), tracked: self.is_tracked() };
-        let muted = self.session.reply_mode != ReplyMode::On;
+        let muted = self.scope.reply_mode != ReplyMode::On;
         let waiters = &mut self.keys.hold(self.now).0.waiters;
-        waiters.add(self.client.info.clone(), self.session.db, self.client.proto(), muted, wait);
-        self.client.info.set_flag(Flag::Blocked, true);
-        self.session.blocked = Some(Blocked::OnKeys(timeout_ms.map(|timeout_ms| self.now.ms() + timeout_ms)));
+        waiters.add(self.info.clone(), self.scope.db, self.reply.proto(), muted, wait);
+        self.info.set_flag(Flag::Blocked, true);
+        self.outcome.waits = Some(timeout_ms.map(|timeout_ms| self.now.ms() + timeout_ms));
         Ok(())
     }
 
     /// Whether the keys that this command reads are remembered, so that the client can be told when they change.
     pub(crate) fn is_tracked(&mut self) -> bool {
-        let may_be = self.client.info.has_flag(Flag::Tracking) && self.entry.command.flags.has(Flags::READONLY);
-        may_be && self.keys.hold(self.now).0.tracking.remembers(self.client.info.id, self.session.caching)
-    }
-
-    /// Queues what has been answered so far, so that what is pushed from now on follows it. Within EXEC pushes follow
-    /// the whole answer, so nothing is queued before its end.
-    pub(crate) fn queue_reply(&mut self) {
-        if !self.session.executing {
-            self.client.outbox.borrow_mut().push_own(self.reply.bytes());
-            self.reply.clear();
-        }
+        let may_be = self.info.has_flag(Flag::Tracking) && self.entry.command.flags.has(Flags::READONLY);
+        may_be && self.keys.hold(self.now).0.tracking.remembers(self.info.id, self.scope.caching)
     }
 
     /// Keeps everybody else's EXEC out until this command has ended, for commands that change what others see.
@@ -226,7 +266,7 @@ impl Call<'_, '_> {
     /// Sends an order to `worker` at this position of its inbox.
     pub(crate) fn order(&mut self, worker: WorkerId, control: Control) {
         if self.hub.with(|hub| hub.send(worker, control)) {
-            self.wake.insert(worker);
+            self.outcome.wake.insert(worker);
         }
     }
 

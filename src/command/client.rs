@@ -206,7 +206,7 @@ const KILL: Command = Command {
         ("6.2.0", "`LADDR` is a filter."),
         ("7.4.0", "`MAXAGE` is a filter."),
     ],
-    run: Some(kill::kill),
+    run_here: Some(kill::kill),
     ..DEFAULT
 };
 

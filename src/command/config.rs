@@ -1,7 +1,7 @@
 //! CONFIG: directives read, changed at run time and written back to their file.
 
 use super::spec::{Arg, Command, Flags, Group};
-use super::{Call, introspect};
+use super::{Call, LocalCall, introspect};
 use crate::config::{Caller, Plan, SetError, Settings, find};
 use crate::observe::stats::WorkerStats;
 use crate::process::resources;
@@ -42,7 +42,7 @@ const CONFIG: &[Command] = &[
         tips: ALL_NODES,
         args: &[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()],
         history: &[("7.0.0", "Several parameters may be set in one call.")],
-        run: Some(set),
+        run_here: Some(set),
         ..DEFAULT
     },
     Command {
@@ -60,7 +60,7 @@ const CONFIG: &[Command] = &[
         since: "2.8.0",
         arity: 2,
         tips: ALL_NODES,
-        run: Some(rewrite),
+        run_here: Some(rewrite),
         ..DEFAULT
     },
     introspect::help_of(Group::Server),
@@ -84,17 +84,17 @@ fn get(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// All or nothing: what can fail, within this server and around it, is tried before anything changes.
-fn set(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn set(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let args = call.args;
     let names = (2..args.len()).step_by(2);
     let secret = |index: &usize| find(&args[*index]).is_some_and(|param| param.sensitive);
-    call.session.secret_args.extend(names.clone().filter(secret).map(|index| index + 1));
+    call.secret_args.extend(names.clone().filter(secret).map(|index| index + 1));
     if !args.len().is_multiple_of(2) {
         return Err(ReplyError::SYNTAX);
     }
     let pairs: Vec<(&[u8], &[u8])> = names.map(|index| (&args[index], &args[index + 1])).collect();
-    let caller = if call.client.info.address.is_local() { Caller::Local } else { Caller::Remote };
+    let caller = if call.info.address.is_local() { Caller::Local } else { Caller::Remote };
     let mut config = call.server.config.lock();
     let plan = config.plan(&pairs, caller)?;
     prepare(call.server, config.settings(), &plan)?;
@@ -145,7 +145,7 @@ fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-fn rewrite(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn rewrite(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let result = call.server.config.lock().rewrite();
     match result {
         Ok(()) => tracing::info!("configuration file rewritten"),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, Command, Flags, Group};
-use super::{Call, client, gate, transaction};
+use super::{Call, LocalCall, client, run, transaction};
 use crate::client::registry::Flag;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
         )
         .optional()],
         history: &[("6.2.0", "The version may be left out; then nothing changes and the context is answered.")],
-        run: Some(hello),
+        run_here: Some(hello),
         ..DEFAULT
     },
     Command {
@@ -46,7 +46,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: BEFORE_AUTH,
         args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
         history: &[("6.0.0", "A username may be given.")],
-        run: Some(auth),
+        run_here: Some(auth),
         ..DEFAULT
     },
     Command {
@@ -83,7 +83,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -1,
         flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
         deprecated: Some(("7.2.0", "just closing the connection")),
-        run: Some(quit),
+        run_here: Some(quit),
         ..DEFAULT
     },
     Command {
@@ -91,12 +91,12 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Puts the connection back into the state of a new one",
         since: "6.2.0",
         flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
-        run: Some(reset),
+        run_here: Some(reset),
         ..DEFAULT
     },
 ];
 
-fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn hello(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     hide_credentials(call);
     let Greeting { proto, credentials, name } = Greeting::read(call.args)?;
     if let Some((user, password)) = credentials {
@@ -106,13 +106,13 @@ fn hello(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Err(ReplyError::HELLO_NOAUTH);
     }
     if let Some(name) = name {
-        call.client.info.labels.lock().name = name.into();
+        call.info.labels.lock().name = name.into();
     }
     if let Some(proto) = proto {
         if proto != call.client.proto() && call.client.is_subscriber() {
             // What was published before is sent in the version that was spoken then.
             call.queue_reply();
-            call.worker.deliver(call.hub);
+            call.worker.deliver(call.call.hub);
         }
         call.client.set_proto(proto);
         call.reply.set_proto(proto);
@@ -160,12 +160,12 @@ impl<'a> Greeting<'a> {
 fn hide_credentials(call: &mut Call<'_, '_>) {
     let words = (2..call.args.len()).filter(|index| call.is_word(*index, "auth"));
     let secret: Vec<usize> = words.flat_map(|index| [index + 1, index + 2]).collect();
-    call.session.secret_args.extend(secret);
+    call.secret_args.extend(secret);
 }
 
 fn greet(call: &mut Call<'_, '_>) {
     let proto = i64::from(call.reply.proto().number());
-    let id = call.client.info.id as i64;
+    let id = call.info.id as i64;
     let reply = &mut *call.reply;
     reply.map(7);
     for (key, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
@@ -184,9 +184,9 @@ fn greet(call: &mut Call<'_, '_>) {
     reply.array(0);
 }
 
-fn auth(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
-    call.session.secret_args.extend(1..args.len());
+    call.secret_args.extend(1..args.len());
     match args.len() {
         2 if call.settings.requirepass.password().is_none() => return Err(ReplyError::NO_PASSWORD_SET),
         2 => authenticate(call, DEFAULT_USER.as_bytes(), &args[1])?,
@@ -198,7 +198,7 @@ fn auth(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// Without a password set, the default user takes any.
-fn authenticate(call: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
+fn authenticate(call: &mut LocalCall<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
     let right = call.settings.requirepass.password().is_none_or(|secret| equal_in_constant_time(secret, password));
     if user != DEFAULT_USER.as_bytes() || !right {
         call.server.stats.denied_auth.fetch_add(1, Relaxed);
@@ -219,7 +219,7 @@ fn ping(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Err(ReplyError::arity(call.entry.command.name));
     }
     let message = call.args.get(1);
-    if call.reply.proto() == Proto::Resp2 && call.client.is_subscriber() {
+    if call.reply.proto() == Proto::Resp2 && call.info.is_subscriber() {
         call.reply.array(2);
         call.reply.bulk("pong");
         call.reply.bulk(message.unwrap_or_default());
@@ -245,31 +245,32 @@ fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if index < 0 || index >= i64::from(call.settings.databases) {
         return Err(ReplyError::DB_OUT_OF_RANGE);
     }
-    call.session.db = index as u16;
-    call.client.info.db.store(call.session.db, Relaxed);
+    call.scope.db = index as u16;
+    call.info.db.store(call.scope.db, Relaxed);
     call.reply.ok();
     Ok(())
 }
 
-fn quit(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn quit(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.reply.ok();
-    gate::close_after_reply(call.worker, call.client, call.session);
+    run::close_after_reply(call.worker, call.client, call.session);
     Ok(())
 }
 
-fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    transaction::discard(call.client, call.session, call.keys, call.now);
-    client::stop_tracking(call.client, call.session, call.keys, call.now);
+fn reset(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
+    transaction::leave(call);
+    let Call { info, scope, keys, now, .. } = &mut call.call;
+    client::stop_tracking(info, scope, keys, *now);
     call.worker.stop_monitoring(call.client);
     call.queue_reply();
-    call.worker.leave_all(call.client, call.hub);
-    call.session.reply_mode = ReplyMode::On;
+    call.worker.leave_all(call.client, call.call.hub);
+    call.scope.reply_mode = ReplyMode::On;
     call.reply.set_muted(false);
     call.client.set_proto(Proto::Resp2);
     call.reply.set_proto(Proto::Resp2);
-    call.session.db = 0;
+    call.scope.db = 0;
     call.session.authenticated = call.settings.requirepass.password().is_none();
-    let info = &call.client.info;
+    let info = &call.info;
     info.db.store(0, Relaxed);
     info.labels.lock().name = "".into();
     info.set_flag(Flag::NoEvict, false);

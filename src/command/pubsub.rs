@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub use listing::Listing;
 
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
-use super::{Call, introspect};
+use super::{Call, LocalCall, introspect};
 use crate::hub::{self};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: SUBSCRIPTION.and(Flags::SUBSCRIBES),
         channels: Some(Channels::Subscribe(1)),
         args: &[Arg::string("channel").multiple()],
-        run: Some(|call| subscribe(call, Topic::Channel)),
+        run_here: Some(|call| subscribe(call, Topic::Channel)),
         ..DEFAULT
     },
     Command {
@@ -45,7 +45,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -1,
         flags: SUBSCRIPTION,
         args: &[Arg::string("channel").optional().multiple()],
-        run: Some(|call| unsubscribe(call, Topic::Channel)),
+        run_here: Some(|call| unsubscribe(call, Topic::Channel)),
         ..DEFAULT
     },
     Command {
@@ -56,7 +56,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: SUBSCRIPTION.and(Flags::SUBSCRIBES),
         channels: Some(Channels::PatternSubscribe(1)),
         args: &[Arg::pattern("pattern").multiple()],
-        run: Some(|call| subscribe(call, Topic::Pattern)),
+        run_here: Some(|call| subscribe(call, Topic::Pattern)),
         ..DEFAULT
     },
     Command {
@@ -66,7 +66,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -1,
         flags: SUBSCRIPTION,
         args: &[Arg::pattern("pattern").optional().multiple()],
-        run: Some(|call| unsubscribe(call, Topic::Pattern)),
+        run_here: Some(|call| unsubscribe(call, Topic::Pattern)),
         ..DEFAULT
     },
     Command {
@@ -79,7 +79,7 @@ pub(super) const COMMANDS: &[Command] = &[
         channels: Some(Channels::Subscribe(1)),
         keys: &[shard_channels(-1)],
         args: &[Arg::string("shardchannel").multiple()],
-        run: Some(|call| subscribe(call, Topic::ShardChannel)),
+        run_here: Some(|call| subscribe(call, Topic::ShardChannel)),
         ..DEFAULT
     },
     Command {
@@ -91,7 +91,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: SUBSCRIPTION,
         keys: &[shard_channels(-1)],
         args: &[Arg::string("shardchannel").optional().multiple()],
-        run: Some(|call| unsubscribe(call, Topic::ShardChannel)),
+        run_here: Some(|call| unsubscribe(call, Topic::ShardChannel)),
         ..DEFAULT
     },
     Command {
@@ -138,7 +138,7 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
-        run: Some(|call| channels(call, Kind::Channel)),
+        run_here: Some(|call| channels(call, Kind::Channel)),
         ..DEFAULT
     },
     Command {
@@ -169,7 +169,7 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
-        run: Some(|call| channels(call, Kind::ShardChannel)),
+        run_here: Some(|call| channels(call, Kind::ShardChannel)),
         ..DEFAULT
     },
     Command {
@@ -196,7 +196,7 @@ fn confirmations(topic: Topic) -> (&'static str, &'static str) {
 }
 
 /// One confirmation: the name, or null where there was nothing to end, and what this client still listens to.
-fn confirm(call: &mut Call<'_, '_>, word: &str, topic: Topic, name: Option<&[u8]>) {
+fn confirm(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: Option<&[u8]>) {
     let count = match topic {
         Topic::ShardChannel => call.client.subscriptions(Topic::ShardChannel),
         Topic::Channel | Topic::Pattern => {
@@ -213,17 +213,17 @@ fn confirm(call: &mut Call<'_, '_>, word: &str, topic: Topic, name: Option<&[u8]
     });
 }
 
-fn subscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
+fn subscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
     let (word, _) = confirmations(topic);
     for name in call.args.from(1) {
         call.queue_reply();
-        call.worker.join(call.client, topic, name, call.hub);
+        call.worker.join(call.client, topic, name, call.call.hub);
         confirm(call, word, topic, Some(name));
     }
     Ok(())
 }
 
-fn unsubscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
+fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
     let (_, word) = confirmations(topic);
     if call.args.len() > 1 {
         for name in call.args.from(1) {
@@ -241,9 +241,9 @@ fn unsubscribe(call: &mut Call<'_, '_>, topic: Topic) -> Result<(), ReplyError> 
     Ok(())
 }
 
-fn leave(call: &mut Call<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
+fn leave(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
     call.queue_reply();
-    call.worker.leave(call.client, topic, name, call.hub);
+    call.worker.leave(call.client, topic, name, call.call.hub);
     confirm(call, word, topic, Some(name));
 }
 
@@ -251,28 +251,28 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let (channel, payload) = (&call.args[1], &call.args[2]);
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
-    if !call.session.expects_receivers && call.hub.with(|hub| hub.receivers(kind, channel)) == 0 {
+    if !call.scope.expects_receivers && call.hub.with(|hub| hub.receivers(kind, channel)) == 0 {
         call.reply.integer(0);
         return Ok(());
     }
     let message = Arc::new(Message::new(kind, channel, payload));
     let published = call.hub.with(|hub| hub.publish(kind, channel, &message));
-    call.session.expects_receivers = published.receivers > 0;
-    call.session.published |= published.receivers > 0;
-    call.session.crowded |= published.crowded;
-    call.wake.extend(published.wake);
+    call.scope.expects_receivers = published.receivers > 0;
+    call.outcome.published |= published.receivers > 0;
+    call.outcome.crowded |= published.crowded;
+    call.outcome.wake.extend(published.wake);
     call.reply.count(published.receivers);
     Ok(())
 }
 
-fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+fn channels(call: &mut LocalCall<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     if call.args.len() > 3 {
         return Err(introspect::wrong_subcommand(call));
     }
     let pattern = call.args.get(2);
     let wanted = |name: &[u8]| pattern.is_none_or(|pattern| crate::pattern::matches(pattern, name));
-    if !call.session.executing && call.hub.with(|hub| hub.channel_count(kind)) > listing::AT_ONCE {
-        let muted = call.session.reply_mode != ReplyMode::On;
+    if !call.scope.executing && call.hub.with(|hub| hub.channel_count(kind)) > listing::AT_ONCE {
+        let muted = call.scope.reply_mode != ReplyMode::On;
         call.session.blocked = Some(Blocked::Listing(Box::new(Listing::new(kind, pattern, muted))));
         return Ok(());
     }

@@ -22,7 +22,7 @@ mod shutdown;
 mod tests;
 
 use super::spec::{Command, Flags, Group};
-use super::{Call, introspect};
+use super::{Call, LocalCall, introspect};
 use crate::resp::errors::ReplyError;
 
 const DEFAULT: Command = Command { group: Group::Server, ..Command::DEFAULT };
@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Shows every request that the server executes, as it does so",
         complexity: "",
         flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE),
-        run: Some(monitor),
+        run_here: Some(monitor),
         ..DEFAULT
     },
     Command {
@@ -105,13 +105,13 @@ fn time(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 /// What was executed before is delivered first: the client must see nothing that is older than its request. A second
 /// MONITOR is answered like the first (Redis never answers it, which clients cannot tell from a dead server).
-fn monitor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    if call.session.executing {
+fn monitor(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
+    if call.scope.executing {
         return Err(ReplyError::MONITOR_IN_EXEC);
     }
     if !call.client.is_monitor() {
         call.queue_reply();
-        call.worker.deliver(call.hub);
+        call.worker.deliver(call.call.hub);
         call.worker.start_monitoring(call.client);
     }
     call.reply.ok();

@@ -1,12 +1,24 @@
 //! What a command is: one entry beside its function. Dispatch, arity errors, the rules of the gate, COMMAND INFO, DOCS
 //! and GETKEYS, HELP, statistics and the README's table are derived from it.
 
-use super::Call;
+use super::{Call, LocalCall};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
 /// What runs a command. An error is answered to the client; otherwise the function has answered.
 pub type Handler = fn(&mut Call<'_, '_>) -> Result<(), ReplyError>;
+
+/// The same for a command that needs the thread of its client.
+pub type LocalHandler = fn(&mut LocalCall<'_, '_>) -> Result<(), ReplyError>;
+
+/// What runs a command, and where.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// Any thread.
+    Anywhere(Handler),
+    /// The thread of its client.
+    Here(LocalHandler),
+}
 
 /// The family a command is documented in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -412,6 +424,8 @@ pub struct Command {
     pub deprecated: Option<(&'static str, &'static str)>,
     /// What runs it; none for a container that needs a subcommand.
     pub run: Option<Handler>,
+    /// What runs it instead where it needs the thread of its client.
+    pub run_here: Option<LocalHandler>,
     /// Its subcommands.
     pub subcommands: &'static [Command],
 }
@@ -434,8 +448,14 @@ impl Command {
         history: &[],
         deprecated: None,
         run: None,
+        run_here: None,
         subcommands: &[],
     };
+
+    /// What runs it, and where; none for a container that needs a subcommand.
+    pub fn runner(&self) -> Option<Run> {
+        self.run_here.map(Run::Here).or(self.run.map(Run::Anywhere))
+    }
 
     /// Whether a call with `count` arguments, the name included, is long enough and not too long.
     pub fn accepts(&self, count: usize) -> bool {

@@ -188,7 +188,7 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
     use super::spec::Group;
     let flags = command.flags;
     // What only holds subcommands is in no family's category.
-    let group = command.run.map(|_| command.group);
+    let group = command.runner().map(|_| command.group);
     // WAIT is generic and about connections, SORT about lists.
     let elsewhere = command.categories.iter().any(|name| ["connection", "list"].contains(name));
     let implied = [

@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use super::table::CommandIndex;
-use super::{Call, gate};
+use super::{Call, LocalCall, run};
 use crate::client::Client;
-use crate::client::registry::Flag;
+use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::keyspace::access::KeyAccess;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
-use crate::session::SessionState;
+use crate::session::{Scope, SessionState};
 
 /// The name of the command that runs what was queued.
 pub(super) const EXEC: &str = "exec";
@@ -26,7 +26,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "multi",
         summary: "Begins a transaction: commands are queued from now on",
         flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),
-        run: Some(multi),
+        run_here: Some(multi),
         ..DEFAULT
     },
     Command {
@@ -34,7 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Runs what was queued, with nobody else's command in between",
         complexity: "Depends on commands in the transaction",
         flags: FLAGS.and(Flags::SKIP_SLOWLOG),
-        run: Some(exec),
+        run_here: Some(exec),
         ..DEFAULT
     },
     Command {
@@ -43,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
         since: "2.0.0",
         complexity: "O(N), when N is the number of queued commands",
         flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),
-        run: Some(discard_command),
+        run_here: Some(discard_command),
         ..DEFAULT
     },
     Command {
@@ -59,7 +59,7 @@ pub(super) const COMMANDS: &[Command] = &[
             find: FindKeys::Range { last: -1, step: 1, limit: 0 },
         }],
         args: &[Arg::key("key").multiple()],
-        run: Some(watch),
+        run_here: Some(watch),
         ..DEFAULT
     },
     Command {
@@ -73,90 +73,108 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// Forgets what was queued and what is watched, and leaves the transaction.
-pub(super) fn discard(client: &Client, state: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) {
-    end_watch(client, state, keys, now);
+pub(super) fn discard(
+    client: &Client,
+    state: &mut SessionState,
+    scope: &mut Scope,
+    keys: &mut KeyAccess<'_>,
+    now: Now,
+) {
+    end_watch(&client.info, scope, keys, now);
     state.transaction = None;
     client.info.set_flag(Flag::Multi, false);
     client.info.queued.store(0, Relaxed);
     client.info.queued_bytes.store(0, Relaxed);
 }
 
+/// Ends what WATCH began for the client that calls, and answers whether a watched key was changed.
+fn watched_key_changed(call: &mut Call<'_, '_>) -> bool {
+    end_watch(call.info, call.scope, call.keys, call.now)
+}
+
+/// The same for the client that calls.
+pub(super) fn leave(call: &mut LocalCall<'_, '_>) {
+    let Call { scope, keys, now, .. } = &mut call.call;
+    discard(call.client, call.session, scope, keys, *now);
+}
+
 /// Ends what WATCH began, and answers whether a watched key was changed.
-fn end_watch(client: &Client, state: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) -> bool {
-    let Some(watch) = state.watch.take() else { return false };
-    client.info.watched.store(0, Relaxed);
+fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) -> bool {
+    let Some(watch) = scope.watch.take() else { return false };
+    info.watched.store(0, Relaxed);
     let (keyspace, now_ms) = keys.hold(now);
     watch.end(keyspace, now_ms)
 }
 
-fn watch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn watch(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if call.session.transaction.is_some() {
         return Err(ReplyError::WATCH_IN_MULTI);
     }
     let args = call.args;
-    let mut watch = call.session.watch.take().unwrap_or_default();
+    let mut watch = call.scope.watch.take().unwrap_or_default();
     let (mut keys, reply) = call.keys();
     args.from(1).for_each(|key| watch.add(&mut keys, key));
     reply.ok();
-    call.client.info.watched.store(watch.len() as u32, Relaxed);
-    call.session.watch = Some(watch);
+    call.info.watched.store(watch.len() as u32, Relaxed);
+    call.scope.watch = Some(watch);
     Ok(())
 }
 
 fn unwatch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     // Within a transaction there is nothing left to watch: EXEC has ended that already.
-    end_watch(call.client, call.session, call.keys, call.now);
+    end_watch(call.info, call.scope, call.keys, call.now);
     call.reply.ok();
     Ok(())
 }
 
-fn multi(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn multi(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if call.session.transaction.is_some() {
         return Err(ReplyError::NESTED_MULTI);
     }
     call.session.transaction = Some(Box::default());
-    call.client.info.set_flag(Flag::Multi, true);
+    call.info.set_flag(Flag::Multi, true);
     call.reply.ok();
     Ok(())
 }
 
-fn discard_command(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn discard_command(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if call.session.transaction.is_none() {
         return Err(ReplyError::DISCARD_WITHOUT_MULTI);
     }
-    discard(call.client, call.session, call.keys, call.now);
+    leave(call);
     call.reply.ok();
     Ok(())
 }
 
 /// Runs all that was queued under one lock, so that nobody else's command comes in between; what is pushed to this
 /// client meanwhile follows the whole answer.
-fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let Some(transaction) = call.session.transaction.take() else { return Err(ReplyError::EXEC_WITHOUT_MULTI) };
     if transaction.failed {
-        discard(call.client, call.session, call.keys, call.now);
+        leave(call);
         return Err(ReplyError::EXECABORT);
     }
-    if end_watch(call.client, call.session, call.keys, call.now) {
-        discard(call.client, call.session, call.keys, call.now);
+    if watched_key_changed(call) {
+        leave(call);
         call.reply.null_array();
         return Ok(());
     }
     let uses_keys = |index: &CommandIndex| call.server.commands.entry(*index).command.flags.has_any(Flags::KEYS);
     if transaction.queue.iter().any(|(index, _)| uses_keys(index)) {
-        call.keys.hold(call.now);
+        let now = call.now;
+        call.keys.hold(now);
     }
     call.queue_reply();
     if !take_turn(call) {
         return Ok(());
     }
     call.client.outbox.borrow_mut().hold();
-    call.session.executing = true;
+    call.scope.executing = true;
     call.reply.array(transaction.queue.len());
     transaction.queue.iter().for_each(|(index, args)| run_queued(call, *index, args.args()));
-    call.session.executing = false;
+    call.scope.executing = false;
     // Only now, because CLIENT INFO among the queued commands shows the transaction that it is part of.
-    discard(call.client, call.session, call.keys, call.now);
+    leave(call);
     call.hub.release();
     call.queue_reply();
     call.client.outbox.borrow_mut().release();
@@ -164,25 +182,33 @@ fn exec(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// With the settings and the time of this moment, which the command before may have changed.
-fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
-    let entry = call.server.commands.entry(index);
+fn run_queued(call: &mut LocalCall<'_, '_>, index: CommandIndex, args: Args<'_>) {
+    let Call { server, info, stats, .. } = call.call;
+    let entry = server.commands.entry(index);
     let settings = call.worker.settings();
-    let mut queued = Call {
-        entry,
-        args,
-        reply: &mut *call.reply,
+    let mut queued = LocalCall {
+        call: Call {
+            entry,
+            args,
+            reply: &mut *call.call.reply,
+            scope: &mut *call.call.scope,
+            info,
+            server,
+            settings: &settings,
+            stats,
+            keys: &mut *call.call.keys,
+            hub: &mut *call.call.hub,
+            outcome: &mut *call.call.outcome,
+            now: call.worker.now(),
+            slept_us: 0,
+            secret_args: Vec::new(),
+        },
         session: &mut *call.session,
         client: call.client,
         worker: call.worker,
-        server: call.server,
-        settings: &settings,
-        keys: &mut *call.keys,
-        hub: &mut *call.hub,
-        wake: &mut *call.wake,
-        now: call.worker.now(),
     };
-    if let Some(handler) = entry.command.run {
-        gate::execute(&mut queued, handler);
+    if let Some(command) = entry.command.runner() {
+        run::execute(&mut queued, command);
     }
 }
 
@@ -190,11 +216,11 @@ fn run_queued(call: &mut Call<'_, '_>, index: CommandIndex, args: Args<'_>) {
 /// precedes its answer, so that nothing arrives behind the confirmation of an unsubscribe within it, and no key that it
 /// shows is told to have changed before. Most of what waits is delivered before the lock is taken. Answers false, without the
 /// lock, if the client turns out to have been killed.
-fn take_turn(call: &mut Call<'_, '_>) -> bool {
-    if call.client.is_subscriber() || call.client.info.has_flag(Flag::HearsOfKeys) {
-        call.worker.deliver(call.hub);
+fn take_turn(call: &mut LocalCall<'_, '_>) -> bool {
+    if call.client.is_subscriber() || call.info.has_flag(Flag::HearsOfKeys) {
+        call.worker.deliver(call.call.hub);
         call.hub.hold();
-        call.worker.deliver(call.hub);
+        call.worker.deliver(call.call.hub);
         if call.client.closing().is_some() {
             call.hub.release();
             return false;

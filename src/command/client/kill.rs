@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use super::list::ClientType;
 use crate::client::registry::ClientInfo;
 use crate::command::connection::DEFAULT_USER;
-use crate::command::{Call, gate};
+use crate::command::{Call, LocalCall, run};
 use crate::hub::{Control, Receipt};
 use crate::ids::ClientId;
 use crate::resp::decode::parse_integer;
@@ -28,12 +28,12 @@ struct Filters<'a> {
 /// Ends clients. When the answer arrives they receive nothing any more and are counted by nobody: clients of this
 /// worker end at once, the answer waits until other workers have ended theirs. Only within EXEC it does not wait, since
 /// nothing may come in between; the other workers then end theirs soon after.
-pub(super) fn kill(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn kill(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let old_form = call.args.len() == 3;
     let filters = if old_form { Filters { peer: call.args.get(2), ..Filters::default() } } else { parse(call)? };
     let passing = call.server.clients.all().into_iter().filter(|info| filters.pass(call, info));
-    let (own, others): (Vec<_>, Vec<_>) = passing.partition(|info| info.id == call.client.info.id);
+    let (own, others): (Vec<_>, Vec<_>) = passing.partition(|info| info.id == call.info.id);
     let others: Vec<_> = others.into_iter().filter(|info| info.doom()).collect();
     let count = own.len() + others.len();
     end(call, &others);
@@ -43,7 +43,7 @@ pub(super) fn kill(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         false => call.reply.count(count),
     }
     if !own.is_empty() {
-        gate::close_after_reply(call.worker, call.client, call.session);
+        run::close_after_reply(call.worker, call.client, call.session);
         // What EXEC has still to run is not answered.
         call.reply.set_muted(true);
     }
@@ -93,12 +93,12 @@ impl Filters<'_> {
             && self.peer.is_none_or(|peer| peer == info.address.peer().as_bytes())
             && self.local.is_none_or(|local| local == info.address.local().as_bytes())
             && self.min_age.is_none_or(|min_age| age >= min_age)
-            && !(self.spare_caller && info.id == call.client.info.id)
+            && !(self.spare_caller && info.id == call.info.id)
     }
 }
 
 /// Ends clients other than the caller, those of other workers by order.
-fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
+fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
     let here = call.worker.id();
     // Ending one delivers what was published before. Earlier answers go first, so that a confirmation still comes before
     // the first message.
@@ -107,7 +107,7 @@ fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
         clients.iter().map(|info| (info, info.worker())).partition(|(_, home)| *home == here);
     for (info, _) in own {
         if let Some(client) = call.worker.client(info) {
-            call.worker.kill(&client, call.hub);
+            call.worker.kill(&client, call.call.hub);
         }
     }
     if elsewhere.is_empty() {
@@ -115,10 +115,10 @@ fn end(call: &mut Call<'_, '_>, clients: &[Arc<ClientInfo>]) {
     }
     let missing = Arc::new(AtomicUsize::new(elsewhere.len()));
     for (info, home) in elsewhere {
-        let receipt = Receipt { missing: missing.clone(), client: call.client.info.id, worker: here };
+        let receipt = Receipt { missing: missing.clone(), client: call.info.id, worker: here };
         call.order(home, Control::Kill(info.id, receipt));
     }
-    if !call.session.executing {
+    if !call.scope.executing {
         call.session.blocked = Some(Blocked::Ordered(missing));
     }
 }

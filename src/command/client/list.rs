@@ -41,12 +41,12 @@ impl ClientType {
 }
 
 pub(super) fn id(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.reply.integer(call.client.info.id as i64);
+    call.reply.integer(call.info.id as i64);
     Ok(())
 }
 
 pub(super) fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let line = line(call, &call.client.info);
+    let line = line(call, call.info);
     call.reply.verbatim(&line);
     Ok(())
 }
@@ -110,7 +110,7 @@ fn does(info: &ClientInfo) -> String {
 /// The memory a client needs. Replies are written into a buffer that all clients of a thread share, so `rbs`, `rbp`
 /// and `obl`, which tell of a buffer of its own, are zero.
 fn needs(call: &Call<'_, '_>, info: &ClientInfo) -> String {
-    let own = info.id == call.client.info.id;
+    let own = info.id == call.info.id;
     let args = if own { call.args.iter().map(<[u8]>::len).sum() } else { info.postponed_bytes.load(Relaxed) };
     format!(
         " qbuf={} qbuf-free={} argv-mem={args} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={}",

@@ -14,13 +14,13 @@ pub(in crate::command) fn valid_label(label: &[u8]) -> Option<&str> {
 pub(super) fn setname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let name = valid_label(&call.args[2]).ok_or(ReplyError::CLIENT_NAME)?;
-    call.client.info.labels.lock().name = name.into();
+    call.info.labels.lock().name = name.into();
     call.reply.ok();
     Ok(())
 }
 
 pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let labels = call.client.info.labels.lock();
+    let labels = call.info.labels.lock();
     if labels.name.is_empty() {
         call.reply.null();
     } else {
@@ -32,7 +32,7 @@ pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 pub(super) fn setinfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let attribute = &call.args[2];
-    let mut labels = call.client.info.labels.lock();
+    let mut labels = call.info.labels.lock();
     let label = if call.is_word(2, "lib-name") {
         &mut labels.lib_name
     } else if call.is_word(2, "lib-ver") {
@@ -48,10 +48,10 @@ pub(super) fn setinfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// Changes whether this client is answered. Within EXEC every command answers in its place, so that the array stays
 /// whole; what was asked for holds from the next command on.
 pub(super) fn reply(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let silent = call.session.reply_mode == ReplyMode::Off;
-    let executing = call.session.executing;
+    let silent = call.scope.reply_mode == ReplyMode::Off;
+    let executing = call.scope.executing;
     if call.is_word(2, "on") {
-        call.session.reply_mode = ReplyMode::On;
+        call.scope.reply_mode = ReplyMode::On;
         if !executing {
             call.reply.set_muted(false);
         }
@@ -59,11 +59,11 @@ pub(super) fn reply(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Ok(());
     }
     if call.is_word(2, "off") {
-        call.session.reply_mode = ReplyMode::Off;
+        call.scope.reply_mode = ReplyMode::Off;
     } else if !call.is_word(2, "skip") {
         return Err(ReplyError::SYNTAX);
     } else if !silent {
-        call.session.reply_mode = ReplyMode::SkipNext;
+        call.scope.reply_mode = ReplyMode::SkipNext;
     }
     if executing {
         call.reply.ok();
@@ -86,7 +86,7 @@ fn switch(call: &mut Call<'_, '_>, flag: Flag) -> Result<(), ReplyError> {
     if !on && !call.is_word(2, "off") {
         return Err(ReplyError::SYNTAX);
     }
-    call.client.info.set_flag(flag, on);
+    call.info.set_flag(flag, on);
     call.reply.ok();
     Ok(())
 }

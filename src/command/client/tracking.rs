@@ -2,8 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::client::Client;
-use crate::client::registry::Flag;
+use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::command::Call;
 use crate::command::keys;
@@ -11,7 +10,7 @@ use crate::keyspace::access::KeyAccess;
 use crate::keyspace::tracking::{Mode, Terms};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
-use crate::session::SessionState;
+use crate::session::Scope;
 
 /// The options of CLIENT TRACKING.
 #[derive(Debug, Default)]
@@ -24,10 +23,10 @@ struct Options<'a> {
 }
 
 /// Lets a client not track any more.
-pub(in crate::command) fn stop(client: &Client, session: &mut SessionState, keys: &mut KeyAccess<'_>, now: Now) {
-    if client.info.has_flag(Flag::Tracking) {
-        keys.hold(now).0.tracking.stop(client.info.id);
-        session.caching = false;
+pub(in crate::command) fn stop(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) {
+    if info.has_flag(Flag::Tracking) {
+        keys.hold(now).0.tracking.stop(info.id);
+        scope.caching = false;
     }
 }
 
@@ -35,7 +34,7 @@ pub(in crate::command) fn stop(client: &Client, session: &mut SessionState, keys
 pub(in crate::command) fn remember_reads(call: &mut Call<'_, '_>) {
     let (state, _) = call.keys.hold(call.now);
     for key in keys::find(call.entry.command, call.args).unwrap_or_default() {
-        state.tracking.remember(call.client.info.id, &call.args[key.index]);
+        state.tracking.remember(call.info.id, &call.args[key.index]);
     }
     state.trim_tracked(call.settings.tracking_table_max_keys);
 }
@@ -43,11 +42,11 @@ pub(in crate::command) fn remember_reads(call: &mut Call<'_, '_>) {
 pub(super) fn tracking(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let options = parse(call)?;
     if call.is_word(2, "off") {
-        stop(call.client, call.session, call.keys, call.now);
+        stop(call.info, call.scope, call.keys, call.now);
     } else if call.is_word(2, "on") {
         let (state, _) = call.keys.hold(call.now);
-        let terms = check(options, state.tracking.terms(call.client.info.id))?;
-        state.tracking.start(&call.client.info, terms);
+        let terms = check(options, state.tracking.terms(call.info.id))?;
+        state.tracking.start(call.info, terms);
     } else {
         return Err(ReplyError::SYNTAX);
     }
@@ -57,7 +56,7 @@ pub(super) fn tracking(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 pub(super) fn trackinginfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (state, _) = call.keys.hold(call.now);
-    let terms = state.tracking.terms(call.client.info.id);
+    let terms = state.tracking.terms(call.info.id);
     let mode = terms.map(|terms| terms.mode);
     let (opt_in, opt_out) = (mode == Some(Mode::OptIn), mode == Some(Mode::OptOut));
     let flags = [
@@ -65,11 +64,11 @@ pub(super) fn trackinginfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         (terms.is_none(), "off"),
         (mode == Some(Mode::Broadcast), "bcast"),
         (opt_in, "optin"),
-        (opt_in && call.session.caching, "caching-yes"),
+        (opt_in && call.scope.caching, "caching-yes"),
         (opt_out, "optout"),
-        (opt_out && call.session.caching, "caching-no"),
+        (opt_out && call.scope.caching, "caching-no"),
         (terms.is_some_and(|terms| terms.no_loop), "noloop"),
-        (call.client.info.has_flag(Flag::TrackingBroken), "broken_redirect"),
+        (call.info.has_flag(Flag::TrackingBroken), "broken_redirect"),
     ];
     let flags: Vec<_> = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
     let reply = &mut *call.reply;
@@ -78,7 +77,7 @@ pub(super) fn trackinginfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     reply.set(flags.len());
     flags.iter().for_each(|word| reply.bulk(word));
     reply.bulk("redirect");
-    reply.integer(call.client.info.redirect.load(Relaxed));
+    reply.integer(call.info.redirect.load(Relaxed));
     reply.bulk("prefixes");
     reply.array(terms.map_or(0, |terms| terms.prefixes.len()));
     terms.iter().flat_map(|terms| &terms.prefixes).for_each(|prefix| reply.bulk(prefix));
@@ -86,13 +85,13 @@ pub(super) fn trackinginfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 pub(super) fn getredir(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.reply.integer(call.client.info.redirect.load(Relaxed));
+    call.reply.integer(call.info.redirect.load(Relaxed));
     Ok(())
 }
 
 pub(super) fn caching(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (state, _) = call.keys.hold(call.now);
-    let terms = state.tracking.terms(call.client.info.id).ok_or(ReplyError::CACHING_WITHOUT_TRACKING)?;
+    let terms = state.tracking.terms(call.info.id).ok_or(ReplyError::CACHING_WITHOUT_TRACKING)?;
     let (needed, error) = match &call.args[2] {
         word if word.eq_ignore_ascii_case(b"yes") => (Mode::OptIn, ReplyError::CACHING_YES),
         word if word.eq_ignore_ascii_case(b"no") => (Mode::OptOut, ReplyError::CACHING_NO),
@@ -101,7 +100,7 @@ pub(super) fn caching(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if terms.mode != needed {
         return Err(error);
     }
-    call.session.caching = true;
+    call.scope.caching = true;
     call.reply.ok();
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) fn move_key(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let key = &args[1];
     let to = database(call, 2)?;
-    if to == call.session.db {
+    if to == call.scope.db {
         return Err(ReplyError::SAME_OBJECT);
     }
     let (mut keys, reply) = call.keys();
@@ -72,7 +72,7 @@ pub(super) fn move_key(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 pub(super) fn copy(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (from, to) = (&args[1], &args[2]);
-    let (mut db, mut replaces) = (call.session.db, false);
+    let (mut db, mut replaces) = (call.scope.db, false);
     let mut index = 3;
     while index < args.len() {
         if call.is_word(index, "replace") {
@@ -85,7 +85,7 @@ pub(super) fn copy(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         }
         index += 1;
     }
-    if db == call.session.db && from == to {
+    if db == call.scope.db && from == to {
         return Err(ReplyError::SAME_OBJECT);
     }
     let (mut keys, reply) = call.keys();

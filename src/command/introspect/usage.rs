@@ -9,7 +9,7 @@ pub(in crate::command) fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError
     let container = call.server.commands.entry(call.entry.container.unwrap_or(call.entry.index)).command;
     let mut lines =
         vec![format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.name.to_uppercase())];
-    if container.run.is_some() {
+    if container.runner().is_some() {
         lines.extend(["(no subcommand)".to_owned(), format!("    {}.", container.summary)]);
     }
     for sub in container.subcommands.iter().filter(|sub| sub.name != "help") {

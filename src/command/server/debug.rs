@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::DEFAULT;
 use crate::client::registry::Flag;
-use crate::command::spec::{Command, Flags, Handler};
-use crate::command::{Call, introspect};
+use crate::command::spec::{Command, Flags, LocalHandler};
+use crate::command::{LocalCall, introspect};
 use crate::config::ByteSize;
 use crate::message::Frame;
 use crate::resp::Proto;
@@ -30,7 +30,7 @@ pub(super) const DEBUG: Command = Command {
         .and(Flags::STALE)
         .and(Flags::PROTECTED)
         .and(Flags::KEYSPACE),
-    run: Some(debug),
+    run_here: Some(debug),
     ..DEFAULT
 };
 
@@ -42,7 +42,7 @@ struct Word {
     /// Those arguments, for people.
     usage: &'static str,
     summary: &'static str,
-    run: Handler,
+    run: LocalHandler,
 }
 
 const fn word(
@@ -50,7 +50,7 @@ const fn word(
     args: RangeInclusive<usize>,
     usage: &'static str,
     summary: &'static str,
-    run: Handler,
+    run: LocalHandler,
 ) -> Word {
     Word { name, args, usage, summary, run }
 }
@@ -95,7 +95,7 @@ const WORDS: &[Word] = &[
     word("SLEEP", 1..=1, "<seconds>", "Execute no commands for so long; messages go on being delivered.", sleep),
 ];
 
-fn debug(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn debug(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let given = call.args.len() - 2; // at least 0 by arity
     if given == 0 && call.is_word(1, "help") {
         return help(call);
@@ -106,7 +106,7 @@ fn debug(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
 }
 
-fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn help(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.reply.array(2 * WORDS.len() + 3);
     call.reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     for word in WORDS {
@@ -118,21 +118,21 @@ fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-fn accept(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn accept(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.reply.ok();
     Ok(())
 }
 
-fn no_disk(_: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn no_disk(_: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     Err(ReplyError::NO_DISK)
 }
 
-fn reload(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn reload(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let known = |index| ["merge", "noflush", "nosave"].iter().any(|word| call.is_word(index, word));
     if (2..call.args.len()).all(known) { Err(ReplyError::NO_DISK) } else { Err(ReplyError::DEBUG_RELOAD) }
 }
 
-fn packed_threshold(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn packed_threshold(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     const END: u64 = 4 << 30;
     match ByteSize::read(&call.args[2]) {
         Some(size) if size.0 < END => accept(call),
@@ -141,13 +141,13 @@ fn packed_threshold(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// Ends this connection's task, on purpose: nobody else may notice.
-fn crash(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn crash(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let word = String::from_utf8_lossy(&call.args[1]).to_uppercase();
-    panic!("DEBUG {word} asked for by client {}", call.client.info.id);
+    panic!("DEBUG {word} asked for by client {}", call.info.id);
 }
 
 /// An answer, not a failure: it does not count among the errors.
-fn error(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn error(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let text: Vec<u8> =
         call.args[2].iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect();
     call.reply.raw(b"-");
@@ -156,16 +156,16 @@ fn error(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-fn log(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn log(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let text = String::from_utf8_lossy(&call.args[2]);
-    tracing::warn!(client = call.client.info.id, "DEBUG LOG: {}", text.escape_debug());
+    tracing::warn!(client = call.info.id, "DEBUG LOG: {}", text.escape_debug());
     call.reply.ok();
     Ok(())
 }
 
 /// Withholds the answer and keeps everybody's commands waiting until then. Within EXEC nothing is withheld, for the
 /// hub is locked; the others wait all the same.
-fn sleep(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn sleep(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     // Earlier answers are not withheld, so that a confirmation still comes before the first message.
     call.queue_reply();
     call.reply.ok();
@@ -175,10 +175,10 @@ fn sleep(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let us = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
     let until_ms = call.now.us().saturating_add(us).div_ceil(1000);
-    call.session.slept_us = us;
+    call.slept_us = us;
     call.server.pause.sleep(until_ms);
-    if !call.session.executing {
-        call.client.info.set_flag(Flag::Blocked, true);
+    if !call.scope.executing {
+        call.info.set_flag(Flag::Blocked, true);
         call.session.blocked = Some(Blocked::Sleeping(until_ms));
     }
     Ok(())
@@ -224,7 +224,7 @@ const TYPES: &[(&str, Sample)] = &[
     ("false", |reply| reply.boolean(false)),
 ];
 
-fn protocol(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn protocol(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if call.is_word(2, "push") {
         return push(call);
     }
@@ -248,7 +248,7 @@ fn attribute(reply: &mut Reply) {
 }
 
 /// A push is no reply either, and follows the one that is, or the whole of EXEC's.
-fn push(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn push(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if call.reply.proto() == Proto::Resp2 {
         return Err(ReplyError::PUSH_NEEDS_RESP3);
     }

@@ -40,7 +40,7 @@ fn lolwut(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let side = |index: usize, usual: i64, most: i64| numbers.get(index).copied().unwrap_or(usual).clamp(1, most);
     let columns = side(0, USUAL_SIZE.0, MAX_SIZE.0);
     let lines = side(1, USUAL_SIZE.1, MAX_SIZE.1);
-    let mut text = picture(columns as usize, lines as usize, call.now.ns() ^ call.client.info.id);
+    let mut text = picture(columns as usize, lines as usize, call.now.ns() ^ call.info.id);
     text.push_str(&format!("\nPregon ver. {VERSION}\nRedis ver. {REDIS_VERSION}\n"));
     call.reply.verbatim(&text);
     Ok(())

@@ -2,8 +2,8 @@
 
 use super::DEFAULT;
 use crate::client::registry::Flag;
-use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
+use crate::command::{Call, LocalCall};
 use crate::resp::errors::ReplyError;
 use crate::session::Blocked;
 
@@ -25,7 +25,7 @@ pub(super) const SHUTDOWN: Command = Command {
         Arg::word("abort", "ABORT").since("7.0.0").optional(),
     ],
     history: &[("7.0.0", "NOW, FORCE and ABORT may be given.")],
-    run: Some(shutdown),
+    run_here: Some(shutdown),
     ..DEFAULT
 };
 
@@ -62,7 +62,7 @@ impl Wish {
 
 /// Without an answer the client waits for its connection to end, or for somebody to withdraw the request. FORCE has no
 /// effect: there is no failing save to end in spite of.
-fn shutdown(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn shutdown(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let wish = Wish::read(call)?;
     if wish.abort {
         return abort(call);
@@ -70,18 +70,18 @@ fn shutdown(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if wish.save {
         return Err(ReplyError::NO_DISK);
     }
-    let info = &call.client.info;
+    let info = &call.info;
     tracing::warn!(client = info.id, peer = info.address.peer(), now = wish.now, "shutdown requested by a client");
     info.set_flag(Flag::Blocked, true);
     call.session.blocked = Some(Blocked::ShuttingDown(call.server.shutdown.request(wish.now)));
     Ok(())
 }
 
-fn abort(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+fn abort(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if !call.server.shutdown.abort() {
         return Err(ReplyError::NO_SHUTDOWN);
     }
-    let info = &call.client.info;
+    let info = &call.info;
     tracing::warn!(client = info.id, peer = info.address.peer(), "shutdown withdrawn by a client");
     call.resume_all();
     call.reply.ok();

@@ -6,12 +6,11 @@ use std::time::Duration;
 use crate::command::gate;
 use crate::command::test_support::World;
 use crate::hub::access::HubAccess;
-use crate::ids::WorkerSet;
 use crate::message::{Kind, Message};
 use crate::resp::Proto;
 use crate::resp::decode::OwnedArgs;
 use crate::resp::encode::Reply;
-use crate::session::{SessionState, Turn};
+use crate::session::{Conversation, Turn, TurnOutcome};
 
 #[test]
 fn the_old_form_takes_an_address_and_answers_ok() {
@@ -178,7 +177,7 @@ fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
     let (client, victim) = (world.client().speaking(Proto::Resp3), world.client());
     victim.say("SUBSCRIBE y");
     let worker = &world.workers[0];
-    let (mut state, mut wake) = (SessionState::default(), WorkerSet::default());
+    let (mut conversation, mut outcome) = (Conversation::default(), TurnOutcome::default());
     let mut turn = Turn {
         client: &client.client,
         worker,
@@ -186,15 +185,15 @@ fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
         reply: Reply::new(Vec::new(), Proto::Resp3),
         keys: crate::keyspace::access::KeyAccess::new(&world.server.keyspace),
         hub: HubAccess::new(&world.server.hub),
-        wake: &mut wake,
+        outcome: &mut outcome,
         now: worker.now(),
     };
     let subscribe = OwnedArgs::new(["SUBSCRIBE", "x"].map(str::as_bytes).into_iter());
-    gate::admit(&mut turn, &mut state, subscribe.args());
+    gate::admit(&mut turn, &mut conversation, subscribe.args());
     // What another thread does between two commands of one read.
     world.server.hub.publish(Kind::Channel, b"x", &Arc::new(Message::new(Kind::Channel, b"x", b"1")));
     let kill = OwnedArgs::new(["CLIENT", "KILL", "ID", "2"].map(str::as_bytes).into_iter());
-    gate::admit(&mut turn, &mut state, kill.args());
+    gate::admit(&mut turn, &mut conversation, kill.args());
     assert_eq!(turn.reply.bytes(), b":1\r\n");
     let heard = client.heard();
     assert!(heard.starts_with(">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n>3\r\n$7\r\nmessage\r\n"), "{heard}");

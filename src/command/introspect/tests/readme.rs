@@ -75,7 +75,7 @@ fn supported_table() -> String {
 
 /// The rows of a command: its own where it does something, and those of its subcommands.
 fn rows(command: &Command) -> Vec<String> {
-    let own = command.run.is_some().then(|| row(command.name, command));
+    let own = command.runner().is_some().then(|| row(command.name, command));
     let subcommands = command.subcommands.iter().map(|sub| row(&format!("{} {}", command.name, sub.name), sub));
     own.into_iter().chain(subcommands).collect()
 }

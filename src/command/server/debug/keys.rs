@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use foldhash::quality::FixedState;
 
-use crate::command::Call;
+use crate::command::LocalCall;
 use crate::keyspace::entry::{Entry, Value};
 use crate::keyspace::stream::{Stream, StreamId};
 use crate::keyspace::usage::Usage;
 use crate::resp::errors::ReplyError;
 
 /// The fields of Redis. The address is that of the place in the table, the length that of the value on the heap.
-pub(super) fn object(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn object(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let usage = Usage::of(call.settings);
     let (mut keys, reply) = call.keys();
@@ -33,13 +33,13 @@ pub(super) fn object(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// What would show Redis' own layout of a value.
-pub(super) fn no_layout(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn no_layout(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, _) = call.keys();
     if keys.contains(&args[2]) { Err(ReplyError::NO_LAYOUT) } else { Err(ReplyError::NO_SUCH_KEY) }
 }
 
-pub(super) fn set_active_expire(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn set_active_expire(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.server.keyspace.expires_actively.store(call.integer(2).is_ok_and(|number| number != 0), Relaxed);
     call.reply.ok();
     Ok(())
@@ -98,7 +98,7 @@ fn hash_stream<H: Hasher>(stream: &Stream, hasher: &mut H) {
     }
 }
 
-pub(super) fn digest(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn digest(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let (keys, reply) = call.keys();
     let mut all = Digest::default();
     for (db, database) in keys.state.databases().iter().enumerate() {
@@ -110,7 +110,7 @@ pub(super) fn digest(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// Of a key that is not there it is zero.
-pub(super) fn digest_value(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn digest_value(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     let (mut keys, reply) = call.keys();
     let names = args.from(2);

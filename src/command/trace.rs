@@ -1,0 +1,66 @@
+//! What MONITOR, SLOWLOG and LATENCY are shown of an execution.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Call;
+use super::spec::Flags;
+use crate::client::registry::Flag;
+use crate::hub::Control;
+use crate::ids::Address;
+use crate::message::Frame;
+use crate::quoting;
+use crate::resp::decode::OwnedArgs;
+
+/// Shows the command to MONITOR, SLOWLOG and LATENCY.
+pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
+    let flags = call.entry.command.flags;
+    if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+        let line = Frame::whole(monitor_line(call));
+        for worker in 0..call.server.workers.len() {
+            if call.server.workers[worker].monitors.load(Relaxed) == 0 {
+                continue;
+            }
+            call.order(worker, Control::Monitor(line.clone()));
+        }
+        call.outcome.published |= call.info.has_flag(Flag::Monitor);
+    }
+    let unix = call.now.unix().as_secs();
+    let slow = call.settings.slowlog_log_slower_than.0;
+    if slow >= 0 && us as i64 >= slow && !flags.has(Flags::SKIP_SLOWLOG) {
+        let name = call.info.labels.lock().name.to_string();
+        let hidden = redacted(call);
+        let max_len = usize::try_from(call.settings.slowlog_max_len).unwrap_or(usize::MAX);
+        let peer = call.info.address.peer();
+        call.server.slowlog.add(unix as i64, us as i64, hidden.args(), peer, name, max_len);
+    }
+    let threshold_ms = call.settings.latency_monitor_threshold.0;
+    if threshold_ms > 0 && us / 1000 >= threshold_ms {
+        let event = if flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        call.server.latency.add(event, unix, us / 1000);
+    }
+}
+
+/// The arguments, without those that logs must not show.
+fn redacted(call: &Call<'_, '_>) -> OwnedArgs {
+    let secret = &call.secret_args;
+    let shown = call.args.iter().enumerate();
+    let shown = shown.map(|(i, arg)| if secret.contains(&i) { &b"(redacted)"[..] } else { arg });
+    OwnedArgs::new(shown)
+}
+
+/// The line that MONITOR shows of this execution.
+fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
+    let unix = call.now.unix();
+    let db = call.scope.db;
+    let peer = match &call.info.address {
+        Address::Unix(path) => format!("unix:{}", path.display()),
+        address => address.peer(),
+    };
+    let mut line = format!("+{}.{:06} [{db} {peer}]", unix.as_secs(), unix.subsec_micros()).into_bytes();
+    for arg in redacted(call).args().iter() {
+        line.push(b' ');
+        quoting::quote(arg, &mut line);
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}

@@ -1,0 +1,104 @@
+//! What a session remembers from one command to the next, and why its commands wait.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use crate::command::pubsub::Listing;
+use crate::command::table::CommandIndex;
+use crate::keyspace::watchers::Watch;
+use crate::pause::PauseMode;
+use crate::process::shutdown::Round;
+use crate::resp::decode::OwnedArgs;
+
+/// Whether replies are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// They are.
+    #[default]
+    On,
+    /// They are not.
+    Off,
+    /// This command's is, the next one's is not.
+    SkipNext,
+    /// This command's is not.
+    Skip,
+}
+
+/// What MULTI has collected.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands, with their places in the table.
+    pub queue: Vec<(CommandIndex, OwnedArgs)>,
+    /// Whether a command was refused, so that EXEC must fail.
+    pub failed: bool,
+}
+
+/// Why a client's commands wait.
+#[derive(Debug)]
+pub enum Blocked {
+    /// A pause of this kind is in force; this command has still to run.
+    Paused(OwnedArgs, PauseMode),
+    /// Other workers have still to obey an order of its last command.
+    Ordered(Arc<AtomicUsize>),
+    /// DEBUG SLEEP, until this moment in milliseconds of the server's clock.
+    Sleeping(u64),
+    /// A blocking command: until one of its keys is fed, or this moment in milliseconds of the server's clock.
+    OnKeys(Option<u64>),
+    /// PUBSUB CHANNELS of very many, a little at a time.
+    Listing(Box<Listing>),
+    /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
+    ShuttingDown(Round),
+}
+
+/// What commands may know and change of their client's session on whatever thread they run.
+#[derive(Debug, Default)]
+pub struct Scope {
+    /// The selected database.
+    pub db: u16,
+    /// CLIENT CACHING: whether the next command is an exception from what is tracked.
+    pub caching: bool,
+    /// While EXEC runs.
+    pub executing: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// WATCH.
+    pub(crate) watch: Option<Box<Watch>>,
+    /// Whether its last message had receivers: then the next one is encoded before the hub is locked.
+    pub expects_receivers: bool,
+}
+
+impl Scope {
+    /// Whether the next command is not answered.
+    pub(crate) fn is_muted(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
+    }
+
+    /// Whether no command is answered.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.reply_mode == ReplyMode::Off
+    }
+}
+
+/// What only commands on the client's own thread may know and change of its session.
+#[derive(Debug, Default)]
+pub struct SessionState {
+    /// Whether it has given the password, or none was needed when it connected.
+    pub authenticated: bool,
+    /// Between MULTI and EXEC.
+    pub transaction: Option<Box<Transaction>>,
+    /// Why its commands wait, if they do.
+    pub blocked: Option<Blocked>,
+    /// Whether the connection ends when its output has been written.
+    pub close_after_reply: bool,
+    /// Whether it has been decided which worker it subscribes on.
+    pub placed: bool,
+}
+
+/// A client's side of what is said: what it asked for and how it wants to be answered, whatever bytes that arrived in.
+#[derive(Debug, Default)]
+pub struct Conversation {
+    /// What commands on any thread may know of it.
+    pub scope: Scope,
+    /// What else there is.
+    pub state: SessionState,
+}
