@@ -19,7 +19,7 @@ mod suite;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use clap::Parser;
@@ -133,7 +133,7 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
     } else {
         for _ in 0..rounds {
             for (program, runs) in programs.iter().zip(&mut runs) {
-                match program.start().and_then(|server| entry.case.run(&server.target)) {
+                match program.start(Stdio::null()).and_then(|server| entry.case.run(&server.target)) {
                     Ok(figures) => {
                         eprintln!("  {:<10} {figures}", program.name);
                         runs.push(figures);

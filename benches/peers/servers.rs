@@ -1,7 +1,8 @@
 //! Starting servers on free ports, and ending them in every case: by `Drop`, and when this program is interrupted.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -41,15 +42,24 @@ impl Program {
         Program { name, path: env!("CARGO_BIN_EXE_pregon").into(), args }
     }
 
-    /// The other servers that are installed, Redis first if it is among them.
+    /// The other servers that are installed, `redis-server` first: every file on the PATH whose name begins like that of a
+    /// server, so that several versions can stand beside each other, such as `redis-server-8`. All but the first are named
+    /// with their version.
     pub(crate) fn peers() -> Vec<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let found = ["redis-server", "valkey-server", "keydb-server"].into_iter().filter_map(|name| {
-            let path = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file())?;
-            let args = ["--save", "", "--appendonly", "no"].map(OsString::from).to_vec();
-            Some(Program { name: name.trim_end_matches("-server").into(), path, args })
-        });
-        found.collect()
+        let directories = std::env::split_paths(&path).filter_map(|directory| fs::read_dir(directory).ok());
+        let mut files: Vec<PathBuf> = directories.flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.retain(|file| file.file_name().is_some_and(is_server) && file.is_file());
+        files.sort_by_key(|file| (file.file_name() != Some(OsStr::new("redis-server")), file.clone()));
+        let mut seen = BTreeSet::new();
+        files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
+        let args = ["--save", "", "--appendonly", "no"].map(OsString::from).to_vec();
+        let named = |path| Program { name: String::new(), path, args: args.clone() };
+        let mut peers: Vec<Program> = files.into_iter().map(named).collect();
+        for (number, peer) in peers.iter_mut().enumerate() {
+            peer.name = name_of(&peer.version(), number > 0);
+        }
+        peers
     }
 
     /// What it says about its version.
@@ -61,14 +71,14 @@ impl Program {
         )
     }
 
-    /// Starts it on a free port and waits until it answers.
-    pub(crate) fn start(&self) -> io::Result<Server> {
+    /// Starts it on a free port, with its log where `log` goes, and waits until it answers.
+    pub(crate) fn start(&self, log: Stdio) -> io::Result<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let child = Command::new(&self.path)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--maxclients", MAX_CLIENTS])
             .args(&self.args)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
@@ -99,6 +109,25 @@ impl Drop for Server {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Whether a file of this name is a server.
+fn is_server(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["redis-server", "valkey-server", "keydb-server"].iter().any(|server| {
+        name.strip_prefix(server).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '@']))
+    })
+}
+
+/// A server's name by what it says of itself, such as `Valkey server v=8.1.1 ...`; with the number of its major version if
+/// that is asked for.
+fn name_of(version: &str, with_number: bool) -> String {
+    let kind = version.split(' ').next().unwrap_or_default().to_lowercase();
+    let number = version.split_once("v=").and_then(|(_, number)| number.split('.').next());
+    match number.filter(|_| with_number) {
+        Some(number) => format!("{kind} {number}"),
+        None => kind,
     }
 }
 

@@ -43,7 +43,7 @@ impl Entry {
             | Case::OpenLoop(OpenLoop { seconds, .. })
             | Case::HandOver(HandOver { seconds, .. })
             | Case::Churn(Churn { seconds }) => *seconds = for_seconds,
-            Case::Listing(_) | Case::Idle(_) | Case::Names(_) | Case::Stuck(_) => {}
+            Case::Listing(_) | Case::Idle(_) | Case::Names(_) | Case::Stuck(_) | Case::Neighbour(_) => {}
         }
     }
 

@@ -58,13 +58,14 @@ pub(crate) fn open_loop(target: &Target, case: &OpenLoop) -> io::Result<Figures>
     let mut listeners = Vec::with_capacity(case.subscribers);
     for stream in target.subscribers(case.subscribers, case.proto, |_| name.clone())? {
         let verifier = Verifier::new(case.proto, &name, payload, 1);
-        let verifier = verifier.with_latency(epoch, listeners::new_histogram());
+        let verifier = verifier.with_latency(epoch, &listeners::new_histogram());
         listeners.push(Listener::new(stream, frame_len, Some(verifier))?);
     }
     let stream = target.connections(1)?.remove(0);
     let publisher = Publisher::new(stream, 0, &name, payload, OPEN_WINDOW)?;
-    let publish =
-        |progress: &Progress, stop: &AtomicBool| publishers::open_loop(publisher, progress, stop, case.rate, epoch);
+    let publish = |progress: &Progress, stop: &AtomicBool| {
+        publishers::open_loop(vec![publisher], progress, stop, case.rate, epoch)
+    };
     flow(target, listeners, publish, Duration::from_secs_f64(case.seconds))
 }
 
@@ -134,13 +135,23 @@ fn flow(
     Ok(figures)
 }
 
-fn set_heard(figures: &mut Figures, heard: &Heard, progress: &Progress) {
+/// What is zero where nothing went wrong.
+pub(crate) fn set_intact(figures: &mut Figures, heard: &Heard, progress: &Progress) {
     let announced = progress.announced.load(Relaxed);
     figures.set(Metric::Lost, announced.saturating_sub(progress.delivered.load(Relaxed)) as f64);
     figures.set(Metric::Cut, heard.cut as f64);
     figures.set(Metric::Altered, heard.altered as f64);
-    if !heard.latencies.is_empty() {
-        figures.set_latencies(&heard.latencies);
+}
+
+fn set_heard(figures: &mut Figures, heard: &Heard, progress: &Progress) {
+    set_intact(figures, heard, progress);
+    let mut latencies = listeners::new_histogram();
+    heard.latencies.iter().for_each(|of_one| {
+        // All have the same bounds.
+        let _ = latencies.add(of_one);
+    });
+    if !latencies.is_empty() {
+        figures.set_latencies(&latencies);
     }
 }
 

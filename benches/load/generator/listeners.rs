@@ -70,8 +70,8 @@ pub(crate) struct Heard {
     pub(crate) cut: u64,
     /// Frames that were not as they should have been.
     pub(crate) altered: u64,
-    /// Delivery latencies in nanoseconds; empty where they were not measured.
-    pub(crate) latencies: Histogram<u64>,
+    /// Delivery latencies in nanoseconds for each subscriber and each publisher, of those subscribers that measure them.
+    pub(crate) latencies: Vec<Histogram<u64>>,
 }
 
 /// Listens until all expected deliveries have arrived, or none arrives any more.
@@ -127,11 +127,7 @@ fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
 
 fn summary(listeners: &[Listener], cut: u64) -> Heard {
     let verifiers = || listeners.iter().filter_map(|listener| listener.verifier.as_ref());
-    let mut latencies = new_histogram();
-    verifiers().filter_map(Verifier::latencies).for_each(|of_one| {
-        // Both have the same bounds.
-        let _ = latencies.add(of_one);
-    });
+    let latencies = verifiers().flat_map(Verifier::latencies).cloned().collect();
     Heard { cut, altered: verifiers().map(Verifier::altered).sum(), latencies }
 }
 

@@ -7,6 +7,7 @@
 //! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
 //! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
 //! - `patterns`, `churn`, `hand_over`, `listing`, `memory`: the other cases
+//! - `neighbours`: clients that ask for more than their share, beside messages of others
 //! - `figures`: what comes out
 
 mod churn;
@@ -16,6 +17,7 @@ mod hand_over;
 mod listeners;
 mod listing;
 mod memory;
+pub(crate) mod neighbours;
 mod patterns;
 mod poll;
 mod publishers;
@@ -49,6 +51,8 @@ pub(crate) enum Case {
     Names(Names),
     /// Memory while subscribers do not read, and whether one that reads gets everything
     Stuck(Stuck),
+    /// How late messages arrive while a client asks for more than its share
+    Neighbour(NeighbourOf),
 }
 
 /// A closed loop.
@@ -175,6 +179,17 @@ pub(crate) struct Stuck {
     pub(crate) payload: usize,
 }
 
+/// A neighbour.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct NeighbourOf {
+    /// Its name in the table of `cargo bench --bench neighbours`
+    #[arg(long)]
+    pub(crate) name: String,
+    /// For how long it goes on
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) seconds: f64,
+}
+
 impl Case {
     /// Runs the case against a server.
     ///
@@ -191,6 +206,7 @@ impl Case {
             Case::Idle(case) => memory::idle(target, case),
             Case::Names(case) => memory::names(target, case),
             Case::Stuck(case) => memory::stuck(target, case),
+            Case::Neighbour(case) => neighbours::neighbours(target, case),
         }
     }
 
@@ -203,6 +219,7 @@ impl Case {
             Case::Idle(case) => case.connections,
             Case::Stuck(case) => case.subscribers,
             Case::Listing(case) => case.channels / target::NAMES_EACH,
+            Case::Neighbour(_) => neighbours::DESCRIPTORS,
             Case::Churn(_) | Case::Names(_) => 100,
         };
         connections as u64 + 200

@@ -227,10 +227,10 @@ pub(crate) fn closed_loop(
     }
 }
 
-/// Publishes `per_second` messages, evenly spread, whatever the server does. A message that the socket had no room for
-/// when it was due is stamped with the time when it was.
+/// Publishes `per_second` messages, evenly spread over time and over the publishers, whatever the server does. A message
+/// that the socket had no room for when it was due is stamped with the time when it was.
 pub(crate) fn open_loop(
-    publisher: Publisher,
+    publishers: Vec<Publisher>,
     progress: &Progress,
     stopped: &AtomicBool,
     per_second: u64,
@@ -239,7 +239,8 @@ pub(crate) fn open_loop(
     // Without it the kernel wakes this thread up to 50 us late.
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
     let interval_ns = 1_000_000_000 / per_second;
-    let mut all = Loop::new(vec![publisher], progress, epoch)?;
+    let mut all = Loop::new(publishers, progress, epoch)?;
+    let mut next = 0;
     let mut due_ns = epoch.elapsed().as_nanos() as u64;
     while !stopped.load(Relaxed) {
         let now_ns = epoch.elapsed().as_nanos() as u64;
@@ -247,13 +248,14 @@ pub(crate) fn open_loop(
             all.turn(Duration::from_nanos(due_ns - now_ns))?;
             continue;
         }
-        if all.publishers[0].room() == 0 {
+        if all.publishers[next].room() == 0 {
             all.turn(Duration::from_millis(1))?;
             continue;
         }
         // Later than an interval: the socket had no room.
         let stamp_ns = if now_ns - due_ns > interval_ns * BURST as u64 { due_ns } else { now_ns };
-        all.send(0, 1, stamp_ns)?;
+        all.send(next, 1, stamp_ns)?;
+        next = (next + 1) % all.publishers.len();
         due_ns += interval_ns;
     }
     all.finish()

@@ -84,7 +84,8 @@ pub(crate) struct Verifier {
     next: Vec<u64>,
     /// Frames that were not as expected.
     altered: u64,
-    latency: Option<(Instant, Histogram<u64>)>,
+    /// Since when messages are stamped, and the latencies of each publisher's.
+    latency: Option<(Instant, Vec<Histogram<u64>>)>,
 }
 
 impl Verifier {
@@ -96,8 +97,8 @@ impl Verifier {
     }
 
     /// Also measures the delivery latency; messages are stamped with the time since `epoch`.
-    pub(crate) fn with_latency(mut self, epoch: Instant, histogram: Histogram<u64>) -> Self {
-        self.latency = Some((epoch, histogram));
+    pub(crate) fn with_latency(mut self, epoch: Instant, histogram: &Histogram<u64>) -> Self {
+        self.latency = Some((epoch, vec![histogram.clone(); self.next.len()]));
         self
     }
 
@@ -106,9 +107,9 @@ impl Verifier {
         self.altered
     }
 
-    /// The measured latencies, in nanoseconds.
-    pub(crate) fn latencies(&self) -> Option<&Histogram<u64>> {
-        self.latency.as_ref().map(|(_, histogram)| histogram)
+    /// The measured latencies of each publisher's messages, in nanoseconds.
+    pub(crate) fn latencies(&self) -> &[Histogram<u64>] {
+        self.latency.as_ref().map_or(&[], |(_, histograms)| histograms)
     }
 
     /// Looks at what was received now.
@@ -131,12 +132,13 @@ impl Verifier {
         let same = frame[..self.payload_at] == self.expected[..self.payload_at];
         let same = same && frame[fields_end..] == self.expected[fields_end..];
         let payload = &frame[self.payload_at..fields_end];
-        let next = self.next.get_mut(usize::try_from(hex(&payload[..4])?).ok()?)?;
+        let publisher = usize::try_from(hex(&payload[..4])?).ok()?;
+        let next = self.next.get_mut(publisher)?;
         let number = hex(&payload[4..20])?;
         let in_order = number == *next;
         *next = number + 1;
-        if let Some((_, histogram)) = &mut self.latency {
-            histogram.saturating_record(now_ns.saturating_sub(hex(&payload[20..])?));
+        if let Some((_, histograms)) = &mut self.latency {
+            histograms[publisher].saturating_record(now_ns.saturating_sub(hex(&payload[20..])?));
         }
         (same && in_order).then_some(())
     }
