@@ -43,6 +43,10 @@ pub struct Outbox {
     written: usize,
     /// Length of all that waits, in bytes.
     bytes: usize,
+    /// Whether nothing has been taken since the newest frame was queued.
+    stuck_since_newest: bool,
+    /// Whether nothing was taken between the last two times that a frame was queued.
+    stuck_before_newest: bool,
     /// While the client executes a transaction: frames that must follow its reply.
     held: Option<Vec<Rc<Frame>>>,
 }
@@ -55,6 +59,7 @@ impl Outbox {
             None => {
                 self.bytes += frame.len();
                 self.chunks.push_back(Chunk::Shared(frame));
+                self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
             }
         }
     }
@@ -86,6 +91,29 @@ impl Outbox {
     /// Length of all that waits to be written, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How much of what waits counts against an output limit, in bytes.
+    ///
+    /// A message longer than the limit must reach a client that reads, so two do not count: the one of which a part has been
+    /// taken, and the newest if anything has been taken since the one before it was queued. Of a client that takes nothing
+    /// any more all counts but the rest of the first one. What waits is therefore less than the limit and two messages,
+    /// which all their receivers share.
+    pub fn counted_bytes(&self) -> usize {
+        let first = match self.chunks.front() {
+            Some(Chunk::Shared(frame)) if self.written > 0 => frame.len() - self.written,
+            _ => 0,
+        };
+        let is_same = first > 0 && self.chunks.len() == 1;
+        let newest = match self.chunks.back() {
+            Some(Chunk::Shared(frame)) if !is_same && !self.is_stuck() => frame.len(),
+            _ => 0,
+        };
+        self.bytes - first - newest
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.stuck_since_newest && self.stuck_before_newest
     }
 
     /// How many pieces wait to be written.
@@ -121,6 +149,7 @@ impl Outbox {
 
     /// Takes the first `count` bytes off, which have been written.
     pub fn advance(&mut self, count: usize) {
+        self.stuck_since_newest &= count == 0;
         self.bytes -= count;
         self.written += count;
         while let Some(first) = self.chunks.front() {
@@ -174,6 +203,26 @@ mod tests {
             assert_eq!(drain(&mut outbox, step), b"+OK\r\nfirstsecond:1\r\n:2\r\n");
             assert_eq!(outbox.bytes(), 0);
         }
+    }
+
+    #[test]
+    fn the_message_under_way_and_the_newest_of_a_client_that_reads_do_not_count() {
+        let mut outbox = Outbox::default();
+        let counted = |outbox: &Outbox| (outbox.bytes(), outbox.counted_bytes());
+        outbox.push(frame(&[b'x'; 100]));
+        assert_eq!(counted(&outbox), (100, 0), "nothing says that it would not take it");
+        outbox.advance(10);
+        assert_eq!(counted(&outbox), (90, 0), "the first is under way");
+        outbox.push(frame(&[b'x'; 200]));
+        assert_eq!(counted(&outbox), (290, 0), "something was taken since the first was queued");
+        outbox.push(frame(&[b'x'; 400]));
+        assert_eq!(counted(&outbox), (690, 600), "nothing was taken since the second was queued");
+        outbox.advance(1);
+        assert_eq!(counted(&outbox), (689, 200), "it goes on");
+        outbox.advance(289);
+        assert_eq!(counted(&outbox), (400, 0), "the newest is the next, and nothing of it is under way");
+        outbox.push_own(b"reply");
+        assert_eq!(counted(&outbox), (405, 405), "the client's own replies count, and what they wait for");
     }
 
     #[test]

@@ -79,6 +79,9 @@ impl Worker {
         self.stats().net_output_bytes.add(count as u64);
         Counter::add_to(&client.info.total_out, count as u64);
         let left = client.outbox.borrow().bytes();
+        if count > 0 {
+            self.excuse_message_under_way(client);
+        }
         if left > 0 && !client.is_congested() {
             // Its socket would have taken more: it has another turn when others have had theirs.
             client.info.output_bytes.store(left, Relaxed);
@@ -92,19 +95,19 @@ impl Worker {
     }
 
     /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:
-    /// a client that reads is never closed because the server itself is busy.
+    /// a client that reads is never closed because the server itself is busy. Of that, the hard limit is about what
+    /// [`Outbox::counted_bytes`](crate::client::outbox::Outbox::counted_bytes) says.
     pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
-        let (bytes, pieces) = {
+        let (bytes, counted, pieces) = {
             let outbox = client.outbox.borrow();
-            (outbox.bytes(), outbox.len())
+            (outbox.bytes(), outbox.counted_bytes(), outbox.len())
         };
         client.info.output_bytes.store(bytes, Relaxed);
         client.info.output_pieces.store(pieces, Relaxed);
         let limit = self.output_limit(client);
-        let reaches = |bound: ByteSize| bound.0 > 0 && bytes as u64 >= bound.0;
-        if reaches(limit.hard) {
+        if reaches(counted, limit.hard) {
             client.close(Closing::HardLimit);
-        } else if reaches(limit.soft) {
+        } else if reaches(bytes, limit.soft) {
             let now_ms = self.now().ms();
             let since_ms = client.over_soft_limit_since_ms.get().unwrap_or(now_ms);
             client.over_soft_limit_since_ms.set(Some(since_ms));
@@ -113,6 +116,17 @@ impl Worker {
             }
         } else {
             client.over_soft_limit_since_ms.set(None);
+        }
+    }
+
+    /// Begins the time above the soft limit anew if `client` is above it only for a message that it is reading: also one
+    /// that takes longer than that time is delivered, while a client that has stopped is closed in the midst of it.
+    fn excuse_message_under_way(&self, client: &Client) {
+        if client.over_soft_limit_since_ms.get().is_none() {
+            return;
+        }
+        if !reaches(client.outbox.borrow().counted_bytes(), self.output_limit(client).soft) {
+            client.over_soft_limit_since_ms.set(Some(self.now().ms()));
         }
     }
 
@@ -134,5 +148,152 @@ impl Worker {
     /// which it only learns from the kernel when its tasks have yielded; asking resets it.
     pub(crate) fn take_blind(&self) -> bool {
         self.blind_bytes.get() > UNOFFERED_BYTES && self.blind_bytes.take() > 0
+    }
+}
+
+/// Whether a limit is reached; 0 is none.
+pub(super) fn reaches(bytes: usize, bound: ByteSize) -> bool {
+    bound.0 > 0 && bytes as u64 >= bound.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::IoSlice;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::sink::{Sink, Wrote};
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::hub::access::HubAccess;
+    use crate::ids::{Address, Topic};
+    use crate::message::{Kind, Message};
+    use crate::process::upkeep;
+    use crate::server::Server;
+
+    /// Takes what there is room for.
+    #[derive(Debug, Default)]
+    struct Measure {
+        room: Cell<usize>,
+        taken: Cell<usize>,
+    }
+
+    impl Sink for Measure {
+        fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote> {
+            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+            let taken = offered.min(self.room.get());
+            self.room.set(self.room.get() - taken);
+            self.taken.set(self.taken.get() + taken);
+            Ok(Wrote { taken, refused: offered - taken })
+        }
+
+        fn write_unannounced(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote> {
+            self.write(slices)
+        }
+
+        fn limit_unacknowledged(&self, _: Option<Duration>) {}
+    }
+
+    /// A subscriber, under limits, and what takes its output.
+    struct World {
+        worker: Rc<Worker>,
+        client: Rc<Client>,
+        sink: Rc<Measure>,
+    }
+
+    impl World {
+        fn new(limits: &str) -> Self {
+            let config = Config::from_pairs(&[("io-threads", "1"), ("client-output-buffer-limit", limits)]);
+            let server = Server::new(config.expect("valid directives"), Clock::simulated());
+            let worker = Worker::new(server.expect("nothing is renamed"), 0);
+            let info = worker.server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
+            let sink = Rc::new(Measure::default());
+            let client = worker.welcome(info, Some(sink.clone()));
+            worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&worker.server.hub));
+            World { worker, client, sink }
+        }
+
+        fn publish(&self, len: usize) {
+            let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
+            self.worker.server.hub.publish(Kind::Channel, b"a", &message);
+            self.worker.deliver_inbox();
+            while self.worker.flush_dirty(1) {}
+        }
+
+        /// Lets the subscriber read so many bytes.
+        fn read(&self, bytes: usize) {
+            self.sink.room.set(self.sink.room.get() + bytes);
+            self.worker.flush(&self.client);
+            while self.worker.flush_dirty(1) {}
+        }
+
+        fn pass_second(&self) {
+            self.worker.server.clock.advance(Duration::from_secs(1));
+            upkeep::each_second(&self.worker, std::slice::from_ref(&self.client));
+        }
+    }
+
+    const LIMIT: usize = 100_000;
+
+    #[test]
+    fn p7_messages_longer_than_the_hard_limit_reach_a_subscriber_that_reads() {
+        for len in [LIMIT, 2 * LIMIT, 30 * LIMIT] {
+            let world = World::new("pubsub 100000 0 0");
+            for _ in 0..5 {
+                world.publish(len);
+                // Always one behind: the one before is not read to its end yet.
+                world.read(len);
+                assert_eq!(world.client.closing(), None, "of {len} bytes");
+            }
+            world.read(5 * len);
+            assert!(world.sink.taken.get() > 5 * len);
+            assert!(world.client.outbox.borrow().is_empty());
+        }
+    }
+
+    #[test]
+    fn p7_no_more_than_the_hard_limit_and_two_messages_wait_for_a_subscriber_that_stops() {
+        for len in [LIMIT / 10, LIMIT / 2, LIMIT, 3 * LIMIT] {
+            let world = World::new("pubsub 100000 0 0");
+            world.publish(len);
+            world.read(len / 2);
+            let mut waiting = 0;
+            while world.client.closing().is_none() {
+                waiting = world.client.outbox.borrow().bytes();
+                assert!(waiting < LIMIT + 2 * (len + 100), "{waiting} bytes with messages of {len}");
+                world.publish(len);
+            }
+            assert_eq!(world.client.closing(), Some(Closing::HardLimit));
+            assert!(waiting + 2 * (len + 100) >= LIMIT);
+        }
+    }
+
+    #[test]
+    fn p7_a_long_message_may_take_longer_than_the_soft_limit_allows_while_it_is_read() {
+        let world = World::new("pubsub 0 100000 5");
+        world.publish(30 * LIMIT);
+        for _ in 0..20 {
+            world.read(LIMIT);
+            world.pass_second();
+            assert_eq!(world.client.closing(), None);
+        }
+        (0..5).for_each(|_| world.pass_second());
+        assert_eq!(world.client.closing(), Some(Closing::SoftLimit), "it has stopped in the midst of it");
+    }
+
+    #[test]
+    fn p7_a_subscriber_that_lags_behind_by_messages_has_the_time_of_the_soft_limit_and_no_more() {
+        let world = World::new("pubsub 0 100000 5");
+        for _ in 0..30 {
+            world.publish(LIMIT / 10);
+        }
+        for _ in 0..6 {
+            assert_eq!(world.client.closing(), None);
+            world.read(10);
+            world.pass_second();
+        }
+        assert_eq!(world.client.closing(), Some(Closing::SoftLimit));
     }
 }

@@ -2,12 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
 
 use crate::support::{DEADLINE, Peer, TestServer};
 
 static MESSAGE: [u8; 256 * 1024] = [b'x'; 256 * 1024];
 /// More than the sockets of both ends hold, by far.
 const MANY_MESSAGES: usize = 80;
+/// The length of a message beyond all limits on output here, in bytes.
+const LARGE: usize = 8 * 1024 * 1024;
 
 fn subscriber(server: &TestServer) -> Peer {
     let mut peer = Peer::connect(&server.addr());
@@ -74,8 +78,33 @@ fn a_stuck_subscriber_is_cut_at_the_soft_limit_also_when_no_further_message_come
 }
 
 #[test]
+fn messages_larger_than_the_output_limit_reach_a_subscriber_that_reads() {
+    let server = TestServer::start(&["--client-output-buffer-limit", "pubsub 1mb 1mb 60"]);
+    let mut reader = subscriber(&server);
+    let (has_read, heard) = mpsc::channel();
+    let reading = thread::spawn(move || {
+        for number in 0..5 {
+            let frame = reader.read_frame();
+            assert!(frame.ends_with(b"xxx\r\n") && frame.len() > LARGE, "message {number} of {} bytes", frame.len());
+            let _ = has_read.send(());
+        }
+    });
+    let mut publisher = Peer::connect(&server.addr());
+    for number in 0..5 {
+        // Two may be on their way; more would be a matter of how fast the subscriber happens to be.
+        if number >= 2 {
+            heard
+                .recv()
+                .unwrap_or_else(|_| panic!("the subscriber is gone before message {number}:\n{}", server.log()));
+        }
+        assert_eq!(publisher.call(&[&b"PUBLISH"[..], b"news", &vec![b'x'; LARGE]]), b":1\r\n");
+    }
+    reading.join().unwrap_or_else(|_| panic!("a message has not arrived:\n{}", server.log()));
+}
+
+#[test]
 fn a_subscriber_below_the_soft_limit_in_time_is_not_cut() {
-    let server = TestServer::start(&["--client-output-buffer-limit", "pubsub 0 1mb 1"]);
+    let server = TestServer::start(&["--client-output-buffer-limit", "pubsub 0 1mb 3"]);
     let mut late = subscriber(&server);
     let mut publisher = Peer::connect(&server.addr());
     for _ in 0..3 {
