@@ -1,6 +1,7 @@
 //! One connected client as its own worker sees it: the outbox and the subscriptions that deliveries and orders reach,
 //! beside the session, which only the client's own commands reach.
 
+pub mod held;
 mod memberships;
 pub mod outbox;
 pub mod registry;
@@ -293,6 +294,7 @@ mod tests {
 
     use socket2::SockRef;
 
+    use super::held::Sums;
     use super::*;
     use crate::clock::Clock;
     use crate::ids::Address;
@@ -307,7 +309,7 @@ mod tests {
         socket.set_nonblocking(true).expect("a socket can be made so");
         let probe = socket.try_clone().expect("the test may have descriptors");
         let transport = Detached::tcp(socket.into()).attach().expect("the runtime was entered");
-        let info = ClientInfo::new(1, 0, Address::Unix("/x".into()), -1, Clock::simulated().now());
+        let info = ClientInfo::new(1, 0, &Sums::new(1), Address::Unix("/x".into()), -1, Clock::simulated().now());
         let client = Client::new(Arc::new(info), Some(Rc::new(transport)));
         let of_socket = || SockRef::from(&probe).tcp_user_timeout().expect("the option can be read");
         client.limit_unacknowledged(Some(Duration::from_secs(7)));

@@ -51,6 +51,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::client::Client;
+use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
@@ -243,6 +244,7 @@ impl Call<'_, '_> {
             return Ok(());
         }
         let interest = interest(&mut keys, args);
+        self.info.held.set(Holding::Awaited, interest.size_bytes());
         let wait = Wait { attempt, interest, ends: timeout_ms.is_some(), tracked: self.is_tracked() };
         let muted = self.scope.reply_mode != ReplyMode::On;
         let waiters = &mut self.keys.hold(self.now).0.waiters;

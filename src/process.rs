@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle as Task, spawn_local};
 use tokio::time::{Instant, sleep};
 
+use crate::client::held::Holding;
 use crate::clock::Clock;
 use crate::config::{Config, Settings, ShutdownFlags, StartError};
 use crate::ids::Address;
@@ -215,7 +216,7 @@ fn drain_rounds(server: &Server) -> Vec<u64> {
 
 /// What sockets have not taken yet.
 fn queued_bytes(server: &Server) -> usize {
-    server.clients.all().iter().map(|info| info.output_bytes.load(Relaxed)).sum()
+    server.clients.all().iter().map(|info| info.held.get(Holding::Output)).sum()
 }
 
 fn hear_signals(server: &Arc<Server>) {

@@ -187,7 +187,7 @@ impl Server {
         Ok(Arc::new(Server {
             hub: Hub::new(workers.len()),
             keyspace: Keyspace::default(),
-            clients: Clients::default(),
+            clients: Clients::new(workers.len()),
             config: Mutex::new(config),
             settings: RwLock::new(settings),
             settings_version: AtomicU64::new(0),

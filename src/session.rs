@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
@@ -122,6 +123,7 @@ impl Session {
         if let Some(Blocked::Listing(listing)) = &mut self.conversation.state.blocked
             && !listing.go_on(&self.worker)
         {
+            self.client.info.held.set(Holding::Listed, listing.size_bytes());
             return;
         }
         match &self.conversation.state.blocked {
@@ -138,9 +140,11 @@ impl Session {
         }
         self.client.info.set_flag(Flag::Blocked, false);
         self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
+        for waited in [Holding::Postponed, Holding::Awaited, Holding::Listed] {
+            self.client.info.held.set(waited, 0);
+        }
         match self.conversation.state.blocked.take() {
             Some(Blocked::Paused(args, _)) => {
-                self.client.info.postponed_bytes.store(0, Relaxed);
                 self.turn(now, |turn, conversation, _| {
                     // Its bytes have gone, so that it cannot be read again elsewhere.
                     conversation.state.placed = true;
@@ -324,10 +328,11 @@ impl Session {
 
     /// Closes a client that has sent too much which still waits to be run: unfinished, or queued by MULTI.
     fn enforce_input_limit(&mut self) {
-        let info = &self.client.info;
-        info.input_bytes.store(self.input.len(), Relaxed);
-        info.input_room.store(self.input.capacity() - self.input.len(), Relaxed);
-        let waiting = self.input.len() + info.queued_bytes.load(Relaxed);
+        let held = &self.client.info.held;
+        held.set(Holding::Input, self.input.len());
+        held.set(Holding::InputRoom, self.input.capacity() - self.input.len());
+        held.set(Holding::Spans, self.decoder.as_ref().map_or(0, |decoder| decoder.size_bytes()));
+        let waiting = self.input.len() + held.get(Holding::Spans) + held.get(Holding::Queued);
         if waiting as u64 > self.worker.settings().client_query_buffer_limit.0 {
             self.client.close(Closing::QueryBuffer);
         }

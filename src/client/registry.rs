@@ -1,18 +1,17 @@
 //! The live clients: what every thread may know of each, for CLIENT LIST, KILL and `maxclients`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::client::Client;
+use super::held::{Held, Holding, Sums};
 use crate::clock::Now;
 use crate::ids::{Address, ClientId, WorkerId};
-use crate::session::Session;
 
 /// What a client says of itself.
 #[derive(Clone, Debug, Default)]
@@ -76,24 +75,14 @@ pub struct ClientInfo {
     pub proto: AtomicU8,
     /// Subscriptions to channels, patterns and shard channels.
     pub subscriptions: [AtomicU32; 3],
-    /// What the subscriptions occupy, in bytes; names count in full, though clients share them.
-    pub subscription_bytes: AtomicUsize,
     /// Commands queued by MULTI.
     pub queued: AtomicU32,
-    /// Bytes of the commands queued by MULTI.
-    pub queued_bytes: AtomicUsize,
-    /// Bytes of the command that waits for the end of a pause.
-    pub postponed_bytes: AtomicUsize,
     /// Who is told in its place what to forget: 0 for nobody, -1 while it does not track.
     pub redirect: AtomicI64,
     /// Keys watched.
     pub watched: AtomicU32,
-    /// Bytes received that are not yet a whole request.
-    pub input_bytes: AtomicUsize,
-    /// Room for more of them.
-    pub input_room: AtomicUsize,
-    /// Bytes that wait to be written.
-    pub output_bytes: AtomicUsize,
+    /// What it has made grow.
+    pub held: Held,
     /// Pieces that wait to be written.
     pub output_pieces: AtomicUsize,
     /// Bytes received in all.
@@ -106,14 +95,13 @@ pub struct ClientInfo {
     pub last_command: AtomicU16,
     /// Whether it has ended, or been told to; it is not listed any more.
     killed: AtomicBool,
-    /// Its labels.
-    pub labels: Mutex<Labels>,
+    labels: Mutex<Labels>,
     flags: AtomicU32,
 }
 
 impl ClientInfo {
     /// A client that has just connected.
-    pub fn new(id: ClientId, worker: WorkerId, address: Address, fd: i32, now: Now) -> Self {
+    pub fn new(id: ClientId, worker: WorkerId, sums: &Arc<Sums>, address: Address, fd: i32, now: Now) -> Self {
         ClientInfo {
             id,
             worker: AtomicUsize::new(worker),
@@ -125,15 +113,10 @@ impl ClientInfo {
             db: AtomicU16::new(0),
             proto: AtomicU8::new(2),
             subscriptions: Default::default(),
-            subscription_bytes: AtomicUsize::new(0),
             queued: AtomicU32::new(0),
-            queued_bytes: AtomicUsize::new(0),
-            postponed_bytes: AtomicUsize::new(0),
             redirect: AtomicI64::new(-1),
             watched: AtomicU32::new(0),
-            input_bytes: AtomicUsize::new(0),
-            input_room: AtomicUsize::new(0),
-            output_bytes: AtomicUsize::new(0),
+            held: Held::new(worker, sums),
             output_pieces: AtomicUsize::new(0),
             total_in: AtomicU64::new(0),
             total_out: AtomicU64::new(0),
@@ -153,6 +136,7 @@ impl ClientInfo {
 
     /// Says where it is going to live.
     pub(crate) fn move_to(&self, worker: WorkerId) {
+        self.held.move_to(worker);
         self.worker.store(worker, SeqCst);
     }
 
@@ -181,25 +165,17 @@ impl ClientInfo {
         self.flags.load(Relaxed) & (1 << flag as u8) != 0
     }
 
-    /// What it occupies in memory, in bytes: its own state and all that it has made grow.
-    pub fn memory_bytes(&self) -> usize {
-        let labels = self.labels.lock();
-        let labels_bytes = labels.name.len() + labels.lib_name.len() + labels.lib_version.len();
-        size_of::<Self>() + size_of::<Session>() + size_of::<Client>() + labels_bytes + self.grown_bytes()
+    /// What it says of itself.
+    pub fn labels(&self) -> MutexGuard<'_, Labels> {
+        self.labels.lock()
     }
 
-    /// What it has made grow, in bytes: all that it has received, queued and not yet taken, and its subscriptions.
-    /// Messages count in full, though clients share them.
-    pub fn grown_bytes(&self) -> usize {
-        let parts = [
-            &self.input_bytes,
-            &self.input_room,
-            &self.queued_bytes,
-            &self.postponed_bytes,
-            &self.output_bytes,
-            &self.subscription_bytes,
-        ];
-        parts.iter().map(|bytes| bytes.load(Relaxed)).sum()
+    /// Changes what it says of itself.
+    pub(crate) fn relabel(&self, change: impl FnOnce(&mut Labels)) {
+        let mut labels = self.labels.lock();
+        change(&mut labels);
+        let bytes = labels.name.len() + labels.lib_name.len() + labels.lib_version.len();
+        self.held.set(Holding::Labels, bytes);
     }
 
     /// Whether it listens to anything.
@@ -209,17 +185,24 @@ impl ClientInfo {
 }
 
 /// All live clients by id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Clients {
     live: Mutex<BTreeMap<ClientId, Arc<ClientInfo>>>,
     last_id: AtomicU64,
+    /// What they hold together.
+    pub held: Arc<Sums>,
 }
 
 impl Clients {
+    /// Nobody yet, for this many workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        Clients { live: Mutex::default(), last_id: AtomicU64::new(0), held: Sums::new(workers) }
+    }
+
     /// Gives a new connection its number and lists it.
     pub fn admit(&self, worker: WorkerId, address: Address, fd: i32, now: Now) -> Arc<ClientInfo> {
         let id = self.last_id.fetch_add(1, Relaxed) + 1;
-        let info = Arc::new(ClientInfo::new(id, worker, address, fd, now));
+        let info = Arc::new(ClientInfo::new(id, worker, &self.held, address, fd, now));
         self.live.lock().insert(id, info.clone());
         info
     }
@@ -228,6 +211,7 @@ impl Clients {
     pub fn remove(&self, id: ClientId) {
         if let Some(info) = self.live.lock().remove(&id) {
             info.doom();
+            info.held.release();
         }
     }
 
@@ -241,6 +225,28 @@ impl Clients {
         self.live.lock().values().filter(|info| !info.is_killed()).cloned().collect()
     }
 
+    /// Those that hold most, as few of them as must go so that the others hold `limit` bytes together at most. Who is going
+    /// already counts no more, and who is exempt from eviction stays. Costs one look at a number as long as all is well.
+    pub(crate) fn beyond(&self, limit: u64) -> Vec<Arc<ClientInfo>> {
+        if self.held.total() as u64 <= limit {
+            return Vec::new();
+        }
+        let clients = self.all();
+        // Read once: other threads change the figures meanwhile.
+        let held: Vec<usize> = clients.iter().map(|info| info.held.sum()).collect();
+        let mut total: usize = held.iter().sum();
+        let may_go = held.into_iter().enumerate().filter(|(i, _)| !clients[*i].has_flag(Flag::NoEvict));
+        let mut largest: BinaryHeap<(usize, usize)> = may_go.map(|(i, bytes)| (bytes, i)).collect();
+        let mut chosen = Vec::new();
+        while total as u64 > limit
+            && let Some((bytes, i)) = largest.pop()
+        {
+            total -= bytes;
+            chosen.push(clients[i].clone());
+        }
+        chosen
+    }
+
     /// How many connections are open.
     pub fn len(&self) -> usize {
         self.live.lock().len()
@@ -249,5 +255,68 @@ impl Clients {
     /// Whether nobody is connected.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    /// Clients that hold so many bytes each.
+    fn clients(held: &[usize]) -> (Clients, Vec<Arc<ClientInfo>>) {
+        let clients = Clients::new(1);
+        let admit = |bytes: &usize| {
+            let info = clients.admit(0, Address::Unix("/x".into()), -1, Clock::simulated().now());
+            info.held.set(Holding::Output, *bytes);
+            info
+        };
+        let infos = held.iter().map(admit).collect();
+        (clients, infos)
+    }
+
+    fn ids(chosen: &[Arc<ClientInfo>]) -> Vec<ClientId> {
+        chosen.iter().map(|info| info.id).collect()
+    }
+
+    #[test]
+    fn the_largest_go_first_and_no_more_than_must() {
+        let (clients, infos) = clients(&[5, 40, 20, 30, 5]);
+        assert!(clients.beyond(100).is_empty());
+        assert_eq!(ids(&clients.beyond(99)), [2]);
+        assert_eq!(ids(&clients.beyond(59)), [2, 4]);
+        infos[1].set_flag(Flag::NoEvict, true);
+        assert_eq!(ids(&clients.beyond(99)), [4]);
+        assert_eq!(ids(&clients.beyond(0)), [4, 3, 5, 1]);
+        infos[3].doom();
+        assert!(clients.beyond(70).is_empty(), "who is going has made room already");
+        clients.remove(infos[1].id);
+        assert_eq!(clients.held.total(), 60);
+    }
+
+    #[test]
+    fn nobody_goes_who_together_never_held_too_much_however_their_figures_change_meanwhile() {
+        const MOST: usize = 1000;
+        let (clients, infos) = clients(&[MOST; 8]);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for (i, info) in infos.iter().enumerate() {
+                let done = &done;
+                scope.spawn(move || {
+                    let mut bytes = i;
+                    while !done.load(Relaxed) {
+                        bytes = (bytes * 31 + 7) % (MOST + 1);
+                        info.held.set(Holding::Output, bytes);
+                    }
+                });
+            }
+            let chosen: usize = (0..20_000).map(|_| clients.beyond((8 * MOST) as u64).len()).sum();
+            let few = (0..20_000).map(|_| clients.beyond((7 * MOST) as u64).len()).max();
+            done.store(true, Relaxed);
+            assert_eq!(chosen, 0);
+            assert!(few < Some(8), "all of them would go only if a figure were taken off that was never added");
+        });
+        infos.iter().for_each(|info| info.held.release());
+        assert_eq!(clients.held.total(), 0);
     }
 }

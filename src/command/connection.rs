@@ -106,7 +106,7 @@ fn hello(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         return Err(ReplyError::HELLO_NOAUTH);
     }
     if let Some(name) = name {
-        call.info.labels.lock().name = name.into();
+        call.info.relabel(|labels| labels.name = name.into());
     }
     if let Some(proto) = proto {
         if proto != call.client.proto() && call.client.is_subscriber() {
@@ -272,7 +272,7 @@ fn reset(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.session.authenticated = call.settings.requirepass.password().is_none();
     let info = &call.info;
     info.db.store(0, Relaxed);
-    info.labels.lock().name = "".into();
+    info.relabel(|labels| labels.name = "".into());
     info.set_flag(Flag::NoEvict, false);
     info.set_flag(Flag::NoTouch, false);
     call.reply.simple("RESET");

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::run::{self, count_error};
 use super::spec::{Flags, Run};
-use super::table::{Entry, Lookup};
+use super::table::{CommandIndex, Entry, Lookup};
 use crate::client::Closing;
+use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::ids::WorkerId;
 use crate::keyspace::effects::Outlet;
@@ -16,7 +17,7 @@ use crate::keyspace::eviction::{self, Room};
 use crate::pause::PauseMode;
 use crate::process::placement;
 use crate::resp::Proto;
-use crate::resp::decode::Args;
+use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
 use crate::session::{Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn};
 use crate::worker::Worker;
@@ -42,7 +43,7 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
         Ok(Verdict::Wait(mode)) => {
             let args = args.to_owned();
             turn.client.info.set_flag(Flag::Blocked, true);
-            turn.client.info.postponed_bytes.store(args.size_bytes(), Relaxed);
+            turn.client.info.held.set(Holding::Postponed, args.size_bytes());
             state.blocked = Some(Blocked::Paused(args, mode));
             return;
         }
@@ -170,10 +171,13 @@ fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<Paus
     concerned.then_some(mode)
 }
 
+/// What a command that MULTI has queued costs beside its arguments, in bytes.
+const QUEUED_BYTES: usize = size_of::<(CommandIndex, OwnedArgs)>();
+
 fn queue(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, entry: &Entry) {
     if let Some(transaction) = state.transaction.as_deref_mut().filter(|transaction| !transaction.failed) {
         let args = args.to_owned();
-        turn.client.info.queued_bytes.fetch_add(args.size_bytes(), Relaxed);
+        turn.client.info.held.add(Holding::Queued, args.size_bytes() + QUEUED_BYTES);
         transaction.queue.push((entry.index, args));
         turn.client.info.queued.store(transaction.queue.len() as u32, Relaxed);
     }

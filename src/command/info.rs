@@ -8,10 +8,10 @@ mod traffic;
 use std::cell::OnceCell;
 use std::fmt::{Display, Write as _};
 use std::rc::Rc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::Call;
 use super::spec::{Arg, Command, Flags, Group};
+use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
@@ -164,7 +164,7 @@ impl Report<'_, '_> {
 
 /// All clients together.
 #[derive(Debug, Default)]
-pub(super) struct ClientTotals {
+struct ClientTotals {
     /// Clients that listen to anything.
     subscribers: u64,
     /// Clients whose commands wait.
@@ -173,26 +173,23 @@ pub(super) struct ClientTotals {
     max_input: u64,
     /// The most that waits to be written to one client, in bytes.
     max_output: u64,
-    /// Bytes in all their buffers. A message that waits for many counts for each, though it takes its memory once.
-    pub(super) buffers: u64,
 }
 
 impl ClientTotals {
     /// The clients of this moment.
-    pub(super) fn of(server: &Server) -> Self {
+    fn of(server: &Server) -> Self {
         let mut totals = ClientTotals::default();
         server.clients.all().iter().for_each(|client| totals.add(client));
         totals
     }
 
     fn add(&mut self, client: &ClientInfo) {
-        let input = (client.input_bytes.load(Relaxed) + client.input_room.load(Relaxed)) as u64;
-        let output = client.output_bytes.load(Relaxed) as u64;
+        let held = |holding| client.held.get(holding) as u64;
+        let input = held(Holding::Input) + held(Holding::InputRoom);
         self.subscribers += u64::from(client.is_subscriber());
         self.blocked += u64::from(client.has_flag(Flag::Blocked));
         self.max_input = self.max_input.max(input);
-        self.max_output = self.max_output.max(output);
-        self.buffers += input + output + client.queued_bytes.load(Relaxed) as u64;
+        self.max_output = self.max_output.max(held(Holding::Output));
     }
 }
 
@@ -206,8 +203,8 @@ pub(super) struct MemoryUse {
     pub(super) peak: u64,
     /// What the server used when it started.
     pub(super) startup: u64,
-    /// What clients' buffers hold.
-    pub(super) buffers: u64,
+    /// What clients hold. A message that waits for many counts for each, though it takes its memory once.
+    pub(super) clients: u64,
     /// Both together.
     pub(super) overhead: u64,
     /// The rest.
@@ -215,15 +212,16 @@ pub(super) struct MemoryUse {
 }
 
 impl MemoryUse {
-    /// The memory of this moment, where clients' buffers hold so much.
-    pub(super) fn of(server: &Server, buffers: u64) -> Self {
+    /// The memory of this moment.
+    pub(super) fn of(server: &Server) -> Self {
+        let clients = server.clients.held.total() as u64;
         let (memory, allocator) = (resources::memory(), AllocatorUse::now());
         let used = allocator.allocated;
         let peak = server.memory.peak().max(used);
         // A message that waits for many is counted for each, so the parts could exceed the whole.
         let startup = server.memory.at_start().min(used);
-        let overhead = (startup + buffers).min(used);
-        MemoryUse { memory, allocator, peak, startup, buffers, overhead, dataset: used - overhead }
+        let overhead = (startup + clients).min(used);
+        MemoryUse { memory, allocator, peak, startup, clients, overhead, dataset: used - overhead }
     }
 }
 

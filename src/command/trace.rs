@@ -27,7 +27,7 @@ pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
     let unix = call.now.unix().as_secs();
     let slow = call.settings.slowlog_log_slower_than.0;
     if slow >= 0 && us as i64 >= slow && !flags.has(Flags::SKIP_SLOWLOG) {
-        let name = call.info.labels.lock().name.to_string();
+        let name = call.info.labels().name.to_string();
         let hidden = redacted(call);
         let max_len = usize::try_from(call.settings.slowlog_max_len).unwrap_or(usize::MAX);
         let peer = call.info.address.peer();

@@ -6,6 +6,7 @@ use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use super::table::CommandIndex;
 use super::{Call, LocalCall, run};
 use crate::client::Client;
+use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::keyspace::access::KeyAccess;
@@ -84,7 +85,7 @@ pub(super) fn discard(
     state.transaction = None;
     client.info.set_flag(Flag::Multi, false);
     client.info.queued.store(0, Relaxed);
-    client.info.queued_bytes.store(0, Relaxed);
+    client.info.held.set(Holding::Queued, 0);
 }
 
 /// Ends what WATCH began for the client that calls, and answers whether a watched key was changed.
@@ -102,6 +103,7 @@ pub(super) fn leave(call: &mut LocalCall<'_, '_>) {
 fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) -> bool {
     let Some(watch) = scope.watch.take() else { return false };
     info.watched.store(0, Relaxed);
+    info.held.set(Holding::Watched, 0);
     let (keyspace, now_ms) = keys.hold(now);
     watch.end(keyspace, now_ms)
 }
@@ -116,6 +118,7 @@ fn watch(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     args.from(1).for_each(|key| watch.add(&mut keys, key));
     reply.ok();
     call.info.watched.store(watch.len() as u32, Relaxed);
+    call.info.held.set(Holding::Watched, watch.size_bytes());
     call.scope.watch = Some(watch);
     Ok(())
 }

@@ -26,6 +26,7 @@ use hashbrown::HashMap;
 use super::State;
 use super::effects::Effects;
 use super::garbage::Disposal;
+use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::ids::ClientId;
 pub(crate) use notice::{Forgotten, Notice};
@@ -83,6 +84,9 @@ impl Tracker {
         }
     }
 }
+
+/// What a prefix costs beside its bytes, which are kept twice, in bytes.
+const PREFIX_BYTES: usize = 160;
 
 /// What happens to the keys that begin with one prefix.
 #[derive(Debug, Default)]
@@ -145,6 +149,8 @@ impl Tracking {
         if let Some(before) = self.trackers.remove(&client.id) {
             terms.prefixes.extend(before.terms.prefixes);
         }
+        let bytes = terms.prefixes.iter().map(|prefix| PREFIX_BYTES + 2 * prefix.len());
+        client.held.set(Holding::Prefixes, bytes.sum());
         let redirection = terms.redirect.as_ref().map_or(0, |other| other.id as i64);
         client.redirect.store(redirection, Relaxed);
         client.set_flag(Flag::Tracking, true);
@@ -168,6 +174,7 @@ impl Tracking {
                 }
             }
         }
+        client.held.set(Holding::Prefixes, 0);
         client.redirect.store(-1, Relaxed);
         for flag in [Flag::Tracking, Flag::TrackingBroken, Flag::TrackingBroadcast] {
             client.set_flag(flag, false);

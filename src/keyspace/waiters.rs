@@ -71,6 +71,17 @@ pub(crate) struct Interest {
     pub(crate) keys: Vec<Box<[u8]>>,
 }
 
+/// What a key that a client waits for costs beside its name, which is kept twice, in bytes.
+const AWAITED_KEY_BYTES: usize = 96;
+
+impl Interest {
+    /// What it occupies as long as a client waits, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let keys = self.keys.iter().map(|key| AWAITED_KEY_BYTES + 2 * key.len());
+        self.args.size_bytes() + keys.sum::<usize>()
+    }
+}
+
 /// How a client waits.
 #[derive(Debug)]
 pub(crate) struct Wait {

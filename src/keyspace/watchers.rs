@@ -14,9 +14,13 @@ use super::{DatabaseId, State};
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     keys: Vec<Address>,
+    bytes: usize,
     /// Whether any of them was changed since.
     touched: Arc<AtomicBool>,
 }
+
+/// What a watched key costs beside its name, which is kept twice, in bytes.
+const WATCHED_KEY_BYTES: usize = 96;
 
 /// Who watches which key.
 #[derive(Debug, Default)]
@@ -48,6 +52,11 @@ impl Watch {
         self.keys.len()
     }
 
+    /// What it occupies, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Watches one more key from now on. If its time is over it is removed first: that is no change any more.
     pub(crate) fn add(&mut self, keys: &mut Keys<'_>, key: &[u8]) {
         let db = keys.db;
@@ -58,6 +67,7 @@ impl Watch {
         let address = Address::new(db, key);
         keys.state.watchers.keys.entry(address.clone()).or_default().push(self.touched.clone());
         self.keys.push(address);
+        self.bytes += WATCHED_KEY_BYTES + 2 * key.len();
     }
 
     /// Ends it, and answers whether any key was changed, or its time is over since.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::{Sleep, sleep, timeout};
 
+use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
 use crate::client::{Client, Closing};
 use crate::ids::WorkerId;
@@ -215,7 +216,7 @@ fn report(worker: &Worker, client: &Client) {
     let Some(closing) = client.closing() else {
         return tracing::debug!(client = info.id, peer, "disconnected");
     };
-    let name = info.labels.lock().name.clone();
+    let name = info.labels().name.clone();
     let reason = closing.reason();
     let stats = worker.stats();
     match closing {
@@ -226,7 +227,7 @@ fn report(worker: &Worker, client: &Client) {
             return tracing::debug!(client = info.id, peer, %name, reason, "closed");
         }
     }
-    let output_bytes = info.output_bytes.load(Relaxed);
-    let input_bytes = info.input_bytes.load(Relaxed);
+    let output_bytes = info.held.get(Holding::Output);
+    let input_bytes = info.held.get(Holding::Input);
     tracing::warn!(client = info.id, peer, %name, output_bytes, input_bytes, reason, "closed");
 }

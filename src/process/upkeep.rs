@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::client::registry::{ClientInfo, Flag};
+use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
 use crate::config::Settings;
 use crate::hub::Control;
@@ -91,21 +91,12 @@ fn notice_dead_peer(client: &Rc<Client>, settings: &Settings) {
     client.limit_unacknowledged(limit);
 }
 
-/// Closes the clients that hold most until all together are within `maxmemory-clients`.
+/// Closes the clients that hold most if all together are beyond `maxmemory-clients`.
 fn evict_clients(worker: &Worker) {
     let settings = worker.settings();
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
-    let held = |info: &ClientInfo| info.grown_bytes() as u64;
-    let mut clients = worker.server.clients.all();
-    let mut total: u64 = clients.iter().map(|info| held(info)).sum();
-    clients.retain(|info| !info.has_flag(Flag::NoEvict));
-    clients.sort_by_key(|info| std::cmp::Reverse(held(info)));
     let mut hub = HubAccess::new(&worker.server.hub);
-    for info in clients {
-        if total <= limit {
-            break;
-        }
-        total -= held(&info);
+    for info in worker.server.clients.beyond(limit) {
         info.doom();
         let home = info.worker();
         if hub.with(|hub| hub.send(home, Control::Evict(info.id))) {

@@ -193,6 +193,11 @@ impl Decoder {
         }
     }
 
+    /// What it occupies beside its own size, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.words.capacity()
+    }
+
     /// Whether it remembers nothing: the last request was complete.
     pub fn is_between_requests(&self) -> bool {
         self.state == State::Start

@@ -1,10 +1,10 @@
 //! Which of a worker's clients listen to which name.
 
 use std::rc::Rc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use slab::Slab;
 
+use crate::client::held::Holding;
 use crate::client::{Client, Membership};
 use crate::hub::name::Name;
 use crate::ids::{Slot, Topic};
@@ -83,14 +83,14 @@ impl Lists {
         let list = &mut self.lists[slot as usize];
         let membership = Membership { slot, index: list.clients().len() as u32 };
         list.push(client.clone());
-        client.info.subscription_bytes.fetch_add(weight(&name), Relaxed);
+        client.info.held.add(Holding::Subscriptions, weight(&name));
         client.change_memberships(topic, |memberships| memberships.insert(name, membership));
     }
 
     /// Takes `client` out of the list of `name`; the list closes with its last client.
     pub(super) fn remove(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
         let Some(left) = client.change_memberships(topic, |memberships| memberships.remove(name)) else { return };
-        client.info.subscription_bytes.fetch_sub(weight(name), Relaxed);
+        client.info.held.sub(Holding::Subscriptions, weight(name));
         let list = &mut self.lists[left.slot as usize];
         if let Some(moved) = list.remove(left.index as usize) {
             moved.change_memberships(topic, |memberships| {

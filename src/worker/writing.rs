@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Worker;
+use crate::client::held::Holding;
 use crate::client::{Client, Closing};
 use crate::config::{ByteSize, OutputLimit};
 use crate::observe::stats::Counter;
@@ -84,7 +85,7 @@ impl Worker {
         }
         if left > 0 && !client.is_congested() {
             // Its socket would have taken more: it has another turn when others have had theirs.
-            client.info.output_bytes.store(left, Relaxed);
+            client.info.held.set(Holding::Output, left);
             if client.unoffered_bytes.get() == 0 {
                 self.mark_dirty(client, left.min(delivered).max(1));
             }
@@ -102,7 +103,7 @@ impl Worker {
             let outbox = client.outbox.borrow();
             (outbox.bytes(), outbox.counted_bytes(), outbox.len())
         };
-        client.info.output_bytes.store(bytes, Relaxed);
+        client.info.held.set(Holding::Output, bytes);
         client.info.output_pieces.store(pieces, Relaxed);
         let limit = self.output_limit(client);
         if reaches(counted, limit.hard) {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use pregon::client::Closing;
+use pregon::client::held::Holding;
 use pregon::pause::PauseMode;
 use pregon::process::upkeep;
 
-use crate::harness::{World, everywhere_with, pipeline, request};
+use crate::harness::{Peer, World, everywhere_with, pipeline, request};
 
 /// Lets this many seconds pass, with the work that is due in each.
 fn pass(world: &World, seconds: u64) {
@@ -93,4 +94,59 @@ fn p11_subscriptions_count_against_what_all_clients_may_hold() {
         world.peer().say("CONFIG SET maxmemory-clients 600kb");
         assert_eq!(closed(), [None, Some(Closing::Evicted), None]);
     });
+}
+
+#[test]
+fn p11_whatever_a_client_makes_grow_counts_against_maxmemory_clients() {
+    const ENOUGH: usize = 100_000;
+    for holding in Holding::ALL {
+        everywhere_with(&[("maxmemory-clients", "100000")], |world| {
+            let (mut greedy, mut other) = (world.peer(), world.peer());
+            let Some(at_least) = grow(*holding, &mut greedy, &mut other) else { return };
+            let held = greedy.client.info.held.get(*holding);
+            assert!(held >= at_least, "{holding:?}: {held}");
+            assert!(world.server.clients.held.total() > ENOUGH, "{holding:?}");
+            upkeep::often(&world.workers[0]);
+            world.workers.iter().for_each(|worker| worker.deliver_inbox());
+            assert_eq!((greedy.closing(), other.closing()), (Some(Closing::Evicted), None), "{holding:?}");
+        });
+    }
+}
+
+/// Lets `greedy` hold at least so many bytes more of one kind; none for a kind that only exists between the turns of one
+/// command, which is tested where that is.
+fn grow(holding: Holding, greedy: &mut Peer, other: &mut Peer) -> Option<usize> {
+    let long = |letter: &str| letter.repeat(60_000);
+    let [a, b] = &["a", "b"].map(long);
+    match holding {
+        Holding::Input => greedy.send(format!("*2\r\n$4\r\nECHO\r\n$200000\r\n{a}{b}").as_bytes()),
+        Holding::InputRoom => {
+            greedy.send(format!("*2\r\n$4\r\nECHO\r\n$200000\r\n{a}{b}").as_bytes());
+            greedy.send(b"c");
+            return Some(1);
+        }
+        Holding::Spans => greedy.send(format!("*100000\r\n{}", "$0\r\n\r\n".repeat(20_000)).as_bytes()),
+        Holding::Queued => {
+            greedy.say("MULTI");
+            greedy.send(&request(["ECHO", &[a.as_str(), b].concat()]));
+        }
+        Holding::Postponed => {
+            other.say("CLIENT PAUSE 10000 ALL");
+            greedy.send(&request(["ECHO", &[a.as_str(), b].concat()]));
+        }
+        Holding::Awaited => greedy.send(&request(["BLPOP", a, b, "0"])),
+        Holding::Listed => return None,
+        Holding::Output => {
+            greedy.joins("SUBSCRIBE a");
+            [a, b].iter().for_each(|text| other.send(&request(["PUBLISH", "a", text])));
+        }
+        Holding::Subscriptions => [a, b].iter().for_each(|name| greedy.send(&request(["SUBSCRIBE", name]))),
+        Holding::Labels => {
+            greedy.send(&request(["CLIENT", "SETNAME", a]));
+            greedy.send(&request(["CLIENT", "SETINFO", "LIB-NAME", b]));
+        }
+        Holding::Watched => greedy.send(&request(["WATCH", a, b])),
+        Holding::Prefixes => greedy.send(&request(["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", a, "PREFIX", b])),
+    }
+    Some(100_000)
 }

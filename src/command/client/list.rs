@@ -2,12 +2,15 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::client::Client;
+use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::command::Call;
 use crate::command::connection::DEFAULT_USER;
 use crate::ids::{Address, Topic};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
+use crate::session::Session;
 
 /// The classes of clients that LIST and KILL tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ fn who(call: &Call<'_, '_>, info: &ClientInfo) -> String {
         info.address.peer(),
         info.address.local(),
         info.fd.load(Relaxed),
-        info.labels.lock().name,
+        info.labels().name,
         seconds_since(info.connected_ms),
         seconds_since(info.active_ms.load(Relaxed)),
     )
@@ -107,30 +110,35 @@ fn does(info: &ClientInfo) -> String {
     )
 }
 
+/// What a client occupies before it has made anything grow, in bytes.
+const OWN_BYTES: usize = size_of::<ClientInfo>() + size_of::<Client>() + size_of::<Session>();
+
 /// The memory a client needs. Replies are written into a buffer that all clients of a thread share, so `rbs`, `rbp`
 /// and `obl`, which tell of a buffer of its own, are zero.
 fn needs(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+    let held = |holding| info.held.get(holding);
     let own = info.id == call.info.id;
-    let args = if own { call.args.iter().map(<[u8]>::len).sum() } else { info.postponed_bytes.load(Relaxed) };
+    let args =
+        if own { call.args.iter().map(<[u8]>::len).sum() } else { held(Holding::Postponed) + held(Holding::Awaited) };
     format!(
         " qbuf={} qbuf-free={} argv-mem={args} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={}",
-        info.input_bytes.load(Relaxed),
-        info.input_room.load(Relaxed),
-        info.queued_bytes.load(Relaxed),
+        held(Holding::Input),
+        held(Holding::InputRoom),
+        held(Holding::Queued),
         info.output_pieces.load(Relaxed),
-        info.output_bytes.load(Relaxed),
-        info.memory_bytes(),
+        held(Holding::Output),
+        OWN_BYTES + info.held.sum(),
     )
 }
 
 fn uses(call: &Call<'_, '_>, info: &ClientInfo) -> String {
     let last_command = info.last_command.load(Relaxed);
     let command = if last_command == u16::MAX { "NULL" } else { &call.server.commands.entry(last_command).full_name };
-    let labels = info.labels.lock();
+    let labels = info.labels();
     format!(
         " events={} cmd={command} user={DEFAULT_USER} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
          tot-cmds={}\n",
-        if info.output_bytes.load(Relaxed) > 0 { "rw" } else { "r" },
+        if info.held.get(Holding::Output) > 0 { "rw" } else { "r" },
         info.redirect.load(Relaxed),
         info.proto.load(Relaxed),
         labels.lib_name,

@@ -14,13 +14,13 @@ pub(in crate::command) fn valid_label(label: &[u8]) -> Option<&str> {
 pub(super) fn setname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let name = valid_label(&call.args[2]).ok_or(ReplyError::CLIENT_NAME)?;
-    call.info.labels.lock().name = name.into();
+    call.info.relabel(|labels| labels.name = name.into());
     call.reply.ok();
     Ok(())
 }
 
 pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let labels = call.info.labels.lock();
+    let labels = call.info.labels();
     if labels.name.is_empty() {
         call.reply.null();
     } else {
@@ -32,15 +32,15 @@ pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 pub(super) fn setinfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     call.exclude_others();
     let attribute = &call.args[2];
-    let mut labels = call.info.labels.lock();
-    let label = if call.is_word(2, "lib-name") {
-        &mut labels.lib_name
-    } else if call.is_word(2, "lib-ver") {
-        &mut labels.lib_version
-    } else {
+    let is_name = call.is_word(2, "lib-name");
+    if !is_name && !call.is_word(2, "lib-ver") {
         return Err(ReplyError::unrecognized_option(attribute));
-    };
-    *label = valid_label(&call.args[3]).ok_or_else(|| ReplyError::client_attribute(attribute))?.into();
+    }
+    let label = valid_label(&call.args[3]).ok_or_else(|| ReplyError::client_attribute(attribute))?;
+    call.info.relabel(|labels| {
+        let place = if is_name { &mut labels.lib_name } else { &mut labels.lib_version };
+        *place = label.into();
+    });
     call.reply.ok();
     Ok(())
 }

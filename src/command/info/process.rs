@@ -85,7 +85,7 @@ pub(super) fn clients(report: &mut Report<'_, '_>) {
 
 /// What the allocator has given away, what the kernel counts, and what lies between the two.
 pub(super) fn memory(report: &mut Report<'_, '_>) {
-    let usage = MemoryUse::of(report.server, report.clients().buffers);
+    let usage = MemoryUse::of(report.server);
     let used = usage.allocator.allocated;
     report.size("used_memory", used);
     report.size("used_memory_rss", usage.memory.resident);
@@ -115,7 +115,7 @@ pub(super) fn memory(report: &mut Report<'_, '_>) {
         ("mem_replication_backlog", 0),
         ("mem_total_replication_buffers", 0),
         ("mem_clients_slaves", 0),
-        ("mem_clients_normal", usage.buffers),
+        ("mem_clients_normal", usage.clients),
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", 0),
     ]);

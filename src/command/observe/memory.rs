@@ -1,8 +1,8 @@
-//! MEMORY: what the process uses, as the allocator, the kernel and the clients' buffers tell, and what a key takes.
+//! MEMORY: what the process uses, as the allocator, the kernel and the clients tell, and what a key takes.
 
 use std::fmt::Write as _;
 
-use crate::command::info::{ClientTotals, MemoryUse, percent};
+use crate::command::info::{MemoryUse, percent};
 use crate::command::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::command::{Call, introspect};
 use crate::keyspace::database::Database;
@@ -87,7 +87,7 @@ fn usage(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 /// The fields of Redis whose numbers are known here.
 fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
+    let usage = MemoryUse::of(call.server);
     let keys = call.keys.look(call.now, |state, _| state.databases().iter().map(Database::len).sum::<usize>()) as u64;
     let numbers = [
         ("peak.allocated", usage.peak),
@@ -95,7 +95,7 @@ fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         ("startup.allocated", usage.startup),
         ("replication.backlog", 0),
         ("clients.slaves", 0),
-        ("clients.normal", usage.buffers),
+        ("clients.normal", usage.clients),
         ("cluster.links", 0),
         ("aof.buffer", 0),
         ("lua.caches", 0),
@@ -147,7 +147,7 @@ fn sizes(reply: &mut Reply, sizes: &[(&str, u64)]) {
 }
 
 fn doctor(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let usage = MemoryUse::of(call.server, ClientTotals::of(call.server).buffers);
+    let usage = MemoryUse::of(call.server);
     call.reply.verbatim(&diagnosis(&usage));
     Ok(())
 }
@@ -157,12 +157,12 @@ fn diagnosis(usage: &MemoryUse) -> String {
     let Memory { resident, peak, .. } = usage.memory;
     let mut text = String::new();
     // Writing to a string cannot fail, here and below.
-    if usage.buffers > resident / 2 {
+    if usage.clients > resident / 2 {
         let _ = writeln!(
             text,
-            "Clients' buffers hold {} of {resident} bytes. CLIENT LIST shows in qbuf and omem whose; \
+            "Clients hold {} of {resident} bytes. CLIENT LIST shows in tot-mem which; \
              client-output-buffer-limit and maxmemory-clients bound them.",
-            usage.buffers
+            usage.clients
         );
     }
     if peak > resident + resident / 2 {
@@ -201,17 +201,17 @@ mod tests {
 
     #[test]
     fn the_doctor_names_what_looks_wrong() {
-        let usage = |resident, peak, buffers| MemoryUse {
+        let usage = |resident, peak, clients| MemoryUse {
             memory: Memory { resident, peak, data: 0 },
             allocator: AllocatorUse::default(),
             peak,
             startup: 0,
-            buffers,
-            overhead: buffers,
+            clients,
+            overhead: clients,
             dataset: 0,
         };
         assert!(diagnosis(&usage(100, 120, 10)).starts_with("Nothing looks wrong"));
-        assert!(diagnosis(&usage(100, 120, 60)).starts_with("Clients' buffers hold 60 of 100 bytes."));
+        assert!(diagnosis(&usage(100, 120, 60)).starts_with("Clients hold 60 of 100 bytes."));
         assert!(diagnosis(&usage(100, 200, 10)).starts_with("The process once used 200 bytes"));
         assert_eq!(diagnosis(&usage(100, 200, 60)).lines().count(), 2);
     }

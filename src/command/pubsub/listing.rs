@@ -56,6 +56,12 @@ impl Listing {
         self.next_part == hub::PARTS
     }
 
+    /// What it occupies, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let pattern = self.pattern.as_ref().map_or(0, |pattern| pattern.len());
+        pattern + self.encoded.iter().map(Vec::capacity).sum::<usize>()
+    }
+
     /// Queues what was listed.
     pub(crate) fn answer(self, outbox: &mut Outbox) {
         if self.muted {
@@ -72,7 +78,7 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
-    use super::AT_ONCE;
+    use super::*;
     use crate::command::test_support::World;
 
     #[test]
@@ -94,5 +100,16 @@ mod tests {
         assert_eq!(within.matches("channel:").count(), 11_000, "a transaction answers at once");
         assert_eq!(client.say("CLIENT REPLY OFF\r\nPUBSUB CHANNELS"), "");
         assert_eq!(client.resume(), "");
+    }
+
+    #[test]
+    fn p11_what_a_listing_holds_so_far_is_counted() {
+        let world = World::new();
+        let subscriber = world.client();
+        subscriber.say(&format!("SUBSCRIBE {}", "x".repeat(1000)));
+        let mut listing = Listing::new(Kind::Channel, None, false);
+        assert_eq!(listing.size_bytes(), 0);
+        while !listing.go_on(&world.workers[0]) {}
+        assert!(listing.size_bytes() >= 1000);
     }
 }

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::client::held::Sums;
 use crate::clock::Clock;
 use crate::ids::Address;
 use crate::resp::Proto;
@@ -108,7 +109,7 @@ fn strings<'k>(keys: impl IntoIterator<Item = &'k str>) -> Vec<String> {
 }
 
 fn client(id: ClientId) -> Arc<ClientInfo> {
-    Arc::new(ClientInfo::new(id, 0, Address::Unix("/x".into()), -1, Clock::simulated().now()))
+    Arc::new(ClientInfo::new(id, 0, &Sums::new(1), Address::Unix("/x".into()), -1, Clock::simulated().now()))
 }
 
 /// The keys in the array of a notice.
