@@ -97,7 +97,8 @@ directives! {
     /// is closed at once, and the soft limit with the seconds for which it may be exceeded. 0 is no limit. Several
     /// classes may stand on one line. This is what keeps a slow subscriber from using up the memory: raise it for
     /// subscribers that must survive long pauses. A message that waits for many subscribers takes its memory once,
-    /// but counts in full for each of them.
+    /// but counts in full for each of them. Two messages may wait beyond the hard limit: the one that is being written,
+    /// and the newest for a subscriber that reads, so that messages larger than the limit arrive.
     client_output_buffer_limit: OutputLimits = OutputLimits::default(),
         "client-output-buffer-limit", Limits, Runtime, ANY;
 
