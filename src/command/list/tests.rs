@@ -197,6 +197,19 @@ impl Model {
                 let found = place.map(|place| bulk(self.list(*key)[place]));
                 (format!("LINDEX {key} {index}"), found.unwrap_or("$-1\r\n".into()))
             }
+            Step::Move(from, to, left, to_left) => {
+                let request = format!("LMOVE {from} {to} {} {}", end(*left), end(*to_left));
+                let element = self.pop(*from, *left);
+                element.into_iter().for_each(|element| self.push(*to, *to_left, element));
+                (request, element.map_or("$-1\r\n".into(), bulk))
+            }
+            Step::Set(..) | Step::Insert(..) | Step::Remove(..) | Step::Trim(..) => self.edit(step),
+        }
+    }
+
+    /// The same for steps that change a list elsewhere than at its ends.
+    fn edit(&mut self, step: &Step) -> (String, String) {
+        match step {
             Step::Set(key, index, element) => {
                 let request = format!("LSET {key} {index} {element}");
                 let answer = match self.place(*key, *index) {
@@ -242,12 +255,7 @@ impl Model {
                 *self.list(*key) = kept;
                 (format!("LTRIM {key} {start} {end}"), "+OK\r\n".into())
             }
-            Step::Move(from, to, left, to_left) => {
-                let request = format!("LMOVE {from} {to} {} {}", end(*left), end(*to_left));
-                let element = self.pop(*from, *left);
-                element.into_iter().for_each(|element| self.push(*to, *to_left, element));
-                (request, element.map_or("$-1\r\n".into(), bulk))
-            }
+            _ => unreachable!("{step:?} is a step at the ends"),
         }
     }
 }
