@@ -24,6 +24,9 @@
 //! tasks, a few at a time between reading from publishers: the publisher has its reply at once, so messages gather in the
 //! outboxes and leave together, which saves the system calls that fan-out costs most.
 //!
+//! The main thread serves no client: it [governs](process::govern), that is, it accepts connections, hears signals, carries
+//! out what directives ask of the system, and ends the server, whatever the io-threads are busy with.
+//!
 //! To wake a thread costs more than most requests, so clients [gather](process::placement) on the first threads while these have
 //! time to spare, and only subscribers are dealt out to all from the start. A connection moves to another thread while
 //! nothing of it is under way: when it subscribes for the first time, and when its thread is saturated while another is
@@ -63,7 +66,7 @@
 //! | [`hub`], [`pattern`] | who listens to what, on which worker; the index of patterns |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
 //! | [`worker`], [`client`], [`message`] | a thread's clients, what waits for them, shared frames |
-//! | [`server`], [`pause`] | what all threads share |
+//! | [`server`], [`pause`], [`shutdown`] | what all threads share |
 //! | [`observe`] | what is counted and kept for operators |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
 //! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
@@ -100,5 +103,6 @@ pub(crate) mod quoting;
 pub mod resp;
 pub mod server;
 pub mod session;
+pub mod shutdown;
 pub(crate) mod version;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! Between the kernel and the clients' sessions: listeners, transports, and the loop that reads, runs and writes.
 
 pub(crate) mod connection;
+pub(crate) mod handover;
 pub(crate) mod listen;
 pub(crate) mod transport;

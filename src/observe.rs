@@ -1,6 +1,7 @@
 //! What is counted and kept for operators.
 
 pub(crate) mod latency;
+pub(crate) mod load;
 pub(crate) mod memory;
 pub mod slowlog;
 pub mod stats;

@@ -1,13 +1,12 @@
 //! What all workers share: the hub, the live clients, the configuration, the counters. No input or output here.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
 
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::client::registry::Clients;
 use crate::clock::Clock;
@@ -18,13 +17,12 @@ use crate::ids::WorkerSet;
 use crate::keyspace::Keyspace;
 use crate::net::listen::{self, Latch, Listener};
 use crate::observe::latency::LatencyMonitor;
+use crate::observe::load::Load;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::slowlog::Slowlog;
 use crate::observe::stats::{Counter, ServerStats, WorkerStats, new_histogram};
 use crate::pause::Pause;
-use crate::process::io_thread::Guest;
-use crate::process::placement::Load;
-use crate::process::shutdown::Shutdown;
+use crate::shutdown::Shutdown;
 
 /// What other threads need of a worker beside its inbox.
 #[derive(Debug)]
@@ -33,8 +31,8 @@ pub struct WorkerHandle {
     pub bell: Notify,
     /// How much it has to do.
     pub(crate) load: Load,
-    /// The way in for connections; none where no thread serves it.
-    pub(crate) door: OnceLock<UnboundedSender<Guest>>,
+    /// Whether a thread serves it, so that clients can move to it.
+    pub(crate) is_served: AtomicBool,
     /// Connections that it has been given and that are open.
     pub connections: AtomicUsize,
     /// How many times it has delivered and written everything since the server began to end.
@@ -43,15 +41,6 @@ pub struct WorkerHandle {
     pub monitors: AtomicUsize,
     /// Its counters.
     pub stats: WorkerStats,
-}
-
-impl WorkerHandle {
-    /// Hands a connection to the worker's thread. It ends at once if the thread has ended, which is when the server ends.
-    pub(crate) fn admit(&self, guest: Guest) {
-        if let Some(door) = self.door.get() {
-            let _ = door.send(guest);
-        }
-    }
 }
 
 /// The state of one server.
@@ -176,7 +165,7 @@ impl Server {
         let worker = |_| WorkerHandle {
             bell: Notify::new(),
             load: Load::default(),
-            door: OnceLock::new(),
+            is_served: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             drain_rounds: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),

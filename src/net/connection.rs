@@ -20,8 +20,8 @@ use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
 use crate::client::{Client, Closing};
 use crate::ids::WorkerId;
+use crate::net::handover::{Doors, Guest};
 use crate::net::transport::Transport;
-use crate::process::io_thread::Guest;
 use crate::session::{Luggage, Session};
 use crate::worker::Worker;
 
@@ -34,6 +34,7 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 /// also then, and also when a command panics.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
+    doors: Doors,
     transport: Transport,
     info: Arc<ClientInfo>,
     luggage: Option<Box<Luggage>>,
@@ -50,7 +51,8 @@ pub(crate) async fn serve(
             Session::new(worker.clone(), client.clone())
         }
     };
-    let mut connection = Connection { session, worker, client, transport: Some(transport), alarm: None, moved: false };
+    let mut connection =
+        Connection { session, worker, doors, client, transport: Some(transport), alarm: None, moved: false };
     connection.converse().await;
     if connection.client.closing().is_none() && !connection.moved {
         connection.write_last_reply().await;
@@ -59,6 +61,7 @@ pub(crate) async fn serve(
 
 struct Connection {
     worker: Rc<Worker>,
+    doors: Doors,
     client: Rc<Client>,
     session: Session,
     /// What it comes through, shared with the client; none when it has moved.
@@ -177,7 +180,7 @@ impl Connection {
         self.worker.see_off(&self.client, destination);
         self.moved = true;
         let guest = Guest { transport, info: self.client.info.clone(), luggage: Some(Box::new(luggage)) };
-        self.worker.server.workers[destination].admit(guest);
+        self.doors.hand_over(destination, guest);
         Some(())
     }
 

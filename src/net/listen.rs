@@ -1,4 +1,4 @@
-//! Listening sockets: bound as `port`, `bind` and `unixsocket` say, accepted with a pause when descriptors run out.
+//! Listening sockets: bound as `port`, `bind` and `unixsocket` say, and accepted from.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -6,26 +6,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use crate::config::{BindAddress, Settings, StartError};
 use crate::ids::Address;
 use crate::net::transport::Detached;
-use crate::process::shutdown::Phase;
 
 /// What the kernel keeps for a peer beyond what it has on its way to it, in bytes: enough to fill the line until more is
 /// written, and no more, because what waits in an outbox is shared by all subscribers while the kernel copies it for each.
 const UNSENT_BYTES: u32 = 64 * 1024;
-/// How long nothing is accepted when there is no descriptor left.
-const BACK_OFF: Duration = Duration::from_millis(100);
-/// How often the log says that there is none.
-const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// A bound socket that is not yet accepted from.
 #[derive(Debug)]
@@ -49,6 +41,11 @@ impl Listener {
         &self.place
     }
 
+    /// The socket, and where it is bound.
+    pub(crate) fn into_parts(self) -> (OwnedFd, Place) {
+        (self.socket, self.place)
+    }
+
     /// What any thread can shut a TCP listener with, whoever accepts from it; none for a socket file, which stays.
     pub fn latch(&self) -> Option<Latch> {
         match self.place {
@@ -64,7 +61,7 @@ impl Listener {
 pub struct Latch(OwnedFd);
 
 impl Latch {
-    /// Ends listening at once: the address is free, and [`accept`] returns.
+    /// Ends listening at once: the address is free, and who accepts is told that nobody comes any more.
     pub fn shut(self) {
         // Fails only for a socket that does not listen any more.
         let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
@@ -215,43 +212,12 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
     Ok(Listener { socket: bound.into(), place: Place::Unix(path.to_owned()) })
 }
 
-/// Accepts connections and hands each to `take`, until the listener's latch is shut.
+/// Accepts one connection from a listening socket that is bound to `place`.
 ///
-/// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
-/// in the kernel's queue meanwhile.
-pub(crate) async fn accept(listener: Listener, mut phase: watch::Receiver<Phase>, mut take: impl FnMut(Accepted)) {
-    let Listener { socket, place } = listener;
-    // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
-    // reactor, and most are to be served by other threads.
-    let socket = match TcpStream::from_std(socket.into()) {
-        Ok(socket) => socket,
-        Err(error) => return tracing::error!(?place, %error, "cannot accept connections here"),
-    };
-    let mut complained: Option<Instant> = None;
-    loop {
-        // While the server ends, new connections wait in the kernel's queue: the end may be called off.
-        let serving = async { phase.wait_for(|phase| *phase == Phase::Serving).await.is_ok() };
-        if socket.readable().await.is_err() || !serving.await {
-            return;
-        }
-        match socket.try_io(Interest::READABLE, || accept_one(&socket, &place)) {
-            Ok(accepted) => take(accepted),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // What accepting from a socket that does not listen any more fails with.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
-            Err(error) if is_exhaustion(&error) => {
-                if complained.is_none_or(|last| last.elapsed() >= COMPLAINT) {
-                    complained = Some(Instant::now());
-                    tracing::warn!(%error, "cannot accept connections; trying again every {} ms", BACK_OFF.as_millis());
-                }
-                tokio::time::sleep(BACK_OFF).await;
-            }
-            Err(error) => tracing::debug!(%error, "a connection went away before it was accepted"),
-        }
-    }
-}
-
-fn accept_one(listener: impl AsFd, place: &Place) -> io::Result<Accepted> {
+/// # Errors
+///
+/// Those of the system; also when nobody waits to be accepted.
+pub(crate) fn accept_one(listener: impl AsFd, place: &Place) -> io::Result<Accepted> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     match place {
         Place::Unix(path) => Ok(Accepted { transport: Detached::unix(socket), address: Address::Unix(path.clone()) }),
@@ -275,10 +241,4 @@ fn local_end(socket: &OwnedFd, bound: SocketAddr) -> io::Result<SocketAddr> {
     }
     let local = rustix::net::getsockname(socket)?;
     SocketAddr::try_from(local).map_err(io::Error::from)
-}
-
-fn is_exhaustion(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }

@@ -21,7 +21,7 @@ use crate::client::sink::{Sink, Wrote};
 
 /// A transport that no thread serves: what the thread that accepted it, or has served it so far, hands to the next.
 #[derive(Debug)]
-pub struct Detached(DetachedSocket);
+pub(crate) struct Detached(DetachedSocket);
 
 #[derive(Debug)]
 enum DetachedSocket {

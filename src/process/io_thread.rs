@@ -1,4 +1,4 @@
-//! One io-thread: a runtime of its own, and the tasks that serve its worker.
+//! One io-thread: a runtime of its own, and the tasks that its worker's clients are served by.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,15 +10,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::client::registry::ClientInfo;
 use crate::ids::WorkerId;
 use crate::net::connection;
-use crate::net::transport::Detached;
+use crate::net::handover::{Doors, Guest};
+use crate::process::ending::Phase;
 use crate::process::placement::Strain;
-use crate::process::shutdown::Phase;
 use crate::process::upkeep;
+use crate::process::vital::vital;
 use crate::server::Server;
-use crate::session::Luggage;
 use crate::worker::Worker;
 
 /// Outboxes that are flushed before other tasks run, while messages keep coming: few enough that a publisher is answered
@@ -30,8 +29,6 @@ const MOST_AT_ONCE: usize = 16;
 const QUIET_LOOKS: usize = 16;
 /// How often a worker delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
-/// The exit code when the server cannot go on, as of a Rust program that panics.
-const FAILED: i32 = 101;
 /// How long a worker removes keys at a time, while others have their turns in between.
 const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
 /// How many clients a worker looks after at a time: some need a system call.
@@ -39,7 +36,7 @@ const CLIENTS_AT_ONCE: usize = 100;
 /// How often a worker looks after its clients.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A runtime for one io-thread.
+/// A runtime for one thread.
 ///
 /// # Errors
 ///
@@ -48,58 +45,34 @@ pub fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// A connection that an io-thread is to serve.
-#[derive(Debug)]
-pub struct Guest {
-    /// What it comes through.
-    pub transport: Detached,
-    /// What is known of it.
-    pub info: Arc<ClientInfo>,
-    /// What it brings from the io-thread that has served it before, if one has.
-    pub luggage: Option<Box<Luggage>>,
-}
-
 /// What an io-thread receives from outside.
 #[derive(Debug)]
-pub struct Inlet {
+pub(crate) struct Inlet {
     /// Connections to serve.
     pub guests: mpsc::UnboundedReceiver<Guest>,
+    /// The ways in to all io-threads, for clients that move.
+    pub doors: Doors,
     /// What to do.
     pub phase: watch::Receiver<Phase>,
 }
 
-/// Serves worker `id` until the end; `beside` runs on the same thread meanwhile.
-pub fn run(
-    runtime: &Runtime,
-    server: Arc<Server>,
-    id: WorkerId,
-    inlet: Inlet,
-    beside: impl Future<Output = ()> + 'static,
-) {
+/// Serves worker `id` until the end.
+pub(super) fn run(runtime: &Runtime, server: Arc<Server>, id: WorkerId, inlet: Inlet) {
     let tasks = LocalSet::new();
     tasks.block_on(runtime, async move {
         let worker = Worker::new(server, id);
-        spawn_local(beside);
         spawn_local(vital(deliver(worker.clone())));
         spawn_local(vital(flush(worker.clone())));
         spawn_local(vital(tick(worker.clone())));
-        serve(worker, inlet).await;
+        vital(receive(worker, inlet)).await;
     });
 }
 
-/// Ends the process if `task` panics: without it the clients of this thread would hear nothing more, and nobody would
-/// notice. What supervises the process starts it again.
-async fn vital(task: impl Future<Output = ()> + 'static) {
-    if spawn_local(task).await.is_err_and(|error| error.is_panic()) {
-        tracing::error!("a task that all clients of an io-thread need has failed; ending");
-        std::process::exit(FAILED);
-    }
-}
-
-async fn serve(worker: Rc<Worker>, mut inlet: Inlet) {
+/// Takes connections in and does as the phase says, until the end.
+async fn receive(worker: Rc<Worker>, mut inlet: Inlet) {
     loop {
         tokio::select! {
-            Some(guest) = inlet.guests.recv() => welcome(&worker, guest),
+            Some(guest) = inlet.guests.recv() => welcome(&worker, &inlet.doors, guest),
             Ok(()) = inlet.phase.changed() => {
                 let phase = *inlet.phase.borrow_and_update();
                 worker.set_draining(phase == Phase::Draining);
@@ -120,9 +93,12 @@ fn drain(worker: &Worker) {
     worker.handle().drain_rounds.fetch_add(1, Release);
 }
 
-fn welcome(worker: &Rc<Worker>, guest: Guest) {
+fn welcome(worker: &Rc<Worker>, doors: &Doors, guest: Guest) {
     match guest.transport.attach() {
-        Ok(transport) => drop(spawn_local(connection::serve(worker.clone(), transport, guest.info, guest.luggage))),
+        Ok(transport) => {
+            let served = connection::serve(worker.clone(), doors.clone(), transport, guest.info, guest.luggage);
+            spawn_local(served);
+        }
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
             if guest.luggage.is_some() {
@@ -198,6 +174,7 @@ mod tests {
     use crate::hub::access::HubAccess;
     use crate::ids::{Address, Topic};
     use crate::message::{Kind, Message};
+    use crate::net::transport::Detached;
 
     #[test]
     fn what_has_been_delivered_is_written_before_more_is_delivered() {

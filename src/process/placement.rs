@@ -8,11 +8,12 @@
 //! A client moves only while nothing of it is under way, in two cases: when it subscribes for the first time, to the
 //! thread that has the fewest subscribers; and when its thread is saturated, to one that has time to spare.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::ids::WorkerId;
+use crate::observe::load::Load;
 use crate::process::resources::{idle_time, thread_time};
 use crate::server::WorkerHandle;
 use crate::worker::Worker;
@@ -36,64 +37,26 @@ const REST: i32 = 10;
 /// Who has asked for nothing for longer than this would take no work along, in milliseconds.
 const RECENT_MS: u64 = 200;
 
-/// How much a thread has to do.
-#[derive(Debug, Default)]
-pub(crate) struct Load {
-    /// For how much of its time it worked lately, in percent.
-    busy: AtomicU8,
-    /// Clients that listen to something.
-    subscribers: AtomicUsize,
-    /// Clients on their way to it.
-    arriving: AtomicUsize,
-}
-
-impl Load {
-    /// Counts a client that has begun to listen, or listens to nothing any more.
-    pub(crate) fn count_subscriber(&self, listens: bool) {
-        if listens {
-            self.subscribers.fetch_add(1, Relaxed)
-        } else {
-            self.subscribers.fetch_sub(1, Relaxed)
-        };
-    }
-
-    /// Counts a client that has begun its way to the thread, or has arrived.
-    pub(crate) fn count_arriving(&self, has_begun: bool) {
-        if has_begun {
-            self.arriving.fetch_add(1, Relaxed)
-        } else {
-            self.arriving.fetch_sub(1, Relaxed)
-        };
-    }
-
-    /// For how much of its time it worked lately, in percent.
-    pub(crate) fn busy(&self) -> u8 {
-        self.busy.load(Relaxed)
-    }
-
-    /// Clients that listen to something.
-    pub(crate) fn subscribers(&self) -> usize {
-        self.subscribers.load(Relaxed)
-    }
-
-    /// What decides where the next subscriber goes: fewer is better.
-    fn crowd(&self) -> usize {
-        (self.subscribers() + self.arriving.load(Relaxed) + 1).max(FEW)
-    }
-}
-
-/// The worker for a new connection: the first that has time to spare.
-pub(crate) fn for_newcomer(workers: &[WorkerHandle]) -> WorkerId {
-    let busy = |id: &WorkerId| workers[*id].load.busy();
+/// The worker for a new connection: the first that has time to spare and is not stuck.
+pub(crate) fn for_newcomer(workers: &[WorkerHandle], now_ms: u64) -> WorkerId {
+    let busy = |id: &WorkerId| {
+        let load = &workers[*id].load;
+        if load.is_stuck(now_ms) { u8::MAX } else { load.busy() }
+    };
     let ids = 0..workers.len();
     ids.clone().find(|id| busy(id) < BUSY).or_else(|| ids.min_by_key(busy)).unwrap_or(0)
 }
 
 /// The worker for a client of `here` that begins to listen, if another one suits it better.
 pub(crate) fn for_subscriber(workers: &[WorkerHandle], here: WorkerId) -> Option<WorkerId> {
-    let crowd = |id: &WorkerId| workers[*id].load.crowd();
+    let crowd = |id: &WorkerId| crowd(&workers[*id].load);
     let best = (0..workers.len()).min_by_key(crowd)?;
-    (crowd(&best) < crowd(&here) && workers[best].door.get().is_some()).then_some(best)
+    (crowd(&best) < crowd(&here) && workers[best].is_served.load(Relaxed)).then_some(best)
+}
+
+/// What decides where the next subscriber goes: fewer is better.
+fn crowd(load: &Load) -> usize {
+    (load.subscribers() + load.arriving() + 1).max(FEW)
 }
 
 /// How long a thread has been saturated.
@@ -122,7 +85,7 @@ impl Strain {
         let percent = |time: Duration| (100.0 * time.div_duration_f64(passed)).min(100.0) as u8;
         let busy = percent(worked.saturating_sub(self.worked));
         (self.looked_at, self.worked) = (now, worked);
-        worker.handle().load.busy.store(busy, Relaxed);
+        worker.handle().load.set_busy(busy, worker.now().ms());
         let lasts = self.lasts(busy >= SATURATED);
         if self.looks <= 0 {
             return;
@@ -240,10 +203,20 @@ mod tests {
     fn newcomers_go_to_the_first_thread_that_has_time_to_spare() {
         let world = World::with(&[("io-threads", "3")]);
         let workers = &world.server.workers;
-        assert_eq!(for_newcomer(workers), 0);
+        assert_eq!(for_newcomer(workers, 1), 0);
         for (busy, expected) in [([BUSY - 1, 0, 0], 0), ([BUSY, 0, 0], 1), ([99, 98, BUSY], 2), ([99, 98, 99], 1)] {
-            workers.iter().zip(busy).for_each(|(worker, busy)| worker.load.busy.store(busy, Relaxed));
-            assert_eq!(for_newcomer(workers), expected, "{busy:?}");
+            workers.iter().zip(busy).for_each(|(worker, busy)| worker.load.set_busy(busy, 1000));
+            assert_eq!(for_newcomer(workers, 1000), expected, "{busy:?}");
+        }
+    }
+
+    #[test]
+    fn newcomers_do_not_go_to_a_thread_that_is_stuck_while_another_is_not() {
+        let world = World::with(&[("io-threads", "3")]);
+        let workers = &world.server.workers;
+        for (looked_ms, expected) in [([1, 1, 9_000], 2), ([9_000, 1, 1], 0), ([1, 1, 1], 0)] {
+            workers.iter().zip(looked_ms).for_each(|(worker, ms)| worker.load.set_busy(0, ms));
+            assert_eq!(for_newcomer(workers, 9_100), expected, "{looked_ms:?}");
         }
     }
 
@@ -251,9 +224,7 @@ mod tests {
     fn a_thread_gets_a_few_subscribers_before_the_next_one_gets_any() {
         let world = World::with(&[("io-threads", "3")]);
         let workers = &world.server.workers;
-        for worker in workers {
-            worker.door.set(tokio::sync::mpsc::unbounded_channel().0).expect("it is opened once");
-        }
+        workers.iter().for_each(|worker| worker.is_served.store(true, Relaxed));
         let mut places = vec![0; 3];
         for _ in 0..300 {
             let worker = for_subscriber(workers, 0).unwrap_or(0);

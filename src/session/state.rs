@@ -7,8 +7,8 @@ use crate::command::pubsub::Listing;
 use crate::command::table::CommandIndex;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
-use crate::process::shutdown::Round;
 use crate::resp::decode::OwnedArgs;
+use crate::shutdown::Round;
 
 /// Whether replies are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,12 @@
 //! The end: signals, what is still written, and what is left.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::child::eventually;
 use crate::support::peer::encode_command;
 use crate::support::{Peer, TestServer};
 
@@ -55,6 +58,43 @@ fn a_second_signal_ends_it_at_once() {
     server.signal(Signal::TERM);
     server.expect_log("received SIGTERM");
     server.stop();
+}
+
+/// A server one of whose two io-threads is stuck for longer than the test lasts, and the client that has stalled it.
+fn stalled(shutdown_timeout: &str) -> (TestServer, Peer) {
+    let args = ["--io-threads", "2", "--enable-debug-command", "local", "--shutdown-timeout", shutdown_timeout];
+    let server = TestServer::start(&args);
+    let mut stalling = Peer::connect(&server.addr());
+    assert_eq!(stalling.call(&["PING"]), b"+PONG\r\n");
+    stalling.send("DEBUG STALL 3600\r\n");
+    (server, stalling)
+}
+
+#[test]
+fn a_stuck_io_thread_keeps_the_server_neither_from_new_clients_nor_from_its_end() {
+    let (mut server, _stalling) = stalled("1");
+    // Those that went to the stuck thread before that was noticed are answered by nobody.
+    eventually("a new client is served", || is_served(&server.addr()).then_some(()));
+    server.stop();
+    server.expect_log("an io-thread is still busy");
+}
+
+#[test]
+fn a_second_signal_ends_a_server_with_a_stuck_io_thread_at_once() {
+    let (mut server, _stalling) = stalled("3600");
+    server.signal(Signal::TERM);
+    server.expect_log("received SIGTERM");
+    server.stop();
+}
+
+/// Whether a new client is answered before long.
+fn is_served(addr: &str) -> bool {
+    let answered = TcpStream::connect(addr).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+        stream.write_all(b"PING\r\n")?;
+        stream.read_exact(&mut [0; 7])
+    });
+    answered.is_ok()
 }
 
 #[test]

@@ -93,6 +93,7 @@ const WORDS: &[Word] = &[
     word("SET-DISABLE-DENY-SCRIPTS", 1..=1, "<0|1>", NO_EFFECT, accept),
     word("SET-SKIP-CHECKSUM-VALIDATION", 1..=1, "<0|1>", NO_EFFECT, accept),
     word("SLEEP", 1..=1, "<seconds>", "Execute no commands for so long; messages go on being delivered.", sleep),
+    word("STALL", 1..=1, "<seconds>", "Keep this client's io-thread from everything for so long.", stall),
 ];
 
 fn debug(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
@@ -181,6 +182,13 @@ fn sleep(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         call.info.set_flag(Flag::Blocked, true);
         call.session.blocked = Some(Blocked::Sleeping(until_ms));
     }
+    Ok(())
+}
+
+/// What no command may do: nobody is served by this thread meanwhile. Shows that others are.
+fn stall(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
+    std::thread::sleep(seconds(&call.args[2]));
+    call.reply.ok();
     Ok(())
 }
 

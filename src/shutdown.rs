@@ -1,18 +1,7 @@
-//! The end of the server: asked for by SHUTDOWN or a signal, carried out by the process around the core.
+//! The end of the server as it is asked for by SHUTDOWN or a signal. The process around the core carries it out.
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-
-/// What listeners and io-threads are to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Serve.
-    Serving,
-    /// Accept nothing, run nothing, write what is queued.
-    Draining,
-    /// End.
-    Ended,
-}
 
 /// Whether and how the server is to end.
 #[derive(Debug, Default)]
