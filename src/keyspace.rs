@@ -93,6 +93,8 @@ pub(crate) struct State {
 pub(crate) struct Rules {
     /// Which events are published.
     pub(crate) classes: KeyspaceEvents,
+    /// How long the name of a channel may be, in bytes.
+    pub(crate) channel_limit: Option<u64>,
     /// How use is noted.
     pub(crate) usage: Usage,
 }
@@ -100,7 +102,11 @@ pub(crate) struct Rules {
 impl Rules {
     /// As these settings have it.
     pub(crate) fn of(settings: &Settings) -> Self {
-        Rules { classes: settings.notify_keyspace_events, usage: Usage::of(settings) }
+        Rules {
+            classes: settings.notify_keyspace_events,
+            channel_limit: settings.channel_name_max_len.limit(),
+            usage: Usage::of(settings),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub use listing::Listing;
 
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect};
+use crate::config::Settings;
 use crate::hub::{self};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
@@ -216,6 +217,9 @@ fn confirm(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: Option<
 fn subscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
     let (word, _) = confirmations(topic);
     for name in call.args.from(1) {
+        ensure_length(call.settings, topic, name)?;
+    }
+    for name in call.args.from(1) {
         call.queue_reply();
         call.worker.join(call.client, topic, name, call.call.hub);
         confirm(call, word, topic, Some(name));
@@ -249,6 +253,7 @@ fn leave(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
 
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let (channel, payload) = (&call.args[1], &call.args[2]);
+    ensure_length(call.settings, kind.into(), channel)?;
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
     if !call.scope.expects_receivers && call.hub.with(|hub| hub.receivers(kind, channel)) == 0 {
@@ -263,6 +268,18 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     call.outcome.wake.extend(published.wake);
     call.reply.count(published.receivers);
     Ok(())
+}
+
+/// Refuses a name that is longer than its directive allows. A command with several names is refused as a whole.
+fn ensure_length(settings: &Settings, topic: Topic, name: &[u8]) -> Result<(), ReplyError> {
+    let (what, limit, directive) = match topic {
+        Topic::Pattern => ("pattern", settings.pattern_max_len, "pattern-max-len"),
+        Topic::Channel | Topic::ShardChannel => ("channel name", settings.channel_name_max_len, "channel-name-max-len"),
+    };
+    match limit.limit() {
+        Some(limit) if name.len() as u64 > limit => Err(ReplyError::too_long(what, limit, directive)),
+        _ => Ok(()),
+    }
 }
 
 fn channels(call: &mut LocalCall<'_, '_>, kind: Kind) -> Result<(), ReplyError> {

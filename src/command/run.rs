@@ -142,7 +142,7 @@ fn settle_keys(call: &mut Call<'_, '_>) {
     let rules = Rules::of(call.settings);
     let mut outlet = Outlet { hub: call.hub, wake: &mut call.outcome.wake, used: false };
     if call.scope.executing {
-        state.effects.publish(rules.classes, &mut outlet);
+        state.effects.publish(rules, &mut outlet);
     } else {
         effects::settle(state, now_ms, rules, &mut outlet);
     }

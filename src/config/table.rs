@@ -112,6 +112,16 @@ directives! {
     proto_max_bulk_len: ByteSize = ByteSize::mib(512),
         "proto-max-bulk-len", Limits, Runtime, number(1024 * 1024, LONG_MAX);
 
+    /// Longest name of a channel in bytes, in SUBSCRIBE, PUBLISH and their sharded forms, which are refused beyond; 0 is no
+    /// limit. To find the patterns that match a name takes time in proportion to it, while every publisher waits. A key so
+    /// long that the channel of its keyspace notifications would be longer is told of by its keyevent channel only.
+    channel_name_max_len: ByteSize = ByteSize(64 * 1024),
+        "channel-name-max-len", Limits, Runtime, number(0, LONG_MAX);
+
+    /// Longest pattern of PSUBSCRIBE in bytes, which is refused beyond; 0 is no limit. Every pattern takes memory and,
+    /// if it resembles a channel's name, time when somebody publishes.
+    pattern_max_len: ByteSize = ByteSize(64 * 1024), "pattern-max-len", Limits, Runtime, number(0, LONG_MAX);
+
     /// Bytes that the server may use, as used_memory in INFO counts them; 0 is no limit. Beyond it keys are evicted by
     /// maxmemory-policy, and commands that need memory are refused when none may go. Subscribers' queues count, too;
     /// they are bounded by client-output-buffer-limit and maxmemory-clients.

@@ -68,7 +68,9 @@ impl Effects {
     }
 
     /// Publishes what has happened to keys and tells clients what they are to know of it, in the order in which it happened.
-    pub(crate) fn publish(&mut self, classes: KeyspaceEvents, outlet: &mut Outlet<'_, '_>) {
+    ///
+    /// A key with so long a name that nobody may publish to its channel is told of by the event's channel only.
+    pub(crate) fn publish(&mut self, rules: Rules, outlet: &mut Outlet<'_, '_>) {
         for event in self.events.drain(..) {
             let (name, Address { db, key }) = match event {
                 Event::Change { name, address } => (name, address),
@@ -82,10 +84,13 @@ impl Effects {
                 outlet.wake.extend(outlet.hub.with(|hub| hub.publish(Kind::Channel, channel, &message)).wake);
                 outlet.used = true;
             };
-            if classes.has(KeyspaceEvents::KEYSPACE) {
-                publish(&[format!("__keyspace@{db}__:").as_bytes(), &key].concat(), name.as_bytes());
+            if rules.classes.has(KeyspaceEvents::KEYSPACE) {
+                let channel = [format!("__keyspace@{db}__:").as_bytes(), &key].concat();
+                if rules.channel_limit.is_none_or(|limit| channel.len() as u64 <= limit) {
+                    publish(&channel, name.as_bytes());
+                }
             }
-            if classes.has(KeyspaceEvents::KEYEVENT) {
+            if rules.classes.has(KeyspaceEvents::KEYEVENT) {
                 publish(format!("__keyevent@{db}__:{name}").as_bytes(), &key);
             }
         }
@@ -115,7 +120,7 @@ impl Outlet<'_, '_> {
 /// Serves those who wait for keys that were fed, until nothing more follows from that, and says what happened to keys. To
 /// be called when a command, a transaction or another piece of work on the keys has ended, before the lock is given back.
 pub(crate) fn settle(state: &mut State, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) {
-    state.effects.publish(rules.classes, outlet);
+    state.effects.publish(rules, outlet);
     while !state.effects.fed.is_empty() {
         for Address { db, key } in std::mem::take(&mut state.effects.fed) {
             for client in state.waiters.queue(db, &key) {
@@ -123,10 +128,10 @@ pub(crate) fn settle(state: &mut State, now_ms: i64, rules: Rules, outlet: &mut 
                 if let Some(served) = waiters::serve(&mut keys, &key, client) {
                     served.send(outlet);
                 }
-                state.effects.publish(rules.classes, outlet);
+                state.effects.publish(rules, outlet);
             }
         }
     }
     state.broadcast_changes();
-    state.effects.publish(rules.classes, outlet);
+    state.effects.publish(rules, outlet);
 }

@@ -194,7 +194,7 @@ mod tests {
     use crate::keyspace::entry::Value;
     use crate::keyspace::text::Text;
 
-    const RULES: Rules = Rules { classes: KeyspaceEvents::GENERIC, usage: Usage::Recency };
+    const RULES: Rules = Rules { classes: KeyspaceEvents::GENERIC, channel_limit: None, usage: Usage::Recency };
     const COUNTING: Rules = Rules { usage: Usage::Frequency { log_factor: 0, decay_minutes: 0 }, ..RULES };
 
     /// Keys 0 to 99 of database 0, each used a second after the one before, and a deadline for every even one: the later

@@ -192,6 +192,11 @@ impl ReplyError {
         )
     }
 
+    /// A channel or a pattern that is longer than its directive allows.
+    pub fn too_long(what: &str, limit: u64, directive: &str) -> Self {
+        Self::err(format!("{what} is longer than {limit} bytes, which is what '{directive}' allows"))
+    }
+
     /// Too few or too many arguments; `full_name` as in `pubsub|numpat`.
     pub fn arity(full_name: &str) -> Self {
         Self::err(format!("wrong number of arguments for '{full_name}' command"))

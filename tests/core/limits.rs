@@ -8,6 +8,7 @@ use pregon::pause::PauseMode;
 use pregon::process::upkeep;
 
 use crate::harness::{Peer, World, everywhere_with, pipeline, request};
+use crate::value::Value;
 
 /// Lets this many seconds pass, with the work that is due in each.
 fn pass(world: &World, seconds: u64) {
@@ -149,4 +150,53 @@ fn grow(holding: Holding, greedy: &mut Peer, other: &mut Peer) -> Option<usize> 
         Holding::Prefixes => greedy.send(&request(["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", a, "PREFIX", b])),
     }
     Some(100_000)
+}
+
+/// What a name that is one byte too long is answered.
+fn too_long(what: &str, directive: &str) -> Value {
+    Value::Error(format!("ERR {what} is longer than 20 bytes, which is what '{directive}' allows").into())
+}
+
+#[test]
+fn p11_names_of_channels_and_patterns_have_a_limit() {
+    let directives = [("channel-name-max-len", "20"), ("pattern-max-len", "20")];
+    everywhere_with(&directives, |world| {
+        let (mut subscriber, mut publisher) = (world.peer(), world.peer());
+        let (fits, long) = ("x".repeat(20), "x".repeat(21));
+        for (command, what, directive) in [
+            ("SUBSCRIBE", "channel name", "channel-name-max-len"),
+            ("SSUBSCRIBE", "channel name", "channel-name-max-len"),
+            ("PSUBSCRIBE", "pattern", "pattern-max-len"),
+        ] {
+            assert_eq!(subscriber.ask(&format!("{command} a {long}")), too_long(what, directive), "{command}");
+            assert!(!subscriber.client.is_subscriber(), "a command is refused as a whole");
+            subscriber.joins(&format!("{command} {fits}"));
+            subscriber.joins(&format!("{} {fits}", command.replace("SUB", "UNSUB")));
+        }
+        for command in ["PUBLISH", "SPUBLISH"] {
+            let refused = too_long("channel name", "channel-name-max-len");
+            assert_eq!(publisher.ask(&format!("{command} {long} hello")), refused);
+            assert_eq!(publisher.ask(&format!("{command} {fits} hello")), Value::Integer(0));
+            publisher.say("MULTI");
+            publisher.say(&format!("{command} {long} hello"));
+            publisher.say(&format!("{command} {fits} hello"));
+            publisher.take_frames();
+            assert_eq!(publisher.ask("EXEC"), Value::Array(vec![refused, Value::Integer(0)]));
+        }
+        publisher.ask("CONFIG SET channel-name-max-len 0 pattern-max-len 0");
+        assert_eq!(publisher.ask(&format!("PUBLISH {} hello", long.repeat(10_000))), Value::Integer(0));
+        subscriber.joins(&format!("PSUBSCRIBE {}", long.repeat(10_000)));
+    });
+}
+
+#[test]
+fn p11_a_key_whose_channel_would_be_too_long_is_told_of_by_its_event_only() {
+    everywhere_with(&[("channel-name-max-len", "20"), ("notify-keyspace-events", "KEA")], |world| {
+        let mut subscriber = world.peer();
+        subscriber.joins("PSUBSCRIBE __key*");
+        world.peer().say("SET 12345 x");
+        assert_eq!(subscriber.take_frames().len(), 2);
+        world.peer().say("SET 123456 x");
+        assert_eq!(subscriber.take_frames().len(), 1);
+    });
 }
