@@ -46,9 +46,12 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::config::{KeyspaceEvents, Settings};
 use database::Database;
 use effects::{Effects, Outlet};
+use entry::{Entry, Value};
 use eviction::Candidates;
-use garbage::{Disposal, Garbage};
+use garbage::{Disposer, Garbage};
 use keys::Keys;
+use list::List;
+use stream::{Group, Trimmed};
 use tracking::Tracking;
 use usage::Usage;
 use waiters::Waiters;
@@ -68,6 +71,7 @@ pub struct Keyspace {
     first_deadline_ms: AtomicI64,
     /// Whether keys are removed that nobody has asked for: DEBUG SET-ACTIVE-EXPIRE.
     pub(crate) expires_actively: AtomicBool,
+    disposer: Disposer,
 }
 
 /// What the lock guards.
@@ -165,28 +169,70 @@ impl State {
     }
 
     /// Removes all keys of a database.
-    pub(crate) fn empty(&mut self, db: DatabaseId, disposal: Disposal) {
+    pub(crate) fn empty(&mut self, db: DatabaseId) {
         let emptied = std::mem::take(self.database(db));
         self.watchers.touch_all(db, |key| emptied.get(key).is_some());
         self.waiters.keys_of(db).iter().for_each(|key| self.effects.feed(db, key));
         self.counts.changes += emptied.len() as u64;
-        if emptied.len() > 0 {
-            self.garbage.add(emptied, disposal);
-        }
+        let (extent, bytes) = emptied.estimate();
+        self.garbage.add(emptied, extent, bytes);
     }
-}
 
-impl Default for Keyspace {
-    fn default() -> Self {
-        Keyspace {
-            state: Mutex::default(),
-            first_deadline_ms: AtomicI64::new(i64::MAX),
-            expires_actively: AtomicBool::new(true),
-        }
+    /// Throws away a key that was taken out.
+    fn discard(&mut self, entry: Entry) {
+        let (extent, bytes) = (entry.extent(), entry.estimated_bytes());
+        self.garbage.add(entry, extent, bytes);
+    }
+
+    /// Throws away a value that was replaced.
+    fn discard_value(&mut self, value: Value) {
+        let (extent, bytes) = (value.extent(), value.packed_bytes() as u64);
+        self.garbage.add(value, extent, bytes);
+    }
+
+    /// Throws away elements that were taken out of a list.
+    pub(crate) fn discard_elements(&mut self, elements: List) {
+        self.discard_value(Value::List(Box::new(elements)));
+    }
+
+    /// Throws away entries that were trimmed off a stream.
+    pub(crate) fn discard_entries(&mut self, entries: Trimmed) {
+        let bytes = entries.packed_bytes();
+        let extent = entry::extent(entries.entries as usize, bytes);
+        self.garbage.add(entries, extent, bytes as u64);
+    }
+
+    /// Throws away a group that was taken out of its stream.
+    pub(crate) fn discard_group(&mut self, group: Group) {
+        let (extent, bytes) = (group.pending().len() + group.consumers().len(), group.pending_bytes() as u64);
+        self.garbage.add(group, extent, bytes);
     }
 }
 
 impl Keyspace {
+    /// No keys. What is large and thrown away goes to `dispose`, without the lock.
+    pub(crate) fn new(dispose: impl Fn(Garbage) + Send + Sync + 'static) -> Self {
+        Keyspace {
+            state: Mutex::default(),
+            first_deadline_ms: AtomicI64::new(i64::MAX),
+            expires_actively: AtomicBool::new(true),
+            disposer: Disposer::new(dispose),
+        }
+    }
+
+    /// Gives the lock back after a piece of work that may have changed something.
+    fn give_back(&self, mut state: MutexGuard<'_, State>) {
+        // Only a deadline that is new can be earlier than what is known.
+        if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
+            self.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
+        }
+        let garbage = state.garbage.take();
+        drop(state);
+        if let Some(garbage) = garbage {
+            self.disposer.dispose(garbage);
+        }
+    }
+
     /// Takes the lock that orders everything that happens to keys.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
@@ -204,6 +250,7 @@ impl Keyspace {
         let mut state = self.lock();
         let more = state.trim_tracked(most);
         effects::settle(&mut state, now_ms, rules, outlet);
+        self.give_back(state);
         more
     }
 
@@ -223,6 +270,7 @@ impl Keyspace {
         }
         effects::settle(&mut state, now_ms, rules, outlet);
         self.note_deadline(&state);
+        self.give_back(state);
         left == 0
     }
 }

@@ -66,7 +66,7 @@
 //! | [`hub`], [`pattern`] | who listens to what, on which worker; the index of patterns |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
 //! | [`worker`], [`client`], [`message`] | a thread's clients, what waits for them, shared frames |
-//! | [`server`], [`pause`], [`shutdown`] | what all threads share |
+//! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
 //! | [`observe`] | what is counted and kept for operators |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
 //! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
@@ -93,6 +93,7 @@ pub mod config;
 pub mod hub;
 pub mod ids;
 pub mod keyspace;
+pub(crate) mod lazy_free;
 pub mod message;
 pub(crate) mod net;
 pub mod observe;

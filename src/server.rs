@@ -13,8 +13,9 @@ use crate::clock::Clock;
 use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
 use crate::hub::Hub;
-use crate::ids::WorkerSet;
+use crate::ids::{WorkerId, WorkerSet};
 use crate::keyspace::Keyspace;
+use crate::lazy_free::LazyFree;
 use crate::net::listen::{self, Latch, Listener};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
@@ -83,7 +84,9 @@ pub struct Server {
     /// The program file, for INFO.
     pub executable: PathBuf,
     /// What the allocator has given away.
-    pub(crate) memory: MemoryGauge,
+    pub(crate) memory: Arc<MemoryGauge>,
+    /// Where what is large is freed.
+    pub(crate) lazy_free: Arc<LazyFree>,
     /// What the process around this core must act on after CONFIG SET.
     pub reconfigured: Reconfigured,
 }
@@ -172,10 +175,12 @@ impl Server {
             stats: WorkerStats::new(commands.len()),
         };
         let workers: Box<[WorkerHandle]> = (0..usize::from(settings.io_threads.0)).map(worker).collect();
-        let memory = MemoryGauge::new(workers.len());
+        let memory = Arc::new(MemoryGauge::new(workers.len()));
+        let lazy_free = Arc::new(LazyFree::new(memory.clone()));
+        let disposer = lazy_free.clone();
         Ok(Arc::new(Server {
             hub: Hub::new(workers.len()),
-            keyspace: Keyspace::default(),
+            keyspace: Keyspace::new(move |garbage| disposer.dispose(garbage)),
             clients: Clients::new(workers.len()),
             config: Mutex::new(config),
             settings: RwLock::new(settings),
@@ -192,6 +197,7 @@ impl Server {
             run_id: random_hex(),
             executable: std::env::current_exe().unwrap_or_default(),
             memory,
+            lazy_free,
             reconfigured: Reconfigured::default(),
             commands,
         }))
@@ -228,6 +234,12 @@ impl Server {
             }
         }
         merged
+    }
+
+    /// Bytes in use as `maxmemory` counts them, exact as far as the thread of `worker` is concerned, which calls this:
+    /// without those that were thrown away and are about to be freed.
+    pub(crate) fn memory_in_use(&self, worker: WorkerId) -> u64 {
+        self.memory.count(worker).saturating_sub(self.lazy_free.waiting_bytes())
     }
 
     /// Wakes workers whose inboxes have become non-empty.

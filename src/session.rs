@@ -306,7 +306,7 @@ impl Session {
         };
         let mut decoder = self.decoder.take().unwrap_or_else(|| self.worker.spare_decoder.take());
         commands(&mut turn, &mut self.conversation, &mut decoder);
-        run::release_keys(&mut turn);
+        turn.keys.release();
         if decoder.is_between_requests() {
             self.worker.spare_decoder.replace(decoder);
         } else {

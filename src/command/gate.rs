@@ -146,7 +146,9 @@ fn lacks_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> boo
         return false;
     }
     let mut outlet = Outlet { hub: &mut turn.hub, wake: &mut turn.outcome.wake, used: false };
-    let room = eviction::make_room(turn.worker, &turn.settings, &mut turn.keys, &mut outlet);
+    let server = &turn.worker.server;
+    let in_use = || server.memory_in_use(turn.worker.id());
+    let room = eviction::make_room(&turn.settings, &server.clock, in_use, &mut turn.keys, &mut outlet);
     turn.keys.release();
     room == Room::None && flags.has(Flags::DENYOOM)
 }

@@ -12,7 +12,6 @@ use crate::clock::Now;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
-use crate::keyspace::garbage::Garbage;
 use crate::observe::stats::{Counter, WorkerStats};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
@@ -30,9 +29,9 @@ pub(super) fn run<'s>(
 ) {
     let uses_keys = entry.command.flags.has_any(Flags::KEYS);
     if !uses_keys {
-        release_keys(turn);
+        turn.keys.release();
     } else if !catch_up(turn) {
-        return release_keys(turn);
+        return turn.keys.release();
     }
     let Conversation { state, scope, .. } = conversation;
     let mut call = LocalCall {
@@ -62,10 +61,9 @@ pub(super) fn run<'s>(
         conversation.state.blocked = Some(Blocked::OnKeys(until_ms));
     }
     if uses_keys {
-        let garbage = turn.keys.pass_on(turn.now);
-        dispose(garbage, turn.worker);
+        turn.keys.pass_on(turn.now);
     } else {
-        release_keys(turn);
+        turn.keys.release();
     }
     // CONFIG SET applies to the next command of the same read already.
     turn.worker.refresh(&mut turn.settings);
@@ -84,18 +82,6 @@ fn catch_up(turn: &mut Turn<'_>) -> bool {
     turn.keys.hold(turn.now);
     turn.worker.deliver(&mut turn.hub);
     turn.client.closing().is_none()
-}
-
-/// Gives the lock of the keys back, which commands on keys that follow each other pass on.
-pub(crate) fn release_keys(turn: &mut Turn<'_>) {
-    let garbage = turn.keys.release();
-    dispose(garbage, turn.worker);
-}
-
-fn dispose(garbage: Option<Garbage>, worker: &Worker) {
-    if let Some(garbage) = garbage {
-        garbage.dispose(&worker.server);
-    }
 }
 
 /// Runs a command that may run, counts and shows it, and answers when it ended.

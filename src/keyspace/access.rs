@@ -1,10 +1,7 @@
 //! How a command reaches the keys: under one lock for its whole length, or for that of a transaction.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use parking_lot::MutexGuard;
 
-use super::garbage::Garbage;
 use super::{Keyspace, State};
 use crate::clock::Now;
 
@@ -57,25 +54,26 @@ impl<'a> KeyAccess<'a> {
 
     /// Passes a lock that is held on to the next command, which has a moment of its own. Gives it back if enough commands
     /// have had it.
-    pub(crate) fn pass_on(&mut self, now: Now) -> Option<Garbage> {
+    pub(crate) fn pass_on(&mut self, now: Now) {
         self.passed += 1;
         if self.passed == MOST_PASSED {
-            return self.release();
-        }
-        if let Some((_, now_ms)) = &mut self.held {
+            self.release();
+        } else if let Some((_, now_ms)) = &mut self.held {
             *now_ms = now.unix_ms();
         }
-        None
     }
 
-    /// Gives the lock back, and answers what is to be freed without it.
-    pub(crate) fn release(&mut self) -> Option<Garbage> {
+    /// Gives the lock back.
+    pub(crate) fn release(&mut self) {
         self.passed = 0;
-        let (mut state, _) = self.held.take()?;
-        // Only a deadline that is new can be earlier than what is known.
-        if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
-            self.keyspace.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
+        if let Some((state, _)) = self.held.take() {
+            self.keyspace.give_back(state);
         }
-        state.garbage.take()
+    }
+}
+
+impl Drop for KeyAccess<'_> {
+    fn drop(&mut self) {
+        self.release();
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use super::entry::{Entry, Value};
 use super::table::{Place, Table};
 
+/// Entries that are looked at to estimate what all of them take.
+const ESTIMATED_FROM: usize = 64;
+
 /// One database.
 #[derive(Debug, Default)]
 pub(crate) struct Database {
@@ -115,6 +118,18 @@ impl Database {
     /// somebody goes from 0 to 0 is shown.
     pub(crate) fn scan<'d>(&'d self, cursor: u64, show: impl FnMut(&'d Entry)) -> u64 {
         self.table.scan(cursor, show)
+    }
+
+    /// How much it is to free (see [`Value::extent`]), and about how many bytes that will give back, from a few entries.
+    pub(super) fn estimate(&self) -> (usize, u64) {
+        let (mut seen, mut extent, mut bytes) = (0, 0, 0);
+        for entry in self.iter().take(ESTIMATED_FROM) {
+            seen += 1;
+            extent += entry.extent();
+            bytes += entry.estimated_bytes();
+        }
+        let all = self.len() as u64;
+        (extent.max(self.len()), bytes.saturating_mul(all).checked_div(seen).unwrap_or(0))
     }
 
     /// An entry that `random` chooses.

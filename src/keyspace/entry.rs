@@ -63,12 +63,22 @@ impl Value {
     /// How much it is to walk, to copy or to free, as a hint that costs nothing to give: its elements, or one for each 64
     /// bytes of them if that is more; at least 1.
     pub fn extent(&self) -> usize {
-        let (items, bytes) = match self {
-            Value::Text(text) => (1, text.packed_bytes()),
-            Value::List(list) => (list.len(), list.packed_bytes()),
-            Value::Stream(stream) => (stream.items(), stream.log.packed_bytes()),
+        let items = match self {
+            Value::Text(_) => 1,
+            Value::List(list) => list.len(),
+            Value::Stream(stream) => stream.items(),
         };
-        items.max(bytes / EXTENT_BYTES).max(1)
+        extent(items, self.packed_bytes()).max(1)
+    }
+
+    /// What its elements take, in bytes, without what is around them. Costs nothing to say, unlike
+    /// [`Value::heap_bytes`], which is never less.
+    pub(super) fn packed_bytes(&self) -> usize {
+        match self {
+            Value::Text(text) => text.packed_bytes(),
+            Value::List(list) => list.packed_bytes(),
+            Value::Stream(stream) => stream.log.packed_bytes(),
+        }
     }
 
     /// What it has on the heap, in bytes.
@@ -79,6 +89,11 @@ impl Value {
             Value::Stream(stream) => stream.heap_bytes(),
         }
     }
+}
+
+/// The extent of so many elements that take so many bytes.
+pub(super) fn extent(items: usize, bytes: usize) -> usize {
+    items.max(bytes / EXTENT_BYTES)
 }
 
 /// No deadline: a moment that no key has for one, because what is over at once is deleted instead.
@@ -128,6 +143,16 @@ impl Entry {
     /// deadlines, and what the allocator adds.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.key.heap_bytes() + self.value.heap_bytes()
+    }
+
+    /// As [`Value::extent`], with the key.
+    pub(super) fn extent(&self) -> usize {
+        extent(self.value.extent(), self.key.len())
+    }
+
+    /// At least how many bytes will be free when it is freed; costs nothing to say.
+    pub(super) fn estimated_bytes(&self) -> u64 {
+        (size_of::<Self>() + self.key.heap_bytes() + self.value.packed_bytes()) as u64
     }
 
     /// Whether its time is over at this moment.

@@ -14,8 +14,8 @@ use super::entry::Entry;
 use super::keys::Keys;
 use super::usage::Usage;
 use super::{DatabaseId, Rules, State};
+use crate::clock::Clock;
 use crate::config::{EvictionPolicy, KeyspaceEvents, Settings};
-use crate::worker::Worker;
 
 /// How many candidates are remembered.
 const CANDIDATES: usize = 16;
@@ -62,34 +62,35 @@ const LONGEST: Duration = Duration::from_micros(500);
 /// Keys that are evicted between two looks at the clock.
 const AT_ONCE: usize = 16;
 
-/// Evicts keys until the memory in use is within `maxmemory`. Takes no lock if it is.
+/// Evicts keys until the memory in use is within `maxmemory`. Takes no lock if it is. `in_use` answers how many bytes that
+/// is, without those that are about to be freed.
 pub(crate) fn make_room(
-    worker: &Worker,
     settings: &Settings,
+    clock: &Clock,
+    in_use: impl Fn() -> u64,
     keys: &mut KeyAccess<'_>,
     outlet: &mut Outlet<'_, '_>,
 ) -> Room {
-    let memory = &worker.server.memory;
-    let Some(limit) = settings.maxmemory.limit().filter(|limit| memory.count(worker.id()) > *limit) else {
+    let Some(limit) = settings.maxmemory.limit().filter(|limit| in_use() > *limit) else {
         return Room::Enough;
     };
     let policy = settings.maxmemory_policy;
     if policy == EvictionPolicy::NoEviction {
         return Room::None;
     }
-    let begin = worker.now();
+    let begin = clock.now();
     let (rules, samples) = (Rules::of(settings), settings.maxmemory_samples as usize);
     let (state, now_ms) = keys.hold(begin);
     let mut room = Room::Enough;
     for evicted in 1.. {
         if !evict_one(state, policy, samples, now_ms, rules) {
             room = Room::None;
-        } else if memory.count(worker.id()) > limit {
+        } else if in_use().saturating_sub(state.garbage.bytes()) > limit {
             room = Room::Soon;
         } else {
             room = Room::Enough;
         }
-        let is_late = evicted % AT_ONCE == 0 && worker.now().since(begin) > LONGEST;
+        let is_late = evicted % AT_ONCE == 0 && clock.now().since(begin) > LONGEST;
         if room != Room::Soon || is_late {
             break;
         }
@@ -103,7 +104,7 @@ fn evict_one(state: &mut State, policy: EvictionPolicy, samples: usize, now_ms: 
     let Some(Address { db, key }) = choose(state, policy, samples, now_ms, rules.usage) else { return false };
     let mut keys = Keys::new(state, db, now_ms, rules);
     // Its time may have been over meanwhile: then it is gone already.
-    if keys.remove(&key).is_some() {
+    if keys.remove(&key) {
         keys.state.counts.evicted += 1;
         keys.changed(KeyspaceEvents::EVICTED, "evicted", &key);
     }

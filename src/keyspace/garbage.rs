@@ -1,47 +1,68 @@
-//! Tables that were emptied. Freeing millions of keys takes long, so it is not done under the lock.
+//! What was thrown away. Freeing millions of elements takes long, so it is done neither under the lock nor by whoever
+//! threw them away: whoever keeps the process says where.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::fmt;
 
-use crate::server::Server;
-
-/// When memory is freed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Disposal {
-    /// Before the client is answered.
-    AtOnce,
-    /// Meanwhile.
-    Later,
-}
+/// From this extent on a value is not freed where it is thrown away: 1,000 elements, or 64,000 bytes. Less is freed faster
+/// than handed over.
+const LARGE: usize = 1000;
 
 /// What is to be freed when the lock has been given back.
 #[derive(Debug, Default)]
+#[must_use = "dropping it here frees it here, which may take long"]
 pub(crate) struct Garbage {
-    at_once: Vec<Box<dyn Any + Send>>,
-    later: Vec<Box<dyn Any + Send>>,
+    items: Vec<Box<dyn Any + Send>>,
+    bytes: u64,
 }
 
 impl Garbage {
-    /// Adds something that is large.
-    pub(super) fn add(&mut self, item: impl Any + Send, disposal: Disposal) {
-        match disposal {
-            Disposal::AtOnce => self.at_once.push(Box::new(item)),
-            Disposal::Later => self.later.push(Box::new(item)),
+    /// Adds something of this extent (see [`Value::extent`](super::entry::Value::extent)) that takes about so many bytes. It
+    /// is freed at once if that is little.
+    pub(super) fn add(&mut self, item: impl Any + Send, extent: usize, bytes: u64) {
+        if extent >= LARGE {
+            self.items.push(Box::new(item));
+            self.bytes += bytes;
         }
+    }
+
+    /// About how many bytes will be free then.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many things there are to be freed.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// One thing of so many bytes, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(item: impl Any + Send, bytes: u64) -> Self {
+        Garbage { items: vec![Box::new(item)], bytes }
     }
 
     /// Takes what there is, if there is anything.
     pub(super) fn take(&mut self) -> Option<Garbage> {
-        let any = !self.at_once.is_empty() || !self.later.is_empty();
-        any.then(|| std::mem::take(self))
+        (!self.items.is_empty()).then(|| std::mem::take(self))
+    }
+}
+
+/// Who frees garbage.
+pub(super) struct Disposer(Box<dyn Fn(Garbage) + Send + Sync>);
+
+impl Disposer {
+    pub(super) fn new(dispose: impl Fn(Garbage) + Send + Sync + 'static) -> Self {
+        Disposer(Box::new(dispose))
     }
 
-    /// Frees it all, some of it on a thread of its own.
-    pub(crate) fn dispose(self, server: &Arc<Server>) {
-        drop(self.at_once);
-        if !self.later.is_empty() {
-            let (server, items) = (server.clone(), self.later);
-            std::thread::spawn(move || server.memory.elsewhere(|| drop(items)));
-        }
+    pub(super) fn dispose(&self, garbage: Garbage) {
+        (self.0)(garbage);
+    }
+}
+
+impl fmt::Debug for Disposer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disposer")
     }
 }

@@ -155,11 +155,12 @@ impl<'k> Keys<'k> {
             Some(place) => {
                 let kind = value.kind();
                 self.set_deadline_at(place, None);
-                let before = std::mem::replace(&mut self.used(place).value, value).kind();
-                if before != kind {
-                    self.unfeed(key, before);
+                let before = std::mem::replace(&mut self.used(place).value, value);
+                if before.kind() != kind {
+                    self.unfeed(key, before.kind());
                     self.feed(key, kind);
                 }
+                self.state.discard_value(before);
                 false
             }
             None => {
@@ -193,8 +194,18 @@ impl<'k> Keys<'k> {
         self.set_deadline(key, deadline_ms);
     }
 
+    /// Removes `key`; false if there is none. That it is gone is the caller's to say.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
+        let taken = self.take(key);
+        let removed = taken.is_some();
+        if let Some(entry) = taken {
+            self.state.discard(entry);
+        }
+        removed
+    }
+
     /// Takes `key` out. That it is gone is the caller's to say.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+    pub(crate) fn take(&mut self, key: &[u8]) -> Option<Entry> {
         let place = self.find(key)?;
         let entry = self.database().remove(place);
         self.unfeed(key, entry.value.kind());
@@ -292,6 +303,7 @@ impl<'k> Keys<'k> {
     fn expire(&mut self, place: Place, key: &[u8]) {
         let entry = self.database().remove(place);
         self.unfeed(key, entry.value.kind());
+        self.state.discard(entry);
         self.state.counts.expired += 1;
         self.touch_by(None, key);
         self.notify(KeyspaceEvents::EXPIRED, "expired", key);

@@ -190,10 +190,12 @@ impl List {
         self.packed += item.packed_len();
     }
 
-    /// Takes out up to `count` elements from `index` on.
-    pub fn remove_range(&mut self, index: usize, count: usize) {
+    /// Takes out up to `count` elements from `index` on. Answers those of them that filled whole chunks, which may take long
+    /// to free.
+    pub fn remove_range(&mut self, index: usize, count: usize) -> List {
         let mut left = count.min(self.len.saturating_sub(index));
-        let Some((first, place)) = self.locate(index).filter(|_| left > 0) else { return };
+        let mut removed = List::default();
+        let Some((first, place)) = self.locate(index).filter(|_| left > 0) else { return removed };
         self.len -= left;
         let before: usize = self.chunks.iter().take(first).map(Chunk::count).sum();
         let (mut i, mut skipped, mut from) = (first, index - before, place);
@@ -202,8 +204,12 @@ impl List {
             let taken = left.min(chunk.count() - skipped);
             let to = if skipped + taken == chunk.count() { chunk.end() } else { chunk.place(skipped + taken) };
             self.packed -= to - from;
-            chunk.remove(from, to, taken);
-            chunk.shrink();
+            if taken == chunk.count() {
+                removed.take_chunk(std::mem::take(chunk));
+            } else {
+                chunk.remove(from, to, taken);
+                chunk.shrink();
+            }
             left -= taken;
             i += 1;
             skipped = 0;
@@ -220,6 +226,7 @@ impl List {
         if let Some(before) = first.checked_sub(1) {
             self.join(before);
         }
+        removed
     }
 
     /// Takes out elements that are equal to `element`: the first `skip` of them stay, as do those behind the next `most`.
@@ -268,6 +275,12 @@ impl List {
     pub fn heap_bytes(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(Chunk::heap_bytes).sum();
         size_of::<Self>() + self.chunks.capacity() * size_of::<Chunk>() + chunks
+    }
+
+    fn take_chunk(&mut self, chunk: Chunk) {
+        self.len += chunk.count();
+        self.packed += chunk.packed();
+        self.chunks.push_back(chunk);
     }
 
     /// The chunk and the place of the element at `index`, from the nearer end.

@@ -69,6 +69,23 @@ pub struct Trim {
     pub limit: u64,
 }
 
+/// What a trim has removed.
+#[derive(Debug, Default)]
+pub struct Trimmed {
+    /// How many entries.
+    pub entries: u64,
+    /// Those of them that filled whole blocks, which may take long to free.
+    blocks: Vec<Block>,
+    packed: usize,
+}
+
+impl Trimmed {
+    /// What whole blocks had in them, in bytes.
+    pub fn packed_bytes(&self) -> usize {
+        self.packed
+    }
+}
+
 impl Stream {
     /// How many entries, groups, consumers and pending entries it has. Of groups beyond the 64th only the number counts,
     /// so that it costs little to say.
@@ -184,23 +201,24 @@ impl Log {
         true
     }
 
-    /// Removes entries from the front, and answers how many.
-    pub fn trim(&mut self, trim: Trim) -> u64 {
-        let mut removed = 0;
+    /// Removes entries from the front.
+    pub fn trim(&mut self, trim: Trim) -> Trimmed {
+        let mut removed = Trimmed::default();
         while let Some(block) = self.blocks.front_mut() {
             let (live, len_bytes) = (block.live(), block.len_bytes());
             let (done, goes) = match trim.keep {
                 Keep::Entries(most) => (self.len <= most, self.len - live >= most),
                 Keep::From(id) => (false, block.last() < id),
             };
-            if done || (trim.limit > 0 && removed + live > trim.limit) {
+            if done || (trim.limit > 0 && removed.entries + live > trim.limit) {
                 break;
             }
             if goes {
-                self.blocks.pop_front();
+                removed.blocks.extend(self.blocks.pop_front());
+                removed.packed += len_bytes;
+                removed.entries += live;
                 self.packed -= len_bytes;
                 self.len -= live;
-                removed += live;
                 continue;
             }
             if !trim.approximate {
@@ -218,7 +236,7 @@ impl Log {
                     self.blocks.pop_front();
                 }
                 self.len -= deleted;
-                removed += deleted;
+                removed.entries += deleted;
             }
             break;
         }

@@ -25,7 +25,6 @@ use hashbrown::HashMap;
 
 use super::State;
 use super::effects::Effects;
-use super::garbage::Disposal;
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::ids::ClientId;
@@ -286,11 +285,10 @@ impl State {
     }
 
     /// Tells all clients that track to forget everything, because a database was emptied.
-    pub(crate) fn tell_of_flush(&mut self, disposal: Disposal) {
+    pub(crate) fn tell_of_flush(&mut self) {
         let readers = self.tracking.flush(&mut self.effects);
-        if readers.len() > 0 {
-            self.garbage.add(readers, disposal);
-        }
+        let (extent, bytes) = (readers.items(), readers.estimated_bytes());
+        self.garbage.add(readers, extent, bytes);
     }
 
     /// Keeps what is remembered of readers within `most` keys, or brings it closer to that; 0 is no limit. Answers

@@ -39,7 +39,8 @@ pub fn remove_keys(worker: &Worker) -> bool {
     let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
     let settings = worker.settings();
     let expired = server.keyspace.expire(worker.now().unix_ms(), Rules::of(&settings), &mut outlet);
-    let room = eviction::make_room(worker, &settings, &mut keys, &mut outlet);
+    let in_use = || server.memory_in_use(worker.id());
+    let room = eviction::make_room(&settings, &server.clock, in_use, &mut keys, &mut outlet);
     keys.release();
     server.wake(wake);
     expired || room == Room::Soon

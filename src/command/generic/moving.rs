@@ -39,7 +39,7 @@ fn rename_key(call: &mut Call<'_, '_>, replaces: bool) -> Result<bool, ReplyErro
         return Ok(false);
     }
     keys.remove(to);
-    if let Some(entry) = keys.remove(from) {
+    if let Some(entry) = keys.take(from) {
         keys.bring(to, entry);
     }
     keys.touch(from);
@@ -58,7 +58,7 @@ pub(super) fn move_key(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let (mut keys, reply) = call.keys();
     let moves = keys.contains(key) && !keys.in_database(to).contains(key);
-    if moves && let Some(entry) = keys.remove(key) {
+    if moves && let Some(entry) = keys.take(key) {
         keys.in_database(to).bring(key, entry);
         keys.touch(key);
         keys.in_database(to).touch(key);

@@ -204,7 +204,7 @@ fn value_of(keys: &mut Keys<'_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u
 /// Puts the answer into a list, or removes it if there is nothing to put there.
 fn store(keys: &mut Keys<'_>, key: &[u8], answer: &[Option<Vec<u8>>]) {
     if answer.is_empty() {
-        if keys.remove(key).is_some() {
+        if keys.remove(key) {
             keys.changed(KeyspaceEvents::GENERIC, "del", key);
         }
         return;

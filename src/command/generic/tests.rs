@@ -199,3 +199,66 @@ fn a_client_hears_that_a_key_it_asks_for_is_over() {
     let names: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("__keyevent@0__:")).collect();
     assert_eq!(names, ["expired", "keymiss"]);
 }
+
+/// How many things were handed over to be freed elsewhere since the beginning.
+fn thrown_away(world: &World) -> u64 {
+    let (waiting, freed) = world.server.lazy_free.objects();
+    waiting + freed
+}
+
+#[test]
+fn what_is_large_is_freed_elsewhere_whatever_throws_it_away() {
+    let elements = "x ".repeat(20_000);
+    let text = "SETRANGE k 100000 x".to_owned();
+    let list = format!("RPUSH k {elements}");
+    let stream = format!("XADD k 1-1 f {0}\r\nXADD k 2-2 f {0}", "y".repeat(60_000));
+    let all = [&text, &list, &stream];
+    for (fills, throws_away) in [
+        (&all[..], "DEL k"),
+        (&all, "UNLINK k"),
+        (&all, "SET k v"),
+        (&all, "EXPIRE k 0"),
+        (&all, "FLUSHALL SYNC"),
+        (&all, "FLUSHDB ASYNC"),
+        (&all, "SET other v\r\nRENAME other k"),
+        (&all, "SET other v\r\nCOPY other k REPLACE"),
+        (&all, "RPUSH other v\r\nSORT other ALPHA STORE k"),
+        (&[&text], "GETDEL k"),
+        (&[&text], "GETEX k PXAT 1"),
+        (&[&list], "LTRIM k 0 0"),
+        (&[&list], "LTRIM k -1 -1"),
+        (&[&stream], "XTRIM k MAXLEN 0"),
+        (&[&stream], "XADD k MAXLEN 0 3-3 a b"),
+        (&all, "FLUSHALL\r\nGET k"),
+    ] {
+        for fill in fills {
+            let world = World::new();
+            let client = world.client();
+            client.say(fill);
+            assert_eq!(thrown_away(&world), 0);
+            client.say(throws_away);
+            assert_eq!(thrown_away(&world), 1, "{throws_away} after {:.20}", fill);
+        }
+    }
+}
+
+#[test]
+fn large_values_whose_time_is_over_are_freed_elsewhere_and_small_ones_at_once() {
+    let world = World::new();
+    let client = world.client();
+    client.say("SETRANGE k 100000 x\r\nPEXPIRE k 1\r\nSETRANGE l 100000 x\r\nPEXPIRE l 1\r\nPSETEX small 1 v");
+    world.advance(Duration::from_millis(2));
+    assert_eq!((client.say("GET k"), thrown_away(&world)), ("$-1\r\n".into(), 1));
+    upkeep::remove_keys(&world.workers[0]);
+    assert_eq!((client.say("DBSIZE"), thrown_away(&world)), (":0\r\n".into(), 2));
+}
+
+#[test]
+fn a_group_with_very_much_pending_is_freed_elsewhere() {
+    let world = World::new();
+    let client = world.client();
+    client.say("XGROUP CREATE s g 0 MKSTREAM");
+    (0..1000).for_each(|_| drop(client.say("XADD s * f v")));
+    client.say("XREADGROUP GROUP g c STREAMS s >");
+    assert_eq!((client.say("XGROUP DESTROY s g"), thrown_away(&world)), (":1\r\n".into(), 1));
+}

@@ -120,7 +120,8 @@ pub(super) fn memory(report: &mut Report<'_, '_>) {
         ("mem_aof_buffer", 0),
     ]);
     report.field("mem_allocator", "jemalloc");
-    report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", 0), ("lazyfreed_objects", 0)]);
+    let (pending, freed) = report.server.lazy_free.objects();
+    report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", pending), ("lazyfreed_objects", freed)]);
 }
 
 /// What INFO calls the ratio and the bytes of [`MemoryUse::gaps`].

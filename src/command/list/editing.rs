@@ -81,8 +81,8 @@ pub(super) fn ltrim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (mut keys, reply) = call.keys();
     if let Some(list) = keys.list_mut(key)? {
         let (first, count) = range(list, start, end);
-        list.remove_range(first + count, usize::MAX);
-        list.remove_range(0, first);
+        let removed = [list.remove_range(first + count, usize::MAX), list.remove_range(0, first)];
+        removed.into_iter().for_each(|elements| keys.state.discard_elements(elements));
         shortened(&mut keys, key, "ltrim")?;
     }
     reply.ok();

@@ -4,7 +4,6 @@ use super::DEFAULT;
 use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
 use crate::keyspace::DatabaseId;
-use crate::keyspace::garbage::Disposal;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
 
@@ -69,31 +68,30 @@ fn dbsize(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn flushall(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let disposal = disposal(call)?;
+    check_options(call)?;
     let (keys, reply) = call.keys();
     for db in 0..keys.state.databases().len() {
-        keys.state.empty(db as DatabaseId, disposal);
+        keys.state.empty(db as DatabaseId);
     }
-    keys.state.tell_of_flush(disposal);
+    keys.state.tell_of_flush();
     reply.ok();
     Ok(())
 }
 
 fn flushdb(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let disposal = disposal(call)?;
+    check_options(call)?;
     let (keys, reply) = call.keys();
-    keys.state.empty(keys.db, disposal);
-    keys.state.tell_of_flush(disposal);
+    keys.state.empty(keys.db);
+    keys.state.tell_of_flush();
     reply.ok();
     Ok(())
 }
 
-/// ASYNC or SYNC, which is the default.
-fn disposal(call: &Call<'_, '_>) -> Result<Disposal, ReplyError> {
+/// ASYNC or SYNC. Both free the memory elsewhere and meanwhile: nobody is to be delayed by it.
+fn check_options(call: &Call<'_, '_>) -> Result<(), ReplyError> {
     match call.args.len() {
-        1 => Ok(Disposal::AtOnce),
-        2 if call.is_word(1, "sync") => Ok(Disposal::AtOnce),
-        2 if call.is_word(1, "async") => Ok(Disposal::Later),
+        1 => Ok(()),
+        2 if call.is_word(1, "sync") || call.is_word(1, "async") => Ok(()),
         _ => Err(ReplyError::SYNTAX),
     }
 }

@@ -129,10 +129,11 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Err(ReplyError::ENTRY_TOO_LARGE);
     }
     log.append(id, args.from(index + 1).step_by(2).zip(args.from(index + 2).step_by(2)));
-    let trimmed = trim.is_some_and(|trim| log.trim(trim) > 0);
+    let trimmed = trim.map(|trim| log.trim(trim)).unwrap_or_default();
     answer_id(reply, id);
     keys.changed(KeyspaceEvents::STREAM, "xadd", key);
-    if trimmed {
+    if trimmed.entries > 0 {
+        keys.state.discard_entries(trimmed);
         keys.notify(KeyspaceEvents::STREAM, "xtrim", key);
     }
     keys.feed(key, Kind::Stream);
@@ -148,12 +149,13 @@ pub(super) fn xtrim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let trim = options.trim(false)?.ok_or(ReplyError::TRIM_WITHOUT_STRATEGY)?;
     let (mut keys, reply) = call.keys();
-    let removed = keys.stream_mut(key)?.map_or(0, |stream| stream.log.trim(trim));
-    if removed > 0 {
+    let trimmed = keys.stream_mut(key)?.map(|stream| stream.log.trim(trim)).unwrap_or_default();
+    reply.integer(trimmed.entries as i64);
+    if trimmed.entries > 0 {
+        keys.state.discard_entries(trimmed);
         keys.notify(KeyspaceEvents::STREAM, "xtrim", key);
         keys.touch(key);
     }
-    reply.integer(removed as i64);
     Ok(())
 }
 

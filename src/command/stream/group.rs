@@ -158,12 +158,13 @@ fn destroy(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let key = &args[2];
     let (mut keys, reply) = call.keys();
     let stream = keys.stream_mut(key)?.ok_or(ReplyError::XGROUP_NEEDS_KEY)?;
-    let destroyed = stream.groups.remove(&args[3]).is_some();
-    if destroyed {
+    let destroyed = stream.groups.remove(&args[3]);
+    reply.integer(destroyed.is_some().into());
+    if let Some(group) = destroyed {
+        keys.state.discard_group(group);
         keys.notify(KeyspaceEvents::STREAM, "xgroup-destroy", key);
         keys.feed(key, Kind::Stream);
     }
-    reply.integer(destroyed.into());
     Ok(())
 }
 

@@ -129,8 +129,12 @@ impl Group {
 
     /// What it has on the heap, in bytes, as an estimate.
     pub fn heap_bytes(&self) -> usize {
-        let pending = self.pending.len() * (2 * size_of::<StreamId>() + size_of::<Pending>());
         let names: usize = self.names.keys().map(|name| 2 * name.len() + size_of::<Consumer>() + 32).sum();
-        pending + names
+        self.pending_bytes() + names
+    }
+
+    /// What it has on the heap for pending entries, in bytes, as an estimate.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.len() * (2 * size_of::<StreamId>() + size_of::<Pending>())
     }
 }

@@ -24,6 +24,11 @@ impl Readers {
         self.items
     }
 
+    /// At least how many bytes it takes.
+    pub(super) fn estimated_bytes(&self) -> u64 {
+        (self.items * size_of::<ClientId>() + self.len() * size_of::<(Box<[u8]>, Vec<ClientId>)>()) as u64
+    }
+
     /// Adds a reader of `key`; the same one twice is there once.
     pub(super) fn add(&mut self, key: &[u8], client: ClientId) {
         match self.keys.get_mut(key) {
