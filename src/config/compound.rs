@@ -24,6 +24,12 @@ impl BindAddress {
         let host = text.strip_prefix('-');
         Self { host: host.unwrap_or(text).to_owned(), optional: host.is_some() }
     }
+
+    /// Whether a host can be called so: what a file would have to quote would not be the same when it is read again.
+    fn can_be(&self) -> bool {
+        let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || "\"'\\".contains(letter);
+        !self.host.is_empty() && !self.host.contains(is_odd)
+    }
 }
 
 impl fmt::Display for BindAddress {
@@ -42,8 +48,8 @@ impl Value for Vec<BindAddress> {
         if matches!(given.args, [only] if only.is_empty()) {
             return Ok(Vec::new());
         }
-        let host = |arg: &Vec<u8>| std::str::from_utf8(arg).map(BindAddress::read);
-        given.args.iter().map(host).collect::<Result<_, _>>().map_err(|_| "Invalid bind address.".into())
+        let host = |arg: &Vec<u8>| std::str::from_utf8(arg).ok().map(BindAddress::read).filter(BindAddress::can_be);
+        given.args.iter().map(host).collect::<Option<_>>().ok_or_else(|| "Invalid bind address.".into())
     }
 
     fn show(&self) -> Vec<u8> {

@@ -153,6 +153,9 @@ fn wrong_values_with_an_inner_structure_are_refused_in_the_words_of_redis() {
     let limits = "client-output-buffer-limit";
     for (name, value, reason) in [
         ("bind", "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8", "Too many bind addresses specified."),
+        ("bind", "127.0.0.1 -", "Invalid bind address."),
+        ("bind", "\"two words\"", "Invalid bind address."),
+        ("bind", "\"quote\\\"\"", "Invalid bind address."),
         (limits, "pubsub 1 2", "Wrong number of arguments in buffer limit configuration."),
         (limits, "master 1 2 3", "Invalid client class specified in buffer limit configuration."),
         (limits, "pubsub 1 2 x", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
