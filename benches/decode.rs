@@ -38,7 +38,7 @@ fn decode(decoder: &mut Decoder, input: &[u8]) -> usize {
                 used += taken;
             }
             Ok(Step::Nothing(taken)) => used += taken,
-            Ok(Step::Incomplete) => return args,
+            Ok(Step::Incomplete(_)) => return args,
             Err(error) => panic!("the input is valid: {error:?}"),
         }
     }

@@ -280,7 +280,7 @@ impl Session {
                         }
                     }
                     Ok(Step::Nothing(taken)) => used += taken,
-                    Ok(Step::Incomplete) => break,
+                    Ok(Step::Incomplete(_)) => break,
                     Err(error) => {
                         let error = ReplyError::protocol(&error.text());
                         run::refuse_protocol(turn, conversation, &error);

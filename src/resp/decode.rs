@@ -16,10 +16,15 @@ const MAX_LINE: usize = 64 * 1024;
 const MAX_UNAUTHENTICATED_ARGS: i64 = 10;
 /// A longer bulk than this is refused before authentication, in bytes.
 const MAX_UNAUTHENTICATED_BULK: i64 = 16 * 1024;
+/// A carriage return, and one byte more, whatever it is.
+const LINE_END: usize = 2;
 /// How far the end of a line is looked for byte by byte, in bytes.
 const NEAR: usize = 6;
 /// Capacity for argument spans that is kept between requests.
 const KEPT_SPANS: usize = 1024;
+/// The longest request, in bytes: spans have no room for more. Only limits raised far above their defaults let one be as
+/// long.
+const MAX_REQUEST: usize = u32::MAX as usize;
 
 /// What bounds a request.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +35,22 @@ pub struct Limits {
     pub authenticated: bool,
 }
 
-/// Where an argument lies.
+/// Where an argument lies, in 8 bytes, because an argument of none takes no more than 6 on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
-    start: usize,
-    len: usize,
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// Of a request of at most [`MAX_REQUEST`] bytes.
+    fn new(start: usize, len: usize) -> Self {
+        Span { start: start as u32, len: len as u32 }
+    }
+
+    fn of(self, buffer: &[u8]) -> &[u8] {
+        &buffer[self.start as usize..][..self.len as usize]
+    }
 }
 
 /// The arguments of one request; the first is the command's name. Never empty.
@@ -53,14 +69,14 @@ impl<'a> Args<'a> {
 
     /// The argument at `index`, if there is one.
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|span| &self.buffer[span.start..span.start + span.len])
+        self.spans.get(index).map(|span| span.of(self.buffer))
     }
 
     /// All arguments from `from` on.
     pub fn from(&self, from: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let buffer = self.buffer;
         let spans = self.spans.get(from..).unwrap_or_default();
-        spans.iter().map(move |span| &buffer[span.start..span.start + span.len])
+        spans.iter().map(move |span| span.of(buffer))
     }
 
     /// The request behind the first `count` arguments, such as the one that COMMAND GETKEYS is asked about; none if
@@ -85,8 +101,7 @@ impl std::ops::Index<usize> for Args<'_> {
     type Output = [u8];
 
     fn index(&self, index: usize) -> &[u8] {
-        let span = self.spans[index];
-        &self.buffer[span.start..span.start + span.len]
+        self.spans[index].of(self.buffer)
     }
 }
 
@@ -105,7 +120,7 @@ impl OwnedArgs {
             .map(|arg| {
                 let start = buffer.len();
                 buffer.extend_from_slice(arg);
-                Span { start, len: arg.len() }
+                Span::new(start, arg.len())
             })
             .collect();
         OwnedArgs { buffer: buffer.into_boxed_slice(), spans }
@@ -129,8 +144,9 @@ pub enum Step<'a> {
     Request(Args<'a>, usize),
     /// Nothing to do (an empty line, `*0`, `*-1`) in this many bytes.
     Nothing(usize),
-    /// More bytes are needed. The next call must see the same bytes again, with more behind them.
-    Incomplete,
+    /// At least this many more bytes are needed, as far as lengths have been announced. The next call must see the same
+    /// bytes again, with more behind them.
+    Incomplete(usize),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,7 +188,7 @@ impl Decoder {
     pub fn next<'a>(&'a mut self, buffer: &'a [u8], limits: Limits) -> Result<Step<'a>, ProtocolError> {
         if self.state == State::Start {
             match buffer.first() {
-                None => return Ok(Step::Incomplete),
+                None => return Ok(Step::Incomplete(1)),
                 Some(b'*') => self.begin(State::Count),
                 Some(_) => self.begin(State::Inline),
             }
@@ -181,7 +197,7 @@ impl Decoder {
             return self.inline(buffer);
         }
         match self.multibulk(buffer, limits)? {
-            false => Ok(Step::Incomplete),
+            false => Ok(Step::Incomplete(self.missing(buffer.len()))),
             true => {
                 let used = self.position;
                 self.state = State::Start;
@@ -203,6 +219,14 @@ impl Decoder {
         self.state == State::Start
     }
 
+    /// How many bytes are missing to the end of the argument that is being read, or 1 where none has been announced.
+    fn missing(&self, arrived: usize) -> usize {
+        match self.state {
+            State::Bulk { len, .. } => self.position + len + LINE_END - arrived,
+            _ => 1,
+        }
+    }
+
     fn begin(&mut self, state: State) {
         self.state = state;
         self.position = 0;
@@ -221,25 +245,55 @@ impl Decoder {
                     self.advance_past(line.len());
                     self.state = State::Length { missing };
                 }
-                State::Length { missing: 0 } => return Ok(true),
                 State::Length { missing } => {
+                    let missing = self.short_arguments(buffer, missing, limits);
+                    self.state = State::Length { missing };
+                    if missing == 0 {
+                        return Ok(true);
+                    }
                     let Some(line) = self.line(buffer, ProtocolError::TooBigBulkCount)? else { return Ok(false) };
                     let len = length(line, limits)?;
                     self.advance_past(line.len());
+                    if len > MAX_REQUEST.saturating_sub(self.position + LINE_END) {
+                        return Err(ProtocolError::InvalidBulkLength);
+                    }
                     self.state = State::Bulk { missing, len };
                 }
                 State::Bulk { missing, len } => {
-                    if buffer.len() - self.position < len + 2 {
+                    if buffer.len() - self.position < len + LINE_END {
                         return Ok(false);
                     }
-                    self.spans.push(Span { start: self.position, len });
-                    self.position += len + 2;
+                    self.spans.push(Span::new(self.position, len));
+                    self.position += len + LINE_END;
                     self.scanned = self.position;
                     self.state = State::Length { missing: missing - 1 };
                 }
                 State::Start | State::Inline => return Ok(true),
             }
         }
+    }
+
+    /// Takes the arguments at the current position that have arrived whole, as long as they are of up to 999 bytes, and
+    /// answers how many are missing then. The others, and all that is wrong, are for [`Decoder::line`].
+    fn short_arguments(&mut self, buffer: &[u8], mut missing: usize, limits: Limits) -> usize {
+        if self.scanned > self.position {
+            return missing;
+        }
+        let arrived = &buffer[..buffer.len().min(MAX_REQUEST)];
+        let mut position = self.position;
+        while missing > 0 {
+            let Some((line_len, len)) = arrived.get(position..).and_then(short_length) else { break };
+            let (start, end) = (position + line_len, position + line_len + len + LINE_END);
+            if end > arrived.len() || len > limits.max_bulk {
+                break;
+            }
+            self.spans.push(Span::new(start, len));
+            position = end;
+            missing -= 1;
+        }
+        self.position = position;
+        self.scanned = position;
+        missing
     }
 
     /// The line at the current position without its end, which is a carriage return and one more byte.
@@ -255,7 +309,7 @@ impl Decoder {
                 if end - self.position > MAX_LINE {
                     return Err(too_big);
                 }
-                Ok((end + 2 <= buffer.len()).then(|| &buffer[self.position..end]))
+                Ok((end + LINE_END <= buffer.len()).then(|| &buffer[self.position..end]))
             }
             None if buffer.len() - self.position > MAX_LINE => Err(too_big),
             None => {
@@ -266,7 +320,7 @@ impl Decoder {
     }
 
     fn advance_past(&mut self, line_len: usize) {
-        self.position += line_len + 2;
+        self.position += line_len + LINE_END;
         self.scanned = self.position;
     }
 
@@ -276,7 +330,7 @@ impl Decoder {
                 return Err(ProtocolError::TooBigInline);
             }
             self.scanned = buffer.len();
-            return Ok(Step::Incomplete);
+            return Ok(Step::Incomplete(1));
         };
         let end = self.scanned + offset;
         if end > MAX_LINE {
@@ -291,10 +345,24 @@ impl Decoder {
         }
         self.words.clear();
         for word in &words {
-            self.spans.push(Span { start: self.words.len(), len: word.len() });
+            self.spans.push(Span::new(self.words.len(), word.len()));
             self.words.extend_from_slice(word);
         }
         Ok(Step::Request(Args { buffer: &self.words, spans: &self.spans }, end + 1))
+    }
+}
+
+/// The length of a line with its end, and the length of up to three digits that it announces in canonical form; none for
+/// other lines.
+fn short_length(bytes: &[u8]) -> Option<(usize, usize)> {
+    let digit = |byte: u8| usize::from(byte - b'0');
+    match *bytes {
+        [b'$', a @ b'0'..=b'9', b'\r', _, ..] => Some((4, digit(a))),
+        [b'$', a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => Some((5, 10 * digit(a) + digit(b))),
+        [b'$', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] => {
+            Some((6, 100 * digit(a) + 10 * digit(b) + digit(c)))
+        }
+        _ => None,
     }
 }
 

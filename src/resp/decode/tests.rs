@@ -18,7 +18,7 @@ fn decode(bytes: &[u8], cuts: &[usize], limits: Limits) -> (Vec<Vec<Vec<u8>>>, O
                     start += used;
                 }
                 Ok(Step::Nothing(used)) => start += used,
-                Ok(Step::Incomplete) => break,
+                Ok(Step::Incomplete(_)) => break,
                 Err(error) => return (requests, Some(error)),
             }
         }
@@ -97,8 +97,39 @@ fn empty_requests_are_passed_over() {
 #[test]
 fn a_claimed_length_allocates_nothing() {
     let mut decoder = Decoder::default();
-    assert!(matches!(decoder.next(b"*2147483647\r\n$536870912\r\n", OPEN), Ok(Step::Incomplete)));
+    assert!(matches!(decoder.next(b"*2147483647\r\n$536870912\r\n", OPEN), Ok(Step::Incomplete(536_870_914))));
     assert!(decoder.spans.capacity() <= KEPT_SPANS);
+}
+
+#[test]
+fn what_is_missing_of_an_announced_argument_is_known() {
+    let request = encode(&[b"SET".to_vec(), b"key".to_vec(), vec![b'x'; 5000]]);
+    let begin = request.len() - 5002;
+    let mut decoder = Decoder::default();
+    for arrived in [begin, begin + 1, begin + 4999, begin + 5001] {
+        let missing = request.len() - arrived;
+        assert!(matches!(decoder.next(&request[..arrived], OPEN), Ok(Step::Incomplete(n)) if n == missing));
+    }
+    assert!(matches!(decoder.next(&request, OPEN), Ok(Step::Request(_, used)) if used == request.len()));
+    for text in ["", "*", "*1\r\n", "*1\r\n$100000", "get x"] {
+        assert!(matches!(Decoder::default().next(text.as_bytes(), OPEN), Ok(Step::Incomplete(1))), "{text}");
+    }
+}
+
+#[test]
+fn p11_empty_arguments_cost_little_more_than_on_the_wire() {
+    let arguments = vec![Vec::new(); 1 << 16];
+    let request = encode(&arguments);
+    let mut decoder = Decoder::default();
+    assert!(matches!(decoder.next(&request[..request.len() - 1], OPEN), Ok(Step::Incomplete(_))));
+    assert!(decoder.size_bytes() <= request.len() / 6 * 8);
+}
+
+#[test]
+fn a_request_ends_before_4_gigabytes_whatever_the_limits() {
+    let unlimited = Limits { max_bulk: usize::MAX, authenticated: true };
+    assert_eq!(error_of(b"*1\r\n$4294967282\r\n", unlimited), Some(ProtocolError::InvalidBulkLength));
+    assert_eq!(error_of(b"*1\r\n$4294967200\r\n", unlimited), None);
 }
 
 #[test]
@@ -119,8 +150,14 @@ fn integers_have_one_form_only() {
     }
 }
 
+/// An argument; its length may have any number of digits up to four.
+fn argument() -> impl Strategy<Value = Vec<u8>> {
+    let len = prop_oneof![8 => 0..12usize, 4 => 95..105usize, 1 => 995..1005usize];
+    len.prop_flat_map(|len| prop::collection::vec(any::<u8>(), len))
+}
+
 fn requests() -> impl Strategy<Value = Vec<u8>> {
-    let multibulk = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..5).prop_map(|r| encode(&r));
+    let multibulk = prop::collection::vec(argument(), 0..5).prop_map(|r| encode(&r));
     let inline = "[a-z]{1,5}( [a-z]{1,5}| \"[a-z\\\\n]{0,4}\"){0,3}\r?\n".prop_map(String::into_bytes);
     let noise = prop::collection::vec(prop::sample::select(b"*$19\r\n-a\"".to_vec()), 0..12);
     let mixed = prop_oneof![4 => multibulk, 2 => inline, 1 => noise];
@@ -142,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn arguments_are_binary_safe(request in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 1..8)) {
+    fn arguments_are_binary_safe(request in prop::collection::vec(argument(), 1..8)) {
         let (requests, error) = decode(&encode(&request), &[], OPEN);
         prop_assert_eq!(error, None);
         prop_assert_eq!(requests, [request]);
