@@ -1,9 +1,9 @@
 //! A published message, encoded as seldom as possible.
 //!
-//! All forms of a message end in the same bytes, `$<len> channel $<len> payload`, the *tail*; they differ only in the
-//! *head* before it (`*3 $7 message`, `>4 $8 pmessage $<len> pattern`, ...). A large payload is therefore in memory
-//! once, whatever the protocol versions and patterns of its subscribers; for a small one, head and tail are copied into
-//! one piece, because a second piece to write costs more than the copy.
+//! All forms of a message end in the same bytes, `$<len> channel $<len> payload`; they differ only in the *head* before
+//! them (`*3 $7 message`, `>4 $8 pmessage $<len> pattern`, ...). A large payload is therefore in memory once, whatever the
+//! protocol versions and patterns of its subscribers; for a small one all is copied into one piece, because a second piece
+//! to write costs more than the copy. A very large one is not copied at all: it stays where it was received.
 
 use std::sync::{Arc, OnceLock};
 
@@ -67,6 +67,9 @@ impl Frame {
 #[derive(Debug)]
 pub struct Message {
     kind: Kind,
+    /// What stands between the head and the tail in all forms; nothing unless the tail is the publisher's own request.
+    lead: Vec<u8>,
+    /// What all forms end in and share if it is large.
     tail: Bytes,
     exact: [OnceLock<Frame>; Proto::ALL.len()],
 }
@@ -77,31 +80,42 @@ impl Message {
         let mut tail = Vec::with_capacity(channel.len() + payload.len() + 2 * LENGTH_AND_ENDS);
         encode::bulk(&mut tail, channel);
         encode::bulk(&mut tail, payload);
-        Message { kind, tail: tail.into(), exact: Default::default() }
+        Message { kind, lead: Vec::new(), tail: tail.into(), exact: Default::default() }
+    }
+
+    /// Makes a message of a payload that is not copied; `line` is the payload with the line end of a bulk.
+    pub fn sharing(kind: Kind, channel: &[u8], line: Bytes) -> Self {
+        let mut lead = Vec::with_capacity(channel.len() + 2 * LENGTH_AND_ENDS);
+        encode::bulk(&mut lead, channel);
+        encode::header(&mut lead, b'$', (line.len() - LINE_END.len()) as i64);
+        Message { kind, lead, tail: line, exact: Default::default() }
     }
 
     /// Its length in memory, in bytes.
     pub fn len(&self) -> usize {
-        self.tail.len()
+        self.lead.len() + self.tail.len()
     }
 
     /// Never: even an empty payload has its lengths.
     pub fn is_empty(&self) -> bool {
-        self.tail.is_empty()
+        self.len() == 0
     }
 
     /// The frame for those who subscribed to the channel itself; encoded at its first use.
     pub fn exact_frame(&self, proto: Proto) -> &Frame {
-        self.exact[proto.index()].get_or_init(|| self.frame(Bytes::from_static(self.exact_head(proto))))
+        self.exact[proto.index()].get_or_init(|| match self.lead[..] {
+            [] => self.frame(Bytes::from_static(self.exact_head(proto))),
+            ref lead => self.frame([self.exact_head(proto), lead].concat().into()),
+        })
     }
 
     /// One frame of several messages for those who subscribed to their channel, in this order.
     pub fn run_frame(messages: &[Arc<Message>], proto: Proto) -> Frame {
-        let len = messages.iter().map(|message| message.exact_head(proto).len() + message.tail.len()).sum();
+        let len = messages.iter().map(|message| message.exact_head(proto).len() + message.len()).sum();
         let mut bytes = Vec::with_capacity(len);
         for message in messages {
             bytes.extend_from_slice(message.exact_head(proto));
-            bytes.extend_from_slice(&message.tail);
+            message.append_to(&mut bytes);
         }
         Frame::whole(bytes)
     }
@@ -117,14 +131,47 @@ impl Message {
 
     /// A frame for those who subscribed to `pattern`.
     pub fn pattern_frame(&self, proto: Proto, pattern: &[u8]) -> Frame {
+        let is_inline = self.len() <= INLINE_TAIL;
+        let rest = if is_inline { self.len() } else { self.lead.len() };
+        let mut bytes = Vec::with_capacity(pattern.len() + PATTERN_START_AND_LENGTH + rest);
+        self.append_pattern_head(&mut bytes, proto, pattern);
+        if is_inline {
+            self.append_to(&mut bytes);
+            return Frame::whole(bytes);
+        }
+        bytes.extend_from_slice(&self.lead);
+        Frame { head: bytes.into(), tail: self.tail.clone() }
+    }
+
+    /// One frame for a client that subscribed to all of `patterns`, in their order: a form of the message for each.
+    pub fn patterns_frame<'p>(&self, proto: Proto, patterns: impl Iterator<Item = &'p [u8]> + Clone) -> Frame {
+        let len = patterns.clone().map(|pattern| self.pattern_form_len(pattern)).sum();
+        let mut bytes = Vec::with_capacity(len);
+        for pattern in patterns {
+            self.append_pattern_head(&mut bytes, proto, pattern);
+            self.append_to(&mut bytes);
+        }
+        Frame::whole(bytes)
+    }
+
+    /// How long its form for those who subscribed to `pattern` is at most, in bytes.
+    pub fn pattern_form_len(&self, pattern: &[u8]) -> usize {
+        pattern.len() + PATTERN_START_AND_LENGTH + self.len()
+    }
+
+    fn append_pattern_head(&self, bytes: &mut Vec<u8>, proto: Proto, pattern: &[u8]) {
         let start: &[u8] = match proto {
             Proto::Resp2 => b"*4\r\n$8\r\npmessage\r\n",
             Proto::Resp3 => b">4\r\n$8\r\npmessage\r\n",
         };
-        let mut head = Vec::with_capacity(start.len() + pattern.len() + LENGTH_AND_ENDS);
-        head.extend_from_slice(start);
-        encode::bulk(&mut head, pattern);
-        self.frame(head.into())
+        bytes.extend_from_slice(start);
+        encode::bulk(bytes, pattern);
+    }
+
+    /// Appends what all its forms end in.
+    fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.lead);
+        bytes.extend_from_slice(&self.tail);
     }
 
     fn frame(&self, head: Bytes) -> Frame {
@@ -137,6 +184,10 @@ impl Message {
 
 /// Room for `$`, a length of 20 digits at most and the two line ends of a bulk.
 const LENGTH_AND_ENDS: usize = 25;
+/// Room for what stands before a pattern, and behind it.
+const PATTERN_START_AND_LENGTH: usize = 18 + LENGTH_AND_ENDS;
+/// What ends a bulk.
+const LINE_END: &[u8] = b"\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -161,8 +212,42 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_shares_its_payload_has_the_same_forms() {
+        for payload in [vec![], vec![b'x'; 10], vec![b'x'; 10 * INLINE_TAIL]] {
+            let copied = Message::new(Kind::Channel, b"news", &payload);
+            let sharing = Message::sharing(Kind::Channel, b"news", [&payload[..], LINE_END].concat().into());
+            for proto in Proto::ALL {
+                assert_eq!(bytes(copied.exact_frame(proto)), bytes(sharing.exact_frame(proto)));
+                assert_eq!(bytes(&copied.pattern_frame(proto, b"*")), bytes(&sharing.pattern_frame(proto, b"*")));
+            }
+            assert_eq!(copied.len(), sharing.len());
+        }
+    }
+
+    #[test]
+    fn several_forms_for_one_client_follow_each_other() {
+        let message = Message::new(Kind::Channel, b"news", b"hello");
+        let patterns: [&[u8]; 3] = [b"n*", b"*", b"[a-z]ews"];
+        for proto in Proto::ALL {
+            let each = patterns.map(|pattern| bytes(&message.pattern_frame(proto, pattern)));
+            assert_eq!(bytes(&message.patterns_frame(proto, patterns.into_iter())), each.concat());
+            for (pattern, form) in patterns.iter().zip(each) {
+                assert!(form.len() <= message.pattern_form_len(pattern));
+            }
+        }
+    }
+
+    #[test]
     fn a_large_payload_is_shared_by_all_forms() {
-        let message = Message::new(Kind::Channel, b"c", &[7; 10 * INLINE_TAIL]);
+        for message in [
+            Message::new(Kind::Channel, b"c", &[7; 10 * INLINE_TAIL]),
+            Message::sharing(Kind::Channel, b"c", vec![7; 10 * INLINE_TAIL].into()),
+        ] {
+            check_shared(&message);
+        }
+    }
+
+    fn check_shared(message: &Message) {
         let frames = [
             message.exact_frame(Proto::Resp2),
             message.exact_frame(Proto::Resp3),

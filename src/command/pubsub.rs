@@ -252,7 +252,7 @@ fn leave(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
 }
 
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
-    let (channel, payload) = (&call.args[1], &call.args[2]);
+    let channel = &call.args[1];
     ensure_length(call.settings, kind.into(), channel)?;
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
@@ -260,7 +260,10 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
         call.reply.integer(0);
         return Ok(());
     }
-    let message = Arc::new(Message::new(kind, channel, payload));
+    let message = Arc::new(match call.args.shared_line(2) {
+        Some(line) => Message::sharing(kind, channel, line),
+        None => Message::new(kind, channel, &call.args[2]),
+    });
     let published = call.hub.with(|hub| hub.publish(kind, channel, &message));
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;
