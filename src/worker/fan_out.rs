@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Worker;
 use super::writing::{FRAME_BYTES, reaches};
 use crate::client::Client;
+use crate::hub::name::Name;
 use crate::hub::{Entry, Publication};
 use crate::ids::Slot;
 use crate::message::{Frame, Message};
@@ -38,9 +39,32 @@ impl Worker {
         if let Some(slot) = publication.exact {
             self.push_all(slot, |proto| message.exact_frame(proto).clone());
         }
-        for (slot, pattern) in &publication.patterns {
-            self.push_all(*slot, |proto| message.pattern_frame(proto, pattern));
+        let mut patterns = &publication.patterns[..];
+        while let [(slot, pattern), ..] = patterns {
+            let (now, later) = patterns.split_at(self.patterns_of_one(message, patterns));
+            match now {
+                [_] => self.push_all(*slot, |proto| message.pattern_frame(proto, pattern)),
+                several => self.push_all(*slot, |proto| message.patterns_frame(proto, names(several))),
+            }
+            patterns = later;
         }
+    }
+
+    /// How many of the first `patterns` one client has, alone, whose forms of a small `message` fit into one frame: then a
+    /// pointer, a piece to write and the bookkeeping are paid once for all of them. At least 1.
+    fn patterns_of_one(&self, message: &Message, patterns: &[(Slot, Name)]) -> usize {
+        let lists = self.lists.borrow();
+        let only = |slot: Slot| match lists.clients(slot) {
+            [client] => Some(Rc::as_ptr(client)),
+            _ => None,
+        };
+        let Some(client) = patterns.first().and_then(|(slot, _)| only(*slot)) else { return 1 };
+        let mut bytes = 0;
+        let fits = |(slot, pattern): &&(Slot, Name)| {
+            bytes += message.pattern_form_len(pattern);
+            bytes <= RUN_BYTES && only(*slot) == Some(client)
+        };
+        patterns.iter().take_while(fits).count().max(1)
     }
 
     /// Delivers a message and those behind it that go to the same clients in the same form, as one frame: a pointer, a
@@ -98,6 +122,10 @@ impl Worker {
             self.mark_dirty(client, frame.len() + FRAME_BYTES);
         }
     }
+}
+
+fn names(patterns: &[(Slot, Name)]) -> impl Iterator<Item = &[u8]> + Clone {
+    patterns.iter().map(|(_, pattern)| &pattern[..])
 }
 
 #[cfg(test)]
@@ -165,6 +193,30 @@ mod tests {
             assert!(places.len() <= 4, "{} places for {} clients", places.len(), clients.len());
             assert!(clients.iter().all(|client| client.outbox.borrow().len() == 1));
         }
+    }
+
+    #[test]
+    fn the_forms_of_a_small_message_for_many_patterns_of_one_client_are_few_pieces() {
+        let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
+        let worker = Worker::new(Server::new(config, Clock::simulated()).expect("nothing is renamed"), 0);
+        let [client, other] = [(); 2].map(|()| worker.register(Address::Unix("/x".into())));
+        let mut hub = HubAccess::new(&worker.server.hub);
+        let patterns: Vec<String> = (0..100).map(|n| format!("{}*", "?".repeat(n % 3) + &"*".repeat(n / 3))).collect();
+        for pattern in &patterns {
+            worker.join(&client, Topic::Pattern, pattern.as_bytes(), &mut hub);
+        }
+        worker.join(&other, Topic::Pattern, patterns[50].as_bytes(), &mut hub);
+        let message = Arc::new(Message::new(Kind::Channel, b"news", b"hello"));
+        let published = hub.with(|hub| hub.publish(Kind::Channel, b"news", &message));
+        worker.deliver_inbox();
+        assert_eq!(published.receivers, 101);
+        assert!(client.outbox.borrow().len() <= 3, "one more before and behind the pattern of two");
+        let heard = String::from_utf8(client.take_output()).expect("text");
+        assert_eq!(heard.matches("$8\r\npmessage\r\n").count(), 100);
+        for pattern in &patterns {
+            assert_eq!(heard.matches(&format!("\r\n{pattern}\r\n$4\r\nnews\r\n")).count(), 1, "{pattern}");
+        }
+        assert_eq!(other.take_output(), message.pattern_frame(Proto::Resp2, patterns[50].as_bytes()).pieces().concat());
     }
 
     #[test]
