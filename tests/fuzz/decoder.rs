@@ -53,7 +53,7 @@ fn decode(input: &[u8], limits: Limits, mut len: impl FnMut() -> usize) -> Vec<F
                     found.push(Found::Nothing);
                     used += taken;
                 }
-                Ok(Step::Incomplete) => break,
+                Ok(Step::Incomplete(_)) => break,
                 Err(error) => {
                     found.push(Found::Error(error.text().escape_ascii().to_string()));
                     return found;
