@@ -164,7 +164,9 @@ impl State {
         }
         self.databases.swap(usize::from(one), usize::from(two));
         for db in [one, two] {
-            self.waiters.keys_of(db).iter().for_each(|key| self.effects.feed(db, key));
+            let State { databases, waiters, effects, .. } = self;
+            let kind = |key: &[u8]| databases[usize::from(db)].get(key).map(|entry| entry.value.kind());
+            waiters.feed_all(db, kind).into_iter().for_each(|fed| effects.feed(fed));
         }
     }
 
@@ -172,7 +174,7 @@ impl State {
     pub(crate) fn empty(&mut self, db: DatabaseId) {
         let emptied = std::mem::take(self.database(db));
         self.watchers.touch_all(db, |key| emptied.get(key).is_some());
-        self.waiters.keys_of(db).iter().for_each(|key| self.effects.feed(db, key));
+        self.waiters.unfeed_all(db).into_iter().for_each(|gone| self.effects.feed(gone));
         self.counts.changes += emptied.len() as u64;
         let (extent, bytes) = emptied.estimate();
         self.garbage.add(emptied, extent, bytes);

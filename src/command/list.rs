@@ -17,10 +17,10 @@ mod tests;
 use super::Call;
 use super::spec::{Arg, ArgKind, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::entry::{Kind, Value};
+use crate::keyspace::entry::Value;
 use crate::keyspace::keys::Keys;
 use crate::keyspace::list::{End, List};
-use crate::keyspace::waiters::Interest;
+use crate::keyspace::waiters::{Class, Interest};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
@@ -396,7 +396,7 @@ fn shortened(keys: &mut Keys<'_>, key: &[u8], event: &'static str) -> Result<(),
 
 /// Waiting for a list at one of these keys.
 fn interest<'a>(args: Args<'_>, keys: impl Iterator<Item = &'a [u8]>) -> Interest {
-    Interest { kind: Kind::List, minds_removal: false, args: args.to_owned(), keys: keys.map(Box::from).collect() }
+    Interest { class: Class::Element, args: args.to_owned(), keys: keys.map(Box::from).collect() }
 }
 
 /// The elements that a range means: the first, and how many. Both ends are included, negative ones count from the end.

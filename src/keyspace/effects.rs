@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::address::Address;
-use super::keys::Keys;
 use super::tracking::Notice;
 use super::{DatabaseId, Rules, State, waiters};
 use crate::client::registry::ClientInfo;
@@ -41,11 +40,9 @@ impl Effects {
         self.events.push(Event::Notice(client.clone(), notice));
     }
 
-    /// Notes that who waits for `key` may be served. The same key twice is served once.
-    pub(super) fn feed(&mut self, db: DatabaseId, key: &[u8]) {
-        if !self.fed.iter().any(|fed| fed.db == db && *fed.key == *key) {
-            self.fed.push(Address::new(db, key));
-        }
+    /// Notes that who waits for a key may be served: once, which [`Waiters`](super::waiters::Waiters) see to.
+    pub(super) fn feed(&mut self, address: Address) {
+        self.fed.push(address);
     }
 
     /// Takes what clients are to be told, for tests.
@@ -122,14 +119,8 @@ impl Outlet<'_, '_> {
 pub(crate) fn settle(state: &mut State, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) {
     state.effects.publish(rules, outlet);
     while !state.effects.fed.is_empty() {
-        for Address { db, key } in std::mem::take(&mut state.effects.fed) {
-            for client in state.waiters.queue(db, &key) {
-                let mut keys = Keys::new(state, db, now_ms, rules);
-                if let Some(served) = waiters::serve(&mut keys, &key, client) {
-                    served.send(outlet);
-                }
-                state.effects.publish(rules, outlet);
-            }
+        for fed in std::mem::take(&mut state.effects.fed) {
+            waiters::serve(state, &fed, now_ms, rules, outlet);
         }
     }
     state.broadcast_changes();

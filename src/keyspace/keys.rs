@@ -1,6 +1,8 @@
 //! One command's view of its database.
 
+use super::address::Address;
 use super::database::Database;
+use super::effects::Outlet;
 use super::entry::{Entry, Kind, Value};
 use super::list::List;
 use super::stream::Stream;
@@ -251,18 +253,23 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// Publishes what has happened so far.
+    pub(super) fn publish(&mut self, outlet: &mut Outlet<'_, '_>) {
+        self.state.effects.publish(self.rules, outlet);
+    }
+
     /// Says that those who wait for `key`, which holds a value of `kind`, may find there what they want; they are served
     /// when the command has ended.
     pub(crate) fn feed(&mut self, key: &[u8], kind: Kind) {
-        if self.state.waiters.wants(self.db, key, kind) {
-            self.state.effects.feed(self.db, key);
+        if self.state.waiters.feed(self.db, key, kind) {
+            self.state.effects.feed(Address::new(self.db, key));
         }
     }
 
     /// Says to those who want to know that `key` is not there any more.
     fn unfeed(&mut self, key: &[u8], kind: Kind) {
-        if self.state.waiters.misses(self.db, key, kind) {
-            self.state.effects.feed(self.db, key);
+        if self.state.waiters.unfeed(self.db, key, kind) {
+            self.state.effects.feed(Address::new(self.db, key));
         }
     }
 

@@ -2,21 +2,26 @@
 //!
 //! A blocking command is an [`Attempt`]: a function that answers, or says that it must wait. A client whose attempt must
 //! wait is noted here with the request. When one of its keys is fed, whoever fed it runs the attempt again from the top,
-//! under the lock under which the key was fed and before any other command, for each client in the order in which they
+//! under the lock under which the key was fed and before any other command, for the clients in the order in which they
 //! came, and sends the answer to the client's worker. So nobody comes in between, and nothing is taken for a client that
 //! is not there any more: a client that goes, or whose time is up, takes itself out under the same lock.
+//!
+//! What was fed is gone when the first client finds nothing, so nobody behind it is looked at: a push costs what the clients
+//! that it serves cost, however many wait.
 
-use std::collections::BTreeMap;
+mod queue;
+
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::DatabaseId;
 use super::address::{Address, AddressRef};
 use super::effects::Outlet;
 use super::entry::Kind;
 use super::keys::Keys;
+use super::{Rules, State};
 use crate::client::registry::ClientInfo;
 use crate::hub::Control;
 use crate::ids::ClientId;
@@ -25,6 +30,8 @@ use crate::resp::Proto;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
+pub(crate) use queue::Class;
+use queue::Queue;
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,24 +68,23 @@ impl Absent {
 /// What a client waits for.
 #[derive(Debug)]
 pub(crate) struct Interest {
-    /// The type that its keys must have.
-    pub(crate) kind: Kind,
-    /// Whether it wants to know when a key of that type is removed.
-    pub(crate) minds_removal: bool,
+    /// What it wants to find at its keys.
+    pub(crate) class: Class,
     /// The request to run again, in which what means "from now on" has been replaced.
     pub(crate) args: OwnedArgs,
     /// The keys.
     pub(crate) keys: Vec<Box<[u8]>>,
 }
 
-/// What a key that a client waits for costs beside its name, which is kept twice, in bytes.
-const AWAITED_KEY_BYTES: usize = 96;
+/// What a key that a client waits for costs beside its name, which is kept twice, in bytes: mostly the lines of those who
+/// wait for it.
+const AWAITED_KEY_BYTES: usize = 320;
 
 impl Interest {
     /// What it occupies as long as a client waits, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         let keys = self.keys.iter().map(|key| AWAITED_KEY_BYTES + 2 * key.len());
-        self.args.size_bytes() + keys.sum::<usize>()
+        self.args.size_bytes() + self.class.heap_bytes() + keys.sum::<usize>()
     }
 }
 
@@ -118,10 +124,17 @@ impl Waiter {
 /// All clients that wait.
 #[derive(Debug, Default)]
 pub struct Waiters {
+    /// All but the one whose attempt runs.
     clients: HashMap<ClientId, Waiter, RandomState>,
-    /// By key and turn.
-    queues: HashMap<Address, BTreeMap<u64, ClientId>, RandomState>,
+    queues: HashMap<Address, Queue, RandomState>,
+    /// Keys whose removal somebody minds.
+    minded: HashSet<Address, RandomState>,
+    /// How many clients do not wait for ever.
+    ending: usize,
     turns: u64,
+    /// How many attempts have been run again.
+    #[cfg(test)]
+    pub(crate) tried: usize,
 }
 
 /// An answer for a client that has waited.
@@ -146,23 +159,26 @@ impl Served {
 impl Waiters {
     /// How many clients do not wait for ever.
     pub(crate) fn ending(&self) -> usize {
-        self.clients.values().filter(|waiter| waiter.wait.ends).count()
+        self.ending
     }
 
     /// How many keys clients wait for, and how many of these are waited for by clients that mind their removal.
     pub(crate) fn keys(&self) -> (usize, usize) {
-        let minding = |queue: &&BTreeMap<u64, ClientId>| {
-            queue.values().any(|id| self.clients.get(id).is_some_and(|waiter| waiter.wait.interest.minds_removal))
-        };
-        (self.queues.len(), self.queues.values().filter(minding).count())
+        (self.queues.len(), self.minded.len())
     }
 
     /// Lets a client wait, last of all. Its replies are in `proto`, or nothing if it is `muted`.
     pub(crate) fn add(&mut self, client: Arc<ClientInfo>, db: DatabaseId, proto: Proto, muted: bool, wait: Wait) {
         self.turns += 1;
+        let class = &wait.interest.class;
         for key in &wait.interest.keys {
-            self.queues.entry(Address { db, key: key.clone() }).or_default().insert(self.turns, client.id);
+            let address = Address { db, key: key.clone() };
+            if class.minds_removal() {
+                self.minded.insert(address.clone());
+            }
+            self.queues.entry(address).or_default().insert(class, self.turns, client.id);
         }
+        self.ending += usize::from(wait.ends);
         let id = client.id;
         self.clients.insert(id, Waiter { client, db, proto, muted, turn: self.turns, wait });
     }
@@ -185,85 +201,135 @@ impl Waiters {
 
     fn take(&mut self, client: ClientId) -> Option<Waiter> {
         let waiter = self.clients.remove(&client)?;
-        for key in &waiter.wait.interest.keys {
-            let place = AddressRef { db: waiter.db, key };
-            // A key that was named twice has been left already.
-            if let Some(queue) = self.queues.get_mut(&place) {
-                queue.remove(&waiter.turn);
-                if queue.is_empty() {
-                    self.queues.remove(&place);
-                }
-            }
-        }
+        self.leave(&waiter);
         Some(waiter)
     }
 
-    /// Whether somebody waits for a value of `kind` at `key`.
-    pub(super) fn wants(&self, db: DatabaseId, key: &[u8], kind: Kind) -> bool {
-        self.any(db, key, |interest| interest.kind == kind)
+    /// Takes a client out of all its lines.
+    fn leave(&mut self, waiter: &Waiter) {
+        self.ending -= usize::from(waiter.wait.ends);
+        for key in &waiter.wait.interest.keys {
+            let place = AddressRef { db: waiter.db, key };
+            // A key that was named twice has been left already.
+            let Some(queue) = self.queues.get_mut(&place) else { continue };
+            queue.remove(&waiter.wait.interest.class, waiter.turn);
+            if !queue.minds_removal() {
+                self.minded.remove(&place);
+            }
+            if queue.is_empty() {
+                self.queues.remove(&place);
+            }
+        }
     }
 
-    /// Whether somebody wants to know that a value of `kind` at `key` is gone.
-    pub(super) fn misses(&self, db: DatabaseId, key: &[u8], kind: Kind) -> bool {
-        self.any(db, key, |interest| interest.kind == kind && interest.minds_removal)
+    /// Notes that there may be a value of `kind` for those who wait for `key`; false if nobody waits for that, or it is
+    /// noted already.
+    pub(super) fn feed(&mut self, db: DatabaseId, key: &[u8], kind: Kind) -> bool {
+        self.note(db, key, |queue| queue.wants(kind))
     }
 
-    fn any(&self, db: DatabaseId, key: &[u8], test: impl Fn(&Interest) -> bool) -> bool {
+    /// Notes that those who want to know that a value of `kind` at `key` is gone are to be told; false if nobody wants to,
+    /// or it is noted already.
+    pub(super) fn unfeed(&mut self, db: DatabaseId, key: &[u8], kind: Kind) -> bool {
+        self.note(db, key, |queue| queue.misses(kind))
+    }
+
+    fn note(&mut self, db: DatabaseId, key: &[u8], test: impl Fn(&Queue) -> bool) -> bool {
         if self.queues.is_empty() {
             return false;
         }
-        let queue = self.queues.get(&AddressRef { db, key });
-        let mut waiting = queue.into_iter().flat_map(BTreeMap::values).filter_map(|id| self.clients.get(id));
-        waiting.any(|waiter| test(&waiter.wait.interest))
+        let queue = self.queues.get_mut(&AddressRef { db, key }).filter(|queue| !queue.is_fed && test(queue));
+        queue.map(|queue| queue.is_fed = true).is_some()
     }
 
-    /// Who waits for `key`, in the order in which they came.
-    pub(super) fn queue(&self, db: DatabaseId, key: &[u8]) -> Vec<ClientId> {
-        let queue = self.queues.get(&AddressRef { db, key });
-        queue.into_iter().flat_map(BTreeMap::values).copied().collect()
+    /// Notes for all keys of `db` that were removed that those who mind are to be told, and answers these keys.
+    pub(super) fn unfeed_all(&mut self, db: DatabaseId) -> Vec<Address> {
+        let minded: Vec<Address> = self.minded.iter().filter(|of| of.db == db).cloned().collect();
+        minded.into_iter().filter(|of| self.note(of.db, &of.key, Queue::minds_removal)).collect()
     }
 
-    /// Keys of `db` that somebody waits for.
-    pub(crate) fn keys_of(&self, db: DatabaseId) -> Vec<Box<[u8]>> {
-        self.queues.keys().filter(|of| of.db == db).map(|of| of.key.clone()).collect()
+    /// Notes for all keys of `db` at which there is now what somebody waits for, `kind` says of which type, and for those
+    /// whose removal somebody minds, that they are fed, and answers these keys.
+    pub(super) fn feed_all(&mut self, db: DatabaseId, kind: impl Fn(&[u8]) -> Option<Kind>) -> Vec<Address> {
+        let concerned = self.queues.iter_mut().filter(|(of, queue)| {
+            let wanted = || kind(&of.key).is_some_and(|kind| queue.wants(kind));
+            of.db == db && !queue.is_fed && (queue.minds_removal() || wanted())
+        });
+        let note = |(of, queue): (&Address, &mut Queue)| {
+            queue.is_fed = true;
+            of.clone()
+        };
+        concerned.map(note).collect()
     }
 }
 
-/// Runs the attempt of `client`, which waits for `key`, again, if the key has the type that it waits for or it wants to
-/// know of its removal. None if it goes on waiting, or has been killed and is only still to leave.
-pub(super) fn serve(keys: &mut Keys<'_>, key: &[u8], client: ClientId) -> Option<Served> {
-    let kind = keys.peek(key).map(|entry| entry.value.kind());
-    let waiter = keys.state.waiters.clients.get(&client)?;
-    let interest = &waiter.wait.interest;
-    if waiter.client.is_killed() || (kind != Some(interest.kind) && !interest.minds_removal) {
-        return None;
+/// What became of another try.
+enum Tried {
+    Served(Served),
+    Waits,
+    /// The client has been killed and was only still to leave.
+    Gone,
+}
+
+/// Serves those who wait for a key that was fed, as far as there is something for them.
+pub(super) fn serve(state: &mut State, fed: &Address, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) {
+    if let Some(queue) = state.waiters.queues.get_mut(fed) {
+        queue.is_fed = false;
     }
-    let waiter = keys.state.waiters.take(client)?;
-    let mut reply = waiter.reply();
-    keys.caller = Some(waiter.client.id);
-    match (waiter.wait.attempt)(keys, waiter.wait.interest.args.args(), &mut reply) {
-        Ok(Outcome::Done) => {}
-        Ok(Outcome::Wait) => {
-            keys.state.waiters.put_back(waiter);
-            return None;
+    let mut class = None;
+    while let Some(next) = state.waiters.queues.get(fed).and_then(|queue| queue.class_behind(class.as_ref())) {
+        serve_line(&mut Keys::new(state, fed.db, now_ms, rules), &fed.key, &next, outlet);
+        class = Some(next);
+    }
+}
+
+/// Serves a line from its front until there is nothing for it any more.
+fn serve_line(keys: &mut Keys<'_>, key: &[u8], class: &Class, outlet: &mut Outlet<'_, '_>) {
+    let place = AddressRef { db: keys.db, key };
+    let mut turn = 0;
+    while let Some((next, client)) = keys.state.waiters.queues.get(&place).and_then(|queue| queue.next(class, turn)) {
+        let kind = keys.peek(key).map(|entry| entry.value.kind());
+        if kind != Some(class.kind()) && !class.minds_removal() {
+            break;
         }
-        Err(error) => reply.error(&error),
+        let tried = attempt(keys, client);
+        let is_over = matches!(tried, Tried::Waits) && !class.is_for_all();
+        if let Tried::Served(served) = tried {
+            served.send(outlet);
+        }
+        keys.publish(outlet);
+        if is_over {
+            break;
+        }
+        turn = next;
     }
+}
+
+/// Runs the attempt of a client that waits again.
+fn attempt(keys: &mut Keys<'_>, client: ClientId) -> Tried {
+    let Some(waiter) = keys.state.waiters.clients.remove(&client) else { return Tried::Gone };
+    if waiter.client.is_killed() {
+        keys.state.waiters.leave(&waiter);
+        return Tried::Gone;
+    }
+    #[cfg(test)]
+    {
+        keys.state.waiters.tried += 1;
+    }
+    let mut reply = waiter.reply();
+    keys.caller = Some(client);
+    let result = (waiter.wait.attempt)(keys, waiter.wait.interest.args.args(), &mut reply);
+    if result == Ok(Outcome::Wait) {
+        // It has kept its places.
+        keys.state.waiters.clients.insert(client, waiter);
+        return Tried::Waits;
+    }
+    if let Err(error) = &result {
+        reply.error(error);
+    }
+    keys.state.waiters.leave(&waiter);
     if waiter.wait.tracked {
         waiter.wait.interest.keys.iter().for_each(|key| keys.state.tracking.remember(client, key));
     }
-    Some(Served { client: waiter.client, answer: reply.into_bytes() })
-}
-
-impl Waiters {
-    /// Lets a client wait on in its old place.
-    fn put_back(&mut self, waiter: Waiter) {
-        for key in &waiter.wait.interest.keys {
-            self.queues
-                .entry(Address { db: waiter.db, key: key.clone() })
-                .or_default()
-                .insert(waiter.turn, waiter.client.id);
-        }
-        self.clients.insert(waiter.client.id, waiter);
-    }
+    Tried::Served(Served { client: waiter.client, answer: reply.into_bytes() })
 }

@@ -1,6 +1,8 @@
 //! What replies alone do not show: who is served when, in simulated time and on several workers, and all commands against a
 //! naive model.
 
+mod waiting;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 

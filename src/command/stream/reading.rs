@@ -3,10 +3,9 @@
 use super::{answer_entries, answer_entry, answer_id, id};
 use crate::command::Call;
 use crate::config::KeyspaceEvents;
-use crate::keyspace::entry::Kind;
 use crate::keyspace::keys::Keys;
 use crate::keyspace::stream::{ConsumerIndex, Entry, Group, Log, Pending, Stream, StreamId};
-use crate::keyspace::waiters::{Absent, Interest, Outcome};
+use crate::keyspace::waiters::{Absent, Class, Interest, Outcome};
 use crate::resp::Proto;
 use crate::resp::decode::{Args, OwnedArgs, parse_integer};
 use crate::resp::encode::Reply;
@@ -33,8 +32,7 @@ fn read(call: &mut Call<'_, '_>, grouped: bool) -> Result<(), ReplyError> {
     };
     let timeout_ms = Some(call.timeout_ms(index)?).filter(|timeout_ms| *timeout_ms > 0);
     call.attempt(attempt, Absent::Array, timeout_ms, |keys, args| Interest {
-        kind: Kind::Stream,
-        minds_removal: grouped,
+        class: request.group.map_or(Class::Entries, |(name, _)| Class::Group(name.into())),
         args: request.anchored(keys, args),
         keys: request.keys().map(Box::from).collect(),
     })

@@ -1,0 +1,110 @@
+//! How many of the clients that wait are looked at.
+
+use crate::command::test_support::{Peer, World};
+
+/// How many attempts of clients that wait have been run again.
+fn tried(world: &World) -> usize {
+    world.server.keyspace.lock().waiters.tried
+}
+
+/// Clients that have said this and wait.
+fn waiting(world: &World, count: usize, request: impl Fn(usize) -> String) -> Vec<Peer> {
+    let wait = |i| {
+        let client = world.client();
+        assert_eq!(client.say(&request(i)), "");
+        client
+    };
+    (0..count).map(wait).collect()
+}
+
+/// Who of them has been answered.
+fn answered(world: &World, clients: &[Peer]) -> Vec<usize> {
+    world.settle();
+    (0..clients.len()).filter(|i| !clients[*i].resume().is_empty()).collect()
+}
+
+fn keys(count: usize) -> String {
+    (0..count).map(|i| format!("k{i} ")).collect()
+}
+
+#[test]
+fn a_push_looks_at_no_more_clients_than_it_serves() {
+    let world = World::new();
+    let idle = waiting(&world, 1000, |i| format!("{} q 0", ["BLPOP", "BRPOP"][i % 2]));
+    assert_eq!(world.client().say("RPUSH q a"), ":1\r\n");
+    assert_eq!((answered(&world, &idle), tried(&world)), (vec![0], 1));
+    assert_eq!(world.client().say("MULTI\r\nRPUSH q b\r\nLPUSH q c d\r\nEXEC").lines().last(), Some(":3"));
+    assert_eq!((answered(&world, &idle), tried(&world)), (vec![1, 2, 3], 4));
+}
+
+#[test]
+fn a_push_serves_on_behind_a_client_that_it_answers_with_an_error() {
+    let world = World::new();
+    world.client().say("SET text x");
+    let idle = waiting(&world, 3, |i| format!("BLMOVE q {} LEFT LEFT 0", ["text", "other", "text"][i]));
+    assert_eq!(world.client().say("RPUSH q a"), ":1\r\n");
+    assert_eq!((answered(&world, &idle), tried(&world)), (vec![0, 1], 2));
+}
+
+#[test]
+fn an_entry_is_shown_to_all_readers_and_to_the_first_of_each_group_and_whom_it_finds_waiting_behind() {
+    let world = World::new();
+    world.client().say("XGROUP CREATE s g 0 MKSTREAM\r\nXGROUP CREATE s h 0");
+    let in_group = |i: usize| format!("XREADGROUP GROUP {} c{i} BLOCK 0 STREAMS s >", ["g", "h"][i % 2]);
+    let members = waiting(&world, 100, in_group);
+    let readers = waiting(&world, 3, |_| "XREAD BLOCK 0 STREAMS s $".into());
+    assert_eq!(world.client().say("XADD s 1-1 a b"), "$3\r\n1-1\r\n");
+    assert_eq!((answered(&world, &members), answered(&world, &readers)), (vec![0, 1], vec![0, 1, 2]));
+    assert_eq!(tried(&world), 3 + 2 * 2);
+}
+
+#[test]
+fn a_client_that_finds_nothing_keeps_its_place() {
+    let world = World::new();
+    let readers = waiting(&world, 2, |i| format!("XREAD BLOCK 0 STREAMS other s 0 {}-0", 5 - i));
+    let writer = world.client();
+    writer.say("XADD s 3-0 a b");
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![], 2));
+    writer.say("XADD s 5-0 a b");
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![1], 4));
+    writer.say("XADD s 6-0 a b");
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![0], 5));
+}
+
+#[test]
+fn emptying_databases_looks_only_at_clients_that_mind() {
+    let world = World::new();
+    let idle = waiting(&world, 2, |_| format!("BLPOP {} 0", keys(1000)));
+    let writer = world.client();
+    writer.say("SET x y");
+    for flush in ["FLUSHDB", "FLUSHALL"] {
+        assert_eq!((writer.say(flush), tried(&world)), ("+OK\r\n".into(), 0));
+    }
+    (0..100).for_each(|i| drop(writer.say(&format!("XGROUP CREATE s{i} g 0 MKSTREAM"))));
+    let streams: String = (0..100).map(|i| format!("s{i} ")).collect();
+    let read = format!("XREADGROUP GROUP g c BLOCK 0 STREAMS {streams} {}", "> ".repeat(100));
+    let minding = waiting(&world, 1, |_| read.clone());
+    assert_eq!((writer.say("FLUSHALL"), tried(&world)), ("+OK\r\n".into(), 1));
+    assert_eq!((answered(&world, &minding), answered(&world, &idle)), (vec![0], vec![]));
+    assert_eq!(writer.say("RPUSH k999 a"), ":1\r\n");
+    assert_eq!(answered(&world, &idle), [0]);
+}
+
+#[test]
+fn an_exchange_of_databases_looks_only_at_clients_that_may_find_something() {
+    let world = World::new();
+    let idle = waiting(&world, 2, |_| format!("BLPOP {} 0", keys(1000)));
+    let writer = world.client();
+    writer.say("SELECT 1\r\nRPUSH k7 a\r\nSET k8 text\r\nRPUSH other b");
+    assert_eq!((writer.say("SWAPDB 0 1"), tried(&world)), ("+OK\r\n".into(), 1));
+    assert_eq!(answered(&world, &idle), [0]);
+}
+
+#[test]
+fn a_client_that_waits_for_many_keys_is_tried_once_whatever_number_of_them_is_fed() {
+    let world = World::new();
+    let idle = waiting(&world, 1, |_| format!("BLPOP {} 0", keys(1000)));
+    let pushes: String = (0..1000).map(|i| format!("RPUSH k{i} a\r\n")).collect();
+    world.client().say(&format!("MULTI\r\n{pushes}EXEC"));
+    assert_eq!((answered(&world, &idle), tried(&world)), (vec![0], 1));
+}
