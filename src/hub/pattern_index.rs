@@ -25,7 +25,6 @@
 //!
 //! Memory for bytes and edges returns with each removal, the tables' when few patterns are left.
 
-mod byte_set;
 mod insert;
 mod node;
 mod sets;

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use super::byte_set::ByteSet;
 use super::sets::Sets;
+use crate::pattern::ByteSet;
 use crate::pattern::Token;
 
 /// A place in one of the index's two tables, in four bytes even where it is optional.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::byte_set::ByteSet;
 use super::node::Link;
+use crate::pattern::ByteSet;
 
 /// Children by the set of bytes that leads to them, found by the set when patterns come and go, and by a byte in a walk.
 ///

@@ -1,18 +1,18 @@
 //! A set of bytes with a constant size.
 
-use crate::pattern::Set;
+use super::token::Set;
 
 /// Any of the 256 bytes, one bit each.
 ///
 /// Bits stand in the order of signed bytes, so that a range of the pattern language is a run of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct ByteSet {
+pub(crate) struct ByteSet {
     words: [u64; 4],
 }
 
 impl ByteSet {
     /// The bytes that a set of the pattern language stands for. Takes time in proportion to its text.
-    pub(super) fn of(set: Set<'_>) -> Self {
+    pub(crate) fn of(set: Set<'_>) -> Self {
         let mut bytes = ByteSet::default();
         for (low, high) in set.ranges() {
             bytes.insert_range(bit_of(low), bit_of(high));
@@ -23,27 +23,27 @@ impl ByteSet {
         bytes
     }
 
-    pub(super) fn contains(&self, byte: u8) -> bool {
+    pub(crate) fn contains(&self, byte: u8) -> bool {
         let bit = bit_of(byte);
         self.words[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    pub(super) fn insert(&mut self, byte: u8) {
+    pub(crate) fn insert(&mut self, byte: u8) {
         let bit = bit_of(byte);
         self.words[bit / 64] |= 1 << (bit % 64);
     }
 
-    pub(super) fn remove(&mut self, byte: u8) {
+    pub(crate) fn remove(&mut self, byte: u8) {
         let bit = bit_of(byte);
         self.words[bit / 64] &= !(1 << (bit % 64));
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// How many bytes of the set come before this one in the set's order.
-    pub(super) fn rank(&self, byte: u8) -> usize {
+    pub(crate) fn rank(&self, byte: u8) -> usize {
         let bit = bit_of(byte);
         let whole: u32 = self.words[..bit / 64].iter().map(|word| word.count_ones()).sum();
         let below = self.words[bit / 64] & ((1 << (bit % 64)) - 1);
@@ -51,7 +51,7 @@ impl ByteSet {
     }
 
     /// The bytes in the set's order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
         (0..=u8::MAX).map(|bit| bit ^ SIGN).filter(|&byte| self.contains(byte))
     }
 
