@@ -21,71 +21,73 @@
 //! - Ignoring case concerns ASCII letters only. The ends of a range are swapped before they are folded and an escaped
 //!   byte in a set is not folded.
 
+mod automaton;
 mod byte_set;
+mod part;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub(crate) use byte_set::ByteSet;
+use part::Part;
 use token::Case;
 pub(crate) use token::Token;
 
 /// Whether `pattern` matches the whole of `text`.
 ///
-/// Takes at most `pattern.len() * text.len()` steps whatever the pattern, and allocates nothing.
+/// Takes steps in proportion to the length of both: at most 64 for each byte of the text, and some for each byte of the
+/// pattern. Only runs between stars of more than 64 bytes that have sets or question marks may take more: one step for each
+/// byte of the text and 64 bytes of the run, and 32 bytes of memory for each byte of it in the meantime.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    matches_with(pattern, text, Case::Exact)
+    matches_with(pattern, text, Case::Exact, &mut 0)
 }
 
 /// Whether `pattern` matches the whole of `text` when ASCII letters of either case are equal.
 ///
-/// Costs what [`matches()`] costs.
+/// Takes up to as many steps as both have bytes, multiplied; so it is for texts that no client chooses.
 pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
-    matches_with(pattern, text, Case::Ignored)
+    matches_with(pattern, text, Case::Ignored, &mut 0)
 }
 
 /// Whether what is left of a pattern matches what is left of a text, once the whole text is known not to be empty.
 ///
 /// Differs from [`matches()`] in the text that is empty only because it has been used up: stars match it.
 pub(crate) fn rest_matches(pattern: &[u8], text: &[u8]) -> bool {
-    rest_matches_with(pattern, text, Case::Exact)
+    rest_matches_with(pattern, text, Case::Exact, &mut 0)
 }
 
-fn matches_with(pattern: &[u8], text: &[u8], case: Case) -> bool {
+fn matches_with(pattern: &[u8], text: &[u8], case: Case, steps: &mut usize) -> bool {
     if text.is_empty() {
         return pattern.is_empty();
     }
-    rest_matches_with(pattern, text, case)
+    rest_matches_with(pattern, text, case, steps)
 }
 
-/// Remembers only the last star: what the earlier ones took need not be reconsidered, because the last one can take
-/// whatever a longer run of theirs would have taken. That is what bounds the time.
-fn rest_matches_with(pattern: &[u8], text: &[u8], case: Case) -> bool {
+fn rest_matches_with(pattern: &[u8], text: &[u8], case: Case, steps: &mut usize) -> bool {
     let (mut pattern, mut text) = (pattern, text);
-    let mut last_star: Option<(&[u8], &[u8])> = None;
     loop {
         match (Token::split_first(pattern), text.split_first()) {
-            (Some((Token::Star, rest)), _) => {
-                if rest.is_empty() {
-                    return true;
-                }
-                pattern = rest;
-                last_star = Some((rest, text));
-                continue;
-            }
+            (Some((Token::Star, behind)), _) => return parts_match(behind, text, case, steps),
             (Some((token, rest)), Some((&byte, text_rest))) if token.accepts(byte, case) => {
                 (pattern, text) = (rest, text_rest);
-                continue;
             }
             (None, None) => return true,
-            // a star that takes more leaves less text, which cannot help a pattern that is left over
-            (Some(_), None) => return false,
-            _ => {}
+            _ => return false,
         }
-        let Some((after_star, [_, longer @ ..])) = last_star else {
-            return false;
-        };
-        (pattern, text) = (after_star, longer);
-        last_star = Some((after_star, longer));
+    }
+}
+
+/// Whether what follows the first star matches the rest of the text.
+///
+/// Each part between two stars is taken where it is found first, which leaves most of the text to the others. The last part
+/// stands at the end.
+fn parts_match(pattern: &[u8], text: &[u8], case: Case, steps: &mut usize) -> bool {
+    let (mut pattern, mut text) = (pattern, text);
+    loop {
+        let (part, behind) = Part::split_first(pattern);
+        *steps += pattern.len() - behind.map_or(0, <[u8]>::len);
+        let Some(behind) = behind else { return part.ends(text, case, steps) };
+        let Some(after) = part.find(text, case, steps) else { return false };
+        (pattern, text) = (behind, after);
     }
 }

@@ -52,7 +52,14 @@ impl ByteSet {
 
     /// The bytes in the set's order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=u8::MAX).map(|bit| bit ^ SIGN).filter(|&byte| self.contains(byte))
+        self.words.iter().enumerate().flat_map(|(index, &word)| {
+            let mut bits = word;
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+                bits &= bits - 1;
+                Some((index * 64 + bit) as u8 ^ SIGN)
+            })
+        })
     }
 
     fn insert_range(&mut self, low: usize, high: usize) {

@@ -2,15 +2,30 @@ use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// The definition, written out: exponential, so for short input only. Sets go through [`Token`], which the tests
-/// by example cover.
-fn reference(pattern: &[u8], text: &[u8], case: Case) -> bool {
-    match Token::split_first(pattern) {
-        None => text.is_empty(),
-        Some((Token::Star, rest)) => (0..=text.len()).any(|taken| reference(rest, &text[taken..], case)),
-        Some((token, rest)) => !text.is_empty() && token.accepts(text[0], case) && reference(rest, &text[1..], case),
+/// The definition: which beginnings of the text are matched by a pattern follows from those that it matches without its
+/// last token. Sets go through [`Token`], which the tests by example cover.
+fn reference(mut pattern: &[u8], text: &[u8], case: Case) -> bool {
+    if text.is_empty() {
+        return pattern.is_empty();
     }
+    let mut matched = vec![false; text.len() + 1];
+    matched[0] = true;
+    while let Some((token, rest)) = Token::split_first(pattern) {
+        if token == Token::Star {
+            let first = matched.iter().position(|&matched| matched).unwrap_or(matched.len());
+            matched[first..].fill(true);
+        } else {
+            for end in (1..=text.len()).rev() {
+                matched[end] = matched[end - 1] && token.accepts(text[end - 1], case);
+            }
+            matched[0] = false;
+        }
+        pattern = rest;
+    }
+    matched[text.len()]
 }
+
+const PIECES: &[&str] = &["a", "b", "ab", "a?", "?", "[ab]", "[^a]b", "\\a", "\\*", "*", "A"];
 
 fn short(alphabet: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(prop::sample::select(alphabet), 0..=most)
@@ -23,15 +38,27 @@ proptest! {
         text in short(b"aAb]-\\", 8),
     ) {
         for case in [Case::Exact, Case::Ignored] {
-            let expected = if text.is_empty() { pattern.is_empty() } else { reference(&pattern, &text, case) };
-            prop_assert_eq!(matches_with(&pattern, &text, case), expected);
+            prop_assert_eq!(matches_with(&pattern, &text, case, &mut 0), reference(&pattern, &text, case));
         }
     }
 
     #[test]
     fn agrees_with_the_definition_on_stars(pattern in short(b"ab**?", 10), text in short(b"ab", 10)) {
-        let expected = if text.is_empty() { pattern.is_empty() } else { reference(&pattern, &text, Case::Exact) };
-        prop_assert_eq!(matches(&pattern, &text), expected);
+        prop_assert_eq!(matches(&pattern, &text), reference(&pattern, &text, Case::Exact));
+    }
+
+    #[test]
+    fn agrees_with_the_definition_on_long_parts(
+        pieces in vec((prop::sample::select(PIECES), 1..90usize), 1..8),
+        ends in vec((prop::sample::select(PIECES), 0..3usize), 0..3),
+        text in vec((prop::sample::select(&["a", "b", "ab", "*", "ba"][..]), 1..90usize), 1..8),
+    ) {
+        let repeated = |pieces: &[(&str, usize)]| pieces.iter().map(|(piece, times)| piece.repeat(*times)).collect::<String>();
+        let pattern = format!("*{}*{}", repeated(&pieces), repeated(&ends)).into_bytes();
+        let text = repeated(&text).into_bytes();
+        for case in [Case::Exact, Case::Ignored] {
+            prop_assert_eq!(matches_with(&pattern, &text, case, &mut 0), reference(&pattern, &text, case));
+        }
     }
 
     #[test]
@@ -136,14 +163,35 @@ fn case_is_ignored_on_request_only() {
     assert!(!matches_ignoring_case(b"[Z-a]", b"z"), "folded, this range runs from z down to a");
 }
 
+/// How many steps it takes to find that a pattern does not match so many letters.
+fn steps(pattern: &[u8], letters: usize) -> usize {
+    let mut steps = 0;
+    assert!(!matches_with(pattern, &vec![b'a'; letters], Case::Exact, &mut steps));
+    steps
+}
+
 #[test]
-fn hostile_patterns_end_in_time() {
-    let text = vec![b'a'; 5_000];
-    let stars = b"a*".repeat(2_000);
-    let mut unmatched = stars.clone();
-    unmatched.push(b'b');
-    assert!(matches(&stars, &text));
-    assert!(!matches(&unmatched, &text));
-    assert!(!matches(&b"*a?".repeat(1_000).into_iter().chain(*b"*b").collect::<Vec<_>>(), &text));
-    assert!(!matches(&[&b"*"[..], &vec![b'a'; 1_000], b"b"].concat(), &text));
+fn matching_takes_steps_in_proportion_to_both_lengths() {
+    let hostile: [fn(usize) -> Vec<u8>; 6] = [
+        |len| [&b"*"[..], &vec![b'a'; len], b"b"].concat(),
+        |len| [&b"*"[..], &vec![b'a'; len], b"b*"].concat(),
+        |len| [&b"a*".repeat(len / 2)[..], b"b*"].concat(),
+        |len| [&b"*\\a".repeat(len / 3)[..], b"b"].concat(),
+        |len| [&b"*a?[ab]".repeat(len / 7)[..], b"*b*"].concat(),
+        |len| [&b"*"[..], &b"\\a".repeat(len / 2), b"b*"].concat(),
+    ];
+    for (number, pattern) in hostile.into_iter().enumerate() {
+        let [few, many] = [(2_000, 4_000), (20_000, 40_000)].map(|(len, letters)| steps(&pattern(len), letters));
+        assert!(few <= 65 * 4_000 + 5 * 2_000, "pattern {number}: {few} steps");
+        assert!(many <= 11 * few, "pattern {number}: {few} steps, {many} for ten times the length");
+    }
+}
+
+#[test]
+fn a_long_part_with_sets_takes_a_step_for_64_pairs_of_bytes() {
+    for piece in ["a?", "[ab]", "?[a]"] {
+        let pattern = format!("*{}b*", piece.repeat(20_000 / piece.len()));
+        let steps = steps(pattern.as_bytes(), 40_000);
+        assert!(steps <= 20_000 * 40_000 / 64 + 64 * 40_000, "{piece}: {steps} steps");
+    }
 }
