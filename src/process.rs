@@ -34,7 +34,7 @@ use vital::vital;
 /// [`StartError`] for whatever keeps the server from starting; once it serves there is none.
 pub fn run(config: Config, warnings: &[String]) -> Result<(), StartError> {
     let settings = config.settings().clone();
-    log::start(&settings)?;
+    let _log = log::start(&settings)?;
     log_panics();
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     raise_descriptor_limit(&settings);

@@ -169,6 +169,11 @@ directives! {
     /// File to which the log is appended; empty for standard output, which suits containers and systemd.
     logfile: Option<PathBuf> = None, "logfile", Process, Start, ANY;
 
+    /// Bytes of log lines that may wait to be written. A reader of standard output or a disk that does not keep up costs
+    /// the lines that find no room: they are counted, as log_lines_dropped in INFO, and a line says how many are missing.
+    /// Clients never wait for the log. At least 64kb. Redis has no such directive.
+    log_buffer_limit: ByteSize = ByteSize::mib(1), "log-buffer-limit", Process, Runtime, number(64 * 1024, LONG_MAX);
+
     /// File into which the process id is written at start, and which is removed at the end; empty for none. A file that
     /// cannot be written is a warning, not an error.
     pidfile: Option<PathBuf> = None, "pidfile", Process, Start, ANY;

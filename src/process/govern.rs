@@ -49,7 +49,7 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
                 }
             }
             () = server.reconfigured.bell.notified() => {
-                log::set_level(server.settings().loglevel);
+                log::apply(&server.settings());
                 if let Some(fresh) = server.reconfigured.take_listeners() {
                     doormen.close_tcp().await;
                     doormen.open(fresh);

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use super::log;
+
 /// The exit code when the server cannot go on, as of a Rust program that panics.
 const FAILED: i32 = 101;
 
@@ -14,6 +16,7 @@ pub(super) async fn vital<T>(task: impl Future<Output = T>) -> T {
         Some(result) => result,
         None => {
             tracing::error!("a task that the server needs has failed; ending");
+            log::finish();
             std::process::exit(FAILED);
         }
     }

@@ -1,8 +1,13 @@
 //! What is logged, how, and when.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::child::eventually;
+use crate::child::{Running, eventually};
 use crate::support::{Peer, TestServer};
 
 #[test]
@@ -57,4 +62,56 @@ fn every_line_of_a_json_log_is_an_object() {
     let ready: Value = serde_json::from_str(ready).unwrap_or_default();
     assert_eq!(ready["port"], u64::from(server.port()));
     assert_eq!(ready["level"], "INFO");
+}
+
+/// More connections than are needed to fill the log's buffer and the pipe behind it.
+const MANY_CONNECTIONS: usize = 10_000;
+
+/// What the server answers to one inline command on a connection of its own, whose last bytes are these.
+fn ask(socket: &Path, command: &str, last: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap_or_else(|e| panic!("connecting: {e}"));
+    stream.write_all(command.as_bytes()).unwrap_or_else(|e| panic!("{command}: {e}"));
+    let mut answer = Vec::new();
+    while !answer.ends_with(last.as_bytes()) {
+        let mut bytes = [0; 4096];
+        match stream.read(&mut bytes) {
+            Ok(count @ 1..) => answer.extend_from_slice(&bytes[..count]),
+            end => panic!("{command}: {end:?} after {}", answer.escape_ascii()),
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A server whose log nobody has read for so long that lines are missing, and its socket.
+fn unread(dir: &Path) -> (Running, std::path::PathBuf) {
+    let args = ["--port", "0", "--unixsocket", "s", "--loglevel", "debug", "--log-buffer-limit", "64kb"];
+    let server = Running::start(dir, &args);
+    let socket = dir.join("s");
+    eventually("the socket is there", || UnixStream::connect(&socket).ok());
+    let is_full = |_: &usize| !ask(&socket, "INFO stats\r\n", "\r\n\r\n").contains("\r\nlog_lines_dropped:0\r\n");
+    (0..MANY_CONNECTIONS).find(is_full).expect("so many connections fill the log");
+    (server, socket)
+}
+
+#[test]
+fn p11_a_log_that_nobody_reads_costs_lines_and_delays_nobody_not_even_the_end() {
+    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
+    let (mut server, socket) = unread(dir.path());
+    assert_eq!(ask(&socket, "PING\r\n", "\r\n"), "+PONG\r\n");
+    let pid = i32::try_from(server.0.id()).ok().and_then(Pid::from_raw).expect("a process has a number");
+    kill_process(pid, Signal::TERM).unwrap_or_else(|e| panic!("SIGTERM: {e}"));
+    assert_eq!(server.0.wait().ok().and_then(|status| status.code()), Some(0));
+}
+
+#[test]
+fn a_reader_of_the_log_who_goes_on_is_told_how_many_lines_are_missing() {
+    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
+    let (mut server, socket) = unread(dir.path());
+    let log = server.0.stdout.take().expect("it is a pipe");
+    let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+    let told = lines.find(|line| line.contains("lines are missing here")).expect("the server still runs");
+    assert!(told.contains("WARN") && told.contains("lines="), "{told}");
+    // From now on none is missing any more.
+    ask(&socket, "PING\r\n", "\r\n");
+    assert!(lines.any(|line| line.contains("disconnected")));
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Report;
 use crate::command::table::Entry;
+use crate::process::log;
 
 pub(super) fn stats(report: &mut Report<'_, '_>) {
     connections(report);
@@ -88,6 +89,7 @@ fn work_and_limits(report: &mut Report<'_, '_>) {
         ("io_threaded_writes_processed", writes * threaded),
         ("client_query_buffer_limit_disconnections", server.total(|worker| &worker.query_buffer_disconnections)),
         ("client_output_buffer_limit_disconnections", server.total(|worker| &worker.output_limit_disconnections)),
+        ("log_lines_dropped", log::dropped_lines()),
         ("acl_access_denied_auth", server.stats.denied_auth.load(Relaxed)),
         ("acl_access_denied_cmd", 0),
         ("acl_access_denied_key", 0),
