@@ -80,8 +80,10 @@ pub struct Client {
     /// What its socket has not been offered, as its worker counts it; while there is anything, it stands in the worker's
     /// list of outboxes to flush.
     pub(crate) unoffered_bytes: Cell<usize>,
-    /// Whether what it waited for has come.
-    pub(crate) served: Cell<bool>,
+    /// How many of the answers that it waited for have come and were not noticed yet.
+    pub(crate) served: Cell<u32>,
+    /// Whether it has given the password, or needs to give none.
+    proven: Cell<bool>,
     /// For how long sent data may stay unacknowledged, where that has been set.
     unacknowledged_limit: Cell<Option<Duration>>,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
@@ -101,7 +103,8 @@ impl Client {
             destination: Cell::new(None),
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
-            served: Cell::new(false),
+            served: Cell::new(0),
+            proven: Cell::new(true),
             unacknowledged_limit: Cell::new(None),
             over_soft_limit_since_ms: Cell::new(None),
         })
@@ -153,6 +156,27 @@ impl Client {
     /// Whether it has asked for MONITOR.
     pub(crate) fn is_monitor(&self) -> bool {
         self.info.has_flag(Flag::Monitor)
+    }
+
+    /// Whether an answer that it waited for has come.
+    pub(crate) fn is_served(&self) -> bool {
+        self.served.get() > 0
+    }
+
+    /// The same; takes note of one.
+    pub(crate) fn take_served(&self) -> bool {
+        let served = self.served.get();
+        self.served.set(served.saturating_sub(1));
+        served > 0
+    }
+
+    /// Whether it has given the password, or needs to give none.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven.get()
+    }
+
+    pub(crate) fn set_proven(&self, proven: bool) {
+        self.proven.set(proven);
     }
 
     /// Why it is being closed, if it is.

@@ -27,6 +27,8 @@
 pub mod client;
 pub mod config;
 pub mod connection;
+pub mod cost;
+pub(crate) mod elsewhere;
 pub mod gate;
 pub mod generic;
 pub mod info;
@@ -104,7 +106,7 @@ pub struct Call<'c, 's> {
     /// What commands on any thread may know and change of the client's session.
     pub scope: &'c mut Scope,
     /// The client that calls.
-    pub info: &'s Arc<ClientInfo>,
+    pub info: &'c Arc<ClientInfo>,
     /// What all workers share.
     pub server: &'s Server,
     /// The values of all directives.

@@ -39,6 +39,8 @@ pub(crate) mod usage;
 pub mod waiters;
 pub(crate) mod watchers;
 
+use std::ops::DerefMut;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -66,7 +68,7 @@ const EXPIRED_AT_ONCE: usize = 64;
 /// All keys of a server.
 #[derive(Debug)]
 pub struct Keyspace {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// No deadline is before this one, in milliseconds since 1970-01-01.
     first_deadline_ms: AtomicI64,
     /// Whether keys are removed that nobody has asked for: DEBUG SET-ACTIVE-EXPIRE.
@@ -215,7 +217,7 @@ impl Keyspace {
     /// No keys. What is large and thrown away goes to `dispose`, without the lock.
     pub(crate) fn new(dispose: impl Fn(Garbage) + Send + Sync + 'static) -> Self {
         Keyspace {
-            state: Mutex::default(),
+            state: Arc::default(),
             first_deadline_ms: AtomicI64::new(i64::MAX),
             expires_actively: AtomicBool::new(true),
             disposer: Disposer::new(dispose),
@@ -223,11 +225,8 @@ impl Keyspace {
     }
 
     /// Gives the lock back after a piece of work that may have changed something.
-    fn give_back(&self, mut state: MutexGuard<'_, State>) {
-        // Only a deadline that is new can be earlier than what is known.
-        if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
-            self.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
-        }
+    fn give_back(&self, mut state: impl DerefMut<Target = State>) {
+        self.note_new_deadline(&mut state);
         let garbage = state.garbage.take();
         drop(state);
         if let Some(garbage) = garbage {
@@ -235,9 +234,21 @@ impl Keyspace {
         }
     }
 
+    /// Only a deadline that is new can be earlier than what is known.
+    fn note_new_deadline(&self, state: &mut State) {
+        if let Some(deadline_ms) = state.effects.take_earliest_deadline_ms() {
+            self.first_deadline_ms.fetch_min(deadline_ms, Relaxed);
+        }
+    }
+
     /// Takes the lock that orders everything that happens to keys.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// The same for another thread, which gives it back.
+    pub(crate) fn lock_for_another(&self) -> access::Lent {
+        self.state.lock_arc()
     }
 
     /// Says that no deadline is before the first one of `state` any more.

@@ -2,6 +2,7 @@
 
 pub(crate) mod doormen;
 pub(crate) mod ending;
+mod executors;
 pub(crate) mod govern;
 pub mod io_thread;
 pub(crate) mod log;
@@ -55,9 +56,10 @@ pub fn run(config: Config, warnings: &[String]) -> Result<(), StartError> {
 /// Starts the io-threads and governs them on this one.
 fn start(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
     let no_thread = |error: std::io::Error| {
-        StartError::new(format!("cannot start an io-thread: {error}"), "raise the limits of this process")
+        StartError::new(format!("cannot start a thread: {error}"), "raise the limits of this process")
     };
     let runtime = io_thread::runtime().map_err(no_thread)?;
+    executors::spawn(server).map_err(no_thread)?;
     let (phase, phase_seen) = watch::channel(Phase::Serving);
     let (doors, guests) = Doors::new(server.workers.len());
     let (alive, threads) = mpsc::channel(1);

@@ -10,10 +10,11 @@ use tokio::sync::Notify;
 
 use crate::client::registry::Clients;
 use crate::clock::Clock;
+use crate::command::elsewhere::executor::Executors;
 use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
 use crate::hub::Hub;
-use crate::ids::{WorkerId, WorkerSet};
+use crate::ids::WorkerSet;
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
 use crate::net::listen::{self, Latch, Listener};
@@ -65,6 +66,8 @@ pub struct Server {
     pub workers: Box<[WorkerHandle]>,
     /// Counters that belong to no worker.
     pub stats: ServerStats,
+    /// Threads for commands that take long.
+    pub executors: Executors,
     /// Slow commands.
     pub slowlog: Slowlog,
     /// Slow events.
@@ -175,7 +178,7 @@ impl Server {
             stats: WorkerStats::new(commands.len()),
         };
         let workers: Box<[WorkerHandle]> = (0..usize::from(settings.io_threads.0)).map(worker).collect();
-        let memory = Arc::new(MemoryGauge::new(workers.len()));
+        let memory = Arc::new(MemoryGauge::new(workers.len() + Executors::COUNT));
         let lazy_free = Arc::new(LazyFree::new(memory.clone()));
         let disposer = lazy_free.clone();
         Ok(Arc::new(Server {
@@ -187,6 +190,7 @@ impl Server {
             settings_version: AtomicU64::new(0),
             workers,
             stats: ServerStats::default(),
+            executors: Executors::new(commands.len()),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             pause: Pause::default(),
@@ -220,26 +224,42 @@ impl Server {
         self.reconfigured.bell.notify_one();
     }
 
-    /// One counter of all workers together.
+    /// The counters of each thread that runs commands.
+    pub fn all_stats(&self) -> impl Iterator<Item = &WorkerStats> {
+        let executors = [&self.executors.keys.stats, &self.executors.others.stats];
+        self.workers.iter().map(|worker| &worker.stats).chain(executors)
+    }
+
+    /// One counter of all threads together.
     pub fn total(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
-        self.workers.iter().map(|worker| counter(&worker.stats).get()).sum()
+        self.all_stats().map(|stats| counter(stats).get()).sum()
     }
 
     /// The distribution of one command's execution times on all workers together, in nanoseconds; none before the first.
     pub fn latency_of(&self, command: CommandIndex) -> Option<Histogram<u64>> {
         let mut merged = None;
-        for worker in &self.workers {
-            if let Some(histogram) = &*worker.stats.by_command[usize::from(command)].latency.lock() {
+        for stats in self.all_stats() {
+            if let Some(histogram) = &*stats.by_command[usize::from(command)].latency.lock() {
                 merged.get_or_insert_with(new_histogram).add(&**histogram).expect("all have the same bounds");
             }
         }
         merged
     }
 
-    /// Bytes in use as `maxmemory` counts them, exact as far as the thread of `worker` is concerned, which calls this:
-    /// without those that were thrown away and are about to be freed.
-    pub(crate) fn memory_in_use(&self, worker: WorkerId) -> u64 {
-        self.memory.count(worker).saturating_sub(self.lazy_free.waiting_bytes())
+    /// The number of the thread for commands on keys in the gauge of memory, behind those of the workers.
+    pub(crate) fn keys_thread(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The number of the thread for long commands that use no keys.
+    pub(crate) fn others_thread(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Bytes in use as `maxmemory` counts them, exact as far as the thread of this number is concerned, which calls this:
+    /// without those that were thrown away and are about to be freed. Workers' threads have their workers' numbers.
+    pub(crate) fn memory_in_use(&self, thread: usize) -> u64 {
+        self.memory.count(thread).saturating_sub(self.lazy_free.waiting_bytes())
     }
 
     /// Wakes workers whose inboxes have become non-empty.

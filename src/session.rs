@@ -1,8 +1,14 @@
-//! The protocol state of one client: bytes in, replies into its outbox. No socket, no waiting; time comes from the
-//! server's clock.
+//! One client's session: bytes in, replies into its outbox. No socket, no waiting; time comes from the server's clock.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `wire` | from bytes to requests, in one protocol |
+//! | `state` | what is remembered from one command to the next, and why commands wait |
+//! | `turn` | what commands have at their disposal until others have their turn |
 
 mod state;
 mod turn;
+mod wire;
 
 use std::fmt;
 use std::rc::Rc;
@@ -13,31 +19,32 @@ use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
+use crate::command::elsewhere::execution::{Execution, Progress};
+use crate::command::elsewhere::executor::Job;
 use crate::command::{gate, run};
-use crate::hub::access::HubAccess;
-use crate::keyspace::access::KeyAccess;
+use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::stats::Counter;
 use crate::resp::Proto;
 use crate::resp::decode::{Decoder, Limits, Step};
-use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::worker::Worker;
-pub use state::{Blocked, Conversation, ReplyMode, Scope, SessionState, Transaction};
+pub(crate) use state::{Blocked, Transaction};
+pub use state::{Conversation, ReplyMode, Scope, SessionState};
 pub(crate) use turn::Turn;
 pub use turn::TurnOutcome;
+use wire::Wire;
 
 /// One client's session.
 pub struct Session {
     client: Rc<Client>,
     worker: Rc<Worker>,
-    /// In the middle of a request; otherwise the worker's is used, so that idle connections hold none.
-    decoder: Option<Box<Decoder>>,
-    /// Received and not yet consumed: an unfinished request, or whole ones while the session is blocked.
-    input: Vec<u8>,
+    wire: Wire,
     conversation: Conversation,
     /// Answered, but not to be sent before the session goes on.
     withheld: Vec<u8>,
     outcome: TurnOutcome,
+    /// Whether its last turn ended before its work did.
+    has_more: bool,
 }
 
 /// What a client takes along to another worker.
@@ -55,21 +62,24 @@ impl fmt::Debug for Session {
     }
 }
 
+/// How much a client may have sent that waits to be run before it has given the password, in bytes: more than all that it
+/// may send by then is long.
+const UNPROVEN_INPUT: u64 = 256 * 1024;
+
 impl Session {
     /// The session of `client`, which has just connected to `worker`.
     pub fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
         let authenticated = worker.settings().requirepass.password().is_none();
+        client.set_proven(authenticated);
+        let state = SessionState { authenticated, ..SessionState::default() };
         Session {
             client,
             worker,
-            decoder: None,
-            input: Vec::new(),
-            conversation: Conversation {
-                state: SessionState { authenticated, ..SessionState::default() },
-                scope: Scope::default(),
-            },
+            wire: Wire::default(),
+            conversation: Conversation { state, scope: Scope::default() },
             withheld: Vec::new(),
             outcome: TurnOutcome::default(),
+            has_more: false,
         }
     }
 
@@ -78,7 +88,10 @@ impl Session {
         client.set_proto(luggage.proto);
         worker.handle().load.count_arriving(false);
         let Luggage { conversation, input, .. } = luggage;
-        Session { conversation, input, ..Session::new(worker, client) }
+        let authenticated = conversation.state.authenticated;
+        let session = Session { conversation, wire: Wire::with(input), ..Session::new(worker, client) };
+        session.client.set_proven(authenticated);
+        session
     }
 
     /// What `client` takes along to another worker, unless something is under way that has to end here. To be called
@@ -90,25 +103,25 @@ impl Session {
         if busy || ending || !self.client.is_at_rest() {
             return None;
         }
-        let (conversation, input) = (std::mem::take(&mut self.conversation), std::mem::take(&mut self.input));
+        let (conversation, input) = (std::mem::take(&mut self.conversation), self.wire.take_rest());
         Some(Luggage { conversation, proto: self.client.proto(), input })
     }
 
-    /// Runs the commands in `bytes` and queues the replies in the client's outbox. Call [`Session::spread`] when they
-    /// have been offered to the socket.
+    /// Runs the commands in `bytes` and queues the replies in the client's outbox, until the turn is over: see
+    /// [`Session::has_more`]. Call [`Session::spread`] when they have been offered to the socket.
     pub fn feed(&mut self, bytes: &[u8]) {
         let now = self.worker.now();
         self.client.info.active_ms.store(now.ms(), Relaxed);
         Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
         self.worker.stats().net_input_bytes.add(bytes.len() as u64);
-        let waits = self.conversation.state.blocked.is_some();
-        if self.input.is_empty() && !waits {
+        let waits = self.is_blocked() || self.has_more;
+        if self.wire.is_empty() && !waits {
             let used = self.run(bytes, now);
             if !self.is_finished() {
-                self.input.extend_from_slice(&bytes[used..]);
+                self.wire.push(&bytes[used..]);
             }
         } else {
-            self.input.extend_from_slice(bytes);
+            self.wire.push(bytes);
             if !waits {
                 self.run_input(now);
             }
@@ -116,51 +129,98 @@ impl Session {
         self.enforce_input_limit();
     }
 
-    /// Goes on after it was blocked, if the reason has gone. Does nothing otherwise.
+    /// Goes on after its turn was over, or after it was blocked if the reason has gone. Does nothing otherwise.
     pub fn resume(&mut self) {
-        let now = self.worker.now();
-        let now_ms = now.ms();
-        if let Some(Blocked::Listing(listing)) = &mut self.conversation.state.blocked
-            && !listing.go_on(&self.worker)
-        {
-            self.client.info.held.set(Holding::Listed, listing.size_bytes());
+        if self.worker.is_draining() {
             return;
         }
-        match &self.conversation.state.blocked {
-            _ if self.worker.is_draining() => return,
-            None if self.input.is_empty() => return,
-            None => return self.catch_up(now),
-            Some(Blocked::Ordered(missing)) if missing.load(Acquire) > 0 => return,
-            Some(Blocked::Sleeping(until_ms)) if *until_ms > now_ms => return,
-            // A stricter pause may have ended while a laxer one is still in force.
-            Some(Blocked::Paused(_, mode)) if self.worker.server.pause.mode(now_ms) >= Some(*mode) => return,
-            Some(Blocked::ShuttingDown(round)) if !self.worker.server.shutdown.is_withdrawn(*round) => return,
-            Some(Blocked::OnKeys(until_ms)) if !self.is_served(*until_ms, now_ms) => return,
-            Some(_) => {}
+        self.has_more = false;
+        let now = self.worker.now();
+        if self.is_blocked() && !self.unblock(now) {
+            return;
+        }
+        if !self.is_blocked() && !self.wire.is_empty() && !self.has_more {
+            self.run_input(self.worker.now());
+            self.enforce_input_limit();
+        }
+    }
+
+    /// Goes on with what it was blocked by; false if it has to wait on.
+    fn unblock(&mut self, now: Now) -> bool {
+        if !self.may_go_on(now) {
+            return false;
         }
         self.client.info.set_flag(Flag::Blocked, false);
         self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
-        for waited in [Holding::Postponed, Holding::Awaited, Holding::Listed] {
+        for waited in [Holding::Postponed, Holding::Awaited] {
             self.client.info.held.set(waited, 0);
         }
         match self.conversation.state.blocked.take() {
-            Some(Blocked::Paused(args, _)) => {
-                self.turn(now, |turn, conversation, _| {
-                    // Its bytes have gone, so that it cannot be read again elsewhere.
-                    conversation.state.placed = true;
-                    gate::admit(turn, conversation, args.args());
-                });
+            Some(Blocked::Paused(args, _)) => self.turn(now, None, |turn, conversation, _| {
+                // Its bytes have gone, so that it cannot be read again elsewhere.
+                conversation.state.placed = true;
+                gate::admit(turn, conversation, args.args());
+            }),
+            Some(Blocked::Borrowing(borrower, args)) => {
+                // Lent, because it may go on.
+                let lent = borrower.take();
+                self.turn(now, lent, |turn, conversation, _| gate::admit(turn, conversation, args.args()));
             }
-            Some(Blocked::ShuttingDown(_)) => {
-                self.turn(now, |turn, conversation, _| {
-                    run::fail_late(turn, &conversation.scope, &ReplyError::SHUTDOWN_WITHDRAWN)
-                });
+            Some(Blocked::ShuttingDown(_)) => self.turn(now, None, |turn, conversation, _| {
+                run::fail_late(turn, &conversation.scope, &ReplyError::SHUTDOWN_WITHDRAWN);
+            }),
+            Some(Blocked::Elsewhere(slot, keeps_caching)) => {
+                let done = slot.lock().take().unwrap_or_default();
+                self.conversation.scope = done.scope;
+                self.outcome.crowded |= done.crowded;
+                if done.overflowed {
+                    self.client.close(Closing::HardLimit);
+                }
+                if let Some(until_ms) = done.waits {
+                    self.client.info.set_flag(Flag::Blocked, true);
+                    self.conversation.state.blocked = Some(Blocked::OnKeys(until_ms));
+                    return self.unblock(now);
+                }
+                gate::conclude(&mut self.conversation, keeps_caching);
             }
-            Some(Blocked::Listing(listing)) => listing.answer(&mut self.client.outbox.borrow_mut()),
+            Some(Blocked::Executing(execution)) => self.execute(now, execution),
             Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
-        if self.conversation.state.blocked.is_none() {
-            self.catch_up(self.worker.now());
+        true
+    }
+
+    /// Goes on with EXEC.
+    fn execute(&mut self, now: Now, mut execution: Box<Execution>) {
+        let mut progress = Progress::Waits;
+        self.turn(now, None, |turn, conversation, _| {
+            progress = execution.go_on(turn, conversation);
+            if progress == Progress::Finished {
+                gate::conclude(conversation, false);
+                run::deliver_to_oneself(turn);
+            }
+        });
+        self.has_more = progress == Progress::Yields;
+        if progress != Progress::Finished {
+            self.conversation.state.blocked = Some(Blocked::Executing(execution));
+        }
+    }
+
+    /// Whether the reason for which it is blocked has gone.
+    fn may_go_on(&mut self, now: Now) -> bool {
+        let now_ms = now.ms();
+        match &self.conversation.state.blocked {
+            Some(Blocked::Ordered(missing)) => missing.load(Acquire) == 0,
+            Some(Blocked::Sleeping(until_ms)) => *until_ms <= now_ms,
+            // A stricter pause may have ended while a laxer one is still in force.
+            Some(Blocked::Paused(_, mode)) => self.worker.server.pause.mode(now_ms) < Some(*mode),
+            Some(Blocked::ShuttingDown(round)) => self.worker.server.shutdown.is_withdrawn(*round),
+            Some(Blocked::OnKeys(until_ms)) => {
+                let until_ms = *until_ms;
+                self.is_served(until_ms, now)
+            }
+            Some(Blocked::Elsewhere(..)) => self.client.take_served(),
+            Some(Blocked::Borrowing(borrower, _)) => borrower.is_offered(),
+            Some(Blocked::Executing(_)) | None => true,
         }
     }
 
@@ -198,9 +258,9 @@ impl Session {
         self.conversation.state.blocked.is_some()
     }
 
-    /// Whether it goes on by itself as soon as others have had their turns.
-    pub fn is_listing(&self) -> bool {
-        matches!(self.conversation.state.blocked, Some(Blocked::Listing(_)))
+    /// Whether it has more to do as soon as others have had their turns: call [`Session::resume`] then.
+    pub fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// How long it stays blocked if nothing else lets it go on, where time does.
@@ -211,8 +271,7 @@ impl Session {
             Some(Blocked::Sleeping(until_ms)) => *until_ms,
             Some(Blocked::Paused(_, mode)) => self.worker.server.pause.until_ms(*mode),
             Some(Blocked::OnKeys(Some(until_ms))) => *until_ms,
-            Some(Blocked::Ordered(_) | Blocked::OnKeys(None) | Blocked::Listing(_) | Blocked::ShuttingDown(_))
-            | None => return None,
+            _ => return None,
         };
         Some(Duration::from_millis(until_ms.saturating_sub(self.worker.now().ms())))
     }
@@ -226,9 +285,17 @@ impl Session {
 
     /// Whether a client that waits for keys has its answer. If its time is up it takes itself out and answers that,
     /// unless it turns out to have been answered just before.
-    fn is_served(&self, until_ms: Option<u64>, now_ms: u64) -> bool {
-        if !self.client.served.get() && until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-            let given_up = self.worker.server.keyspace.lock().waiters.give_up(self.client.info.id, None);
+    fn is_served(&mut self, until_ms: Option<u64>, now: Now) -> bool {
+        if !self.client.is_served() && until_ms.is_some_and(|until_ms| until_ms <= now.ms()) {
+            let server = &self.worker.server;
+            let (executor, mut keys) = (&server.executors.keys, KeyAccess::new(&server.keyspace));
+            if executor.is_attached() && !(executor.is_idle() && keys.try_hold(now)) {
+                executor.add(Job::GiveUp(self.client.info.clone()));
+                self.conversation.state.blocked = Some(Blocked::OnKeys(None));
+                return false;
+            }
+            let given_up = keys.hold(now).0.waiters.give_up(self.client.info.id, None);
+            keys.release();
             match given_up {
                 Some(answer) => {
                     self.client.outbox.borrow_mut().push_own(answer.bytes());
@@ -237,38 +304,31 @@ impl Session {
                 None => self.worker.deliver_inbox(),
             }
         }
-        self.client.served.take()
+        self.client.take_served()
     }
 
     /// Runs what was received while it could not.
-    fn catch_up(&mut self, now: Now) {
-        self.run_input(now);
-        self.enforce_input_limit();
-    }
-
     fn run_input(&mut self, now: Now) {
-        let input = std::mem::take(&mut self.input);
-        let used = self.run(&input, now);
-        if self.is_finished() || used == input.len() {
-            // The buffer goes: idle connections hold none.
-            return;
-        }
-        self.input = input;
-        self.input.drain(..used);
-        if self.input.len() < self.input.capacity() / 4 {
-            self.input.shrink_to(self.input.len() * 2);
+        let (input, consumed) = self.wire.take();
+        let used = self.run(&input[consumed..], now);
+        if !self.is_finished() {
+            self.wire.put_back(input, consumed + used);
         }
     }
 
-    /// Runs the requests at the front of `input` and answers how many bytes they took.
+    /// Runs the requests at the front of `input` until the turn is over, and answers how many bytes they took.
     fn run(&mut self, input: &[u8], now: Now) -> usize {
-        let mut used = 0;
-        self.turn(now, |turn, conversation, decoder| {
+        let (mut used, mut has_more) = (0, false);
+        self.turn(now, None, |turn, conversation, decoder| {
             let goes_on = |client: &Client, state: &SessionState| {
                 let ends = state.close_after_reply || client.closing().is_some();
                 state.blocked.is_none() && !ends && !client.is_leaving()
             };
             while goes_on(turn.client, &conversation.state) {
+                has_more = used < input.len() && turn.is_over();
+                if has_more {
+                    break;
+                }
                 let password_missing =
                     turn.settings.requirepass.password().is_some() && !conversation.state.authenticated;
                 let max_bulk = usize::try_from(turn.settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
@@ -288,30 +348,26 @@ impl Session {
                 }
             }
         });
+        self.has_more = has_more;
         used
     }
 
-    /// Runs `commands` with everything they need, and queues what they answered.
-    fn turn(&mut self, now: Now, commands: impl FnOnce(&mut Turn<'_>, &mut Conversation, &mut Decoder)) {
+    /// Runs `commands` with everything they need, the keys' lock included if it was lent, and queues what they answered.
+    fn turn(
+        &mut self,
+        now: Now,
+        lent: Option<(Lent, i64)>,
+        commands: impl FnOnce(&mut Turn<'_>, &mut Conversation, &mut Decoder),
+    ) {
         let buffer = std::mem::take(&mut *self.worker.reply_buffer.borrow_mut());
-        let mut turn = Turn {
-            client: &self.client,
-            worker: &self.worker,
-            settings: self.worker.settings(),
-            reply: Reply::new(buffer, self.client.proto()),
-            keys: KeyAccess::new(&self.worker.server.keyspace),
-            hub: HubAccess::new(&self.worker.server.hub),
-            outcome: &mut self.outcome,
-            now,
-        };
-        let mut decoder = self.decoder.take().unwrap_or_else(|| self.worker.spare_decoder.take());
+        let mut turn = Turn::new(&self.client, &self.worker, &mut self.outcome, buffer, now);
+        if let Some((lent, now_ms)) = lent {
+            turn.keys = KeyAccess::lent(&self.worker.server.keyspace, lent, now_ms);
+        }
+        let mut decoder = self.wire.take_decoder(&self.worker);
         commands(&mut turn, &mut self.conversation, &mut decoder);
         turn.keys.release();
-        if decoder.is_between_requests() {
-            self.worker.spare_decoder.replace(decoder);
-        } else {
-            self.decoder = Some(decoder);
-        }
+        self.wire.keep_decoder(decoder, &self.worker);
         let reply = turn.reply;
         if self.client.closing().is_some() {
             // Closed at once: what it would have been answered goes with it.
@@ -329,11 +385,14 @@ impl Session {
     /// Closes a client that has sent too much which still waits to be run: unfinished, or queued by MULTI.
     fn enforce_input_limit(&mut self) {
         let held = &self.client.info.held;
-        held.set(Holding::Input, self.input.len());
-        held.set(Holding::InputRoom, self.input.capacity() - self.input.len());
-        held.set(Holding::Spans, self.decoder.as_ref().map_or(0, |decoder| decoder.size_bytes()));
-        let waiting = self.input.len() + held.get(Holding::Spans) + held.get(Holding::Queued);
-        if waiting as u64 > self.worker.settings().client_query_buffer_limit.0 {
+        self.wire.declare(held);
+        if self.has_more {
+            // Whole requests, of one read, which are about to be run.
+            return;
+        }
+        let waiting = (held.get(Holding::Input) + held.get(Holding::Spans) + held.get(Holding::Queued)) as u64;
+        let limit = self.worker.settings().client_query_buffer_limit.0;
+        if waiting > if self.client.is_proven() { limit } else { limit.min(UNPROVEN_INPUT) } {
             self.client.close(Closing::QueryBuffer);
         }
     }

@@ -38,8 +38,6 @@ holdings! {
     Postponed;
     /// What a blocking command waits for.
     Awaited;
-    /// What was listed so far, for an answer that takes several turns.
-    Listed;
     /// Waits to be written. Messages count in full, though clients share them.
     Output;
     /// Subscriptions. Names count in full, though clients share them.

@@ -16,6 +16,7 @@ mod settings;
 mod tests;
 mod tracking;
 
+use super::cost::{self, Cost};
 use super::introspect;
 use super::spec::{Arg, Command, Flags, Group};
 
@@ -263,6 +264,7 @@ const LIST: Command = Command {
         ("7.0.0", "Shows `resp`, `multi-mem`, `rbs` and `rbp`."),
         ("7.0.3", "Shows `ssub`."),
     ],
+    cost: Cost::Counted(cost::clients),
     run: Some(list::list),
     ..DEFAULT
 };

@@ -90,7 +90,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "reset",
         summary: "Puts the connection back into the state of a new one",
         since: "6.2.0",
-        flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED),
+        flags: BEFORE_AUTH.and(Flags::SUBSCRIBED_MODE).and(Flags::UNQUEUED).and(Flags::LETS_GO),
         run_here: Some(reset),
         ..DEFAULT
     },
@@ -205,6 +205,7 @@ fn authenticate(call: &mut LocalCall<'_, '_>, user: &[u8], password: &[u8]) -> R
         return Err(ReplyError::WRONGPASS);
     }
     call.session.authenticated = true;
+    call.client.set_proven(true);
     Ok(())
 }
 
@@ -270,6 +271,7 @@ fn reset(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     call.reply.set_proto(Proto::Resp2);
     call.scope.db = 0;
     call.session.authenticated = call.settings.requirepass.password().is_none();
+    call.client.set_proven(call.session.authenticated);
     let info = &call.info;
     info.db.store(0, Relaxed);
     info.relabel(|labels| labels.name = "".into());

@@ -5,13 +5,16 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::run::{self, count_error};
+use super::run::{self, Ran, count_error};
 use super::spec::{Flags, Run};
 use super::table::{CommandIndex, Entry, Lookup};
 use crate::client::Closing;
 use crate::client::held::Holding;
 use crate::client::registry::Flag;
+use crate::config::Settings;
+use crate::hub::access::HubAccess;
 use crate::ids::WorkerId;
+use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
 use crate::pause::PauseMode;
@@ -19,7 +22,8 @@ use crate::process::placement;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
-use crate::session::{Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn};
+use crate::server::Server;
+use crate::session::{Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn, TurnOutcome};
 use crate::worker::Worker;
 
 /// What the gate decided.
@@ -38,7 +42,11 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
     turn.reply.set_muted(conversation.scope.is_muted());
     let state = &mut conversation.state;
     match judge(turn, state, args) {
-        Ok(Verdict::Run(entry, command)) => run::run(turn, conversation, args, entry, command),
+        Ok(Verdict::Run(entry, command)) => {
+            if run::run(turn, conversation, args, entry, command) == Ran::Later {
+                return;
+            }
+        }
         Ok(Verdict::Queue(entry)) => queue(turn, state, args, entry),
         Ok(Verdict::Wait(mode)) => {
             let args = args.to_owned();
@@ -58,23 +66,26 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
         }
         Err(error) => reject(turn, conversation, args, &error),
     }
-    let reply_mode = &mut conversation.scope.reply_mode;
-    if *reply_mode == ReplyMode::SkipNext {
-        *reply_mode = ReplyMode::Skip;
-    } else if *reply_mode == ReplyMode::Skip {
-        *reply_mode = ReplyMode::On;
-    }
-    end_caching(turn, conversation, args);
+    let keeps_caching = conversation.scope.caching && keeps_caching(turn, args);
+    conclude(conversation, keeps_caching);
     run::deliver_to_oneself(turn);
 }
 
-/// CLIENT CACHING holds for the next command or transaction that is not another CLIENT command.
-fn end_caching(turn: &Turn<'_>, conversation: &mut Conversation, args: Args<'_>) {
-    if conversation.scope.caching && conversation.state.transaction.is_none() {
-        let found = turn.worker.server.commands.lookup(args);
-        conversation.scope.caching =
-            matches!(found, Lookup::Found(entry) if entry.command.flags.has(Flags::KEEPS_CACHING));
-    }
+fn keeps_caching(turn: &Turn<'_>, args: Args<'_>) -> bool {
+    let found = turn.worker.server.commands.lookup(args);
+    matches!(found, Lookup::Found(entry) if entry.command.flags.has(Flags::KEEPS_CACHING))
+}
+
+/// What was asked for the next command only has been spent on the one that has ended now. CLIENT CACHING holds for the next
+/// command or transaction that is not another CLIENT command.
+pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
+    let scope = &mut conversation.scope;
+    scope.reply_mode = match scope.reply_mode {
+        ReplyMode::SkipNext => ReplyMode::Skip,
+        ReplyMode::Skip => ReplyMode::On,
+        other => other,
+    };
+    scope.caching &= conversation.state.transaction.is_some() || keeps_caching;
 }
 
 fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Result<Verdict<'s>, ReplyError> {
@@ -92,7 +103,7 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     if password_missing && !flags.has(Flags::NO_AUTH) {
         return Err(ReplyError::NOAUTH);
     }
-    if lacks_memory(turn, state, entry) {
+    if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);
     }
     if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
@@ -131,25 +142,44 @@ fn find<'s>(worker: &'s Worker, args: Args<'_>) -> Result<(&'s Entry, Run), Repl
     }
 }
 
-/// Makes room for commands on keys, and answers whether this one needs more memory than there is.
-fn lacks_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> bool {
+/// Whether a command, or a transaction of such, needs more memory than there is; makes room if it can.
+fn finds_no_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> bool {
     if turn.settings.maxmemory.limit().is_none() {
         return false;
     }
     let mut flags = entry.command.flags;
-    if entry.command.name == super::transaction::EXEC {
+    if flags.has(Flags::EXECUTES) {
         let queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
         let commands = &turn.worker.server.commands;
         flags = queue.fold(flags, |flags, (index, _)| flags.and(commands.entry(*index).command.flags));
     }
-    if !flags.has_any(Flags::KEYS) {
+    let server = &turn.worker.server;
+    let executor = &server.executors.keys;
+    let can_be_had = !executor.is_attached() || (executor.is_idle() && turn.keys.try_hold(turn.now));
+    // Otherwise the command goes where room is made for it.
+    let lacks = can_be_had
+        && lacks_memory(flags, server, turn.worker.id(), &turn.settings, &mut turn.keys, &mut turn.hub, turn.outcome);
+    turn.keys.release();
+    lacks
+}
+
+/// Makes room for commands on keys with these flags, and answers whether they need more memory than there is; `thread` is
+/// the number of the thread that calls this in the gauge of memory.
+pub(super) fn lacks_memory(
+    flags: Flags,
+    server: &Server,
+    thread: usize,
+    settings: &Settings,
+    keys: &mut KeyAccess<'_>,
+    hub: &mut HubAccess<'_>,
+    outcome: &mut TurnOutcome,
+) -> bool {
+    if settings.maxmemory.limit().is_none() || !flags.has_any(Flags::KEYS) {
         return false;
     }
-    let mut outlet = Outlet { hub: &mut turn.hub, wake: &mut turn.outcome.wake, used: false };
-    let server = &turn.worker.server;
-    let in_use = || server.memory_in_use(turn.worker.id());
-    let room = eviction::make_room(&turn.settings, &server.clock, in_use, &mut turn.keys, &mut outlet);
-    turn.keys.release();
+    let mut outlet = Outlet { hub, wake: &mut outcome.wake, used: false };
+    let in_use = || server.memory_in_use(thread);
+    let room = eviction::make_room(settings, &server.clock, in_use, keys, &mut outlet);
     room == Room::None && flags.has(Flags::DENYOOM)
 }
 
@@ -163,7 +193,7 @@ fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<Paus
     let changes = Flags::WRITE.and(Flags::MAY_REPLICATE);
     let concerned = match mode {
         PauseMode::All => true,
-        PauseMode::Write if entry.command.name == super::transaction::EXEC => {
+        PauseMode::Write if entry.command.flags.has(Flags::EXECUTES) => {
             let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
             let commands = &turn.worker.server.commands;
             queue.any(|(index, _)| commands.entry(*index).command.flags.has_any(changes))
@@ -187,8 +217,7 @@ fn queue(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, entry: &
 }
 
 fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, error: &ReplyError) {
-    let Conversation { state, scope, .. } = conversation;
-    if let Some(Transaction { failed, .. }) = state.transaction.as_deref_mut() {
+    if let Some(Transaction { failed, .. }) = conversation.state.transaction.as_deref_mut() {
         *failed = true;
     }
     let found = match turn.worker.server.commands.lookup(args) {
@@ -198,9 +227,8 @@ fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, 
     if let Some(entry) = found {
         turn.worker.stats().by_command[usize::from(entry.index)].rejected.add(1);
     }
-    if found.is_some_and(|entry| entry.command.name == super::transaction::EXEC) {
-        super::transaction::discard(turn.client, state, scope, &mut turn.keys, turn.now);
-        turn.keys.release();
+    if found.is_some_and(|entry| entry.command.flags.has(Flags::EXECUTES)) {
+        run::discard(turn, conversation);
         let error = ReplyError::exec_abort(error);
         count_error(turn.worker.stats(), &turn.worker.server, &error);
         return turn.reply.error(&error);

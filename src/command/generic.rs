@@ -17,6 +17,7 @@ mod sort;
 mod tests;
 
 use super::Call;
+use super::cost::{self, Cost};
 use super::spec::{Arg, ArgKind, Command, Flags, Group, KeySpec};
 use crate::config::KeyspaceEvents;
 use crate::resp::errors::ReplyError;
@@ -60,6 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         keys: &[KeySpec::many(1, -1, &["RM", "delete"])],
         args: &[Arg::key("key").multiple()],
+        cost: Cost::Arguments,
         run: Some(delete),
         ..DEFAULT
     },
@@ -132,6 +134,7 @@ pub(super) const COMMANDS: &[Command] = &[
         categories: &["dangerous"],
         tips: &["request_policy:all_shards", "nondeterministic_output_order"],
         args: &[Arg::pattern("pattern")],
+        cost: Cost::Counted(cost::whole_database),
         run: Some(scan::keys),
         ..DEFAULT
     },
@@ -218,6 +221,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Returns some key",
         flags: Flags::READONLY,
         tips: &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
+        cost: Cost::Counted(cost::whole_database),
         run: Some(scan::randomkey),
         ..DEFAULT
     },
@@ -228,6 +232,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE,
         keys: &[KeySpec::one(1, &["RW", "access", "delete"]), KeySpec::one(2, &["OW", "update"])],
         args: &[Arg::key("key"), Arg::new("newkey", ArgKind::Key(1))],
+        cost: Cost::Arguments,
         run: Some(moving::rename),
         ..DEFAULT
     },
@@ -283,6 +288,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::string("type").token("TYPE").since("6.0.0").optional(),
         ],
         history: &[("6.0.0", "`TYPE` may be given.")],
+        cost: Cost::Counted(cost::scanned),
         run: Some(scan::scan),
         ..DEFAULT
     },
@@ -371,6 +377,7 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         keys: &[KeySpec::many(1, -1, &["RM", "delete"])],
         args: &[Arg::key("key").multiple()],
+        cost: Cost::Arguments,
         run: Some(delete),
         ..DEFAULT
     },

@@ -16,6 +16,7 @@ pub(super) use usage::help;
 pub use usage::usage;
 
 use super::Call;
+use super::cost::Cost;
 use super::spec::{Arg, Command, Flags, Group};
 use super::table::{self, Entry, Lookup};
 use crate::pattern;
@@ -39,6 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     complexity: "O(N) where N is the total number of Redis commands",
     arity: -1,
     tips: UNORDERED,
+    cost: Cost::Long,
     run: Some(all_info),
     subcommands: SUBCOMMANDS,
     ..DEFAULT
@@ -61,6 +63,7 @@ const SUBCOMMANDS: &[Command] = &[
         arity: -2,
         tips: UNORDERED,
         args: NAMES,
+        cost: Cost::Long,
         run: Some(docs),
         ..DEFAULT
     },
@@ -94,6 +97,7 @@ const SUBCOMMANDS: &[Command] = &[
         tips: UNORDERED,
         args: NAMES,
         history: &[("7.0.0", "Without a name it tells about all commands.")],
+        cost: Cost::Long,
         run: Some(info),
         ..DEFAULT
     },

@@ -15,6 +15,7 @@ mod popping;
 mod tests;
 
 use super::Call;
+use super::cost::{self, Cost};
 use super::spec::{Arg, ArgKind, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::entry::Value;
@@ -41,6 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
             Arg::new("timeout", ArgKind::Double),
         ],
+        cost: Cost::Arguments,
         run: Some(moving::blmove),
         ..DEFAULT
     },
@@ -63,6 +65,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
             Arg::integer("count").token("COUNT").optional(),
         ],
+        cost: Cost::Values,
         run: Some(popping::blmpop),
         ..DEFAULT
     },
@@ -76,6 +79,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::many(1, -2, &["RW", "access", "delete"])],
         args: &[Arg::key("key").multiple(), Arg::new("timeout", ArgKind::Double)],
         history: &[("6.0.0", "The time-out may have a fraction.")],
+        cost: Cost::Arguments,
         run: Some(popping::blpop),
         ..DEFAULT
     },
@@ -89,6 +93,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::many(1, -2, &["RW", "access", "delete"])],
         args: &[Arg::key("key").multiple(), Arg::new("timeout", ArgKind::Double)],
         history: &[("6.0.0", "The time-out may have a fraction.")],
+        cost: Cost::Arguments,
         run: Some(popping::brpop),
         ..DEFAULT
     },
@@ -102,6 +107,7 @@ pub(super) const COMMANDS: &[Command] = &[
         args: &[Arg::key("source"), Arg::new("destination", ArgKind::Key(1)), Arg::new("timeout", ArgKind::Double)],
         history: &[("6.0.0", "The time-out may have a fraction.")],
         deprecated: Some(("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")),
+        cost: Cost::Arguments,
         run: Some(moving::brpoplpush),
         ..DEFAULT
     },
@@ -113,6 +119,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY,
         keys: &[KeySpec::one(1, &["RO", "access"])],
         args: &[Arg::key("key"), Arg::integer("index")],
+        cost: Cost::Counted(cost::way_in_list),
         run: Some(access::lindex),
         ..DEFAULT
     },
@@ -156,6 +163,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::one_of("wherefrom", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
             Arg::one_of("whereto", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
         ],
+        cost: Cost::Arguments,
         run: Some(moving::lmove),
         ..DEFAULT
     },
@@ -177,6 +185,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::one_of("where", &[Arg::word("left", "LEFT"), Arg::word("right", "RIGHT")]),
             Arg::integer("count").token("COUNT").optional(),
         ],
+        cost: Cost::Values,
         run: Some(popping::lmpop),
         ..DEFAULT
     },
@@ -189,6 +198,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::one(1, &["RW", "access", "delete"])],
         args: &[Arg::key("key"), Arg::integer("count").since("6.2.0").optional()],
         history: &[("6.2.0", "`count` may be given.")],
+        cost: Cost::Counted(cost::popped),
         run: Some(popping::lpop),
         ..DEFAULT
     },
@@ -243,6 +253,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY,
         keys: &[KeySpec::one(1, &["RO", "access"])],
         args: &[Arg::key("key"), Arg::integer("start"), Arg::integer("stop")],
+        cost: Cost::Counted(cost::range_of_list),
         run: Some(access::lrange),
         ..DEFAULT
     },
@@ -265,6 +276,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.and(Flags::DENYOOM),
         keys: &[KeySpec::one(1, &["RW", "update"])],
         args: &[Arg::key("key"), Arg::integer("index"), Arg::string("element")],
+        cost: Cost::Counted(cost::way_in_list),
         run: Some(editing::lset),
         ..DEFAULT
     },
@@ -276,6 +288,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE,
         keys: &[KeySpec::one(1, &["RW", "delete"])],
         args: &[Arg::key("key"), Arg::integer("start"), Arg::integer("stop")],
+        cost: Cost::Counted(cost::rest_of_list),
         run: Some(editing::ltrim),
         ..DEFAULT
     },
@@ -288,6 +301,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::one(1, &["RW", "access", "delete"])],
         args: &[Arg::key("key"), Arg::integer("count").since("6.2.0").optional()],
         history: &[("6.2.0", "`count` may be given.")],
+        cost: Cost::Counted(cost::popped),
         run: Some(popping::rpop),
         ..DEFAULT
     },
@@ -300,6 +314,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::one(1, &["RW", "access", "delete"]), KeySpec::one(2, &["RW", "insert"])],
         args: &[Arg::key("source"), Arg::new("destination", ArgKind::Key(1))],
         deprecated: Some(("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments")),
+        cost: Cost::Arguments,
         run: Some(moving::rpoplpush),
         ..DEFAULT
     },

@@ -3,6 +3,7 @@
 mod latency;
 mod memory;
 
+use super::cost::Cost;
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, introspect};
 use crate::resp::decode::parse_integer;
@@ -52,6 +53,7 @@ const SLOWLOG: &[Command] = &[
         tips: &["request_policy:all_nodes", "nondeterministic_output"],
         args: &[Arg::integer("count").optional()],
         history: &[("4.0.0", "Entries end with the client's address and name.")],
+        cost: Cost::Long,
         run: Some(slowlog_get),
         ..DEFAULT
     },

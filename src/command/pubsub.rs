@@ -1,11 +1,8 @@
 //! SUBSCRIBE, PUBLISH and their families, PUBSUB.
 
-mod listing;
-
 use std::sync::Arc;
 
-pub use listing::Listing;
-
+use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect};
 use crate::config::Settings;
@@ -13,7 +10,6 @@ use crate::hub::{self};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
-use crate::session::{Blocked, ReplyMode};
 
 const SUBSCRIPTION: Flags =
     Flags::PUBSUB.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::SUBSCRIBED_MODE);
@@ -139,7 +135,8 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
-        run_here: Some(|call| channels(call, Kind::Channel)),
+        cost: Cost::Counted(cost::channels),
+        run: Some(|call| channels(call, Kind::Channel)),
         ..DEFAULT
     },
     Command {
@@ -170,7 +167,8 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
-        run_here: Some(|call| channels(call, Kind::ShardChannel)),
+        cost: Cost::Counted(cost::shard_channels),
+        run: Some(|call| channels(call, Kind::ShardChannel)),
         ..DEFAULT
     },
     Command {
@@ -285,17 +283,12 @@ fn ensure_length(settings: &Settings, topic: Topic, name: &[u8]) -> Result<(), R
     }
 }
 
-fn channels(call: &mut LocalCall<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     if call.args.len() > 3 {
         return Err(introspect::wrong_subcommand(call));
     }
     let pattern = call.args.get(2);
     let wanted = |name: &[u8]| pattern.is_none_or(|pattern| crate::pattern::matches(pattern, name));
-    if !call.scope.executing && call.hub.with(|hub| hub.channel_count(kind)) > listing::AT_ONCE {
-        let muted = call.scope.reply_mode != ReplyMode::On;
-        call.session.blocked = Some(Blocked::Listing(Box::new(Listing::new(kind, pattern, muted))));
-        return Ok(());
-    }
     // Part by part, so that publishers on other threads are not held up for long within EXEC either.
     let mut names = Vec::new();
     for part in 0..hub::PARTS {

@@ -3,85 +3,241 @@
 //!
 //! Source: `call` in Redis 7.2 (server.c).
 
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::cost::{self, View};
+use super::elsewhere::execution::Execution;
+use super::elsewhere::executor::Job;
+use super::elsewhere::loan::Borrower;
+use super::elsewhere::task::{Place, Request, Slot, Task};
 use super::spec::{Flags, Run};
 use super::table::Entry;
 use super::{Call, LocalCall, trace};
-use crate::client::Client;
-use crate::client::registry::Flag;
+use crate::client::held::Holding;
+use crate::client::registry::{ClientInfo, Flag};
+use crate::client::{Client, Closing};
 use crate::clock::Now;
+use crate::config::Settings;
+use crate::hub::Control;
+use crate::hub::access::HubAccess;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
 use crate::observe::stats::{Counter, WorkerStats};
-use crate::resp::decode::Args;
+use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::session::{Blocked, Conversation, Scope, SessionState, Turn};
+use crate::session::{Blocked, Conversation, Scope, SessionState, Turn, TurnOutcome};
 use crate::worker::Worker;
 
-/// Runs a command that its client asked for.
+/// Commands of a transaction that is executed in one go at most.
+const SHORT_TRANSACTION: usize = 64;
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// It has run.
+    Now,
+    /// It runs elsewhere, or when its client has the keys; the session is blocked until then.
+    Later,
+}
+
+/// Runs a command that its client asked for, here if that takes no time worth speaking of, or nowhere else.
 pub(super) fn run<'s>(
     turn: &mut Turn<'s>,
     conversation: &mut Conversation,
     args: Args<'_>,
     entry: &'s Entry,
     command: Run,
-) {
-    let uses_keys = entry.command.flags.has_any(Flags::KEYS);
+) -> Ran {
+    let flags = entry.command.flags;
+    turn.ring(!flags.has(Flags::FAST));
+    let uses_keys = uses_keys(turn, conversation, flags);
     if !uses_keys {
         turn.keys.release();
-    } else if !catch_up(turn) {
-        return turn.keys.release();
     }
-    let Conversation { state, scope, .. } = conversation;
-    let mut call = LocalCall {
-        call: Call {
-            entry,
-            args,
-            reply: &mut turn.reply,
-            scope,
-            info: &turn.client.info,
-            server: &turn.worker.server,
-            settings: &turn.settings,
-            stats: turn.worker.stats(),
-            keys: &mut turn.keys,
-            hub: &mut turn.hub,
-            outcome: &mut *turn.outcome,
-            now: turn.now,
-            slept_us: 0,
-            secret_args: Vec::new(),
-        },
-        session: state,
-        client: turn.client,
-        worker: turn.worker,
-    };
-    turn.now = execute(&mut call, command);
+    let obtained = !uses_keys || obtain_keys(turn);
+    if turn.client.closing().is_some() {
+        turn.keys.release();
+        return Ran::Now;
+    }
+    if flags.has(Flags::EXECUTES) && is_long_transaction(turn, conversation, obtained) {
+        return begin_execution(turn, conversation, uses_keys);
+    }
+    match command {
+        Run::Anywhere(_) if !obtained || !is_short(turn, conversation, entry, args, uses_keys) => {
+            delegate(turn, conversation, entry, args, uses_keys)
+        }
+        Run::Here(_) if !obtained => {
+            let borrower = Borrower::ask(&turn.worker.server, &turn.client.info);
+            conversation.state.blocked = Some(Blocked::Borrowing(borrower, keep(turn, args)));
+            Ran::Later
+        }
+        command => {
+            run_here(turn, conversation, entry, args, command);
+            if uses_keys {
+                turn.keys.pass_on(turn.now);
+            }
+            Ran::Now
+        }
+    }
+}
+
+/// Whether a command needs the keys: because it is about them, is a transaction of such commands, or lets go of what its
+/// client holds of them.
+fn uses_keys(turn: &Turn<'_>, conversation: &Conversation, flags: Flags) -> bool {
+    let commands = &turn.worker.server.commands;
+    let queue = conversation.state.transaction.iter().flat_map(|transaction| &transaction.queue);
+    flags.has_any(Flags::KEYS)
+        || (flags.has(Flags::LETS_GO)
+            && (conversation.scope.watch.is_some() || turn.client.info.has_flag(Flag::Tracking)))
+        || (flags.has(Flags::EXECUTES)
+            && queue.into_iter().any(|(index, _)| commands.entry(*index).command.flags.has_any(Flags::KEYS)))
+}
+
+fn run_here<'s>(turn: &mut Turn<'s>, conversation: &mut Conversation, entry: &'s Entry, args: Args<'_>, command: Run) {
+    let Conversation { state, scope } = conversation;
+    let mut call = local_call(turn, state, scope, entry, args);
+    let end = execute(&mut call, command);
+    turn.now = end;
     turn.hub.release();
     if let Some(until_ms) = turn.outcome.waits.take() {
         conversation.state.blocked = Some(Blocked::OnKeys(until_ms));
     }
-    if uses_keys {
-        turn.keys.pass_on(turn.now);
-    } else {
-        turn.keys.release();
+    if turn.reply.has_overflowed() {
+        turn.client.close(Closing::HardLimit);
     }
     // CONFIG SET applies to the next command of the same read already.
     turn.worker.refresh(&mut turn.settings);
 }
 
-/// Lets a client that is told which keys to forget hear of all changes so far before an answer that may show them:
-/// otherwise it would have a new value beside an older one in its cache. Most is delivered before the lock is taken.
-/// Answers false if the client turns out to have been killed.
-fn catch_up(turn: &mut Turn<'_>) -> bool {
-    if turn.keys.is_held() || !turn.client.info.has_flag(Flag::HearsOfKeys) {
+/// One command of a transaction that is executed in steps.
+pub(super) fn run_queued_here(turn: &mut Turn<'_>, conversation: &mut Conversation, (index, args): &Request) {
+    let entry = turn.worker.server.commands.entry(*index);
+    if let Some(command) = entry.command.runner() {
+        run_here(turn, conversation, entry, args.args(), command);
+    }
+}
+
+fn local_call<'c, 's>(
+    turn: &'c mut Turn<'s>,
+    session: &'c mut SessionState,
+    scope: &'c mut Scope,
+    entry: &'s Entry,
+    args: Args<'c>,
+) -> LocalCall<'c, 's> {
+    let Turn { client, worker, settings, reply, keys, hub, outcome, now, .. } = turn;
+    let (client, worker): (&'s Rc<Client>, &'s Worker) = (client, worker);
+    let call = Call {
+        entry,
+        args,
+        reply,
+        scope,
+        info: &client.info,
+        server: &worker.server,
+        settings,
+        stats: worker.stats(),
+        keys,
+        hub,
+        outcome,
+        now: *now,
+        slept_us: 0,
+        secret_args: Vec::new(),
+    };
+    LocalCall { call, session, client, worker }
+}
+
+/// Takes the keys' lock, unless it is held already. False if it cannot be had at once: others have it for longer, or came
+/// before.
+///
+/// A client that is told which keys to forget hears of all changes so far before an answer that may show them: otherwise it
+/// would have a new value beside an older one in its cache. Most is delivered before the lock is taken.
+fn obtain_keys(turn: &mut Turn<'_>) -> bool {
+    if turn.keys.is_held() {
         return true;
     }
-    turn.client.outbox.borrow_mut().push_own(turn.reply.bytes());
-    turn.reply.clear();
-    turn.worker.deliver(&mut turn.hub);
-    turn.keys.hold(turn.now);
-    turn.worker.deliver(&mut turn.hub);
-    turn.client.closing().is_none()
+    let executor = &turn.worker.server.executors.keys;
+    let hears_of_keys = turn.client.info.has_flag(Flag::HearsOfKeys);
+    if hears_of_keys {
+        turn.queue_reply();
+        turn.worker.deliver(&mut turn.hub);
+    }
+    if !executor.is_attached() {
+        turn.keys.hold(turn.now);
+    } else if !executor.is_idle() || !turn.keys.try_hold(turn.now) {
+        return false;
+    }
+    if hears_of_keys {
+        turn.worker.deliver(&mut turn.hub);
+    }
+    true
+}
+
+/// Whether a command may run on the thread of its client. Without a thread for long commands all may.
+fn is_short(turn: &mut Turn<'_>, conversation: &Conversation, entry: &Entry, args: Args<'_>, uses_keys: bool) -> bool {
+    let server = &turn.worker.server;
+    let executor = if uses_keys { &server.executors.keys } else { &server.executors.others };
+    let state = turn.keys.held().map(|(state, _)| &*state);
+    let view = View { server, state, db: conversation.scope.db };
+    !executor.is_attached() || cost::is_short(entry.command, args, &view)
+}
+
+/// Whether a transaction has to be executed in steps.
+fn is_long_transaction(turn: &mut Turn<'_>, conversation: &Conversation, obtained: bool) -> bool {
+    let server = &turn.worker.server;
+    let Some(transaction) = conversation.state.transaction.as_deref().filter(|transaction| !transaction.failed) else {
+        return false;
+    };
+    if !server.executors.keys.is_attached() {
+        return false;
+    }
+    let state = turn.keys.held().map(|(state, _)| &*state);
+    let view = View { server, state, db: conversation.scope.db };
+    let is_short = |(index, args): &Request| cost::is_short(server.commands.entry(*index).command, args.args(), &view);
+    !obtained || transaction.queue.len() > SHORT_TRANSACTION || !transaction.queue.iter().all(is_short)
+}
+
+fn begin_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, uses_keys: bool) -> Ran {
+    turn.keys.release();
+    let queue = conversation.state.transaction.as_deref_mut().map(|transaction| std::mem::take(&mut transaction.queue));
+    let execution = Execution::new(turn, queue.unwrap_or_default(), uses_keys);
+    conversation.state.blocked = Some(Blocked::Executing(Box::new(execution)));
+    Ran::Later
+}
+
+/// Lets an executor run the command.
+fn delegate(
+    turn: &mut Turn<'_>,
+    conversation: &mut Conversation,
+    entry: &Entry,
+    args: Args<'_>,
+    uses_keys: bool,
+) -> Ran {
+    turn.keys.release();
+    let slot = Slot::default();
+    let task = Task {
+        client: turn.client.info.clone(),
+        requests: vec![(entry.index, keep(turn, args))],
+        scope: std::mem::take(&mut conversation.scope),
+        proto: turn.reply.proto(),
+        room: turn.room(),
+        last: true,
+        slot: slot.clone(),
+    };
+    let executors = &turn.worker.server.executors;
+    let executor = if uses_keys { &executors.keys } else { &executors.others };
+    executor.add(Job::Run(Box::new(task)));
+    let keeps_caching = entry.command.flags.has(Flags::KEEPS_CACHING);
+    conversation.state.blocked = Some(Blocked::Elsewhere(slot, keeps_caching));
+    Ran::Later
+}
+
+/// A copy of a request that is kept until it can be run, which counts for what its client holds.
+fn keep(turn: &Turn<'_>, args: Args<'_>) -> OwnedArgs {
+    let args = args.to_owned();
+    turn.client.info.held.set(Holding::Postponed, args.size_bytes());
+    args
 }
 
 /// Runs a command that may run, counts and shows it, and answers when it ended.
@@ -95,14 +251,24 @@ pub(crate) fn execute(call: &mut LocalCall<'_, '_>, command: Run) -> Now {
 
 /// Does what is left to be done when a command has run, counts and shows it, and answers when it ended.
 fn finish(call: &mut Call<'_, '_>, result: Result<(), ReplyError>) -> Now {
-    if let Err(error) = &result {
+    conclude(call, result.as_ref().err());
+    settle_keys(call);
+    count(call, result.is_err())
+}
+
+/// Ends the answer of a command that has run.
+pub(super) fn conclude(call: &mut Call<'_, '_>, error: Option<&ReplyError>) {
+    if let Some(error) = error {
         count_error(call.stats, call.server, error);
         call.reply.error(error);
     }
     if call.is_tracked() {
         super::client::remember_reads(call);
     }
-    settle_keys(call);
+}
+
+/// Counts and shows a command that has run, and answers when it ended.
+pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
     let end = call.server.clock.now_soon_after(call.now);
     let us = end.us().saturating_sub(call.now.us()).saturating_add(call.slept_us);
     call.stats.commands.add(1);
@@ -110,7 +276,7 @@ fn finish(call: &mut Call<'_, '_>, result: Result<(), ReplyError>) -> Now {
     let command = &call.stats.by_command[usize::from(call.entry.index)];
     command.calls.add(1);
     command.us.add(us);
-    if result.is_err() {
+    if failed {
         command.failed.add(1);
     }
     if call.settings.latency_tracking {
@@ -121,9 +287,21 @@ fn finish(call: &mut Call<'_, '_>, result: Result<(), ReplyError>) -> Now {
     end
 }
 
+/// Counts and shows EXEC, which began at this moment and has ended now.
+pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, began: Now) {
+    let commands = &turn.worker.server.commands;
+    let Some(entry) = commands.get(b"exec") else { return };
+    let args = OwnedArgs::new([&b"EXEC"[..]].into_iter());
+    turn.now = began;
+    let Conversation { state, scope } = conversation;
+    let mut call = local_call(turn, state, scope, entry, args.args());
+    count(&mut call, false);
+    turn.now = turn.worker.now();
+}
+
 /// Does what the command has left to be done about keys. Clients that wait for keys are served when the transaction has
 /// ended, what happened to keys is published at once.
-fn settle_keys(call: &mut Call<'_, '_>) {
+pub(super) fn settle_keys(call: &mut Call<'_, '_>) {
     let Some((state, now_ms)) = call.keys.held() else { return };
     let rules = Rules::of(call.settings);
     let mut outlet = Outlet { hub: call.hub, wake: &mut call.outcome.wake, used: false };
@@ -135,6 +313,19 @@ fn settle_keys(call: &mut Call<'_, '_>) {
     call.outcome.published |= outlet.used;
 }
 
+/// Does what a whole transaction has left to be done about keys.
+pub(super) fn settle_transaction(
+    settings: &Settings,
+    keys: &mut KeyAccess<'_>,
+    hub: &mut HubAccess<'_>,
+    outcome: &mut TurnOutcome,
+) {
+    let Some((state, now_ms)) = keys.held() else { return };
+    let mut outlet = Outlet { hub, wake: &mut outcome.wake, used: false };
+    effects::settle(state, now_ms, Rules::of(settings), &mut outlet);
+    outcome.published |= outlet.used;
+}
+
 pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyError) {
     stats.errors.add(1);
     server.stats.count_error(error.code());
@@ -142,14 +333,13 @@ pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyErr
 
 /// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the
 /// reply of that command, before the next one's.
-pub(super) fn deliver_to_oneself(turn: &mut Turn<'_>) {
+pub(crate) fn deliver_to_oneself(turn: &mut Turn<'_>) {
     let client = turn.client;
     let listens = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::HearsOfKeys);
     if !std::mem::take(&mut turn.outcome.published) || !listens {
         return;
     }
-    client.outbox.borrow_mut().push_own(turn.reply.bytes());
-    turn.reply.clear();
+    turn.queue_reply();
     turn.worker.deliver(&mut turn.hub);
 }
 
@@ -178,14 +368,67 @@ pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut Se
     client.info.set_flag(Flag::CloseAfterReply, true);
 }
 
-/// Lets go of what the client's conversation holds elsewhere in the server.
-pub(crate) fn end(worker: &Worker, client: &Client, conversation: &mut Conversation) {
-    if matches!(conversation.state.blocked, Some(Blocked::OnKeys(_))) {
-        worker.server.keyspace.lock().waiters.remove(client.info.id);
+/// Lets a client's session go on.
+pub(super) fn resume(server: &Server, client: &Arc<ClientInfo>) {
+    let home = client.worker();
+    if server.hub.lock().send(home, Control::Resume(client.id)) {
+        server.workers[home].bell.notify_one();
     }
-    let mut keys = KeyAccess::new(&worker.server.keyspace);
-    let Conversation { state, scope, .. } = conversation;
-    super::transaction::discard(client, state, scope, &mut keys, worker.now());
-    super::client::stop_tracking(&client.info, scope, &mut keys, worker.now());
+}
+
+/// Answers a client that its time is up, if it still waits for keys.
+pub(super) fn give_up(place: &mut Place<'_, '_>, client: &ClientInfo) {
+    let (state, _) = place.keys.hold(place.server.clock.now());
+    if let Some(answer) = state.waiters.give_up(client.id, None) {
+        answer.send(&mut Outlet { hub: place.hub, wake: &mut place.outcome.wake, used: false });
+    }
+}
+
+/// Lets go of what a client that has gone holds of the keys: what it watches, caches and waits for.
+pub(super) fn let_go_of_keys(client: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) {
+    keys.hold(now).0.waiters.remove(client.id);
+    super::transaction::end_watch(client, scope, keys, now);
+    super::client::stop_tracking(client, scope, keys, now);
+}
+
+/// Leaves a transaction that is refused. What the client watches goes when the keys can be had.
+pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
+    super::transaction::forget_queue(&turn.client.info, &mut conversation.state);
+    if conversation.scope.watch.is_none() {
+        return;
+    }
+    if obtain_keys(turn) {
+        let scope = &mut conversation.scope;
+        super::transaction::end_watch(&turn.client.info, scope, &mut turn.keys, turn.now);
+        turn.keys.release();
+    } else {
+        let watch = conversation.scope.watch.take();
+        let scope = Box::new(Scope { watch, ..Scope::default() });
+        turn.worker.server.executors.keys.add(Job::EndWatch(turn.client.info.clone(), scope));
+    }
+}
+
+/// Lets go of what the client's conversation holds elsewhere in the server. What it holds of the keys goes when these can
+/// be had.
+pub(crate) fn end(worker: &Worker, client: &Client, conversation: &mut Conversation) {
     worker.stop_monitoring(client);
+    super::transaction::forget_queue(&client.info, &mut conversation.state);
+    let (server, info) = (&worker.server, &client.info);
+    let mut slot = None;
+    match conversation.state.blocked.take() {
+        Some(Blocked::Executing(execution)) => execution.abandon(server, info, conversation),
+        Some(Blocked::Elsewhere(left, _)) => slot = Some(left),
+        Some(Blocked::OnKeys(_)) => {}
+        _ if conversation.scope.watch.is_none() && !info.has_flag(Flag::Tracking) => return,
+        _ => {}
+    }
+    let mut keys = KeyAccess::new(&server.keyspace);
+    let executor = &server.executors.keys;
+    if !executor.is_attached() || (slot.is_none() && executor.is_idle() && keys.try_hold(worker.now())) {
+        let_go_of_keys(info, &mut conversation.scope, &mut keys, worker.now());
+        keys.release();
+    } else {
+        let scope = Box::new(std::mem::take(&mut conversation.scope));
+        executor.add(Job::LetGo(info.clone(), scope, slot));
+    }
 }

@@ -4,6 +4,7 @@
 mod argument;
 
 pub use self::argument::{Arg, ArgKind};
+use super::cost::Cost;
 use super::{Call, LocalCall};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
@@ -128,6 +129,10 @@ flags! {
     KEEPS_CACHING = 23, "";
     /// Makes its client a subscriber.
     SUBSCRIBES = 24, "";
+    /// Runs what MULTI has queued.
+    EXECUTES = 25, "";
+    /// Lets go of what its client holds of the keys, if it holds anything.
+    LETS_GO = 26, "";
 }
 
 impl Flags {
@@ -258,6 +263,8 @@ pub struct Command {
     pub channels: Option<Channels>,
     /// Its arguments.
     pub args: &'static [Arg],
+    /// What the time that it takes depends on.
+    pub cost: Cost,
     /// Versions that changed it, and how.
     pub history: &'static [(&'static str, &'static str)],
     /// Since when it is discouraged, and what to use instead.
@@ -285,6 +292,7 @@ impl Command {
         keys: &[],
         channels: None,
         args: &[],
+        cost: Cost::Implied,
         history: &[],
         deprecated: None,
         run: None,

@@ -20,6 +20,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+use super::cost::{self, Cost};
 use super::spec::{Arg, ArgKind, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::keyspace::stream::{Entry, StreamId};
 use crate::resp::encode::Reply;
@@ -67,6 +68,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::block("data", &[Arg::string("field"), Arg::string("value")]).multiple(),
         ],
         history: &[("6.2.0", "`NOMKSTREAM`, `MINID` and `LIMIT` may be given."), ("7.0.0", "An id may be `<ms>-*`.")],
+        cost: Cost::Counted(cost::trimmed),
         run: Some(adding::xadd),
         ..DEFAULT
     },
@@ -194,6 +196,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::integer("count").token("COUNT").optional(),
         ],
         history: &[("6.2.0", "Intervals may be given without their ends.")],
+        cost: Cost::Counted(cost::range_of_stream),
         run: Some(|call| range::xrange(call, false)),
         ..DEFAULT
     },
@@ -212,6 +215,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::integer("milliseconds").token("BLOCK").optional(),
             Arg::block("streams", &[Arg::key("key").multiple(), Arg::string("id").multiple()]).token("STREAMS"),
         ],
+        cost: Cost::Counted(cost::read_of_streams),
         run: Some(reading::xread),
         ..DEFAULT
     },
@@ -233,6 +237,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::word("noack", "NOACK").optional(),
             Arg::block("streams", &[Arg::key("key").multiple(), Arg::string("id").multiple()]).token("STREAMS"),
         ],
+        cost: Cost::Counted(cost::read_of_streams),
         run: Some(reading::xreadgroup),
         ..DEFAULT
     },
@@ -250,6 +255,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::integer("count").token("COUNT").optional(),
         ],
         history: &[("6.2.0", "Intervals may be given without their ends.")],
+        cost: Cost::Counted(cost::range_of_stream),
         run: Some(|call| range::xrange(call, true)),
         ..DEFAULT
     },
@@ -293,6 +299,7 @@ pub(super) const COMMANDS: &[Command] = &[
             ),
         ],
         history: &[("6.2.0", "`MINID` and `LIMIT` may be given.")],
+        cost: Cost::Counted(cost::trimmed),
         run: Some(adding::xtrim),
         ..DEFAULT
     },

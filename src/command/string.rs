@@ -16,6 +16,7 @@ mod set;
 mod tests;
 
 use super::Call;
+use super::cost::{self, Cost};
 use super::spec::{Arg, ArgKind, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::entry::Value;
@@ -66,6 +67,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RO", "access"])],
         args: &[Arg::key("key")],
+        cost: Cost::Values,
         run: Some(get),
         ..DEFAULT
     },
@@ -77,6 +79,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "access", "delete"])],
         args: &[Arg::key("key")],
+        cost: Cost::Values,
         run: Some(getdel),
         ..DEFAULT
     },
@@ -101,6 +104,7 @@ pub(super) const COMMANDS: &[Command] = &[
             )
             .optional(),
         ],
+        cost: Cost::Values,
         run: Some(set::getex),
         ..DEFAULT
     },
@@ -124,6 +128,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::one(1, &["RW", "access", "update"])],
         args: &[Arg::key("key"), Arg::string("value")],
         deprecated: Some(("6.2.0", "`SET` with the `GET` argument")),
+        cost: Cost::Values,
         run: Some(set::getset),
         ..DEFAULT
     },
@@ -174,6 +179,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Arg::integer("min-match-len").token("MINMATCHLEN").optional(),
             Arg::word("withmatchlen", "WITHMATCHLEN").optional(),
         ],
+        cost: Cost::Counted(cost::product_of_texts),
         run: Some(lcs::lcs),
         ..DEFAULT
     },
@@ -186,6 +192,7 @@ pub(super) const COMMANDS: &[Command] = &[
         tips: &["request_policy:multi_shard"],
         keys: &[KeySpec::many(1, -1, &["RO", "access"])],
         args: &[Arg::key("key").multiple()],
+        cost: Cost::Values,
         run: Some(mget),
         ..DEFAULT
     },
@@ -203,6 +210,7 @@ pub(super) const COMMANDS: &[Command] = &[
             find: FindKeys::Range { last: -1, step: 2, limit: 0 },
         }],
         args: &[Arg::block("data", &[Arg::key("key"), Arg::string("value")]).multiple()],
+        cost: Cost::Arguments,
         run: Some(set::mset),
         ..DEFAULT
     },
@@ -219,6 +227,7 @@ pub(super) const COMMANDS: &[Command] = &[
             find: FindKeys::Range { last: -1, step: 2, limit: 0 },
         }],
         args: &[Arg::block("data", &[Arg::key("key"), Arg::string("value")]).multiple()],
+        cost: Cost::Arguments,
         run: Some(set::msetnx),
         ..DEFAULT
     },
@@ -231,6 +240,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::one(1, &["OW", "update"])],
         args: &[Arg::key("key"), Arg::integer("milliseconds"), Arg::string("value")],
         deprecated: Some(("2.6.12", "`SET` with the `PX` argument")),
+        cost: Cost::Arguments,
         run: Some(set::psetex),
         ..DEFAULT
     },
@@ -263,6 +273,7 @@ pub(super) const COMMANDS: &[Command] = &[
             ("6.2.0", "`GET`, `EXAT` and `PXAT` may be given."),
             ("7.0.0", "`NX` and `GET` may be given together."),
         ],
+        cost: Cost::Arguments,
         run: Some(set::set),
         ..DEFAULT
     },
@@ -275,6 +286,7 @@ pub(super) const COMMANDS: &[Command] = &[
         keys: &[KeySpec::one(1, &["OW", "update"])],
         args: &[Arg::key("key"), Arg::integer("seconds"), Arg::string("value")],
         deprecated: Some(("2.6.12", "`SET` with the `EX` argument")),
+        cost: Cost::Arguments,
         run: Some(set::setex),
         ..DEFAULT
     },
@@ -298,6 +310,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.and(Flags::DENYOOM),
         keys: &[KeySpec::one(1, &["RW", "update"])],
         args: &[Arg::key("key"), Arg::integer("offset"), Arg::string("value")],
+        cost: Cost::Counted(cost::reached),
         run: Some(range::setrange),
         ..DEFAULT
     },

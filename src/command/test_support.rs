@@ -108,7 +108,7 @@ impl Peer {
     pub(crate) fn say(&self, requests: &str) -> String {
         let mut session = self.session.borrow_mut();
         session.feed(format!("{requests}\r\n").as_bytes());
-        session.spread();
+        go_on(&mut session);
         self.heard()
     }
 
@@ -116,7 +116,7 @@ impl Peer {
     pub(crate) fn resume(&self) -> String {
         let mut session = self.session.borrow_mut();
         session.resume();
-        session.spread();
+        go_on(&mut session);
         self.heard()
     }
 
@@ -161,5 +161,15 @@ impl Peer {
     /// How long it waits at most before it goes on by itself; none if nothing but an event lets it.
     pub(crate) fn wakes_in(&self) -> Option<Duration> {
         self.session.borrow().wakes_in()
+    }
+}
+
+/// Lets a session do all that it has to do.
+fn go_on(session: &mut Session) {
+    session.spread();
+    while session.has_more() {
+        session.take_crowded();
+        session.resume();
+        session.spread();
     }
 }

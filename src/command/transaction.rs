@@ -14,9 +14,6 @@ use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::session::{Scope, SessionState};
 
-/// The name of the command that runs what was queued.
-pub(super) const EXEC: &str = "exec";
-
 const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::UNQUEUED);
 const WATCHING: Flags =
     Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY).and(Flags::KEYSPACE);
@@ -31,10 +28,10 @@ pub(super) const COMMANDS: &[Command] = &[
         ..DEFAULT
     },
     Command {
-        name: EXEC,
+        name: "exec",
         summary: "Runs what was queued, with nobody else's command in between",
         complexity: "Depends on commands in the transaction",
-        flags: FLAGS.and(Flags::SKIP_SLOWLOG),
+        flags: FLAGS.and(Flags::SKIP_SLOWLOG).and(Flags::EXECUTES).and(Flags::LETS_GO),
         run_here: Some(exec),
         ..DEFAULT
     },
@@ -43,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Forgets what was queued and leaves the transaction",
         since: "2.0.0",
         complexity: "O(N), when N is the number of queued commands",
-        flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY),
+        flags: FLAGS.and(Flags::FAST).and(Flags::ALLOW_BUSY).and(Flags::LETS_GO),
         run_here: Some(discard_command),
         ..DEFAULT
     },
@@ -60,7 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
             find: FindKeys::Range { last: -1, step: 1, limit: 0 },
         }],
         args: &[Arg::key("key").multiple()],
-        run_here: Some(watch),
+        run: Some(watch),
         ..DEFAULT
     },
     Command {
@@ -82,10 +79,15 @@ pub(super) fn discard(
     now: Now,
 ) {
     end_watch(&client.info, scope, keys, now);
+    forget_queue(&client.info, state);
+}
+
+/// Forgets what was queued, and leaves the transaction.
+pub(super) fn forget_queue(info: &ClientInfo, state: &mut SessionState) {
     state.transaction = None;
-    client.info.set_flag(Flag::Multi, false);
-    client.info.queued.store(0, Relaxed);
-    client.info.held.set(Holding::Queued, 0);
+    info.set_flag(Flag::Multi, false);
+    info.queued.store(0, Relaxed);
+    info.held.set(Holding::Queued, 0);
 }
 
 /// Ends what WATCH began for the client that calls, and answers whether a watched key was changed.
@@ -100,7 +102,7 @@ pub(super) fn leave(call: &mut LocalCall<'_, '_>) {
 }
 
 /// Ends what WATCH began, and answers whether a watched key was changed.
-fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) -> bool {
+pub(super) fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) -> bool {
     let Some(watch) = scope.watch.take() else { return false };
     info.watched.store(0, Relaxed);
     info.held.set(Holding::Watched, 0);
@@ -108,8 +110,8 @@ fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now
     watch.end(keyspace, now_ms)
 }
 
-fn watch(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
-    if call.session.transaction.is_some() {
+fn watch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if call.info.has_flag(Flag::Multi) {
         return Err(ReplyError::WATCH_IN_MULTI);
     }
     let args = call.args;
@@ -149,8 +151,9 @@ fn discard_command(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// Runs all that was queued under one lock, so that nobody else's command comes in between; what is pushed to this
-/// client meanwhile follows the whole answer.
+/// Runs all that was queued, with nobody else's command in between: the keys are locked from the first command to the last
+/// if there are commands on keys, the hub if there are commands that publish or subscribe. What is pushed to this client
+/// meanwhile follows the whole answer.
 fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let Some(transaction) = call.session.transaction.take() else { return Err(ReplyError::EXEC_WITHOUT_MULTI) };
     if transaction.failed {
@@ -162,13 +165,17 @@ fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         call.reply.null_array();
         return Ok(());
     }
-    let uses_keys = |index: &CommandIndex| call.server.commands.entry(*index).command.flags.has_any(Flags::KEYS);
-    if transaction.queue.iter().any(|(index, _)| uses_keys(index)) {
+    let has = |flags: Flags| {
+        let commands = &call.server.commands;
+        transaction.queue.iter().any(|(index, _)| commands.entry(*index).command.flags.has_any(flags))
+    };
+    let (uses_keys, uses_hub) = (has(Flags::KEYS), has(Flags::PUBSUB));
+    if uses_keys {
         let now = call.now;
         call.keys.hold(now);
     }
     call.queue_reply();
-    if !take_turn(call) {
+    if !take_turn(call, uses_hub) {
         return Ok(());
     }
     call.client.outbox.borrow_mut().hold();
@@ -215,20 +222,24 @@ fn run_queued(call: &mut LocalCall<'_, '_>, index: CommandIndex, args: Args<'_>)
     }
 }
 
-/// Takes the hub's lock at a moment at which nothing waits for this client: what was published before the transaction
-/// precedes its answer, so that nothing arrives behind the confirmation of an unsubscribe within it, and no key that it
-/// shows is told to have changed before. Most of what waits is delivered before the lock is taken. Answers false, without the
-/// lock, if the client turns out to have been killed.
-fn take_turn(call: &mut LocalCall<'_, '_>) -> bool {
-    if call.client.is_subscriber() || call.info.has_flag(Flag::HearsOfKeys) {
+/// Waits for a moment at which nothing waits for this client: what was published before the transaction precedes its
+/// answer, so that nothing arrives behind the confirmation of an unsubscribe within it, and no key that it shows is told
+/// to have changed before. Takes the hub's lock at that moment if it is used; most of what waits is delivered before. Answers
+/// false, without the lock, if the client turns out to have been killed.
+fn take_turn(call: &mut LocalCall<'_, '_>, uses_hub: bool) -> bool {
+    let hears = call.client.is_subscriber() || call.info.has_flag(Flag::HearsOfKeys);
+    if hears {
         call.worker.deliver(call.call.hub);
+    }
+    if uses_hub {
         call.hub.hold();
-        call.worker.deliver(call.call.hub);
-        if call.client.closing().is_some() {
-            call.hub.release();
-            return false;
+        if hears {
+            call.worker.deliver(call.call.hub);
         }
     }
-    call.hub.hold();
+    if call.client.closing().is_some() {
+        call.hub.release();
+        return false;
+    }
     true
 }

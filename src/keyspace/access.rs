@@ -1,6 +1,10 @@
 //! How a command reaches the keys: under one lock for its whole length, or for that of a transaction.
 
-use parking_lot::MutexGuard;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use parking_lot::{ArcMutexGuard, MutexGuard, RawMutex};
 
 use super::{Keyspace, State};
 use crate::clock::Now;
@@ -8,16 +12,53 @@ use crate::clock::Now;
 /// How many commands of one client that follow each other have the lock before others may: taking it costs more than most
 /// commands do.
 const MOST_PASSED: u32 = 32;
+/// How long a thread that serves clients waits for the lock: longer than the short commands of another one take, and too
+/// short for anybody to notice.
+const LONGEST_WAIT: Duration = Duration::from_micros(100);
+
+/// The lock, taken by one thread for another.
+pub(crate) type Lent = ArcMutexGuard<RawMutex, State>;
+
+/// The lock while it is held.
+enum Held<'a> {
+    Own(MutexGuard<'a, State>),
+    Lent(Lent),
+}
+
+impl Deref for Held<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        match self {
+            Held::Own(state) => state,
+            Held::Lent(state) => state,
+        }
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        match self {
+            Held::Own(state) => state,
+            Held::Lent(state) => state,
+        }
+    }
+}
 
 /// Access to the keys for the length of one command or transaction; the lock is taken with the first use.
-#[derive(Debug)]
 pub struct KeyAccess<'a> {
     keyspace: &'a Keyspace,
     /// The lock, and the moment at which it was taken: commands of a transaction have all the same time, so that no key
     /// vanishes between them.
-    held: Option<(MutexGuard<'a, State>, i64)>,
+    held: Option<(Held<'a>, i64)>,
     /// To how many commands the lock was passed on.
     passed: u32,
+}
+
+impl fmt::Debug for KeyAccess<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyAccess").field("held", &self.is_held()).finish_non_exhaustive()
+    }
 }
 
 impl<'a> KeyAccess<'a> {
@@ -26,11 +67,25 @@ impl<'a> KeyAccess<'a> {
         KeyAccess { keyspace, held: None, passed: 0 }
     }
 
+    /// Access with a lock that another thread has taken, at this moment in milliseconds since 1970-01-01.
+    pub(crate) fn lent(keyspace: &'a Keyspace, lent: Lent, now_ms: i64) -> Self {
+        KeyAccess { keyspace, held: Some((Held::Lent(lent), now_ms)), passed: 0 }
+    }
+
     /// Takes the lock, unless it is held already, and keeps it. Answers what it guards, and the moment for which that is
-    /// to be seen, in milliseconds since 1970-01-01.
+    /// to be seen, in milliseconds since 1970-01-01. Waits as long as it takes.
     pub(crate) fn hold(&mut self, now: Now) -> (&mut State, i64) {
-        let (state, now_ms) = self.held.get_or_insert_with(|| (self.keyspace.lock(), now.unix_ms()));
+        let (state, now_ms) = self.held.get_or_insert_with(|| (Held::Own(self.keyspace.lock()), now.unix_ms()));
         (state, *now_ms)
+    }
+
+    /// Takes the lock, unless it is held already, if it can be had within [`LONGEST_WAIT`]; answers whether it is held.
+    pub(crate) fn try_hold(&mut self, now: Now) -> bool {
+        if self.held.is_none() {
+            let taken = self.keyspace.state.try_lock_for(LONGEST_WAIT);
+            self.held = taken.map(|state| (Held::Own(state), now.unix_ms()));
+        }
+        self.held.is_some()
     }
 
     /// Looks at what the lock guards, and gives it back unless it was held already. Answers as `look` does, which is
@@ -68,6 +123,20 @@ impl<'a> KeyAccess<'a> {
         self.passed = 0;
         if let Some((state, _)) = self.held.take() {
             self.keyspace.give_back(state);
+        }
+    }
+
+    /// Gives a lock that was lent back to whom it will be lent next, none if none was.
+    pub(crate) fn return_lent(&mut self) -> Option<Lent> {
+        match self.held.take()? {
+            (Held::Lent(mut state), _) => {
+                self.keyspace.note_new_deadline(&mut state);
+                Some(state)
+            }
+            (Held::Own(state), _) => {
+                self.keyspace.give_back(state);
+                None
+            }
         }
     }
 }

@@ -82,7 +82,7 @@ enum Event {
 impl Connection {
     async fn converse(&mut self) {
         while !self.session.is_finished() {
-            let event = if self.session.is_listing() {
+            let event = if self.session.has_more() {
                 tokio::task::yield_now().await;
                 Event::Bell
             } else {

@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use tikv_jemalloc_ctl::{epoch, stats, thread};
 
-use crate::ids::WorkerId;
-
 /// Bytes in use, of the whole process. Zero where another allocator than this server's is in use, as in tests of parts.
 #[derive(Debug)]
 pub(crate) struct MemoryGauge {
@@ -19,7 +17,7 @@ pub(crate) struct MemoryGauge {
     peak: AtomicI64,
 }
 
-/// What one io-thread has allocated and not freed. One thread may free what another has allocated, so a share may be
+/// What one thread has allocated and not freed. One thread may free what another has allocated, so a share may be
 /// negative; their sum is right.
 #[derive(Debug, Default)]
 struct Share {
@@ -30,22 +28,22 @@ struct Share {
 }
 
 impl MemoryGauge {
-    /// A gauge for this many io-threads.
-    pub(crate) fn new(workers: usize) -> Self {
+    /// A gauge for this many threads that allocate what clients ask for.
+    pub(crate) fn new(threads: usize) -> Self {
         let at_start = AllocatorUse::now().allocated as i64;
-        let shares = (0..workers).map(|_| Share::default()).collect();
+        let shares = (0..threads).map(|_| Share::default()).collect();
         MemoryGauge { at_start, elsewhere: AtomicI64::new(0), shares, peak: AtomicI64::new(at_start) }
     }
 
-    /// Begins to count for the io-thread of `worker`, which calls this.
-    pub(crate) fn begin(&self, worker: WorkerId) {
-        self.shares[worker].before.store(of_this_thread(), Relaxed);
+    /// Begins to count for the thread of this number, which calls this.
+    pub(crate) fn begin(&self, thread: usize) {
+        self.shares[thread].before.store(of_this_thread(), Relaxed);
     }
 
-    /// Bytes in use, exact as far as the thread of `worker` is concerned, which calls this; the others are as they counted
-    /// themselves last.
-    pub(crate) fn count(&self, worker: WorkerId) -> u64 {
-        let share = &self.shares[worker];
+    /// Bytes in use, exact as far as the thread of this number is concerned, which calls this; the others are as they
+    /// counted themselves last.
+    pub(crate) fn count(&self, thread: usize) -> u64 {
+        let share = &self.shares[thread];
         share.since.store(of_this_thread() - share.before.load(Relaxed), Relaxed);
         let shares: i64 = self.shares.iter().map(|share| share.since.load(Relaxed)).sum();
         let total = self.at_start + self.elsewhere.load(Relaxed) + shares;

@@ -29,8 +29,6 @@ const MOST_AT_ONCE: usize = 16;
 const QUIET_LOOKS: usize = 16;
 /// How often a worker delivers and writes what is left while the server ends.
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
-/// How long a worker removes keys at a time, while others have their turns in between.
-const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
 /// How many clients a worker looks after at a time: some need a system call.
 const CLIENTS_AT_ONCE: usize = 100;
 /// How often a worker looks after its clients.
@@ -149,9 +147,6 @@ async fn tick(worker: Rc<Worker>) {
         let now = ticks.tick().await;
         strain.look(&worker);
         upkeep::often(&worker);
-        while (upkeep::remove_keys(&worker) || upkeep::trim_tracked(&worker)) && now.elapsed() < LONGEST_UPKEEP {
-            yield_now().await;
-        }
         if now - last_second >= Duration::from_secs(1) {
             last_second = now;
             for clients in worker.all_clients().chunks(CLIENTS_AT_ONCE) {

@@ -15,6 +15,7 @@ use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
 use crate::observe::stats;
+use crate::server::Server;
 use crate::worker::Worker;
 
 /// What is due ten times a second.
@@ -27,19 +28,16 @@ pub fn often(worker: &Worker) {
 }
 
 /// Removes keys whose time is over and, if the server uses too much memory, which may be so without any command on keys,
-/// some others. Answers whether there may be more: then call it again when others have had their turn.
-pub fn remove_keys(worker: &Worker) -> bool {
-    if worker.id() != 0 {
-        return false;
-    }
-    let server = &worker.server;
+/// some others. Answers whether there may be more: then call it again when others have had their turn. `thread` is the
+/// number of the calling thread in the gauge of memory.
+pub fn remove_keys(server: &Server, thread: usize) -> bool {
     let mut hub = HubAccess::new(&server.hub);
     let mut keys = KeyAccess::new(&server.keyspace);
     let mut wake = WorkerSet::default();
     let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
-    let settings = worker.settings();
-    let expired = server.keyspace.expire(worker.now().unix_ms(), Rules::of(&settings), &mut outlet);
-    let in_use = || server.memory_in_use(worker.id());
+    let settings = server.settings();
+    let expired = server.keyspace.expire(server.clock.now().unix_ms(), Rules::of(&settings), &mut outlet);
+    let in_use = || server.memory_in_use(thread);
     let room = eviction::make_room(&settings, &server.clock, in_use, &mut keys, &mut outlet);
     keys.release();
     server.wake(wake);
@@ -48,16 +46,12 @@ pub fn remove_keys(worker: &Worker) -> bool {
 
 /// Drops some of what is remembered of clients that cache keys if that is too much, which may be so without any command
 /// because the limit was lowered. Answers whether more will have to go.
-pub fn trim_tracked(worker: &Worker) -> bool {
-    if worker.id() != 0 {
-        return false;
-    }
-    let server = &worker.server;
+pub fn trim_tracked(server: &Server) -> bool {
     let mut hub = HubAccess::new(&server.hub);
     let mut wake = WorkerSet::default();
     let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
-    let settings = worker.settings();
-    let (most, now_ms) = (settings.tracking_table_max_keys, worker.now().unix_ms());
+    let settings = server.settings();
+    let (most, now_ms) = (settings.tracking_table_max_keys, server.clock.now().unix_ms());
     let more = server.keyspace.trim_tracked(most, now_ms, Rules::of(&settings), &mut outlet);
     server.wake(wake);
     more

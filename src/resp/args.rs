@@ -44,6 +44,14 @@ impl<'a> Args<'a> {
         self.spans.len()
     }
 
+    /// From the first byte of the first argument to the last byte of the last, in bytes.
+    pub fn span_bytes(&self) -> usize {
+        match (self.spans.first(), self.spans.last()) {
+            (Some(first), Some(last)) => (last.start + last.len - first.start) as usize,
+            _ => 0,
+        }
+    }
+
     /// The argument at `index`, if there is one.
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         self.spans.get(index).map(|span| span.of(self.buffer))

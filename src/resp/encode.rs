@@ -6,18 +6,37 @@ use super::errors::ReplyError;
 /// Collects what a client is answered.
 ///
 /// While it is muted (CLIENT REPLY OFF and SKIP) replies are dropped, pushes are not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reply {
     bytes: Vec<u8>,
     proto: Proto,
     muted: bool,
+    /// How long it may become, in bytes.
+    room: usize,
+    overflowed: bool,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Reply::new(Vec::new(), Proto::default())
+    }
 }
 
 impl Reply {
     /// An empty reply in `proto`, which reuses the memory of `bytes`.
     pub fn new(mut bytes: Vec<u8>, proto: Proto) -> Self {
         bytes.clear();
-        Reply { bytes, proto, muted: false }
+        Reply { bytes, proto, muted: false, room: usize::MAX, overflowed: false }
+    }
+
+    /// Lets it grow to this many bytes at most; what would be written beyond is dropped.
+    pub fn set_room(&mut self, room: usize) {
+        self.room = room;
+    }
+
+    /// Whether more would have been written than there was room for.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The protocol version of what is written from now on.
@@ -53,6 +72,13 @@ impl Reply {
     /// Bytes that are already encoded.
     pub fn raw(&mut self, encoded: &[u8]) {
         if !self.muted {
+            self.raw_unmuted(encoded);
+        }
+    }
+
+    /// The same whether it is muted or not.
+    pub fn raw_unmuted(&mut self, encoded: &[u8]) {
+        if self.has_room(encoded.len()) {
             self.bytes.extend_from_slice(encoded);
         }
     }
@@ -221,11 +247,21 @@ impl Reply {
     }
 
     fn header(&mut self, kind: u8, value: i64) {
-        if !self.muted {
+        if !self.muted && self.has_room(LONGEST_HEADER) {
             header(&mut self.bytes, kind, value);
         }
     }
+
+    /// Whether there is room for `len` more bytes; notes if there is none.
+    fn has_room(&mut self, len: usize) -> bool {
+        let has_room = self.bytes.len().saturating_add(len) <= self.room;
+        self.overflowed |= !has_room;
+        has_room
+    }
 }
+
+/// The longest header line, in bytes.
+const LONGEST_HEADER: usize = 23;
 
 /// Appends one header line such as `$5\r\n` or `:42\r\n`.
 pub(crate) fn header(out: &mut Vec<u8>, kind: u8, value: i64) {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use crate::command::pubsub::Listing;
-use crate::command::table::CommandIndex;
+use crate::command::elsewhere::execution::Execution;
+use crate::command::elsewhere::loan::Borrower;
+use crate::command::elsewhere::task::{Request, Slot};
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
 use crate::resp::decode::OwnedArgs;
@@ -28,14 +29,14 @@ pub enum ReplyMode {
 #[derive(Debug, Default)]
 pub struct Transaction {
     /// The commands, with their places in the table.
-    pub queue: Vec<(CommandIndex, OwnedArgs)>,
+    pub(crate) queue: Vec<Request>,
     /// Whether a command was refused, so that EXEC must fail.
     pub failed: bool,
 }
 
 /// Why a client's commands wait.
 #[derive(Debug)]
-pub enum Blocked {
+pub(crate) enum Blocked {
     /// A pause of this kind is in force; this command has still to run.
     Paused(OwnedArgs, PauseMode),
     /// Other workers have still to obey an order of its last command.
@@ -44,8 +45,12 @@ pub enum Blocked {
     Sleeping(u64),
     /// A blocking command: until one of its keys is fed, or this moment in milliseconds of the server's clock.
     OnKeys(Option<u64>),
-    /// PUBSUB CHANNELS of very many, a little at a time.
-    Listing(Box<Listing>),
+    /// Its command runs elsewhere, and leaves its outcome there; whether CLIENT CACHING holds on after it.
+    Elsewhere(Slot, bool),
+    /// This command has still to run, when its client has been lent the keys.
+    Borrowing(Borrower, OwnedArgs),
+    /// EXEC, in steps.
+    Executing(Box<Execution>),
     /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
     ShuttingDown(Round),
 }
@@ -87,7 +92,7 @@ pub struct SessionState {
     /// Between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
     /// Why its commands wait, if they do.
-    pub blocked: Option<Blocked>,
+    pub(crate) blocked: Option<Blocked>,
     /// Whether the connection ends when its output has been written.
     pub close_after_reply: bool,
     /// Whether it has been decided which worker it subscribes on.

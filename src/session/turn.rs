@@ -1,6 +1,7 @@
 //! A turn: what one client's commands have at their disposal until others have theirs.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::client::Client;
 use crate::clock::Now;
@@ -21,6 +22,80 @@ pub(crate) struct Turn<'s> {
     pub(crate) hub: HubAccess<'s>,
     pub(crate) outcome: &'s mut TurnOutcome,
     pub(crate) now: Now,
+    /// When it began.
+    pub(crate) began: Now,
+    /// What had been answered before it and has not been written, in bytes.
+    pub(crate) unwritten: usize,
+    /// When other threads were last rung for what it has given them to do.
+    pub(crate) rang: Now,
+}
+
+/// After so much time others have their turn: messages wait for no longer than for a few such turns.
+const LONGEST: Duration = Duration::from_micros(500);
+/// After so much has been answered others have their turn, in bytes.
+const ANSWERED: usize = 256 * 1024;
+/// For how long other threads are not told that they have something to do, so that more gathers.
+const SILENCE: Duration = Duration::from_micros(100);
+
+impl<'s> Turn<'s> {
+    /// A turn of `client` that begins now, with this memory for replies.
+    pub(crate) fn new(
+        client: &'s Rc<Client>,
+        worker: &'s Worker,
+        outcome: &'s mut TurnOutcome,
+        buffer: Vec<u8>,
+        now: Now,
+    ) -> Self {
+        let mut turn = Turn {
+            client,
+            worker,
+            settings: worker.settings(),
+            reply: Reply::new(buffer, client.proto()),
+            keys: KeyAccess::new(&worker.server.keyspace),
+            hub: HubAccess::new(&worker.server.hub),
+            outcome,
+            now,
+            began: now,
+            unwritten: client.outbox.borrow().bytes(),
+            rang: now,
+        };
+        turn.reply.set_room(turn.room());
+        turn
+    }
+
+    /// The most that may be answered in one piece, in bytes: a client whose answer is longer than its class allows is closed,
+    /// as in Redis, whether or not it would have read it.
+    pub(crate) fn room(&self) -> usize {
+        let limit = self.worker.output_limit(self.client).hard.0;
+        if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) }
+    }
+
+    /// Queues what has been answered so far.
+    pub(crate) fn queue_reply(&mut self) {
+        self.client.outbox.borrow_mut().push_own(self.reply.bytes());
+        self.reply.clear();
+    }
+
+    /// Whether others are to have their turn before the client's next command.
+    pub(crate) fn is_over(&self) -> bool {
+        let answered = self.client.outbox.borrow().bytes() + self.reply.bytes().len();
+        let enough = ANSWERED.min(self.room() / 2);
+        self.outcome.crowded
+            || self.now.since(self.began) >= LONGEST
+            || answered.saturating_sub(self.unwritten) >= enough
+    }
+
+    /// Tells other threads what they have to do if they have waited long enough for that, or if what runs next may be long.
+    pub(crate) fn ring(&mut self, next_is_slow: bool) {
+        if next_is_slow || self.now.since(self.rang) >= SILENCE {
+            self.rang = self.now;
+            let own = self.outcome.wake.remove(self.worker.id());
+            self.worker.server.wake(std::mem::take(&mut self.outcome.wake));
+            if own {
+                self.outcome.wake.insert(self.worker.id());
+            }
+        }
+    }
 }
 
 /// What the commands of a turn leave to be done.

@@ -57,7 +57,7 @@ impl Worker {
         if !answer.is_empty() {
             self.push(&client, &Rc::new(answer));
         }
-        client.served.set(true);
+        client.served.set(client.served.get() + 1);
         client.bell.notify_one();
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::Worker;
 use crate::client::held::Holding;
@@ -24,6 +25,9 @@ const UNOFFERED_BYTES_OF_FEW: usize = 64 * 1024 * 1024;
 const TURN_BYTES: usize = 1024 * 1024;
 /// What a frame counts for beside its bytes: its entries in outboxes, and what a piece to write costs the kernel.
 pub(super) const FRAME_BYTES: usize = 512;
+
+/// What may wait for a client that has not given the password, whatever the directive says: some error replies.
+const UNPROVEN: OutputLimit = OutputLimit { hard: ByteSize(1024), soft: ByteSize(0), soft_for: Duration::ZERO };
 
 impl Worker {
     /// Notes that `bytes` more wait in the outbox of `client` that its socket has not been offered.
@@ -132,10 +136,16 @@ impl Worker {
     }
 
     /// What may wait for a client of its class.
-    pub(super) fn output_limit(&self, client: &Client) -> OutputLimit {
+    pub(crate) fn output_limit(&self, client: &Client) -> OutputLimit {
         let settings = self.settings();
         let limits = &settings.client_output_buffer_limit;
-        if client.is_subscriber() { limits.pubsub } else { limits.normal }
+        if !client.is_proven() {
+            UNPROVEN
+        } else if client.is_subscriber() {
+            limits.pubsub
+        } else {
+            limits.normal
+        }
     }
 
     /// Whether publishers on this worker should let it write before they go on.

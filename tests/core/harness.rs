@@ -112,7 +112,17 @@ impl Peer {
     /// Sends raw bytes; other workers do not come to it yet.
     pub(crate) fn send_only(&mut self, bytes: &[u8]) {
         self.session.feed(bytes);
+        self.go_on();
+    }
+
+    /// Lets the session do all that it has to do.
+    fn go_on(&mut self) {
         self.session.spread();
+        while self.session.has_more() {
+            self.session.take_crowded();
+            self.session.resume();
+            self.session.spread();
+        }
     }
 
     /// Sends one command and returns the first frame that has not been heard yet.
@@ -186,7 +196,7 @@ impl Peer {
     /// The server comes back to this session, as it does when the reason of its waiting has gone.
     pub(crate) fn resume(&mut self) {
         self.session.resume();
-        self.session.spread();
+        self.go_on();
         self.workers.iter().for_each(|worker| worker.deliver_inbox());
     }
 

@@ -91,15 +91,15 @@ fn keys_are_removed_when_their_time_is_over_though_nobody_asks_for_them() {
     subscriber.say("PSUBSCRIBE __keyevent@*__:expired");
     (0..200).for_each(|i| drop(client.say(&format!("SELECT {}\r\nSET k{i} v PX {}", i % 2, 10 + i))));
     client.say("SET stays v");
-    assert!(!upkeep::remove_keys(&world.workers[0]));
+    assert!(!upkeep::remove_keys(&world.server, 0));
     world.advance(Duration::from_millis(109));
-    let steps = 1 + (0..10).take_while(|_| upkeep::remove_keys(&world.workers[0])).count();
+    let steps = 1 + (0..10).take_while(|_| upkeep::remove_keys(&world.server, 0)).count();
     assert_eq!(steps, 2, "some at a time");
     world.settle();
     assert_eq!(subscriber.heard().matches("pmessage").count(), 100);
     assert_eq!(client.say("DBSIZE\r\nSELECT 0\r\nDBSIZE"), ":51\r\n+OK\r\n:50\r\n");
     world.advance(Duration::from_secs(1));
-    while upkeep::remove_keys(&world.workers[0]) {}
+    while upkeep::remove_keys(&world.server, 0) {}
     assert_eq!(client.say("DBSIZE\r\nSELECT 1\r\nKEYS *"), ":0\r\n+OK\r\n*1\r\n$5\r\nstays\r\n");
 }
 
@@ -109,10 +109,10 @@ fn keys_wait_for_somebody_to_ask_for_them_where_debug_says_so() {
     let client = world.client();
     client.say("DEBUG SET-ACTIVE-EXPIRE 0\r\nSET a v PX 10\r\nSET b v PX 10");
     world.advance(Duration::from_millis(10));
-    assert!(!upkeep::remove_keys(&world.workers[0]));
+    assert!(!upkeep::remove_keys(&world.server, 0));
     assert_eq!(client.say("DBSIZE\r\nGET a\r\nDBSIZE"), ":2\r\n$-1\r\n:1\r\n");
     client.say("DEBUG SET-ACTIVE-EXPIRE 1");
-    upkeep::remove_keys(&world.workers[0]);
+    upkeep::remove_keys(&world.server, 0);
     assert_eq!(client.say("DBSIZE"), ":0\r\n");
 }
 
@@ -249,7 +249,7 @@ fn large_values_whose_time_is_over_are_freed_elsewhere_and_small_ones_at_once() 
     client.say("SETRANGE k 100000 x\r\nPEXPIRE k 1\r\nSETRANGE l 100000 x\r\nPEXPIRE l 1\r\nPSETEX small 1 v");
     world.advance(Duration::from_millis(2));
     assert_eq!((client.say("GET k"), thrown_away(&world)), ("$-1\r\n".into(), 1));
-    upkeep::remove_keys(&world.workers[0]);
+    upkeep::remove_keys(&world.server, 0);
     assert_eq!((client.say("DBSIZE"), thrown_away(&world)), (":0\r\n".into(), 2));
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
+use crate::command::cost::Cost;
 use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::command::table::Entry;
 use crate::command::{Call, introspect};
@@ -41,6 +42,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         complexity: "O(N) where N is the number of commands with latency information being retrieved",
         arity: -2,
         args: &[Arg::string("command").optional().multiple()],
+        cost: Cost::Long,
         run: Some(histogram),
         ..DEFAULT
     },

@@ -2,6 +2,7 @@
 
 use super::DEFAULT;
 use crate::command::Call;
+use crate::command::cost::Cost;
 use crate::command::spec::{Arg, Command, Flags};
 use crate::keyspace::DatabaseId;
 use crate::resp::decode::parse_integer;
@@ -21,6 +22,7 @@ pub(super) const FLUSHALL: Command = Command {
     name: "flushall",
     summary: "Empties all databases",
     complexity: "O(N) where N is the number of keys in all databases",
+    cost: Cost::Long,
     run: Some(flushall),
     ..FLUSH
 };
@@ -29,6 +31,7 @@ pub(super) const FLUSHDB: Command = Command {
     name: "flushdb",
     summary: "Empties the selected database",
     complexity: "O(N) where N is the number of keys in the selected database",
+    cost: Cost::Long,
     run: Some(flushdb),
     ..FLUSH
 };
@@ -56,6 +59,7 @@ pub(super) const SWAPDB: Command = Command {
     flags: Flags::WRITE.and(Flags::FAST),
     categories: &["keyspace", "dangerous"],
     args: &[Arg::integer("index1"), Arg::integer("index2")],
+    cost: Cost::Long,
     run: Some(swapdb),
     ..DEFAULT
 };

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use crate::command::gate;
 use crate::command::test_support::World;
-use crate::hub::access::HubAccess;
 use crate::message::{Kind, Message};
 use crate::resp::Proto;
 use crate::resp::decode::OwnedArgs;
-use crate::resp::encode::Reply;
 use crate::session::{Conversation, Turn, TurnOutcome};
 
 #[test]
@@ -178,16 +176,7 @@ fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
     victim.say("SUBSCRIBE y");
     let worker = &world.workers[0];
     let (mut conversation, mut outcome) = (Conversation::default(), TurnOutcome::default());
-    let mut turn = Turn {
-        client: &client.client,
-        worker,
-        settings: worker.settings(),
-        reply: Reply::new(Vec::new(), Proto::Resp3),
-        keys: crate::keyspace::access::KeyAccess::new(&world.server.keyspace),
-        hub: HubAccess::new(&world.server.hub),
-        outcome: &mut outcome,
-        now: worker.now(),
-    };
+    let mut turn = Turn::new(&client.client, worker, &mut outcome, Vec::new(), worker.now());
     let subscribe = OwnedArgs::new(["SUBSCRIBE", "x"].map(str::as_bytes).into_iter());
     gate::admit(&mut turn, &mut conversation, subscribe.args());
     // What another thread does between two commands of one read.

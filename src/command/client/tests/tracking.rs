@@ -193,7 +193,7 @@ fn a_key_that_expires_by_itself_is_to_be_forgotten() {
     broadcast.say("SET k v PX 5\r\nCLIENT TRACKING ON BCAST NOLOOP");
     reader.say("CLIENT TRACKING ON NOLOOP\r\nGET k");
     world.advance(Duration::from_millis(5));
-    while upkeep::remove_keys(&world.workers[0]) {}
+    while upkeep::remove_keys(&world.server, 0) {}
     world.settle();
     assert_eq!([broadcast.heard(), reader.heard()], [forget(&["k"]), forget(&["k"])]);
 }
@@ -216,7 +216,7 @@ fn an_evicted_key_is_to_be_forgotten() {
     let (reader, admin) = (world.client().speaking(Proto::Resp3), world.client());
     reader.say("SET k v\r\nCLIENT TRACKING ON\r\nGET k");
     admin.say("CONFIG SET maxmemory 1");
-    while upkeep::remove_keys(&world.workers[0]) {}
+    while upkeep::remove_keys(&world.server, 0) {}
     world.settle();
     assert_eq!(reader.heard(), forget(&["k"]));
 }
@@ -255,9 +255,9 @@ fn a_table_whose_bound_is_lowered_shrinks_without_any_command() {
     let keys: Vec<String> = (0..500).map(|i| format!("k{i:03}")).collect();
     client.say(&format!("CLIENT TRACKING ON NOLOOP\r\nMGET {}", keys.join(" ")));
     admin.say("CONFIG SET tracking-table-max-keys 0");
-    assert!(!upkeep::trim_tracked(&world.workers[0]));
+    assert!(!upkeep::trim_tracked(&world.server));
     admin.say("CONFIG SET tracking-table-max-keys 7");
-    while upkeep::trim_tracked(&world.workers[0]) {}
+    while upkeep::trim_tracked(&world.server) {}
     world.settle();
     assert_eq!(client.heard().matches("invalidate").count(), 493);
     assert_eq!(extent(&admin), ["1", "7", "7", "0"]);

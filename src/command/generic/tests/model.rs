@@ -296,7 +296,7 @@ fn sorted(answer: &str) -> String {
 }
 
 fn sweep(world: &World) {
-    while upkeep::remove_keys(&world.workers[0]) {}
+    while upkeep::remove_keys(&world.server, 0) {}
 }
 
 fn step(world: &World, model: &mut Model, client: &Peer, watcher: &Peer, op: Op) -> Result<(), TestCaseError> {

@@ -1,0 +1,197 @@
+//! Commands on their way to another thread, and what comes back.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::client::registry::ClientInfo;
+use crate::command::spec::{Flags, Run};
+use crate::command::table::CommandIndex;
+use crate::command::{Call, gate, run};
+use crate::hub::Control;
+use crate::hub::access::HubAccess;
+use crate::keyspace::access::KeyAccess;
+use crate::message::Frame;
+use crate::observe::stats::WorkerStats;
+use crate::resp::Proto;
+use crate::resp::decode::OwnedArgs;
+use crate::resp::encode::Reply;
+use crate::resp::errors::ReplyError;
+use crate::server::Server;
+use crate::session::{Scope, TurnOutcome};
+
+/// After so much has been answered, in bytes, the rest of a transaction waits until that has been offered to the socket.
+const ANSWERED_AT_ONCE: usize = 1024 * 1024;
+/// Commands of a transaction that publish under one hold of the hub's lock at most.
+const PUBLISHED_AT_ONCE: usize = 256;
+
+/// A request with its command's place in the table.
+pub(crate) type Request = (CommandIndex, OwnedArgs);
+
+/// Where what comes back is left until the client's session takes it.
+pub(crate) type Slot = Arc<Mutex<Option<Done>>>;
+
+/// What comes back.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// As the commands left it.
+    pub(crate) scope: Scope,
+    /// What the commands of a transaction answered; the answer of a single command has gone ahead.
+    pub(crate) reply: Vec<u8>,
+    /// Whether more would have been answered than may wait for a client.
+    pub(crate) overflowed: bool,
+    /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
+    pub(crate) waits: Option<Option<u64>>,
+    /// Commands that were left for later.
+    pub(crate) rest: Vec<Request>,
+    /// Whether so much was sent that the client should wait until it has been delivered.
+    pub(crate) crowded: bool,
+}
+
+/// One command of a client, or some of a transaction.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) client: Arc<ClientInfo>,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) scope: Scope,
+    pub(crate) proto: Proto,
+    /// The most that may be answered, in bytes.
+    pub(crate) room: usize,
+    /// Whether the transaction ends with these commands.
+    pub(crate) last: bool,
+    pub(crate) slot: Slot,
+}
+
+/// What the thread that runs a task has.
+pub(in crate::command) struct Place<'p, 's> {
+    pub(in crate::command) server: &'s Server,
+    pub(in crate::command) stats: &'s WorkerStats,
+    pub(in crate::command) keys: &'p mut KeyAccess<'s>,
+    pub(in crate::command) hub: &'p mut HubAccess<'s>,
+    pub(in crate::command) outcome: &'p mut TurnOutcome,
+}
+
+/// Makes room for a command on keys, and answers whether it needs more memory than there is.
+fn lacks_memory(call: &mut Call<'_, '_>) -> bool {
+    let (server, flags) = (call.server, call.entry.command.flags);
+    gate::lacks_memory(flags, server, server.keys_thread(), call.settings, call.keys, call.hub, call.outcome)
+}
+
+impl Task {
+    /// Runs the one command of it and answers its client, before anybody hears of what the command did.
+    pub(super) fn run_alone(mut self, place: &mut Place<'_, '_>) {
+        let mut reply = self.reply();
+        let Some(request) = self.requests.pop() else { return };
+        let Task { client, scope, slot, .. } = &mut self;
+        run_one(client, scope, &mut reply, place, &request, true, |call| {
+            let reply = std::mem::take(call.reply);
+            let done = Done {
+                scope: std::mem::take(call.scope),
+                overflowed: reply.has_overflowed(),
+                waits: call.outcome.waits.take(),
+                ..Done::default()
+            };
+            *slot.lock() = Some(done);
+            call.order(call.info.worker(), Control::Serve(call.info.clone(), Frame::whole(reply.into_bytes())));
+        });
+        if let Some(done) = &mut *slot.lock() {
+            done.crowded = place.outcome.crowded;
+        }
+    }
+
+    /// Runs commands of a transaction until the end or until enough has been answered; the answers come back.
+    pub(super) fn run_queued(mut self, place: &mut Place<'_, '_>) {
+        let mut reply = self.reply();
+        let mut requests = std::mem::take(&mut self.requests).into_iter();
+        let mut published = 0;
+        for request in requests.by_ref() {
+            hold_to_publish(place, request.0, &mut published);
+            run_one(&self.client, &mut self.scope, &mut reply, place, &request, false, |_| {});
+            if reply.bytes().len() >= ANSWERED_AT_ONCE {
+                break;
+            }
+        }
+        place.hub.release();
+        let rest: Vec<Request> = requests.collect();
+        if rest.is_empty() && self.last {
+            run::settle_transaction(&place.server.settings(), place.keys, place.hub, place.outcome);
+        }
+        let (overflowed, crowded) = (reply.has_overflowed(), place.outcome.crowded);
+        let done = Done { scope: self.scope, reply: reply.into_bytes(), overflowed, waits: None, rest, crowded };
+        *self.slot.lock() = Some(done);
+    }
+
+    /// The same without any commands, for what it leaves.
+    pub(super) fn followed_by_nothing(&self) -> Box<Task> {
+        let Task { client, proto, room, last, slot, .. } = self;
+        let (client, slot) = (client.clone(), slot.clone());
+        Box::new(Task {
+            client,
+            requests: Vec::new(),
+            scope: Scope::default(),
+            proto: *proto,
+            room: *room,
+            last: *last,
+            slot,
+        })
+    }
+
+    fn reply(&self) -> Reply {
+        let mut reply = Reply::new(Vec::new(), self.proto);
+        reply.set_room(self.room);
+        reply.set_muted(self.scope.is_muted());
+        reply
+    }
+}
+
+/// Keeps the hub's lock from one command that publishes to the next, so that nobody else's message comes in between;
+/// never while anything else runs, and not for very many.
+fn hold_to_publish(place: &mut Place<'_, '_>, index: CommandIndex, published: &mut usize) {
+    let publishes = place.server.commands.entry(index).command.flags.has(Flags::PUBSUB);
+    if !publishes || *published == PUBLISHED_AT_ONCE {
+        place.hub.release();
+        *published = 0;
+    }
+    if publishes {
+        place.hub.hold();
+        *published += 1;
+    }
+}
+
+/// Runs one command; `concluded` is called when it has answered, before what it did is made known.
+fn run_one<'s>(
+    client: &Arc<ClientInfo>,
+    scope: &mut Scope,
+    reply: &mut Reply,
+    place: &mut Place<'_, 's>,
+    (index, args): &Request,
+    makes_room: bool,
+    concluded: impl FnOnce(&mut Call<'_, 's>),
+) {
+    let settings = place.server.settings();
+    let mut call = Call {
+        entry: place.server.commands.entry(*index),
+        args: args.args(),
+        reply,
+        scope,
+        info: client,
+        server: place.server,
+        settings: &settings,
+        stats: place.stats,
+        keys: &mut *place.keys,
+        hub: &mut *place.hub,
+        outcome: &mut *place.outcome,
+        now: place.server.clock.now(),
+        slept_us: 0,
+        secret_args: Vec::new(),
+    };
+    let result = match call.entry.command.runner() {
+        Some(Run::Anywhere(_)) if makes_room && lacks_memory(&mut call) => Err(ReplyError::OUT_OF_MEMORY),
+        Some(Run::Anywhere(function)) => function(&mut call),
+        Some(Run::Here(_)) | None => Ok(()),
+    };
+    run::conclude(&mut call, result.as_ref().err());
+    concluded(&mut call);
+    run::settle_keys(&mut call);
+    run::count(&mut call, result.is_err());
+}
