@@ -17,6 +17,7 @@ mod readers;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Included, Unbounded};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -115,8 +116,11 @@ pub(crate) struct Tracking {
     /// May name clients that do not track any more: they are found out when the key changes.
     readers: Readers,
     audiences: BTreeMap<Box<[u8]>, Audience>,
-    /// Whether any of them is still to be told of changes.
-    has_news: bool,
+    /// The prefixes of those that are still to be told of changes.
+    news: BTreeSet<Box<[u8]>>,
+    /// How many prefixes have been looked at.
+    #[cfg(test)]
+    prefix_looks: std::cell::Cell<usize>,
 }
 
 impl Tracking {
@@ -193,7 +197,7 @@ impl Tracking {
 
     /// Remembers that a client has read `key`.
     pub(crate) fn remember(&mut self, client: ClientId, key: &[u8]) {
-        self.readers.add(key, client);
+        self.readers.add(key, client, |client| self.trackers.contains_key(&client));
     }
 
     /// Whether nobody wants to know of any key.
@@ -204,15 +208,38 @@ impl Tracking {
     /// Tells those who have read `key` that it was changed during a command of the client `during`, and notes for those
     /// who want to know of its prefix that it was changed `by` that client, or by nobody because its time was over.
     fn change(&mut self, key: &[u8], during: Option<ClientId>, by: Option<ClientId>, effects: &mut Effects) {
-        for (prefix, audience) in &mut self.audiences {
-            if key.starts_with(prefix) {
-                audience.changed.insert(key.into(), by);
-                self.has_news = true;
+        for len in self.prefix_lens(key) {
+            let Some(audience) = self.audiences.get_mut(&key[..len]) else { continue };
+            if audience.changed.is_empty() {
+                self.news.insert(key[..len].into());
             }
+            audience.changed.insert(key.into(), by);
         }
         if let Some(readers) = self.readers.take(key) {
             self.tell_readers(key, &readers, during, effects);
         }
+    }
+
+    /// How long the prefixes of `key` are that anybody wants to know of. It costs a look-up for each of them, and one for
+    /// each place at which others part from the key, however many these are.
+    fn prefix_lens(&self, key: &[u8]) -> Vec<usize> {
+        let (mut lens, mut rest) = (Vec::new(), Some(key));
+        while let Some(bound) = rest {
+            #[cfg(test)]
+            self.prefix_looks.set(self.prefix_looks.get() + 1);
+            let Some((prefix, _)) = self.audiences.range::<[u8], _>((Unbounded, Included(bound))).next_back() else {
+                break;
+            };
+            let common = bound.iter().zip(prefix).take_while(|(one, other)| one == other).count();
+            if common == prefix.len() {
+                lens.push(common);
+                rest = common.checked_sub(1).map(|shorter| &key[..shorter]);
+            } else {
+                // Whatever is longer than what they have in common and a prefix of the key comes behind this one.
+                rest = Some(&key[..common]);
+            }
+        }
+        lens
     }
 
     fn tell_readers(&self, key: &[u8], readers: &[ClientId], during: Option<ClientId>, effects: &mut Effects) {
@@ -228,11 +255,11 @@ impl Tracking {
 
     /// Tells those who want to know of prefixes what was changed since they were last told.
     fn broadcast(&mut self, effects: &mut Effects) {
-        if !std::mem::take(&mut self.has_news) {
-            return;
-        }
         let Tracking { trackers, audiences, .. } = self;
-        for audience in audiences.values_mut().filter(|audience| !audience.changed.is_empty()) {
+        for prefix in std::mem::take(&mut self.news) {
+            let Some(audience) = audiences.get_mut(&prefix).filter(|audience| !audience.changed.is_empty()) else {
+                continue;
+            };
             let changed = std::mem::take(&mut audience.changed);
             let all = Forgotten::keys(changed.keys().map(|key| &**key));
             for tracker in audience.clients.iter().filter_map(|id| trackers.get(id)) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::address::{Address, AddressRef};
 use super::keys::Keys;
@@ -13,7 +13,7 @@ use super::{DatabaseId, State};
 /// What a client watches since its first WATCH.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    keys: Vec<Address>,
+    keys: HashSet<Address, RandomState>,
     bytes: usize,
     /// Whether any of them was changed since.
     touched: Arc<AtomicBool>,
@@ -22,27 +22,40 @@ pub(crate) struct Watch {
 /// What a watched key costs beside its name, which is kept twice, in bytes.
 const WATCHED_KEY_BYTES: usize = 96;
 
-/// Who watches which key.
+/// Who watches which key and has not been told of a change yet: one is enough, so a write costs nothing for those who have
+/// been.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
+    /// The watches of each key by their places in memory, so that one of many is found fast.
     keys: HashMap<Address, Vec<Arc<AtomicBool>>, RandomState>,
+}
+
+/// Where a watch stands among others.
+fn place(watching: &[Arc<AtomicBool>], touched: &Arc<AtomicBool>) -> Result<usize, usize> {
+    watching.binary_search_by_key(&Arc::as_ptr(touched), Arc::as_ptr)
 }
 
 impl Watchers {
     /// Fails the transactions of those who watch `key`.
-    pub(super) fn touch(&self, db: DatabaseId, key: &[u8]) {
+    pub(super) fn touch(&mut self, db: DatabaseId, key: &[u8]) {
         if self.keys.is_empty() {
             return;
         }
-        if let Some(watching) = self.keys.get(&AddressRef { db, key }) {
+        if let Some(watching) = self.keys.remove(&AddressRef { db, key }) {
             watching.iter().for_each(|touched| touched.store(true, Relaxed));
         }
     }
 
     /// Fails the transactions of those who watch a key of `db` for which `changes` answers true.
-    pub(crate) fn touch_all(&self, db: DatabaseId, changes: impl Fn(&[u8]) -> bool) {
-        let concerned = self.keys.iter().filter(|(of, _)| of.db == db && changes(&of.key));
+    pub(crate) fn touch_all(&mut self, db: DatabaseId, changes: impl Fn(&[u8]) -> bool) {
+        let concerned = self.keys.extract_if(|of, _| of.db == db && changes(&of.key));
         concerned.flat_map(|(_, watching)| watching).for_each(|touched| touched.store(true, Relaxed));
+    }
+
+    /// How many keys somebody watches who has not been told of a change.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
     }
 }
 
@@ -60,13 +73,16 @@ impl Watch {
     /// Watches one more key from now on. If its time is over it is removed first: that is no change any more.
     pub(crate) fn add(&mut self, keys: &mut Keys<'_>, key: &[u8]) {
         let db = keys.db;
-        if self.keys.iter().any(|watched| watched.db == db && *watched.key == *key) {
+        if self.keys.contains(&AddressRef { db, key }) {
             return;
         }
         keys.contains(key);
         let address = Address::new(db, key);
-        keys.state.watchers.keys.entry(address.clone()).or_default().push(self.touched.clone());
-        self.keys.push(address);
+        let watching = keys.state.watchers.keys.entry(address.clone()).or_default();
+        if let Err(place) = place(watching, &self.touched) {
+            watching.insert(place, self.touched.clone());
+        }
+        self.keys.insert(address);
         self.bytes += WATCHED_KEY_BYTES + 2 * key.len();
     }
 
@@ -75,13 +91,56 @@ impl Watch {
         let mut changed = self.touched.load(Relaxed);
         for address in self.keys {
             changed |= state.database(address.db).get(&address.key).is_some_and(|entry| entry.is_due(now_ms));
-            if let Some(watching) = state.watchers.keys.get_mut(&address) {
-                watching.retain(|touched| !Arc::ptr_eq(touched, &self.touched));
-                if watching.is_empty() {
-                    state.watchers.keys.remove(&address);
-                }
+            let Some(watching) = state.watchers.keys.get_mut(&address) else { continue };
+            if let Ok(place) = place(watching, &self.touched) {
+                watching.remove(place);
+            }
+            if watching.is_empty() {
+                state.watchers.keys.remove(&address);
             }
         }
         changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KeyspaceEvents;
+    use crate::keyspace::Rules;
+    use crate::keyspace::usage::Usage;
+
+    const RULES: Rules = Rules { classes: KeyspaceEvents::GENERIC, usage: Usage::Recency, channel_limit: None };
+
+    fn watching(state: &mut State, keys: impl Iterator<Item = usize>) -> Watch {
+        let (mut watch, mut all) = (Watch::default(), Keys::new(state, 0, 0, RULES));
+        keys.for_each(|key| watch.add(&mut all, key.to_string().as_bytes()));
+        watch
+    }
+
+    #[test]
+    fn a_key_that_has_changed_is_not_looked_for_again() {
+        let mut state = State::default();
+        let mut watches: Vec<Watch> = (0..100).map(|_| watching(&mut state, 0..3)).collect();
+        let other = watching(&mut state, 2..4);
+        state.watchers.touch(0, b"1");
+        assert_eq!(state.watchers.keys[&AddressRef { db: 0, key: b"2" }].len(), 101);
+        assert_eq!(state.watchers.len(), 3, "who has been told is told nothing more");
+        assert!(watches.drain(..).all(|watch| watch.end(&mut state, 0)));
+        assert!(!other.end(&mut state, 0));
+        assert_eq!(state.watchers.len(), 0);
+    }
+
+    #[test]
+    fn keys_that_are_watched_twice_are_there_once() {
+        let mut state = State::default();
+        let watch = watching(&mut state, (0..10).chain(5..15));
+        assert_eq!((watch.len(), state.watchers.len()), (15, 15));
+        state.watchers.touch_all(0, |key| key.len() == 2);
+        assert_eq!(state.watchers.len(), 10);
+        state.watchers.touch_all(1, |_| true);
+        assert_eq!(state.watchers.len(), 10);
+        assert!(watch.end(&mut state, 0));
+        assert_eq!(state.watchers.len(), 0);
     }
 }

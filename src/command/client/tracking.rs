@@ -1,5 +1,7 @@
 //! TRACKING, TRACKINGINFO, CACHING, GETREDIR: clients that cache keys.
 
+use std::collections::BTreeSet;
+use std::ops::Bound::{Included, Unbounded};
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::client::registry::{ClientInfo, Flag};
@@ -155,16 +157,87 @@ fn check(options: Options<'_>, before: Option<&Terms>) -> Result<Terms, ReplyErr
     if matches!((was, terms.mode), (Some(Mode::OptIn), Mode::OptOut) | (Some(Mode::OptOut), Mode::OptIn)) {
         return Err(ReplyError::OPT_SWITCHED);
     }
+    check_prefixes(&prefixes, before.map(|before| &before.prefixes))?;
+    terms.prefixes = prefixes.into_iter().map(Box::from).collect();
+    Ok(terms)
+}
+
+/// Whether no prefix begins with another or with one that the client has already.
+fn check_prefixes(prefixes: &[&[u8]], existing: Option<&BTreeSet<Box<[u8]>>>) -> Result<(), ReplyError> {
+    let overlaps = overlapping(prefixes);
     for (i, one) in prefixes.iter().enumerate() {
-        let overlaps = |other: &[u8]| one.starts_with(other) || other.starts_with(one);
-        let existing = before.iter().flat_map(|before| &before.prefixes).find(|existing| overlaps(existing));
-        if let Some(existing) = existing {
+        if let Some(existing) = existing.and_then(|existing| overlapping_existing(existing, one)) {
             return Err(ReplyError::prefix_overlaps_existing(one, existing));
         }
-        if let Some(other) = prefixes[i + 1..].iter().find(|other| overlaps(other)) {
+        if overlaps[i]
+            && let Some(other) = prefixes[i + 1..].iter().find(|other| one.starts_with(other) || other.starts_with(one))
+        {
             return Err(ReplyError::prefixes_overlap(one, other));
         }
     }
-    terms.prefixes = prefixes.into_iter().map(Box::from).collect();
-    Ok(terms)
+    Ok(())
+}
+
+/// Which of these prefixes begin with another of them or another with them.
+fn overlapping(prefixes: &[&[u8]]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..prefixes.len()).collect();
+    order.sort_by_key(|i| prefixes[*i]);
+    let mut found = vec![false; prefixes.len()];
+    // Those that the one at hand begins with, each longer than the one before.
+    let mut beginnings: Vec<usize> = Vec::new();
+    for i in order {
+        while beginnings.pop_if(|last| !prefixes[i].starts_with(prefixes[*last])).is_some() {}
+        if let Some(last) = beginnings.last() {
+            (found[i], found[*last]) = (true, true);
+        }
+        beginnings.push(i);
+    }
+    found
+}
+
+/// The first of the client's prefixes that begins with `one` or with which that begins. None of them begins with another.
+fn overlapping_existing<'e>(existing: &'e BTreeSet<Box<[u8]>>, one: &[u8]) -> Option<&'e [u8]> {
+    let before =
+        existing.range::<[u8], _>((Unbounded, Included(one))).next_back().filter(|before| one.starts_with(before));
+    let behind = existing.range::<[u8], _>((Included(one), Unbounded)).next().filter(|behind| behind.starts_with(one));
+    before.or(behind).map(|prefix| &**prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same, each with each.
+    fn check_each(prefixes: &[&[u8]], existing: &BTreeSet<Box<[u8]>>) -> Result<(), ReplyError> {
+        for (i, one) in prefixes.iter().enumerate() {
+            let overlaps = |other: &[u8]| one.starts_with(other) || other.starts_with(one);
+            if let Some(existing) = existing.iter().find(|existing| overlaps(existing)) {
+                return Err(ReplyError::prefix_overlaps_existing(one, existing));
+            }
+            if let Some(other) = prefixes[i + 1..].iter().find(|other| overlaps(other)) {
+                return Err(ReplyError::prefixes_overlap(one, other));
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_that_overlap_are_found_as_if_each_was_compared_with_each(
+            prefixes in vec("[ab]{0,4}", 0..5),
+            given in btree_set("[ab]{0,4}", 0..5),
+        ) {
+            let prefixes: Vec<&[u8]> = prefixes.iter().map(String::as_bytes).collect();
+            let mut existing = BTreeSet::new();
+            for one in given {
+                if overlapping_existing(&existing, one.as_bytes()).is_none() {
+                    existing.insert(Box::from(one.as_bytes()));
+                }
+            }
+            prop_assert_eq!(check_prefixes(&prefixes, Some(&existing)), check_each(&prefixes, &existing));
+        }
+    }
 }

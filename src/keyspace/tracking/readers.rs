@@ -5,6 +5,9 @@ use indexmap::IndexMap;
 
 use crate::ids::ClientId;
 
+/// Up to so many readers of a key nobody looks whether they are still there.
+const FEW: usize = 8;
+
 /// Keys with the clients that have read them since they last changed.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
@@ -29,13 +32,23 @@ impl Readers {
         (self.items * size_of::<ClientId>() + self.len() * size_of::<(Box<[u8]>, Vec<ClientId>)>()) as u64
     }
 
-    /// Adds a reader of `key`; the same one twice is there once.
-    pub(super) fn add(&mut self, key: &[u8], client: ClientId) {
+    /// Adds a reader of `key`; the same one twice is there once. Clients that are not `known` any more are taken out
+    /// whenever so many more readers have come, so that there are never more than a few of them for each that is known.
+    pub(super) fn add(&mut self, key: &[u8], client: ClientId, known: impl Fn(ClientId) -> bool) {
         match self.keys.get_mut(key) {
-            Some(clients) => match clients.binary_search(&client) {
-                Ok(_) => return,
-                Err(place) => clients.insert(place, client),
-            },
+            Some(clients) => {
+                let Err(mut place) = clients.binary_search(&client) else { return };
+                if clients.len() >= FEW && clients.len() == clients.capacity() {
+                    let before = clients.len();
+                    clients.retain(|client| known(*client));
+                    self.items -= before - clients.len();
+                    if clients.len() > before / 2 {
+                        clients.reserve(before);
+                    }
+                    place = clients.partition_point(|other| *other < client);
+                }
+                clients.insert(place, client);
+            }
             None => {
                 self.keys.insert(key.into(), vec![client]);
             }

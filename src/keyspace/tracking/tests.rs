@@ -215,6 +215,50 @@ fn a_table_that_is_much_too_large_shrinks_step_by_step() {
 }
 
 #[test]
+fn a_change_looks_at_few_prefixes_however_many_there_are() {
+    let (mut tracking, mut effects) = (Tracking::default(), Effects::default());
+    let prefixes = |all: &mut dyn Iterator<Item = String>| all.map(|prefix| prefix.into_bytes().into()).collect();
+    let mode = Mode::Broadcast;
+    // Some that are far from the key, and some that part from it at each of its bytes.
+    let far = prefixes(&mut (0..8000).map(|i| format!("p{i}:")));
+    tracking.start(&client(1), Terms { mode, prefixes: far, ..Terms::default() });
+    let near = prefixes(&mut (0..7).map(|i| format!("{}!", &"p42:key"[..i])));
+    tracking.start(&client(2), Terms { mode, prefixes: near, ..Terms::default() });
+    tracking.change(b"p42:key", None, None, &mut effects);
+    tracking.broadcast(&mut effects);
+    assert_eq!(told(&mut effects), [(1, strings(["p42:key"]))]);
+    assert!(tracking.prefix_looks.get() <= 9, "{} prefixes looked at", tracking.prefix_looks.get());
+    assert_eq!(tracking.prefix_lens(b"p42:"), [4]);
+    assert!(tracking.prefix_lens(b"p42").is_empty() && tracking.prefix_lens(b"q").is_empty());
+}
+
+#[test]
+fn clients_that_are_gone_do_not_gather_at_a_key_that_nobody_changes() {
+    let (mut tracking, mut effects) = (Tracking::default(), Effects::default());
+    tracking.start(&client(1), Terms::default());
+    tracking.remember(1, b"k");
+    for id in 2..1000 {
+        tracking.start(&client(id), Terms::default());
+        tracking.remember(id, b"k");
+        tracking.stop(id);
+        assert!(tracking.size().items <= 16, "{} readers, of which one is there", tracking.size().items);
+    }
+    tracking.change(b"k", None, None, &mut effects);
+    assert_eq!((told(&mut effects), tracking.size().items), (vec![(1, strings(["k"]))], 0));
+}
+
+#[test]
+fn many_readers_of_one_key_are_all_told() {
+    let (mut tracking, mut effects) = (Tracking::default(), Effects::default());
+    for id in (1..=1000).rev() {
+        tracking.start(&client(id), Terms::default());
+        tracking.remember(id, b"k");
+    }
+    tracking.change(b"k", None, None, &mut effects);
+    assert_eq!(told(&mut effects).len(), 1000);
+}
+
+#[test]
 fn resp2_hears_only_as_a_subscriber_of_what_others_are_to_forget() {
     let keys = Forgotten::keys([&b"k"[..]].into_iter());
     let frame = |notice: &Notice, proto, is_subscriber| {
