@@ -14,19 +14,16 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    /// All frames in `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// Says what is no frame, or not whole.
-    pub(super) fn all(mut bytes: &[u8]) -> Result<Vec<Frame>, String> {
+    /// All frames in `bytes`, and what follows them and is no frame, or not whole.
+    pub(super) fn all(mut bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
         let mut frames = Vec::new();
-        while !bytes.is_empty() {
-            let all = bytes;
-            let frame = Frame::take(&mut bytes).ok_or_else(|| format!("no whole frame: {}", all.escape_ascii()))?;
-            frames.push(frame);
+        loop {
+            let rest = bytes;
+            match Frame::take(&mut bytes) {
+                Some(frame) => frames.push(frame),
+                None => return (frames, rest),
+            }
         }
-        Ok(frames)
     }
 
     /// The elements of an aggregate.

@@ -99,8 +99,11 @@ impl Record {
     ///
     /// Says which promise was broken.
     pub(super) fn hears(&mut self, index: usize, bytes: &[u8], state: State) -> Result<(), String> {
-        for frame in Frame::all(bytes)? {
-            self.hear(index, frame)?;
+        let (frames, rest) = Frame::all(bytes);
+        frames.into_iter().try_for_each(|frame| self.hear(index, frame))?;
+        // A transaction that kills its own client is answered up to there.
+        if !rest.is_empty() && !state.ends {
+            return Err(format!("no whole frame: {}", rest.escape_ascii()));
         }
         let client = &mut self.clients[index];
         self.lossy |= state.ends;

@@ -73,7 +73,10 @@ impl Stage {
 
     /// All threads deliver what waits, and sessions go on that can.
     pub(super) fn settle(&mut self, random: &mut Rng) {
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 1 && !self.peers.iter().any(|peer| peer.session.is_blocked()) {
+                break;
+            }
             random.shuffle(&mut self.workers);
             self.workers.iter().for_each(|worker| worker.deliver_inbox());
             for peer in self.peers.iter_mut().filter(|peer| !peer.ends()) {

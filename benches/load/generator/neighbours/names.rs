@@ -52,14 +52,14 @@ pub(super) fn unsubscribe(stage: &Stage<'_>) -> io::Result<()> {
 
 /// RESET of a client with 400,000 subscriptions.
 pub(super) fn reset(stage: &Stage<'_>) -> io::Result<()> {
-    let mut clients = (0..3).map(|number| subscribed(stage, number, LEAVING)).collect::<io::Result<Vec<_>>>()?;
+    let mut clients = (0..2).map(|number| subscribed(stage, number, LEAVING)).collect::<io::Result<Vec<_>>>()?;
     stage.begin()?;
     clients.iter_mut().filter(|_| stage.goes_on()).try_for_each(|client| client.ask(&["RESET"]))
 }
 
 /// A client with 400,000 subscriptions goes.
 pub(super) fn leave(stage: &Stage<'_>) -> io::Result<()> {
-    let clients = (0..3).map(|number| subscribed(stage, number, LEAVING)).collect::<io::Result<Vec<_>>>()?;
+    let clients = (0..2).map(|number| subscribed(stage, number, LEAVING)).collect::<io::Result<Vec<_>>>()?;
     stage.begin()?;
     for client in clients {
         drop(client);
