@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -203,13 +203,21 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(fail(error)),
     }
-    let bound = UnixListener::bind(path).map_err(fail)?;
+    let socket = bind_closed(path, settings).map_err(fail)?;
+    socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX)).map_err(fail)?;
+    Ok(Listener { socket: socket.into(), place: Place::Unix(path.to_owned()) })
+}
+
+/// Binds a socket file and gives it its permissions before anybody is listening: until then, connecting is refused, so at
+/// no moment can somebody get in who may not.
+fn bind_closed(path: &Path, settings: &Settings) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
     if settings.unixsocketperm.0 != 0 {
-        let permissions = std::fs::Permissions::from_mode(settings.unixsocketperm.0);
-        std::fs::set_permissions(path, permissions).map_err(fail)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(settings.unixsocketperm.0))?;
     }
-    bound.set_nonblocking(true).map_err(fail)?;
-    Ok(Listener { socket: bound.into(), place: Place::Unix(path.to_owned()) })
+    Ok(socket)
 }
 
 /// Accepts one connection from a listening socket that is bound to `place`.
@@ -241,4 +249,24 @@ fn local_end(socket: &OwnedFd, bound: SocketAddr) -> io::Result<SocketAddr> {
     }
     let local = rustix::net::getsockname(socket)?;
     SocketAddr::try_from(local).map_err(io::Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FileMode;
+
+    #[test]
+    fn nobody_gets_into_a_unix_socket_before_it_has_its_permissions() {
+        let dir = tempfile::tempdir().expect("the temporary directory is writable");
+        let path = dir.path().join("s");
+        let settings = Settings { unixsocketperm: FileMode(0o620), ..Settings::default() };
+        let socket = bind_closed(&path, &settings).expect("nothing else has this name");
+        let refused = UnixStream::connect(&path).expect_err("nobody listens");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let mode = std::fs::metadata(&path).expect("it has been bound").permissions().mode();
+        assert_eq!(mode & 0o777, 0o620);
+        socket.listen(1).expect("it is bound");
+        assert!(UnixStream::connect(&path).is_ok());
+    }
 }
