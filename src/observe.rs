@@ -3,5 +3,6 @@
 pub(crate) mod latency;
 pub(crate) mod load;
 pub(crate) mod memory;
+pub(crate) mod seldom;
 pub mod slowlog;
 pub mod stats;

@@ -21,6 +21,7 @@ use crate::net::listen::{self, Latch, Listener};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
 use crate::observe::memory::MemoryGauge;
+use crate::observe::seldom::Seldom;
 use crate::observe::slowlog::Slowlog;
 use crate::observe::stats::{Counter, ServerStats, WorkerStats, new_histogram};
 use crate::pause::Pause;
@@ -72,6 +73,8 @@ pub struct Server {
     pub slowlog: Slowlog,
     /// Slow events.
     pub latency: LatencyMonitor,
+    /// When the log last told of a browser that was made to speak to this server.
+    pub(crate) cross_protocol: Seldom,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// SHUTDOWN and signals.
@@ -193,6 +196,7 @@ impl Server {
             executors: Executors::new(commands.len()),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
+            cross_protocol: Seldom::default(),
             pause: Pause::default(),
             shutdown: Shutdown::default(),
             connections: AtomicUsize::new(0),

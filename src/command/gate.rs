@@ -60,8 +60,11 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
             return turn.client.send_away(destination);
         }
         Ok(Verdict::Hang(reason)) => {
-            let peer = turn.client.info.address.peer();
-            tracing::warn!(client = turn.client.info.id, peer, "possible cross-protocol attack: {reason}; closed");
+            // Nobody has to give a password before this, so anybody could fill the log.
+            if let Some(not_shown) = turn.worker.server.cross_protocol.show(turn.now.ms()) {
+                let (client, peer) = (turn.client.info.id, turn.client.info.address.peer());
+                tracing::warn!(client, peer, not_shown, "possible cross-protocol attack: {reason}; closed");
+            }
             turn.client.close(Closing::Killed);
         }
         Err(error) => reject(turn, conversation, args, &error),

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -18,13 +18,12 @@ use crate::config::Settings;
 use crate::ids::Address;
 use crate::net::handover::{Doors, Guest};
 use crate::net::listen::{Accepted, Listener, Place, accept_one};
+use crate::observe::seldom::Seldom;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 
 /// How long nothing is accepted when there is no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// How often the log says that there is none.
-const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// What all doormen know.
 #[derive(Clone)]
@@ -85,7 +84,7 @@ async fn accept(listener: Listener, mut house: House) {
         Ok(socket) => socket,
         Err(error) => return tracing::error!(?place, %error, "cannot accept connections here"),
     };
-    let mut complained: Option<Instant> = None;
+    let complaints = Seldom::default();
     loop {
         // While the server ends, new connections wait in the kernel's queue: the end may be called off.
         let serving = async { house.phase.wait_for(|phase| *phase == Phase::Serving).await.is_ok() };
@@ -98,8 +97,7 @@ async fn accept(listener: Listener, mut house: House) {
             // What accepting from a socket that does not listen any more fails with.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) if is_exhaustion(&error) => {
-                if complained.is_none_or(|last| last.elapsed() >= COMPLAINT) {
-                    complained = Some(Instant::now());
+                if complaints.show(house.server.clock.now().ms()).is_some() {
                     tracing::warn!(%error, "cannot accept connections; trying again every {} ms", BACK_OFF.as_millis());
                 }
                 tokio::time::sleep(BACK_OFF).await;

@@ -20,8 +20,8 @@ fn a_pipeline_that_is_sent_wholly_before_anything_is_read_does_not_deadlock() {
 
 #[test]
 fn what_a_browser_sends_closes_the_connection_without_an_answer() {
-    let server = TestServer::start(&[]);
-    for request in ["POST / HTTP/1.1\r\nHost: localhost\r\n\r\nPING\r\n", "Host: localhost\r\nPING\r\n"] {
+    let mut server = TestServer::start(&[]);
+    for request in ["POST / HTTP/1.1\r\nHost: localhost\r\n\r\nPING\r\n", "Host: localhost\r\nPING\r\n"].repeat(10) {
         let mut browser = Peer::connect(&server.addr());
         browser.send(request);
         browser.expect_closed();
@@ -29,6 +29,9 @@ fn what_a_browser_sends_closes_the_connection_without_an_answer() {
     let line = server.expect_log("possible cross-protocol attack");
     assert!(line.contains("WARN"), "{line}");
     assert_eq!(Peer::connect(&server.addr()).call(&["PING"]), b"+PONG\r\n");
+    server.stop();
+    server.expect_log("ended");
+    assert_eq!(server.log().matches("possible cross-protocol attack").count(), 1, "others are counted");
 }
 
 #[test]
