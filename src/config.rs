@@ -183,6 +183,11 @@ impl Config {
         self.values = plan.values;
     }
 
+    /// Makes `maxclients` what the system allows.
+    pub(crate) fn lower_maxclients(&mut self, possible: u32) {
+        Arc::make_mut(&mut self.values.settings).maxclients = possible;
+    }
+
     /// CONFIG REWRITE: writes what differs from the defaults into the file, keeping its comments and order.
     pub fn rewrite(&self) -> Result<(), RewriteError> {
         let file = self.file.as_deref().ok_or(RewriteError::NoFile)?;

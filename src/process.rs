@@ -33,12 +33,12 @@ use vital::vital;
 /// # Errors
 ///
 /// [`StartError`] for whatever keeps the server from starting; once it serves there is none.
-pub fn run(config: Config, warnings: &[String]) -> Result<(), StartError> {
+pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
     let settings = config.settings().clone();
     let _log = log::start(&settings)?;
     log_panics();
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    raise_descriptor_limit(&settings);
+    fit_descriptors(&mut config)?;
     let listeners = listen::bind(&settings)?;
     let server = Server::new(config, Clock::real())?;
     let pidfile = write_pidfile(&settings);
@@ -93,17 +93,27 @@ fn log_panics() {
     }));
 }
 
-/// Raises the limit on descriptors so that `maxclients` fit, and says so, also when that is not possible.
-fn raise_descriptor_limit(settings: &Settings) {
-    match resources::ensure_descriptors(settings.maxclients, settings.io_threads.0) {
+/// Raises the limit on descriptors so that `maxclients` fit. Where that is not possible `maxclients` becomes what is, so that
+/// who is too many is told so and does not wait for a descriptor.
+fn fit_descriptors(config: &mut Config) -> Result<(), StartError> {
+    let (wanted, io_threads) = (config.settings().maxclients, config.settings().io_threads.0);
+    match resources::ensure_descriptors(wanted, io_threads) {
         Ok(None) => {}
         Ok(Some(limit)) => tracing::info!(limit, "raised the limit of open files for maxclients"),
-        Err(possible) => tracing::warn!(
-            maxclients = settings.maxclients,
-            possible,
-            "the limit of open files is too low for maxclients; raise it with ulimit -n or LimitNOFILE"
-        ),
+        Err(0) => {
+            let text = "the limit of open files leaves no descriptor for clients";
+            return Err(StartError::new(text, "raise it with ulimit -n or LimitNOFILE, or set fewer io-threads"));
+        }
+        Err(possible) => {
+            config.lower_maxclients(possible);
+            tracing::warn!(
+                wanted,
+                maxclients = possible,
+                "the limit of open files is too low for maxclients, which is less now; raise it with ulimit -n or LimitNOFILE"
+            );
+        }
     }
+    Ok(())
 }
 
 fn write_pidfile(settings: &Settings) -> Option<&std::path::Path> {

@@ -88,8 +88,8 @@ directives! {
     databases: u32 = 16, "databases", Limits, Start, number(1, INT_MAX);
 
     /// Connections that are served at the same time; more get an error and are closed. Each one needs a file
-    /// descriptor: at start the server raises its own limit as far as it is allowed to and says so where that is not
-    /// enough.
+    /// descriptor: at start the server raises its own limit as far as it is allowed to. Where that is not enough it says
+    /// so, and serves as many as there are descriptors for: CONFIG GET shows how many.
     maxclients: u32 = 10000, "maxclients", Limits, Runtime, number(1, u32::MAX as i128);
 
     /// How much output may wait for a client before it is closed, for each class: `normal` without subscriptions,

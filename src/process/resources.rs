@@ -81,8 +81,8 @@ pub(crate) fn idle_time() -> Duration {
 ///
 /// How many connections are possible instead. The limit has been raised as far as possible then.
 pub(crate) fn ensure_descriptors(clients: u32, io_threads: u16) -> Result<Option<u64>, u32> {
-    // Listeners, files and logs, and for each io-thread its event loop.
-    let own = 32 + 4 * u64::from(io_threads);
+    // Listeners, files and logs, somebody who is one too many, and for each thread its event loop.
+    let own = 32 + 4 * (u64::from(io_threads) + 1);
     let wanted = u64::from(clients) + own;
     let limit = getrlimit(Resource::Nofile);
     let Some(soft) = limit.current.filter(|soft| *soft < wanted) else { return Ok(None) };
