@@ -5,6 +5,7 @@ pub mod held;
 mod memberships;
 pub mod outbox;
 pub mod registry;
+mod silence;
 pub(crate) mod sink;
 
 use std::cell::{Cell, RefCell};
@@ -23,6 +24,7 @@ use crate::resp::Proto;
 pub(crate) use memberships::{Membership, Memberships};
 use outbox::Outbox;
 use registry::{ClientInfo, Flag};
+use silence::Silence;
 use sink::{Sink, Wrote};
 
 /// Why a connection ends before its peer ends it.
@@ -40,11 +42,18 @@ pub enum Closing {
     QueryBuffer,
     /// All clients together need more memory than `maxmemory-clients`.
     Evicted,
+    /// Its peer's system does not answer any more.
+    DeadPeer,
     /// The socket does not take output any more.
     WriteFailed,
 }
 
 impl Closing {
+    /// What a failure of the socket means: its system gives up a peer that does not answer, too.
+    pub(crate) fn of_failure(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut { Closing::DeadPeer } else { Closing::WriteFailed }
+    }
+
     /// The reason as the log gives it.
     pub fn reason(self) -> &'static str {
         match self {
@@ -54,9 +63,30 @@ impl Closing {
             Closing::Idle => "idle for longer than timeout",
             Closing::QueryBuffer => "query buffer limit reached",
             Closing::Evicted => "evicted: maxmemory-clients reached",
+            Closing::DeadPeer => "the peer does not answer any more",
             Closing::WriteFailed => "the socket takes no more output",
         }
     }
+}
+
+/// What a client that was closed had at that moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Left {
+    /// What waited to be written, in bytes.
+    pub(crate) output_bytes: usize,
+    /// Channels that it listened to.
+    pub(crate) channels: usize,
+    /// Patterns that it listened to.
+    pub(crate) patterns: usize,
+}
+
+/// What has left an outbox.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flushed {
+    /// Length of it, in bytes.
+    pub(crate) bytes: usize,
+    /// How many writes took something of it.
+    pub(crate) writes: u64,
 }
 
 /// A client on its worker.
@@ -73,6 +103,8 @@ pub struct Client {
     pub(crate) bell: Notify,
     proto: Cell<Proto>,
     closing: Cell<Option<Closing>>,
+    /// What it left when it was closed.
+    left: RefCell<Option<Box<Left>>>,
     /// The worker that it should live on from now on, if it is at rest when its connection next looks.
     destination: Cell<Option<WorkerId>>,
     /// Whether its sink took less than it was offered and has not become writable since.
@@ -84,8 +116,7 @@ pub struct Client {
     pub(crate) served: Cell<u32>,
     /// Whether it has given the password, or needs to give none.
     proven: Cell<bool>,
-    /// For how long sent data may stay unacknowledged, where that has been set.
-    unacknowledged_limit: Cell<Option<Duration>>,
+    silence: Silence,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
     pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
 }
@@ -100,12 +131,13 @@ impl Client {
             bell: Notify::new(),
             proto: Cell::default(),
             closing: Cell::new(None),
+            left: RefCell::default(),
             destination: Cell::new(None),
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
             served: Cell::new(0),
             proven: Cell::new(true),
-            unacknowledged_limit: Cell::new(None),
+            silence: Silence::default(),
             over_soft_limit_since_ms: Cell::new(None),
         })
     }
@@ -188,9 +220,19 @@ impl Client {
     pub(crate) fn close(&self, why: Closing) {
         if self.closing.get().is_none() {
             self.closing.set(Some(why));
-            self.outbox.borrow_mut().clear();
+            let mut outbox = self.outbox.borrow_mut();
+            let channels = self.subscriptions(Topic::Channel) + self.subscriptions(Topic::ShardChannel);
+            let patterns = self.subscriptions(Topic::Pattern);
+            let left = Left { output_bytes: outbox.bytes(), channels, patterns };
+            *self.left.borrow_mut() = Some(Box::new(left));
+            outbox.clear();
             self.bell.notify_one();
         }
+    }
+
+    /// What it left when it was closed.
+    pub(crate) fn take_left(&self) -> Left {
+        self.left.take().map_or(Left::default(), |left| *left)
     }
 
     /// Lets it move to another worker as soon as its connection looks, if nothing of it is under way then. It runs no
@@ -231,16 +273,15 @@ impl Client {
 
     /// Writes nothing any more: what took its output, as new, is its connection's alone then.
     pub(crate) fn let_go_of_sink(&self) {
-        self.limit_unacknowledged(None);
         self.sink.take();
     }
 
-    /// Writes as much of the outbox as its sink takes and answers how many bytes that were.
+    /// Writes as much of the outbox as its sink takes and answers what that was.
     ///
     /// # Errors
     ///
     /// Those of the sink. To be full is none: the rest stays, and the connection's task waits for room.
-    pub(crate) fn flush(&self) -> io::Result<usize> {
+    pub(crate) fn flush(&self) -> io::Result<Flushed> {
         self.flush_with(|sink, slices| sink.write(slices))
     }
 
@@ -250,36 +291,35 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::flush`].
-    pub(crate) fn flush_unannounced(&self) -> io::Result<usize> {
+    pub(crate) fn flush_unannounced(&self) -> io::Result<Flushed> {
         self.flush_with(|sink, slices| sink.write_unannounced(slices))
     }
 
-    fn flush_with(&self, write: impl Fn(&dyn Sink, &[io::IoSlice<'_>]) -> io::Result<Wrote>) -> io::Result<usize> {
+    fn flush_with(&self, write: impl Fn(&dyn Sink, &[io::IoSlice<'_>]) -> io::Result<Wrote>) -> io::Result<Flushed> {
         let sink = self.sink.borrow();
-        let Some(sink) = sink.as_deref() else { return Ok(0) };
+        let mut flushed = Flushed::default();
+        let Some(sink) = sink.as_deref() else { return Ok(flushed) };
         let mut outbox = self.outbox.borrow_mut();
-        let mut total = 0;
         let mut full = false;
-        while !outbox.is_empty() && !full && total < MOST_BYTES {
+        while !outbox.is_empty() && !full && flushed.bytes < MOST_BYTES {
             let mut slices = [io::IoSlice::new(&[]); SLICES];
-            let used = outbox.gather(&mut slices, MOST_BYTES - total);
+            let used = outbox.gather(&mut slices, MOST_BYTES - flushed.bytes);
             let wrote = write(sink, &slices[..used])?;
             outbox.advance(wrote.taken);
-            total += wrote.taken;
+            flushed.bytes += wrote.taken;
+            flushed.writes += u64::from(wrote.taken > 0);
             full = wrote.refused > 0;
         }
         self.set_congested(full);
-        Ok(total)
+        Ok(flushed)
     }
 
-    /// Lets the connection end when sent data stays unacknowledged for this long; none for the system's own limit.
-    pub(crate) fn limit_unacknowledged(&self, limit: Option<Duration>) {
-        if self.unacknowledged_limit.replace(limit) == limit {
-            return;
-        }
-        if let Some(sink) = &*self.sink.borrow() {
-            sink.limit_unacknowledged(limit);
-        }
+    /// Whether its peer has been silent for `limit`, although it owes answers.
+    pub(crate) fn is_peer_dead(&self, now_ms: u64, limit: Duration) -> bool {
+        let sink = self.sink.borrow();
+        let more = !self.outbox.borrow().is_empty();
+        sink.as_ref()
+            .is_some_and(|sink| self.silence.lasts(&**sink, self.info.total_out.load(Relaxed), more, now_ms, limit))
     }
 
     /// Takes all that waits to be written, for a client without a sink.
@@ -311,34 +351,3 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many pieces one system call writes at most.
 const SLICES: usize = 128;
-
-#[cfg(test)]
-mod tests {
-    use std::net::{TcpListener, TcpStream};
-
-    use socket2::SockRef;
-
-    use super::held::Sums;
-    use super::*;
-    use crate::clock::Clock;
-    use crate::ids::Address;
-    use crate::net::transport::Detached;
-
-    #[test]
-    fn the_limit_for_dead_peers_reaches_the_socket_and_can_be_taken_back() {
-        let runtime = crate::process::io_thread::runtime().expect("the test may have descriptors");
-        let _entered = runtime.enter();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback interface has a free port");
-        let socket = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
-        socket.set_nonblocking(true).expect("a socket can be made so");
-        let probe = socket.try_clone().expect("the test may have descriptors");
-        let transport = Detached::tcp(socket.into()).attach().expect("the runtime was entered");
-        let info = ClientInfo::new(1, 0, &Sums::new(1), Address::Unix("/x".into()), -1, Clock::simulated().now());
-        let client = Client::new(Arc::new(info), Some(Rc::new(transport)));
-        let of_socket = || SockRef::from(&probe).tcp_user_timeout().expect("the option can be read");
-        client.limit_unacknowledged(Some(Duration::from_secs(7)));
-        assert_eq!(of_socket(), Some(Duration::from_secs(7)));
-        client.limit_unacknowledged(None);
-        assert_eq!(of_socket(), None);
-    }
-}

@@ -3,4 +3,5 @@
 pub(crate) mod connection;
 pub(crate) mod handover;
 pub(crate) mod listen;
+mod peer;
 pub(crate) mod transport;

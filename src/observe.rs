@@ -1,5 +1,6 @@
 //! What is counted and kept for operators.
 
+pub mod counters;
 pub(crate) mod latency;
 pub(crate) mod load;
 pub(crate) mod memory;

@@ -18,12 +18,13 @@ use crate::ids::WorkerSet;
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
 use crate::net::listen::{self, Latch, Listener};
+use crate::observe::counters::{Counter, Counters};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::seldom::Seldom;
 use crate::observe::slowlog::Slowlog;
-use crate::observe::stats::{Counter, ServerStats, WorkerStats, new_histogram};
+use crate::observe::stats::{CommandStats, ServerStats, WorkerStats, new_histogram};
 use crate::pause::Pause;
 use crate::shutdown::Shutdown;
 
@@ -234,9 +235,15 @@ impl Server {
         self.workers.iter().map(|worker| &worker.stats).chain(executors)
     }
 
-    /// One counter of all threads together.
-    pub fn total(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
-        self.all_stats().map(|stats| counter(stats).get()).sum()
+    /// One counter of all threads and of the whole server together.
+    pub fn total(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
+        let counters = self.all_stats().map(|stats| &stats.counters).chain([&self.stats.counters]);
+        counters.map(|counters| counter(counters).get()).sum()
+    }
+
+    /// One counter of one command on all threads together.
+    pub fn total_of(&self, command: CommandIndex, counter: impl Fn(&CommandStats) -> &Counter) -> u64 {
+        self.all_stats().map(|stats| counter(&stats.by_command[usize::from(command)]).get()).sum()
     }
 
     /// The distribution of one command's execution times on all workers together, in nanoseconds; none before the first.

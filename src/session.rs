@@ -23,7 +23,7 @@ use crate::command::elsewhere::execution::{Execution, Progress};
 use crate::command::elsewhere::executor::Job;
 use crate::command::{gate, run};
 use crate::keyspace::access::{KeyAccess, Lent};
-use crate::observe::stats::Counter;
+use crate::observe::counters::Counter;
 use crate::resp::Proto;
 use crate::resp::decode::{Decoder, Limits, Step};
 use crate::resp::errors::ReplyError;
@@ -113,7 +113,7 @@ impl Session {
         let now = self.worker.now();
         self.client.info.active_ms.store(now.ms(), Relaxed);
         Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
-        self.worker.stats().net_input_bytes.add(bytes.len() as u64);
+        self.worker.stats().counters.net_input_bytes.add(bytes.len() as u64);
         let waits = self.is_blocked() || self.has_more;
         if self.wire.is_empty() && !waits {
             let used = self.run(bytes, now);

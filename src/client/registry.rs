@@ -24,6 +24,21 @@ pub struct Labels {
     pub lib_version: Box<str>,
 }
 
+/// Bytes of a name that logs show.
+const SHORT_NAME: usize = 64;
+
+impl Labels {
+    /// Its name for logs: of a long one only the front, and how much more there is.
+    pub(crate) fn short_name(&self) -> String {
+        match self.name.get(..SHORT_NAME) {
+            Some(front) if front.len() < self.name.len() => {
+                format!("{front}... ({} more bytes)", self.name.len() - SHORT_NAME)
+            }
+            _ => self.name.to_string(),
+        }
+    }
+}
+
 /// A truth about a client that CLIENT LIST shows as a letter.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]

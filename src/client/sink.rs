@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::time::Duration;
 
 /// What takes a client's output. None of its functions waits.
 pub(crate) trait Sink: fmt::Debug {
@@ -20,8 +19,19 @@ pub(crate) trait Sink: fmt::Debug {
     /// As [`Sink::write`].
     fn write_unannounced(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote>;
 
-    /// Lets the connection end when what was sent stays unacknowledged for this long; none for the system's own limit.
-    fn limit_unacknowledged(&self, limit: Option<Duration>);
+    /// Whether its peer answers; none where that is not known, because there is nothing between both ends.
+    fn answers(&self) -> Option<Answers>;
+}
+
+/// Whether a peer answers, which its system does for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answers {
+    /// Whether it has been sent something that it has not confirmed, or has no room for what is to be sent.
+    pub(crate) are_owed: bool,
+    /// How many times in a row it has been asked in vain.
+    pub(crate) in_vain: u32,
+    /// How long ago the last answer came, in milliseconds.
+    pub(crate) last_ms: u64,
 }
 
 /// What became of bytes that were offered.

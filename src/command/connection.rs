@@ -201,7 +201,7 @@ fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
 fn authenticate(call: &mut LocalCall<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
     let right = call.settings.requirepass.password().is_none_or(|secret| equal_in_constant_time(secret, password));
     if user != DEFAULT_USER.as_bytes() || !right {
-        call.server.stats.denied_auth.fetch_add(1, Relaxed);
+        call.server.stats.counters.denied_auth.add_shared(1);
         return Err(ReplyError::WRONGPASS);
     }
     call.session.authenticated = true;

@@ -24,7 +24,8 @@ use crate::hub::access::HubAccess;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
-use crate::observe::stats::{Counter, WorkerStats};
+use crate::observe::counters::Counter;
+use crate::observe::stats::WorkerStats;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
@@ -271,7 +272,7 @@ pub(super) fn conclude(call: &mut Call<'_, '_>, error: Option<&ReplyError>) {
 pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
     let end = call.server.clock.now_soon_after(call.now);
     let us = end.us().saturating_sub(call.now.us()).saturating_add(call.slept_us);
-    call.stats.commands.add(1);
+    call.stats.counters.commands.add(1);
     Counter::add_to(&call.info.total_commands, 1);
     let command = &call.stats.by_command[usize::from(call.entry.index)];
     command.calls.add(1);
@@ -327,7 +328,7 @@ pub(super) fn settle_transaction(
 }
 
 pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyError) {
-    stats.errors.add(1);
+    stats.counters.errors.add(1);
     server.stats.count_error(error.code());
 }
 

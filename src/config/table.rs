@@ -44,12 +44,12 @@ directives! {
     /// their timeout. It takes about this time until the first probe and as long again until the connection ends.
     tcp_keepalive: Seconds = Seconds(300), "tcp-keepalive", Network, Runtime, number(0, INT_MAX);
 
-    /// Seconds for which a subscriber may leave sent data unacknowledged before its connection is ended
-    /// (TCP_USER_TIMEOUT); 0 leaves it to the kernel, which takes about a quarter of an hour. Keepalive does not notice
-    /// a vanished peer while data is on its way, and a subscriber always has data on its way, so this is what frees its
-    /// queue. The kernel counts a peer that has stopped reading in the same way, so a subscriber that is stuck for this
-    /// long is cut even below client-output-buffer-limit. A change reaches present
-    /// subscribers within a second. Redis has no such directive.
+    /// Seconds for which the system at a subscriber's end may leave the server without an answer before the connection
+    /// is ended; 0 leaves it to the kernel, which takes about a quarter of an hour. Keepalive does not notice a vanished
+    /// peer while data is on its way, and a subscriber always has data on its way, so this is what frees its queue. A
+    /// subscriber that only does not read is not ended by this, because its system answers for it; the longer it has not
+    /// read, the less often that is asked, so if it vanishes then, that is noticed up to four minutes later. Redis has no
+    /// such directive.
     subscriber_dead_peer_timeout: Seconds = Seconds(60),
         "subscriber-dead-peer-timeout", Network, Runtime, number(0, INT_MAX / 1000);
 
@@ -142,8 +142,9 @@ directives! {
     /// Minutes after which the counter of a key's uses falls by one under the lfu policies; 0 for never.
     lfu_decay_time: u32 = 1, "lfu-decay-time", Limits, Runtime, number(0, INT_MAX);
 
-    /// Bytes that the buffers and subscriptions of all clients together may use, or a percentage of maxmemory such as 5%;
-    /// 0 is no limit. Beyond it the clients that hold most are closed first. Set it where many subscribers may become
+    /// Bytes that all clients together may hold, or a percentage of maxmemory such as 5%; 0 is no limit. What counts is
+    /// all that a client can make grow: what it has sent and what waits for it, subscriptions, names, what it watches,
+    /// tracks or waits for (tot-mem in CLIENT LIST). Beyond it the clients that hold most are closed first. Set it where many subscribers may become
     /// slow at once, or where clients choose themselves to how many names they listen.
     maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
         "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX);

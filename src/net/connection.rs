@@ -18,7 +18,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
-use crate::client::{Client, Closing};
+use crate::client::{Client, Closing, Left};
 use crate::ids::WorkerId;
 use crate::net::handover::{Doors, Guest};
 use crate::net::transport::Transport;
@@ -139,12 +139,17 @@ impl Connection {
         match transport.read(&mut buffer[..]) {
             Ok(0) => ControlFlow::Break(()),
             Ok(count) => {
-                self.worker.stats().reads.add(1);
+                self.worker.stats().counters.reads.add(1);
                 self.session.feed(&buffer[..count]);
                 ControlFlow::Continue(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    self.client.close(Closing::DeadPeer);
+                }
+                ControlFlow::Break(())
+            }
         }
     }
 
@@ -219,18 +224,60 @@ fn report(worker: &Worker, client: &Client) {
     let Some(closing) = client.closing() else {
         return tracing::debug!(client = info.id, peer, "disconnected");
     };
-    let name = info.labels().name.clone();
+    let name = info.labels().short_name();
     let reason = closing.reason();
-    let stats = worker.stats();
+    let counters = &worker.stats().counters;
     match closing {
-        Closing::HardLimit | Closing::SoftLimit => stats.output_limit_disconnections.add(1),
-        Closing::QueryBuffer => stats.query_buffer_disconnections.add(1),
-        Closing::Evicted => stats.evicted_clients.add(1),
+        Closing::HardLimit | Closing::SoftLimit => counters.output_limit_disconnections.add(1),
+        Closing::QueryBuffer => counters.query_buffer_disconnections.add(1),
+        Closing::Evicted => counters.evicted_clients.add(1),
+        Closing::DeadPeer => counters.dead_peer_disconnections.add(1),
         Closing::Killed | Closing::Idle | Closing::WriteFailed => {
-            return tracing::debug!(client = info.id, peer, %name, reason, "closed");
+            return tracing::debug!(client = info.id, peer, name, reason, "closed");
         }
     }
-    let output_bytes = info.held.get(Holding::Output);
+    let age_s = worker.now().ms().saturating_sub(info.connected_ms) / 1000;
     let input_bytes = info.held.get(Holding::Input);
-    tracing::warn!(client = info.id, peer, %name, output_bytes, input_bytes, reason, "closed");
+    let Left { output_bytes, channels, patterns } = client.take_left();
+    tracing::warn!(
+        client = info.id,
+        peer,
+        name,
+        age_s,
+        channels,
+        patterns,
+        output_bytes,
+        input_bytes,
+        reason,
+        "closed"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::ids::Address;
+    use crate::observe::counters::{Counter, Counters};
+    use crate::server::Server;
+
+    #[test]
+    fn p7_whoever_is_cut_because_it_does_not_keep_up_is_counted_by_its_reason() {
+        let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
+        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let worker = Worker::new(server, 0);
+        let cut = |why: Closing, counter: fn(&Counters) -> &Counter| {
+            let client = worker.register(Address::Unix("/x".into()));
+            let before = worker.server.total(counter);
+            client.close(why);
+            report(&worker, &client);
+            assert_eq!(worker.server.total(counter), before + 1, "{why:?}");
+        };
+        cut(Closing::HardLimit, |counters| &counters.output_limit_disconnections);
+        cut(Closing::SoftLimit, |counters| &counters.output_limit_disconnections);
+        cut(Closing::DeadPeer, |counters| &counters.dead_peer_disconnections);
+        cut(Closing::QueryBuffer, |counters| &counters.query_buffer_disconnections);
+        cut(Closing::Evicted, |counters| &counters.evicted_clients);
+    }
 }

@@ -10,14 +10,13 @@ use std::io::{self, IoSlice};
 use std::net;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix;
-use std::time::Duration;
 
 use rustix::net::SendFlags;
-use socket2::SockRef;
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::client::sink::{Sink, Wrote};
+use super::peer;
+use crate::client::sink::{Answers, Sink, Wrote};
 
 /// A transport that no thread serves: what the thread that accepted it, or has served it so far, hands to the next.
 #[derive(Debug)]
@@ -161,10 +160,10 @@ impl Sink for Transport {
         Wrote::of(slices, self.write_now(slices))
     }
 
-    fn limit_unacknowledged(&self, limit: Option<Duration>) {
-        if let Socket::Tcp(socket) = &self.socket {
-            // Best effort: without it the peer's death is only noticed later.
-            let _ = SockRef::from(socket).set_tcp_user_timeout(limit);
+    fn answers(&self) -> Option<Answers> {
+        match &self.socket {
+            Socket::Tcp(socket) => peer::answers(socket).ok(),
+            Socket::Unix(_) => None,
         }
     }
 }

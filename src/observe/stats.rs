@@ -1,38 +1,13 @@
-//! Counters for INFO: written by one worker each without contention, added up when somebody asks.
+//! What is counted beside the [table](super::counters): of each command, of error codes, and rates. Workers write without
+//! contention; it is added up when somebody asks.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use super::counters::{Counter, Counters};
 use crate::server::Server;
-
-/// A counter with one writer; any thread may read it.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds `count`.
-    pub fn add(&self, count: u64) {
-        Self::add_to(&self.0, count);
-    }
-
-    /// Adds `count` to a number that only the calling thread writes, without the cost of an atomic addition.
-    pub fn add_to(number: &AtomicU64, count: u64) {
-        number.store(number.load(Relaxed).wrapping_add(count), Relaxed);
-    }
-
-    /// Its value.
-    pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-
-    /// Sets it back to zero. An addition at the same moment may survive.
-    pub fn reset(&self) {
-        self.0.store(0, Relaxed);
-    }
-}
 
 /// What is known of one command's executions.
 #[derive(Debug, Default)]
@@ -66,62 +41,25 @@ pub fn new_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("the bounds are valid: 1 < 2 * 1 <= LONGEST_NS, precision 2")
 }
 
-/// Counters of one worker.
+/// What one worker counts.
 #[derive(Debug)]
 pub struct WorkerStats {
-    /// Bytes received.
-    pub net_input_bytes: Counter,
-    /// Bytes sent.
-    pub net_output_bytes: Counter,
-    /// Commands executed.
-    pub commands: Counter,
-    /// Calls of read on sockets.
-    pub reads: Counter,
-    /// Calls of write on sockets.
-    pub writes: Counter,
-    /// Error replies.
-    pub errors: Counter,
-    /// Clients closed by their class' output limit.
-    pub output_limit_disconnections: Counter,
-    /// Clients closed because of `client-query-buffer-limit`.
-    pub query_buffer_disconnections: Counter,
-    /// Clients closed because of `maxmemory-clients`.
-    pub evicted_clients: Counter,
+    /// What the table lists.
+    pub counters: Counters,
     /// By the command's place in the table.
     pub by_command: Box<[CommandStats]>,
 }
 
 impl WorkerStats {
-    /// Counters for a table of `commands` commands.
+    /// Nothing yet, for a table of `commands` commands.
     pub fn new(commands: usize) -> Self {
-        WorkerStats {
-            net_input_bytes: Counter::default(),
-            net_output_bytes: Counter::default(),
-            commands: Counter::default(),
-            reads: Counter::default(),
-            writes: Counter::default(),
-            errors: Counter::default(),
-            output_limit_disconnections: Counter::default(),
-            query_buffer_disconnections: Counter::default(),
-            evicted_clients: Counter::default(),
-            by_command: (0..commands).map(|_| CommandStats::default()).collect(),
-        }
+        let by_command = (0..commands).map(|_| CommandStats::default()).collect();
+        WorkerStats { counters: Counters::default(), by_command }
     }
 
     /// CONFIG RESETSTAT
     pub fn reset(&self) {
-        let plain = [
-            &self.net_input_bytes,
-            &self.net_output_bytes,
-            &self.commands,
-            &self.reads,
-            &self.writes,
-            &self.errors,
-            &self.output_limit_disconnections,
-            &self.query_buffer_disconnections,
-            &self.evicted_clients,
-        ];
-        plain.into_iter().for_each(Counter::reset);
+        self.counters.reset();
         for command in &self.by_command {
             [&command.calls, &command.us, &command.rejected, &command.failed].into_iter().for_each(Counter::reset);
             *command.latency.lock() = None;
@@ -129,19 +67,13 @@ impl WorkerStats {
     }
 }
 
-/// Counters of things that happen seldom, for the whole server.
+/// What is counted of the whole server.
 #[derive(Debug, Default)]
 pub struct ServerStats {
-    /// Connections accepted.
-    pub connections: AtomicU64,
-    /// Connections refused because of `maxclients`.
-    pub rejected_connections: AtomicU64,
+    /// What happens to no worker; several threads write it.
+    pub counters: Counters,
     /// Error replies by their code; the number of codes is bounded, see [`ServerStats::count_error`].
     pub errors: Mutex<BTreeMap<String, u64>>,
-    /// The most clients there ever were at a time.
-    pub peak_clients: AtomicU64,
-    /// AUTH and HELLO with a wrong password.
-    pub denied_auth: AtomicU64,
     /// Throughput over the last moments.
     pub rates: Mutex<Rates>,
 }
@@ -164,9 +96,7 @@ impl ServerStats {
 
     /// CONFIG RESETSTAT
     pub fn reset(&self) {
-        for number in [&self.connections, &self.rejected_connections, &self.denied_auth] {
-            number.store(0, Relaxed);
-        }
+        self.counters.reset();
         self.errors.lock().clear();
         *self.rates.lock() = Rates::default();
     }
@@ -175,9 +105,9 @@ impl ServerStats {
 /// Samples the totals of commands and bytes, for the rates that INFO shows. To be called at regular times, by one thread.
 pub fn sample_rates(server: &Server) {
     let totals = [
-        server.total(|stats| &stats.commands),
-        server.total(|stats| &stats.net_input_bytes),
-        server.total(|stats| &stats.net_output_bytes),
+        server.total(|counters| &counters.commands),
+        server.total(|counters| &counters.net_input_bytes),
+        server.total(|counters| &counters.net_output_bytes),
     ];
     server.stats.rates.lock().sample(server.clock.now().ms(), totals);
 }

@@ -116,7 +116,7 @@ fn is_exhaustion(error: &io::Error) -> bool {
 /// Sends a new connection to an io-thread, or away.
 fn let_in(house: &House, accepted: Accepted) {
     let House { server, doors, .. } = house;
-    server.stats.connections.fetch_add(1, Relaxed);
+    server.stats.counters.connections.add_shared(1);
     let settings = server.settings();
     let open = server.connections.fetch_add(1, Relaxed) + 1;
     let refusal = if open > settings.maxclients as usize {
@@ -127,13 +127,12 @@ fn let_in(house: &House, accepted: Accepted) {
         None
     };
     if let Some(error) = refusal {
-        server.stats.rejected_connections.fetch_add(1, Relaxed);
+        server.stats.counters.rejected_connections.add_shared(1);
         server.connections.fetch_sub(1, Relaxed);
         // Best effort, as the peer may be gone; the socket closes when it is dropped.
         let _ = rustix::io::write(&accepted.transport, &[b"-", error.text(), b"\r\n"].concat());
         return;
     }
-    server.stats.peak_clients.fetch_max(open as u64, Relaxed);
     let now = server.clock.now();
     let worker = placement::for_newcomer(&server.workers, now.ms());
     server.workers[worker].connections.fetch_add(1, Relaxed);

@@ -66,7 +66,7 @@ pub fn each_second(worker: &Worker, clients: &[Rc<Client>]) {
         if client.over_soft_limit_since_ms.get().is_some() {
             worker.enforce_output_limits(client);
         }
-        notice_dead_peer(client, &settings);
+        close_if_peer_is_dead(client, &settings, now_ms);
     }
 }
 
@@ -79,11 +79,12 @@ fn close_if_idle(client: &Client, settings: &Settings, now_ms: u64) {
     }
 }
 
-/// A subscriber that is only sent to would not be noticed to be gone for a quarter of an hour. Set here and not at the
-/// subscription, because most subscriptions of most clients need no system call.
-fn notice_dead_peer(client: &Rc<Client>, settings: &Settings) {
+/// A subscriber that is only sent to would not be noticed to be gone for a quarter of an hour.
+fn close_if_peer_is_dead(client: &Client, settings: &Settings, now_ms: u64) {
     let limit = settings.subscriber_dead_peer_timeout.enabled().filter(|_| client.is_subscriber());
-    client.limit_unacknowledged(limit);
+    if limit.is_some_and(|limit| client.is_peer_dead(now_ms, limit)) {
+        client.close(Closing::DeadPeer);
+    }
 }
 
 /// Closes the clients that hold most if all together are beyond `maxmemory-clients`.

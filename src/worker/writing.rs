@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::client::held::Holding;
-use crate::client::{Client, Closing};
+use crate::client::{Client, Closing, Flushed};
 use crate::config::{ByteSize, OutputLimit};
-use crate::observe::stats::Counter;
+use crate::observe::counters::Counter;
 
 /// A publisher lets the worker write first once this much has been queued and not yet offered to sockets, in bytes.
 const UNOFFERED_BYTES: usize = 1024 * 1024;
@@ -76,12 +76,14 @@ impl Worker {
     /// Notes what was written of the outbox of `client`, and what is to become of the rest. Publishers wait for no more of
     /// it than the `delivered` bytes of messages: the client's own replies, however long, are nobody else's burden.
     /// Answers how many bytes were written.
-    fn account(&self, client: &Rc<Client>, written: io::Result<usize>, delivered: usize) -> usize {
-        let count = written.unwrap_or_else(|_| {
-            client.close(Closing::WriteFailed);
-            0
+    fn account(&self, client: &Rc<Client>, written: io::Result<Flushed>, delivered: usize) -> usize {
+        let Flushed { bytes: count, writes } = written.unwrap_or_else(|error| {
+            client.close(Closing::of_failure(&error));
+            Flushed::default()
         });
-        self.stats().net_output_bytes.add(count as u64);
+        let counters = &self.stats().counters;
+        counters.net_output_bytes.add(count as u64);
+        counters.writes.add(writes);
         Counter::add_to(&client.info.total_out, count as u64);
         let left = client.outbox.borrow().bytes();
         if count > 0 {
@@ -175,7 +177,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::client::sink::{Sink, Wrote};
+    use crate::client::sink::{Answers, Sink, Wrote};
     use crate::clock::Clock;
     use crate::config::Config;
     use crate::hub::access::HubAccess;
@@ -189,6 +191,7 @@ mod tests {
     struct Measure {
         room: Cell<usize>,
         taken: Cell<usize>,
+        answers: Cell<Option<Answers>>,
     }
 
     impl Sink for Measure {
@@ -204,7 +207,9 @@ mod tests {
             self.write(slices)
         }
 
-        fn limit_unacknowledged(&self, _: Option<Duration>) {}
+        fn answers(&self) -> Option<Answers> {
+            self.answers.get()
+        }
     }
 
     /// A subscriber, under limits, and what takes its output.
@@ -306,5 +311,33 @@ mod tests {
             world.pass_second();
         }
         assert_eq!(world.client.closing(), Some(Closing::SoftLimit));
+    }
+
+    #[test]
+    fn p7_a_subscriber_that_is_busy_for_minutes_keeps_its_messages_and_one_that_is_gone_is_closed() {
+        let world = World::new("pubsub 0 0 0");
+        world.publish(LIMIT);
+        world.sink.answers.set(Some(Answers { are_owed: true, in_vain: 0, last_ms: 90_000 }));
+        (0..300).for_each(|_| world.pass_second());
+        assert_eq!(world.client.closing(), None, "its system answers, though seldom");
+        world.sink.answers.set(Some(Answers { are_owed: true, in_vain: 4, last_ms: 90_000 }));
+        (0..60).for_each(|_| world.pass_second());
+        assert_eq!(world.client.closing(), None, "it may have lost a question or two");
+        (0..30).for_each(|_| world.pass_second());
+        assert_eq!(world.client.closing(), Some(Closing::DeadPeer));
+        let left = world.client.take_left();
+        assert!(left.output_bytes >= LIMIT && left.channels == 1 && left.patterns == 0, "{left:?}");
+    }
+
+    #[test]
+    fn writes_are_counted_when_they_take_something() {
+        let world = World::new("pubsub 0 0 0");
+        let writes = || world.worker.stats().counters.writes.get();
+        world.publish(LIMIT);
+        assert_eq!(writes(), 0);
+        world.read(LIMIT / 2);
+        assert_eq!(writes(), 1);
+        world.read(LIMIT);
+        assert_eq!(writes(), 2);
     }
 }

@@ -57,12 +57,15 @@ fn a_stuck_subscriber_is_cut_at_the_hard_limit_and_nobody_else_notices() {
     assert_eq!(receivers.first().map(Vec::as_slice), Some(&b":2\r\n"[..]));
     assert_eq!(receivers.last().map(Vec::as_slice), Some(&b":1\r\n"[..]));
     let line = server.expect_log("output buffer hard limit reached");
-    assert!(line.contains("WARN"), "{line}");
+    assert!(line.contains("WARN") && line.contains("channels=1") && line.contains("patterns=0"), "{line}");
+    let waiting = line.split("output_bytes=").nth(1).and_then(|rest| rest.split(' ').next());
+    assert!(waiting.is_some_and(|bytes| bytes.parse().is_ok_and(|bytes: usize| bytes >= 4 << 20)), "{line}");
     assert!(stuck.read_to_end().len() < MANY_MESSAGES * MESSAGE.len());
     assert_eq!(server.log().matches("limit reached").count(), 1);
     let info = publisher.call(&["INFO", "stats"]);
     let info = String::from_utf8_lossy(&info);
     assert!(info.contains("client_output_buffer_limit_disconnections:1\r\n"), "{info}");
+    assert!(!info.contains("total_writes_processed:0\r\n"), "{info}");
 }
 
 #[test]

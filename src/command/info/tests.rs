@@ -256,8 +256,8 @@ fn rates_are_means_of_the_last_samples() {
     sample_rates(&world.server);
     for _ in 0..16 {
         world.server.clock.advance(Duration::from_millis(100));
-        world.server.workers[0].stats.commands.add(10);
-        world.server.workers[0].stats.net_output_bytes.add(1024);
+        world.server.workers[0].stats.counters.commands.add(10);
+        world.server.workers[0].stats.counters.net_output_bytes.add(1024);
         sample_rates(&world.server);
     }
     let text = report(&world.client(), "INFO stats");
