@@ -243,10 +243,8 @@ fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if i32::try_from(index).is_err() {
         return Err(ReplyError::out_of_bounds(i32::MIN.into(), i32::MAX.into()));
     }
-    if index < 0 || index >= i64::from(call.settings.databases) {
-        return Err(ReplyError::DB_OUT_OF_RANGE);
-    }
-    call.scope.db = index as u16;
+    let known = u32::try_from(index).ok().filter(|index| *index < call.settings.databases);
+    call.scope.db = known.and_then(|index| index.try_into().ok()).ok_or(ReplyError::DB_OUT_OF_RANGE)?;
     call.info.db.store(call.scope.db, Relaxed);
     call.reply.ok();
     Ok(())

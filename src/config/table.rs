@@ -85,7 +85,7 @@ directives! {
 
     /// Number of databases that SELECT knows. Channels do not belong to a database: a message reaches its subscribers
     /// whatever either side has selected.
-    databases: u32 = 16, "databases", Limits, Start, number(1, INT_MAX);
+    databases: u32 = 16, "databases", Limits, Start, number(1, 65_536);
 
     /// Connections that are served at the same time; more get an error and are closed. Each one needs a file
     /// descriptor: at start the server raises its own limit as far as it is allowed to. Where that is not enough it says

@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::command::test_support::{Peer, World};
+use crate::config::Config;
 use crate::process::upkeep;
 use crate::resp::Proto;
 
@@ -261,4 +262,15 @@ fn a_group_with_very_much_pending_is_freed_elsewhere() {
     (0..1000).for_each(|_| drop(client.say("XADD s * f v")));
     client.say("XREADGROUP GROUP g c STREAMS s >");
     assert_eq!((client.say("XGROUP DESTROY s g"), thrown_away(&world)), (":1\r\n".into(), 1));
+}
+
+#[test]
+fn every_database_that_the_configuration_may_have_is_one_of_its_own() {
+    let world = World::with(&[("databases", "65536")]);
+    let client = world.client();
+    assert_eq!(client.say("SELECT 65535\r\nSET k v\r\nSELECT 0\r\nEXISTS k"), "+OK\r\n+OK\r\n+OK\r\n:0\r\n");
+    for beyond in ["65536", "65537", "-1"] {
+        assert_eq!(client.say(&format!("SELECT {beyond}")), "-ERR DB index is out of range\r\n");
+    }
+    assert!(Config::from_pairs(&[("databases", "65537")]).is_err());
 }

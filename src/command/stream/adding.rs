@@ -114,6 +114,7 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if new_id == NewId::Exactly(StreamId::MIN) {
         return Err(ReplyError::STREAM_ID_ZERO);
     }
+    let too_large = args.from(index + 1).map(<[u8]>::len).sum::<usize>() > ENTRY_BYTES;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
     let log = match keys.stream_mut(key)? {
@@ -122,10 +123,12 @@ pub(super) fn xadd(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
             reply.null();
             return Ok(());
         }
+        // What is refused makes no stream.
+        None if too_large => return Err(ReplyError::ENTRY_TOO_LARGE),
         None => &mut keys.add_stream(key).log,
     };
     let id = new_id.choose(log, now_ms)?;
-    if args.from(index + 1).map(<[u8]>::len).sum::<usize>() > ENTRY_BYTES {
+    if too_large {
         return Err(ReplyError::ENTRY_TOO_LARGE);
     }
     log.append(id, args.from(index + 1).step_by(2).zip(args.from(index + 2).step_by(2)));

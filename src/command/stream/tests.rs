@@ -98,3 +98,15 @@ fn xclaim_sets_when_and_how_often_an_entry_was_delivered() {
     client.say("XCLAIM s g d 0 1-1");
     assert_eq!(client.say("XPENDING s g - + 1"), "*1\r\n*4\r\n$3\r\n1-1\r\n$1\r\nd\r\n:0\r\n:10\r\n");
 }
+
+#[test]
+fn an_entry_that_is_refused_as_too_large_makes_no_stream() {
+    let client = World::new().client();
+    let value = "x".repeat(crate::keyspace::stream::ENTRY_BYTES);
+    let add = format!("*5\r\n$4\r\nXADD\r\n$1\r\ns\r\n$1\r\n*\r\n$1\r\nf\r\n${}\r\n{value}", value.len());
+    assert!(client.say(&add).starts_with("-ERR "), "one byte more than there may be");
+    assert_eq!(client.say("EXISTS s"), ":0\r\n");
+    client.say("XADD s 1-1 a b");
+    assert!(client.say(&add).starts_with("-ERR "));
+    assert_eq!(client.say("XLEN s"), ":1\r\n");
+}

@@ -122,3 +122,69 @@ fn ids_are_two_numbers_or_one() {
         assert_eq!(StreamId::read(text.as_bytes(), 9), expected, "{text}");
     }
 }
+
+/// Entries 1-0 to n-0.
+fn log_of(entries: u64) -> Log {
+    let mut log = Log::default();
+    let content = vec![(b"a".to_vec(), b"b".to_vec())];
+    (1..=entries).for_each(|ms| log.append(StreamId { ms, seq: 0 }, fields(&content)));
+    log
+}
+
+fn entry(ms: u64) -> StreamId {
+    StreamId { ms, seq: 0 }
+}
+
+/// Delivers what a group has still to be delivered, up to the entry `ms`.
+fn deliver(log: &Log, group: &mut Group, ms: u64) {
+    for id in (1..=ms).map(entry).filter(|id| log.get(*id).is_some()) {
+        log.advance(group, id);
+    }
+}
+
+#[test]
+fn the_lag_is_what_is_left_when_all_that_was_deleted_comes_before_it() {
+    let mut log = log_of(3);
+    let mut group = Group::new(StreamId::MIN, None);
+    deliver(&log, &mut group, 1);
+    assert_eq!((group.entries_read, log.lag(&group)), (Some(1), Some(2)));
+    // Behind what it was delivered: nobody knows how many entries were deleted there and before.
+    assert!(log.delete(entry(2)));
+    assert_eq!(log.lag(&group), None);
+    // Nothing is left before the third.
+    assert!(log.delete(entry(1)));
+    assert_eq!(log.lag(&group), Some(1));
+    deliver(&log, &mut group, 3);
+    assert_eq!((group.entries_read, log.lag(&group)), (Some(3), Some(0)));
+    assert!(log.delete(entry(3)));
+    assert_eq!(log.lag(&Group::new(entry(9), None)), Some(0), "there is nothing in an empty stream");
+}
+
+#[test]
+fn a_count_of_entries_that_cannot_be_true_is_not_counted_on() {
+    let log = log_of(3);
+    for given in [4, 1000, i64::MAX] {
+        let mut group = Group::new(entry(1), Some(given));
+        assert_eq!(log.lag(&group), Some(2), "it was delivered the first of three");
+        let mut later = Group::new(entry(2), Some(given));
+        assert_eq!(log.lag(&later), None);
+        deliver(&log, &mut group, 2);
+        assert_eq!((group.entries_read, log.lag(&group)), (None, None));
+        for group in [&mut group, &mut later] {
+            deliver(&log, group, 3);
+            assert_eq!((group.entries_read, log.lag(group)), (Some(3), Some(0)));
+        }
+    }
+}
+
+#[test]
+fn counters_stay_within_what_replies_can_say() {
+    let mut log = log_of(1);
+    log.entries_added = i64::MAX as u64;
+    let mut group = Group::new(entry(1), Some(i64::MAX));
+    let content = vec![(b"a".to_vec(), b"b".to_vec())];
+    log.append(entry(2), fields(&content));
+    assert_eq!(log.entries_added, i64::MAX as u64);
+    deliver(&log, &mut group, 2);
+    assert_eq!((group.entries_read, log.lag(&group)), (Some(i64::MAX), Some(0)));
+}
