@@ -3,6 +3,8 @@
 
 pub mod held;
 mod memberships;
+pub mod notice;
+pub mod order;
 pub mod outbox;
 pub mod registry;
 mod silence;
@@ -123,13 +125,14 @@ pub struct Client {
 
 impl Client {
     pub(crate) fn new(info: Arc<ClientInfo>, sink: Option<Rc<dyn Sink>>) -> Rc<Self> {
+        let proto = Proto::numbered(info.proto.load(Relaxed));
         Rc::new(Client {
             info,
+            proto: Cell::new(proto),
             sink: RefCell::new(sink),
             outbox: RefCell::default(),
             memberships: RefCell::default(),
             bell: Notify::new(),
-            proto: Cell::default(),
             closing: Cell::new(None),
             left: RefCell::default(),
             destination: Cell::new(None),

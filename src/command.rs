@@ -54,11 +54,10 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::client::held::Holding;
+use crate::client::order::{HubAccess, Order};
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::hub::Control;
-use crate::hub::access::HubAccess;
 use crate::ids::WorkerId;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
@@ -267,17 +266,15 @@ impl Call<'_, '_> {
         self.hub.hold();
     }
 
-    /// Sends an order to `worker` at this position of its inbox.
-    pub(crate) fn order(&mut self, worker: WorkerId, control: Control) {
-        if self.hub.with(|hub| hub.send(worker, control)) {
-            self.outcome.wake.insert(worker);
-        }
+    /// Sends an order to `worker` at this position of its mailbox.
+    pub(crate) fn order(&mut self, worker: WorkerId, order: Order) {
+        self.hub.with(|hub| hub.send(worker, order, &mut self.outcome.sent));
     }
 
     /// Lets all clients look whether what they wait for has come.
     pub(crate) fn resume_all(&mut self) {
         for worker in 0..self.server.workers.len() {
-            self.order(worker, Control::ResumeAll);
+            self.order(worker, Order::ResumeAll);
         }
     }
 }

@@ -1,16 +1,17 @@
-//! Who listens to what, on which worker, and the one order of all messages.
+//! Who listens to what, at which port, and the one order of all messages.
 //!
-//! The hub knows how many subscribers of each channel and pattern live on each *worker* (one worker is one io-thread with
-//! its connections). A publish counts them and appends one entry to the inbox of every worker concerned; the worker then
-//! fans the entry out to its own connections, with memory that no other core touches. So the critical section that
-//! orders everything costs what the workers cost, never what the subscribers cost.
+//! The hub knows how many subscribers of each channel and pattern there are at each *port* (an io-thread's worker, with its
+//! connections). A publish counts them and appends one entry to the [mailbox](crate::mailbox) of every port concerned; the
+//! worker then fans the entry out to its own connections, with memory that no other core touches. So the critical section
+//! that orders everything costs what the ports cost, never what the subscribers cost. What the mailboxes carry beside
+//! messages is not the hub's business.
 //!
-//! Promises P1-P4 follow from one lock: all inboxes receive entries in the order in which publishers held it, and a
-//! worker changes its subscribers only at the position of its inbox at which the hub counted the change (see
-//! [`HubState::take_inbox`] and its callers). The lock is never held across input, output, parsing or an `.await`.
+//! Promises P1-P4 follow from one lock: all mailboxes receive entries in the order in which publishers held it, and a
+//! worker changes its subscribers only at the position of its mailbox at which the hub counted the change (see
+//! [`HubState::take_all`] and its callers). The lock is never held across input, output, parsing or an `.await`.
 
 pub mod access;
-mod inbox;
+mod entry;
 mod listeners;
 pub(crate) mod name;
 mod names;
@@ -21,19 +22,16 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use inbox::Inbox;
-pub(crate) use inbox::{Control, Entry, Publication, Receipt};
+pub(crate) use entry::{Entry, Publication};
 use listeners::Listeners;
 use name::Name;
 use names::Names;
 pub(crate) use names::PARTS;
 use pattern_index::PatternIndex;
 
-use crate::ids::{Slot, Topic, WorkerId, WorkerSet};
+use crate::ids::{PortId, PortSet, Slot, Topic};
+use crate::mailbox::{Cost, Mailboxes, Sent};
 use crate::message::{Kind, Message};
-
-/// More than this waiting in the inbox of a busy worker makes publishers wait for it, in bytes.
-const CROWDED_BYTES: usize = 8 * 1024 * 1024;
 
 #[derive(Debug)]
 struct Pattern {
@@ -46,42 +44,41 @@ struct Pattern {
 pub struct Published {
     /// Deliveries queued: exact subscribers, and one for each matching pattern of each client.
     pub receivers: usize,
-    /// Workers to wake.
-    pub wake: WorkerSet,
-    /// Whether a worker is so far behind that the publisher should let it catch up.
-    pub crowded: bool,
+    /// Ports to wake, and ports that the publisher must let catch up.
+    pub sent: Sent,
 }
 
-/// The hub, shared by all workers.
+/// The hub, shared by all threads. Its mailboxes carry `T` beside messages.
 #[derive(Debug)]
-pub struct Hub {
-    state: Mutex<HubState>,
+pub struct Hub<T> {
+    state: Mutex<HubState<T>>,
     relief: Arc<Notify>,
 }
 
-impl Hub {
-    /// A hub for `workers` workers.
-    pub fn new(workers: usize) -> Self {
+impl<T: Cost> Hub<T> {
+    /// A hub for `ports` ports.
+    pub fn new(ports: usize) -> Self {
         let relief = Arc::new(Notify::new());
-        Hub { state: Mutex::new(HubState::new(workers, relief.clone())), relief }
+        Hub { state: Mutex::new(HubState::new(ports, relief.clone())), relief }
     }
 
     /// Takes the lock that orders everything.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HubState> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HubState<T>> {
         self.state.lock()
     }
 
-    /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The workers in
-    /// [`Published::wake`] are still to be woken.
+    /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in
+    /// [`Sent::wake`] are still to be woken.
     pub fn publish(&self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
         self.lock().publish(kind, channel, message)
     }
 
-    /// Waits until no inbox is crowded. Cancel safe.
-    pub async fn relieved(&self) {
+    /// Waits until each of these ports has been less than crowded at some moment. Cancel safe.
+    pub async fn relieved(&self, mut ports: PortSet) {
         loop {
             let relief = self.relief.notified();
-            if !self.lock().is_crowded() {
+            ports = self.lock().crowded(ports);
+            if ports.is_empty() {
                 return;
             }
             relief.await;
@@ -91,26 +88,23 @@ impl Hub {
 
 /// What the hub's lock guards.
 #[derive(Debug)]
-pub(crate) struct HubState {
+pub(crate) struct HubState<T> {
     channels: Names,
     shard_channels: Names,
     patterns: PatternIndex<Pattern>,
-    inboxes: Vec<Inbox>,
-    /// For each worker the patterns that match the message being published; empty in between.
+    mailboxes: Mailboxes<Entry<T>>,
+    /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
-    /// Rung when a crowded inbox has been taken.
-    relief: Arc<Notify>,
 }
 
-impl HubState {
-    fn new(workers: usize, relief: Arc<Notify>) -> Self {
+impl<T: Cost> HubState<T> {
+    fn new(ports: usize, relief: Arc<Notify>) -> Self {
         HubState {
             channels: Names::default(),
             shard_channels: Names::default(),
             patterns: PatternIndex::new(),
-            inboxes: (0..workers).map(|_| Inbox::default()).collect(),
-            matched: vec![Vec::new(); workers],
-            relief,
+            mailboxes: Mailboxes::new(ports, relief),
+            matched: vec![Vec::new(); ports],
         }
     }
 
@@ -121,12 +115,12 @@ impl HubState {
         }
     }
 
-    /// Counts one more subscriber of `name` on `worker`; `new_slot` is asked where the worker keeps the first one.
+    /// Counts one more subscriber of `name` at `port`; `new_slot` is asked where the port keeps the first one.
     ///
-    /// The caller has taken its inbox under the same lock and delivers it before it adds the subscriber.
+    /// The caller has taken its mailbox under the same lock and delivers it before it adds the subscriber.
     pub(crate) fn subscribe(
         &mut self,
-        worker: WorkerId,
+        port: PortId,
         topic: Topic,
         name: &[u8],
         new_slot: impl FnOnce() -> Slot,
@@ -137,21 +131,21 @@ impl HubState {
             Topic::Pattern => {
                 let new = || Pattern { name: name.into(), listeners: Listeners::default() };
                 let pattern = self.patterns.get_or_insert_with(name, new);
-                return (pattern.name.clone(), pattern.listeners.join(worker, new_slot));
+                return (pattern.name.clone(), pattern.listeners.join(port, new_slot));
             }
         };
         let (name, listeners) = names.get_or_insert(name);
-        (name.clone(), listeners.join(worker, new_slot))
+        (name.clone(), listeners.join(port, new_slot))
     }
 
-    /// Counts one subscriber of `name` on `worker` less; the name is forgotten with its last one.
-    pub(crate) fn unsubscribe(&mut self, worker: WorkerId, topic: Topic, name: &[u8]) {
+    /// Counts one subscriber of `name` at `port` less; the name is forgotten with its last one.
+    pub(crate) fn unsubscribe(&mut self, port: PortId, topic: Topic, name: &[u8]) {
         let names = match topic {
             Topic::Channel => &mut self.channels,
             Topic::ShardChannel => &mut self.shard_channels,
             Topic::Pattern => {
                 if let Some(pattern) = self.patterns.get_mut(name) {
-                    pattern.listeners.leave(worker);
+                    pattern.listeners.leave(port);
                     if pattern.listeners.is_empty() {
                         self.patterns.remove(name);
                     }
@@ -160,7 +154,7 @@ impl HubState {
             }
         };
         if let Some(listeners) = names.get_mut(name) {
-            listeners.leave(worker);
+            listeners.leave(port);
             if listeners.is_empty() {
                 names.remove(name);
             }
@@ -178,13 +172,13 @@ impl HubState {
 
     /// Queues `message` for everyone who listens to `channel`.
     pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
-        let HubState { channels, shard_channels, patterns, inboxes, matched, .. } = self;
+        let HubState { channels, shard_channels, patterns, mailboxes, matched } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
             patterns.for_each_match(channel, |_, pattern| {
                 published.receivers += pattern.listeners.total();
                 for place in pattern.listeners.places() {
-                    matched[place.worker()].push((place.slot(), pattern.name.clone()));
+                    matched[place.port()].push((place.slot(), pattern.name.clone()));
                 }
             });
         }
@@ -193,41 +187,51 @@ impl HubState {
         let exact = names.get(channel);
         published.receivers += exact.map_or(0, Listeners::total);
         let places = exact.map_or(&[][..], Listeners::places);
-        let mut deliver = |worker: WorkerId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
+        let mut deliver = |port: PortId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
             let publication = Publication { message: message.clone(), exact, patterns };
-            if inboxes[worker].push(Entry::Publication(publication)) {
-                published.wake.insert(worker);
-            }
-            published.crowded |= inboxes[worker].bytes() > CROWDED_BYTES;
+            mailboxes.post(port, Entry::Publication(publication), &mut published.sent);
         };
         for place in places {
-            let worker = place.worker();
-            deliver(worker, Some(place.slot()), std::mem::take(&mut matched[worker]));
+            let port = place.port();
+            deliver(port, Some(place.slot()), std::mem::take(&mut matched[port]));
         }
         if by_pattern {
-            for (worker, patterns) in matched.iter_mut().enumerate().filter(|(_, patterns)| !patterns.is_empty()) {
-                deliver(worker, None, std::mem::take(patterns));
+            for (port, patterns) in matched.iter_mut().enumerate().filter(|(_, patterns)| !patterns.is_empty()) {
+                deliver(port, None, std::mem::take(patterns));
             }
         }
         published
     }
 
-    /// Queues something else than a message for `worker`, in the same order; true if the worker must be woken.
-    pub(crate) fn send(&mut self, worker: WorkerId, control: Control) -> bool {
-        self.inboxes[worker].push(Entry::Control(control))
+    /// Queues something else than a message for `port`, in the same order, and notes in `sent` what becomes of it.
+    pub(crate) fn send(&mut self, port: PortId, other: T, sent: &mut Sent) {
+        self.mailboxes.post(port, Entry::Other(other), sent);
     }
 
-    /// Takes all that waits for `worker`. It must be delivered before anything that is queued later.
-    pub(crate) fn take_inbox(&mut self, worker: WorkerId) -> Vec<Entry> {
-        let inbox = &mut self.inboxes[worker];
-        if inbox.bytes() > CROWDED_BYTES {
-            self.relief.notify_waiters();
-        }
-        inbox.take()
+    /// Takes all that waits for `port`. It must be delivered before anything that is queued later.
+    pub(crate) fn take_all(&mut self, port: PortId) -> impl Iterator<Item = Entry<T>> + use<T> {
+        self.mailboxes.take_all(port)
     }
 
-    fn is_crowded(&self) -> bool {
-        self.inboxes.iter().any(|inbox| inbox.bytes() > CROWDED_BYTES)
+    /// Takes the oldest of what waits for `port`, for which the same holds; nothing if nothing waits. Answers also whether
+    /// there is more.
+    pub(crate) fn take_some(&mut self, port: PortId) -> (Vec<Entry<T>>, bool) {
+        self.mailboxes.take_bundle(port)
+    }
+
+    /// Lets `bytes` more count as waiting for `port`, which has taken them and cannot deliver them yet.
+    pub(crate) fn hold_back(&mut self, port: PortId, bytes: usize) {
+        self.mailboxes.hold(port, bytes);
+    }
+
+    /// Lets `bytes` that `port` has held back count no more.
+    pub(crate) fn let_go(&mut self, port: PortId, bytes: usize) {
+        self.mailboxes.release(port, bytes);
+    }
+
+    /// Those of `ports` that are so far behind that who sends them something should wait.
+    pub(crate) fn crowded(&self, ports: PortSet) -> PortSet {
+        self.mailboxes.crowded(ports)
     }
 
     /// The names in one of the [`PARTS`] of the channels of `kind`, in no order.

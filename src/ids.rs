@@ -9,44 +9,51 @@ use crate::config::IoThreads;
 /// A client's number: unique for the life of the server, rising, from 1.
 pub type ClientId = u64;
 
-/// The index of a worker, from 0.
-pub type WorkerId = usize;
+/// The index of a port, from 0: of who has a [mailbox](crate::mailbox) of its own.
+pub type PortId = usize;
+/// The index of a worker, from 0, which is that of its port, too.
+pub type WorkerId = PortId;
 /// Where a worker keeps the connections that listen to one name.
 pub(crate) type Slot = u32;
 
-/// The most workers there can be: the bits of a [`WorkerSet`].
+/// The most workers there can be: the bits of a [`PortSet`].
 pub const MAX_WORKERS: usize = IoThreads::MAX as usize;
 const _: () = assert!(MAX_WORKERS <= u128::BITS as usize);
 
-/// Workers whose inboxes have become non-empty and that must be woken.
+/// Some of the ports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WorkerSet(u128);
+pub struct PortSet(u128);
 
-impl WorkerSet {
-    /// Adds one worker.
-    pub fn insert(&mut self, worker: WorkerId) {
-        self.0 |= 1 << worker;
+impl PortSet {
+    /// Whether no port is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
-    /// Adds all workers of another set.
-    pub fn extend(&mut self, other: WorkerSet) {
+    /// Adds one port.
+    pub fn insert(&mut self, port: PortId) {
+        self.0 |= 1 << port;
+    }
+
+    /// Adds all ports of another set.
+    pub fn extend(&mut self, other: PortSet) {
         self.0 |= other.0;
     }
 
-    /// Takes one worker out; false if it was not in.
-    pub fn remove(&mut self, worker: WorkerId) -> bool {
-        let had = self.0 & (1 << worker) != 0;
-        self.0 &= !(1 << worker);
+    /// Takes one port out; false if it was not in.
+    pub fn remove(&mut self, port: PortId) -> bool {
+        let had = self.0 & (1 << port) != 0;
+        self.0 &= !(1 << port);
         had
     }
 
-    /// Takes all workers out.
-    pub fn drain(&mut self) -> impl Iterator<Item = WorkerId> + use<> {
-        let mut rest = std::mem::take(&mut self.0);
+    /// Its ports, in rising order.
+    pub fn iter(self) -> impl Iterator<Item = PortId> {
+        let mut rest = self.0;
         std::iter::from_fn(move || {
-            let worker = (rest != 0).then(|| rest.trailing_zeros() as WorkerId)?;
+            let port = (rest != 0).then(|| rest.trailing_zeros() as PortId)?;
             rest &= rest - 1;
-            Some(worker)
+            Some(port)
         })
     }
 }

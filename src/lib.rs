@@ -6,7 +6,7 @@
 //! socket -> read buffer -> Decoder -> Args -> gate -> handler (plain fn)
 //!                                                       | reply into the client's own outbox
 //!                                                       v
-//!                      Hub: count the receivers, one entry in the inbox of each worker that has any
+//!                      Hub: count the receivers, one entry in the mailbox of each worker that has any
 //!                                                       |
 //! socket <- one writev for all that has gathered <- Outbox <- Worker: fan out to its own clients
 //! ```
@@ -14,13 +14,13 @@
 //! A [*worker*](worker) is one io-thread with its connections. Everything of a connection happens on its worker's thread:
 //! reading, running commands, writing. The only thing that threads share on the way of a message is the [hub], and what
 //! happens under its lock costs what the number of workers costs: a publish looks the channel up, adds up the counts of
-//! its listeners and appends one entry to the inbox of each worker that has some. The fan-out itself runs outside the
+//! its listeners and appends one entry to the mailbox of each worker that has some. The fan-out itself runs outside the
 //! lock, on every core at once, in memory that only one core touches.
 //!
 //! # Threads
 //!
-//! `io-threads` runtimes of one thread each, no work stealing. A publish wakes another worker once, when its inbox becomes
-//! non-empty, not once for each subscriber. A worker writes to the sockets of its subscribers itself, without waking their
+//! `io-threads` runtimes of one thread each, no work stealing. A publish wakes another worker once, when its mailbox
+//! becomes non-empty, not once for each subscriber. A worker writes to the sockets of its subscribers itself, without waking their
 //! tasks, a few at a time between reading from publishers: the publisher has its reply at once, so messages gather in the
 //! outboxes and leave together, which saves the system calls that fan-out costs most.
 //!
@@ -36,16 +36,19 @@
 //!
 //! P1 to P11 are the promises that the README numbers.
 //!
-//! All inboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
+//! All mailboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
 //! messages in one order (P1, P2), and an effect comes after its cause (P3). A worker changes its lists of subscribers
-//! only at one position of its inbox: it takes the inbox under the same lock under which the hub counts the change, and
-//! delivers what it took before it makes the change (P4). EXEC holds the lock from its first command to its last.
+//! only at one position of its mailbox: it takes what is in it under the same lock under which the hub counts the change,
+//! and delivers that before it makes the change (P4). EXEC holds the lock from its first command to its last.
 //!
 //! # Pressure
 //!
 //! A publisher never waits for a subscriber; it waits only while the server itself is behind with offering messages to
-//! sockets ([`hub::Hub::relieved`], and the connection's `give_way`). A subscriber is cut only for bytes that its socket
-//! has refused (P7).
+//! sockets: each entry of a [mailbox] has its cost, and everybody who sends something (a message, what has happened to a key,
+//! a line for a monitor, an answer, an order) hears which workers have fallen behind, runs nothing more of what it has read,
+//! and waits for these workers alone ([`hub::Hub::relieved`], and the connection's `give_way`). A worker delivers a bounded
+//! number of steps until its other tasks have their turns. A subscriber is cut only for bytes that its socket has refused
+//! (P7).
 //!
 //! # Keys
 //!
@@ -63,7 +66,8 @@
 //! | [`session`] | one client's protocol state; bytes in, replies out, no I/O |
 //! | [`command`] | the commands: table, gate, families |
 //! | [`resp`], [`quoting`] | the protocol: decoder, replies, error texts, quotes |
-//! | [`hub`], [`pattern`] | who listens to what, on which worker; the index of patterns |
+//! | [`hub`], [`pattern`] | who listens to what, at which port; the index of patterns |
+//! | [`mailbox`] | what waits for a port, and what it costs |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
 //! | [`worker`], [`client`], [`message`] | a thread's clients, what waits for them, shared frames |
 //! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
@@ -81,9 +85,9 @@
 //!
 //! *Client*: the peer, and what its worker keeps of it. *Connection*: its socket and task. *Session*: its protocol state.
 //! *Outbox*: what waits to be written to it. *Hub*: who listens to what. *Worker*: one io-thread's share of the clients.
-//! *Inbox*: what waits for a worker. *Message*: what was published. *Frame*: its encoded bytes. *Topic*: the kind of a
-//! subscription. *Command*: an entry of the table. *Call*: one execution of it. *Turn*: what one read of a client runs.
-//! *Param*: a directive.
+//! *Port*: where what was sent is taken out, a worker's or another's. *Mailbox*: what waits for it. *Order*: what a worker is
+//! told to do. *Message*: what was published. *Frame*: its encoded bytes. *Topic*: the kind of a subscription. *Command*: an
+//! entry of the table. *Call*: one execution of it. *Turn*: what one read of a client runs. *Param*: a directive.
 
 pub mod cli;
 pub mod client;
@@ -94,6 +98,7 @@ pub mod hub;
 pub mod ids;
 pub mod keyspace;
 pub(crate) mod lazy_free;
+pub mod mailbox;
 pub mod message;
 pub(crate) mod net;
 pub mod observe;

@@ -30,6 +30,11 @@ impl Proto {
         }
     }
 
+    /// The version with this number, the oldest if there is none.
+    pub(crate) fn numbered(number: u8) -> Proto {
+        Proto::ALL.into_iter().find(|proto| proto.number() == number).unwrap_or_default()
+    }
+
     /// An index for tables with one entry a version.
     pub(crate) fn index(self) -> usize {
         self as usize

@@ -8,13 +8,13 @@ use hdrhistogram::Histogram;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
+use crate::client::order::Hub;
 use crate::client::registry::Clients;
 use crate::clock::Clock;
 use crate::command::elsewhere::executor::Executors;
 use crate::command::table::{CommandIndex, CommandTable};
 use crate::config::{Config, Settings, StartError};
-use crate::hub::Hub;
-use crate::ids::WorkerSet;
+use crate::ids::PortSet;
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
 use crate::net::listen::{self, Latch, Listener};
@@ -28,10 +28,10 @@ use crate::observe::stats::{CommandStats, ServerStats, WorkerStats, new_histogra
 use crate::pause::Pause;
 use crate::shutdown::Shutdown;
 
-/// What other threads need of a worker beside its inbox.
+/// What other threads need of a worker beside its mailbox.
 #[derive(Debug)]
 pub struct WorkerHandle {
-    /// Rung when the inbox has become non-empty.
+    /// Rung when the mailbox has become non-empty.
     pub bell: Notify,
     /// How much it has to do.
     pub(crate) load: Load,
@@ -90,6 +90,8 @@ pub struct Server {
     pub run_id: String,
     /// The program file, for INFO.
     pub executable: PathBuf,
+    /// Ports that had fallen behind when keys were last looked after.
+    pub(crate) behind_keys: Mutex<PortSet>,
     /// What the allocator has given away.
     pub(crate) memory: Arc<MemoryGauge>,
     /// Where what is large is freed.
@@ -205,6 +207,7 @@ impl Server {
             clock,
             run_id: random_hex(),
             executable: std::env::current_exe().unwrap_or_default(),
+            behind_keys: Mutex::default(),
             memory,
             lazy_free,
             reconfigured: Reconfigured::default(),
@@ -273,11 +276,9 @@ impl Server {
         self.memory.count(thread).saturating_sub(self.lazy_free.waiting_bytes())
     }
 
-    /// Wakes workers whose inboxes have become non-empty.
-    pub fn wake(&self, mut workers: WorkerSet) {
-        for worker in workers.drain() {
-            self.workers[worker].bell.notify_one();
-        }
+    /// Wakes ports whose mailboxes have become non-empty.
+    pub fn wake(&self, ports: PortSet) {
+        ports.iter().for_each(|worker| self.workers[worker].bell.notify_one());
     }
 }
 

@@ -22,9 +22,9 @@ use crate::clock::Now;
 use crate::command::elsewhere::execution::{Execution, Progress};
 use crate::command::elsewhere::executor::Job;
 use crate::command::{gate, run};
+use crate::ids::PortSet;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::counters::Counter;
-use crate::resp::Proto;
 use crate::resp::decode::{Decoder, Limits, Step};
 use crate::resp::errors::ReplyError;
 use crate::worker::Worker;
@@ -51,7 +51,6 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Luggage {
     conversation: Conversation,
-    proto: Proto,
     /// Received and not yet consumed.
     input: Vec<u8>,
 }
@@ -85,9 +84,8 @@ impl Session {
 
     /// The session of `client`, which has just come to `worker` from another one. Call [`Session::resume`] then.
     pub(crate) fn unpack(worker: Rc<Worker>, client: Rc<Client>, luggage: Luggage) -> Self {
-        client.set_proto(luggage.proto);
         worker.handle().load.count_arriving(false);
-        let Luggage { conversation, input, .. } = luggage;
+        let Luggage { conversation, input } = luggage;
         let authenticated = conversation.state.authenticated;
         let session = Session { conversation, wire: Wire::with(input), ..Session::new(worker, client) };
         session.client.set_proven(authenticated);
@@ -104,7 +102,7 @@ impl Session {
             return None;
         }
         let (conversation, input) = (std::mem::take(&mut self.conversation), self.wire.take_rest());
-        Some(Luggage { conversation, proto: self.client.proto(), input })
+        Some(Luggage { conversation, input })
     }
 
     /// Runs the commands in `bytes` and queues the replies in the client's outbox, until the turn is over: see
@@ -172,7 +170,7 @@ impl Session {
             Some(Blocked::Elsewhere(slot, keeps_caching)) => {
                 let done = slot.lock().take().unwrap_or_default();
                 self.conversation.scope = done.scope;
-                self.outcome.crowded |= done.crowded;
+                self.outcome.sent.crowded.extend(done.crowded);
                 if done.overflowed {
                     self.client.close(Closing::HardLimit);
                 }
@@ -227,17 +225,18 @@ impl Session {
     /// Hands what this turn published and ordered to the workers concerned, this one included.
     pub fn spread(&mut self) {
         self.alert();
-        if self.outcome.wake.remove(self.worker.id()) {
-            self.worker.deliver_inbox();
+        if self.outcome.sent.wake.remove(self.worker.id()) {
+            self.worker.deliver_own();
         }
     }
 
     /// Wakes the other workers concerned, ahead of [`Session::spread`]: they can deliver while this thread still answers.
     pub fn alert(&mut self) {
-        let own = self.outcome.wake.remove(self.worker.id());
-        self.worker.server.wake(std::mem::take(&mut self.outcome.wake));
+        let wake = &mut self.outcome.sent.wake;
+        let own = wake.remove(self.worker.id());
+        self.worker.server.wake(std::mem::take(wake));
         if own {
-            self.outcome.wake.insert(self.worker.id());
+            wake.insert(self.worker.id());
         }
     }
 
@@ -248,9 +247,9 @@ impl Session {
         answered || self.client.closing().is_some()
     }
 
-    /// Whether a worker is so far behind that this publisher should wait for it; asking resets it.
-    pub fn take_crowded(&mut self) -> bool {
-        std::mem::take(&mut self.outcome.crowded)
+    /// Workers that are so far behind that this client must wait for them before it goes on; asking resets it.
+    pub fn take_crowded(&mut self) -> PortSet {
+        std::mem::take(&mut self.outcome.sent.crowded)
     }
 
     /// Whether its commands wait.
@@ -277,9 +276,9 @@ impl Session {
     }
 
     /// Lets go of what outlives the connection's socket, and wakes the workers that a panic has kept it from waking: their
-    /// inboxes are not empty, so no other publisher would.
+    /// mailboxes are not empty, so no other publisher would.
     pub fn end(&mut self) {
-        self.worker.server.wake(std::mem::take(&mut self.outcome.wake));
+        self.worker.server.wake(std::mem::take(&mut self.outcome.sent.wake));
         run::end(&self.worker, &self.client, &mut self.conversation);
     }
 
@@ -301,7 +300,7 @@ impl Session {
                     self.client.outbox.borrow_mut().push_own(answer.bytes());
                     return true;
                 }
-                None => self.worker.deliver_inbox(),
+                None => self.worker.deliver_all(),
             }
         }
         self.client.take_served()

@@ -1,17 +1,19 @@
 //! One io-thread's share of the server: its connections, and the lists of who of them listens to what.
 //!
-//! A worker is used by one thread only. Other threads reach it through its inbox in the hub. Every change of its lists
-//! happens at one position of that inbox: take the inbox under the lock under which the hub counts the change, deliver
-//! what was taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
+//! A worker is used by one thread only. Other threads reach it through its mailbox. Every change of its lists happens at
+//! one position of that mailbox: take what is in it under the lock under which the hub counts the change, deliver what was
+//! taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
 
 mod fan_out;
 mod lists;
 mod monitors;
 mod orders;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,16 +21,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use slab::Slab;
 use tokio::sync::Notify;
 
+use crate::client::order::{Errand, HubAccess, Order, Receipt};
 use crate::client::registry::ClientInfo;
 use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::hub::access::HubAccess;
+use crate::hub::Entry;
 use crate::hub::name::Name;
-use crate::hub::{Control, Entry, Receipt};
 use crate::ids::{Address, ClientId, Topic, WorkerId};
-use crate::keyspace::tracking::Notice;
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
@@ -44,14 +45,20 @@ pub struct Worker {
     lists: RefCell<Lists>,
     /// Clients that are shown every command.
     monitors: RefCell<Vec<Rc<Client>>>,
-    /// Taken from the inbox, not yet delivered.
-    incoming: RefCell<VecDeque<Entry>>,
+    /// Taken from the mailbox, not yet delivered.
+    incoming: RefCell<VecDeque<Entry<Order>>>,
+    /// Whether the mailbox held more when some of it was taken.
+    more_waits: Cell<bool>,
     /// Killed by order of another client; their subscriptions are still to be ended.
-    doomed: RefCell<Vec<(ClientId, Receipt)>>,
-    /// Meant for clients that have moved.
-    astray: RefCell<Vec<(Arc<ClientInfo>, Notice)>>,
+    doomed: RefCell<Vec<(Rc<Client>, Receipt)>>,
+    /// Meant for clients that are not here, and still to be sent to where they are.
+    astray: RefCell<Vec<(Arc<ClientInfo>, Errand)>>,
+    /// Meant for clients that are on their way here.
+    awaiting: RefCell<HashMap<ClientId, Vec<Errand>>>,
     /// How many frames have been fanned out.
     delivered: Cell<u64>,
+    /// Steps of delivering: one for each entry, and one for each client that is pushed a frame.
+    steps: Cell<u64>,
     /// Outboxes to offer to their sockets.
     dirty: RefCell<VecDeque<Rc<Client>>>,
     /// Bytes in these outboxes that have not been offered, with [`writing::FRAME_BYTES`] for each frame.
@@ -71,6 +78,8 @@ pub struct Worker {
     draining: Cell<bool>,
 }
 
+/// How many steps of delivering are made until others have their turn: they take some tenths of a millisecond.
+const STEPS_AT_ONCE: u64 = 4096;
 /// How much is read from a socket at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -86,10 +95,13 @@ impl Worker {
             lists: RefCell::default(),
             monitors: RefCell::default(),
             incoming: RefCell::default(),
+            more_waits: Cell::new(false),
             doomed: RefCell::default(),
             astray: RefCell::default(),
+            awaiting: RefCell::default(),
             dirty: RefCell::default(),
             delivered: Cell::new(0),
+            steps: Cell::new(0),
             unoffered_bytes: Cell::new(0),
             blind_bytes: Cell::new(0),
             flush_bell: Notify::new(),
@@ -130,7 +142,7 @@ impl Worker {
     pub(crate) fn set_draining(&self, draining: bool) {
         self.draining.set(draining);
         if !draining {
-            self.obey(Control::ResumeAll);
+            self.obey(Order::ResumeAll);
         }
     }
 
@@ -161,7 +173,8 @@ impl Worker {
         self.welcome(info, None)
     }
 
-    /// Takes a client in that was admitted for this worker; `sink` takes its output.
+    /// Takes a client in that was admitted for this worker, and gives it what has come for it already; `sink` takes its
+    /// output.
     pub(crate) fn welcome(&self, info: Arc<ClientInfo>, sink: Option<Rc<dyn Sink>>) -> Rc<Client> {
         let client = Client::new(info.clone(), sink);
         let slot = self.clients.borrow_mut().insert(client.clone());
@@ -169,12 +182,19 @@ impl Worker {
         if info.is_killed() {
             client.close(Closing::Killed);
         }
+        self.take_awaiting(info.id).into_iter().for_each(|errand| self.run_errand(&client, errand));
         client
+    }
+
+    /// Forgets a client that was admitted for this worker and cannot be served.
+    pub(crate) fn turn_away(&self, info: &ClientInfo) {
+        self.take_awaiting(info.id);
+        self.server.clients.remove(info.id);
     }
 
     /// Lets a connection go: its subscriptions end, its number is free.
     pub fn unregister(&self, client: &Rc<Client>) {
-        self.leave_all(client, &mut HubAccess::new(&self.server.hub));
+        self.leave_all(client, &mut self.hub());
         self.server.clients.remove(client.info.id);
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
     }
@@ -200,32 +220,32 @@ impl Worker {
         self.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
     }
 
-    /// Subscribes `client` to `name` at this position of the inbox. A repeated subscription changes nothing.
+    /// Subscribes `client` to `name` at this position of the mailbox. A repeated subscription changes nothing.
     pub(crate) fn join(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) {
         if client.listens_to(topic, name) {
             return;
         }
-        let (name, slot) = hub.with(|hub| {
-            self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
-            hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open())
+        let (taken, (name, slot)) = hub.with(|hub| {
+            let taken = hub.take_all(self.id);
+            (taken, hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open()))
         });
-        self.settle();
+        self.settle(taken, hub);
         if !client.is_subscriber() {
             self.handle().load.count_subscriber(true);
         }
         self.lists.borrow_mut().add(slot, client, topic, name);
     }
 
-    /// Ends a subscription of `client` at this position of the inbox; false if there was none.
+    /// Ends a subscription of `client` at this position of the mailbox; false if there was none.
     pub(crate) fn leave(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) -> bool {
         if !client.listens_to(topic, name) {
             return false;
         }
-        hub.with(|hub| {
-            self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
+        let taken = hub.with(|hub| {
             hub.unsubscribe(self.id, topic, name);
+            hub.take_all(self.id)
         });
-        self.settle();
+        self.settle(taken, hub);
         self.lists.borrow_mut().remove(client, topic, name);
         if !client.is_subscriber() {
             self.handle().load.count_subscriber(false);
@@ -233,7 +253,7 @@ impl Worker {
         true
     }
 
-    /// Ends all subscriptions of `client` at one position of the inbox.
+    /// Ends all subscriptions of `client` at one position of the mailbox.
     pub(crate) fn leave_all(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
         if !client.is_subscriber() {
             return;
@@ -241,13 +261,11 @@ impl Worker {
         let topics = [Topic::Channel, Topic::Pattern, Topic::ShardChannel];
         let names_of = |topic| client.names(topic).into_iter().map(move |name| (topic, name));
         let names: Vec<(Topic, Name)> = topics.into_iter().flat_map(names_of).collect();
-        hub.with(|hub| {
-            self.incoming.borrow_mut().extend(hub.take_inbox(self.id));
-            for (topic, name) in &names {
-                hub.unsubscribe(self.id, *topic, name);
-            }
+        let taken = hub.with(|hub| {
+            names.iter().for_each(|(topic, name)| hub.unsubscribe(self.id, *topic, name));
+            hub.take_all(self.id)
         });
-        self.settle();
+        self.settle(taken, hub);
         let mut lists = self.lists.borrow_mut();
         for (topic, name) in &names {
             lists.remove(client, *topic, name);
@@ -255,17 +273,50 @@ impl Worker {
         self.handle().load.count_subscriber(false);
     }
 
-    /// Takes the inbox and delivers it, for callers that hold nothing of the hub.
-    pub fn deliver_inbox(&self) {
-        self.deliver(&mut HubAccess::new(&self.server.hub));
+    /// Takes all that is in the mailbox and delivers it, for callers that hold nothing of the hub.
+    pub fn deliver_all(&self) {
+        self.deliver(&mut self.hub());
     }
 
-    /// Takes the inbox and delivers it to the outboxes of this worker's clients.
+    /// Takes all that is in the mailbox and delivers it to the outboxes of this worker's clients.
     pub(crate) fn deliver(&self, hub: &mut HubAccess<'_>) {
-        let entries = hub.with(|hub| hub.take_inbox(self.id));
-        self.incoming.borrow_mut().extend(entries);
-        self.settle();
-        self.send_after(hub);
+        let taken = hub.with(|hub| hub.take_all(self.id));
+        self.settle(taken, hub);
         self.end_doomed(hub);
+    }
+
+    /// Delivers some of what is in the mailbox: no more than others on this thread should wait for, nor than outboxes
+    /// should hold before they are offered to their sockets. Answers whether there is more.
+    pub(crate) fn deliver_some(&self) -> bool {
+        let mut hub = self.hub();
+        let last = self.steps.get() + STEPS_AT_ONCE;
+        self.more_waits.set(true);
+        while self.steps.get() < last && !self.is_crowded() {
+            if self.settle_next() {
+                continue;
+            }
+            if !self.more_waits.get() {
+                break;
+            }
+            let (taken, more_waits) = hub.with(|hub| hub.take_some(self.id));
+            self.incoming.borrow_mut().extend(taken);
+            self.more_waits.set(more_waits);
+        }
+        self.send_after(&mut hub);
+        self.end_doomed(&mut hub);
+        self.more_waits.get() || !self.incoming.borrow().is_empty()
+    }
+
+    /// Delivers what one of its clients has just sent to this worker, too: here and now as far as others can wait for it,
+    /// the rest when they have had their turns.
+    pub(crate) fn deliver_own(&self) {
+        if self.deliver_some() {
+            self.handle().bell.notify_one();
+        }
+    }
+
+    /// Access to the hub that locks it for each step.
+    fn hub(&self) -> HubAccess<'_> {
+        HubAccess::new(&self.server.hub)
     }
 }

@@ -48,7 +48,7 @@ impl Core {
 
     /// Delivers what has been published and throws it away.
     pub(crate) fn deliver_and_forget(&mut self) {
-        self.workers.iter().for_each(|worker| worker.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_all());
         self.subscribers.iter().for_each(|(_, client)| drop(client.take_output()));
     }
 }

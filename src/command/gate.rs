@@ -10,9 +10,9 @@ use super::spec::{Flags, Run};
 use super::table::{CommandIndex, Entry, Lookup};
 use crate::client::Closing;
 use crate::client::held::Holding;
+use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
 use crate::config::Settings;
-use crate::hub::access::HubAccess;
 use crate::ids::WorkerId;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
@@ -180,7 +180,7 @@ pub(super) fn lacks_memory(
     if settings.maxmemory.limit().is_none() || !flags.has_any(Flags::KEYS) {
         return false;
     }
-    let mut outlet = Outlet { hub, wake: &mut outcome.wake, used: false };
+    let mut outlet = Outlet { hub, sent: &mut outcome.sent, used: false };
     let in_use = || server.memory_in_use(thread);
     let room = eviction::make_room(settings, &server.clock, in_use, keys, &mut outlet);
     room == Room::None && flags.has(Flags::DENYOOM)

@@ -265,8 +265,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let published = call.hub.with(|hub| hub.publish(kind, channel, &message));
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;
-    call.outcome.crowded |= published.crowded;
-    call.outcome.wake.extend(published.wake);
+    call.outcome.sent.extend(published.sent);
     call.reply.count(published.receivers);
     Ok(())
 }

@@ -15,15 +15,15 @@ use super::spec::{Flags, Run};
 use super::table::Entry;
 use super::{Call, LocalCall, trace};
 use crate::client::held::Holding;
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::{ClientInfo, Flag};
 use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::hub::Control;
-use crate::hub::access::HubAccess;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
+use crate::mailbox::Sent;
 use crate::observe::counters::Counter;
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::{Args, OwnedArgs};
@@ -305,7 +305,7 @@ pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversati
 pub(super) fn settle_keys(call: &mut Call<'_, '_>) {
     let Some((state, now_ms)) = call.keys.held() else { return };
     let rules = Rules::of(call.settings);
-    let mut outlet = Outlet { hub: call.hub, wake: &mut call.outcome.wake, used: false };
+    let mut outlet = Outlet { hub: call.hub, sent: &mut call.outcome.sent, used: false };
     if call.scope.executing {
         state.effects.publish(rules, &mut outlet);
     } else {
@@ -322,7 +322,7 @@ pub(super) fn settle_transaction(
     outcome: &mut TurnOutcome,
 ) {
     let Some((state, now_ms)) = keys.held() else { return };
-    let mut outlet = Outlet { hub, wake: &mut outcome.wake, used: false };
+    let mut outlet = Outlet { hub, sent: &mut outcome.sent, used: false };
     effects::settle(state, now_ms, Rules::of(settings), &mut outlet);
     outcome.published |= outlet.used;
 }
@@ -371,17 +371,16 @@ pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut Se
 
 /// Lets a client's session go on.
 pub(super) fn resume(server: &Server, client: &Arc<ClientInfo>) {
-    let home = client.worker();
-    if server.hub.lock().send(home, Control::Resume(client.id)) {
-        server.workers[home].bell.notify_one();
-    }
+    let mut sent = Sent::default();
+    server.hub.lock().send(client.worker(), Order::To(client.clone(), Errand::Resume), &mut sent);
+    server.wake(sent.wake);
 }
 
 /// Answers a client that its time is up, if it still waits for keys.
 pub(super) fn give_up(place: &mut Place<'_, '_>, client: &ClientInfo) {
     let (state, _) = place.keys.hold(place.server.clock.now());
     if let Some(answer) = state.waiters.give_up(client.id, None) {
-        answer.send(&mut Outlet { hub: place.hub, wake: &mut place.outcome.wake, used: false });
+        answer.send(&mut Outlet { hub: place.hub, sent: &mut place.outcome.sent, used: false });
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::client::{Client, Closing};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::ids::{Address, ClientId};
+use crate::ids::{Address, ClientId, PortSet};
 use crate::resp::Proto;
 use crate::server::Server;
 use crate::session::{Luggage, Session};
@@ -71,7 +71,7 @@ impl World {
     pub(crate) fn settle(&self) {
         // What the first round asks of workers that had their turn is done in the second.
         for _ in 0..2 {
-            self.workers.iter().for_each(|worker| worker.deliver_inbox());
+            self.workers.iter().for_each(|worker| worker.deliver_all());
         }
     }
 
@@ -85,7 +85,7 @@ impl World {
         let worker = self.workers[worker].clone();
         let client = worker.register(address);
         let session = RefCell::new(Session::new(worker.clone(), client.clone()));
-        Peer { client, session, worker }
+        Peer { client, session, worker, crowded: Cell::default() }
     }
 }
 
@@ -94,6 +94,7 @@ pub(crate) struct Peer {
     pub(crate) client: Rc<Client>,
     session: RefCell<Session>,
     worker: Rc<Worker>,
+    crowded: Cell<PortSet>,
 }
 
 impl Peer {
@@ -108,7 +109,7 @@ impl Peer {
     pub(crate) fn say(&self, requests: &str) -> String {
         let mut session = self.session.borrow_mut();
         session.feed(format!("{requests}\r\n").as_bytes());
-        go_on(&mut session);
+        self.crowded.set(go_on(&mut session));
         self.heard()
     }
 
@@ -116,8 +117,13 @@ impl Peer {
     pub(crate) fn resume(&self) -> String {
         let mut session = self.session.borrow_mut();
         session.resume();
-        go_on(&mut session);
+        self.crowded.set(go_on(&mut session));
         self.heard()
+    }
+
+    /// The workers that have fallen behind with what it last sent: its connection waits for them before it goes on.
+    pub(crate) fn crowded(&self) -> Vec<usize> {
+        self.crowded.get().iter().collect()
     }
 
     /// What has come since it was last asked.
@@ -137,7 +143,7 @@ impl Peer {
         self.worker.see_off(&self.client, destination);
         let client = worker.welcome(self.client.info.clone(), None);
         let session = RefCell::new(Session::unpack(worker.clone(), client.clone(), luggage));
-        Peer { client, session, worker }
+        Peer { client, session, worker, crowded: Cell::default() }
     }
 
     /// The connection ends: the server lets go of the client.
@@ -164,12 +170,14 @@ impl Peer {
     }
 }
 
-/// Lets a session do all that it has to do.
-fn go_on(session: &mut Session) {
+/// Lets a session do all that it has to do, as far as it need not wait for workers that have fallen behind. Answers these.
+fn go_on(session: &mut Session) -> PortSet {
     session.spread();
-    while session.has_more() {
-        session.take_crowded();
+    let mut crowded = session.take_crowded();
+    while session.has_more() && crowded.is_empty() {
         session.resume();
         session.spread();
+        crowded = session.take_crowded();
     }
+    crowded
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Call;
 use super::spec::Flags;
+use crate::client::order::Order;
 use crate::client::registry::Flag;
-use crate::hub::Control;
 use crate::ids::Address;
 use crate::message::Frame;
 use crate::quoting;
@@ -20,7 +20,7 @@ pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
             if call.server.workers[worker].monitors.load(Relaxed) == 0 {
                 continue;
             }
-            call.order(worker, Control::Monitor(line.clone()));
+            call.order(worker, Order::Monitor(line.clone()));
         }
         call.outcome.published |= call.info.has_flag(Flag::Monitor);
     }

@@ -3,17 +3,18 @@
 use parking_lot::MutexGuard;
 
 use super::{Hub, HubState};
+use crate::mailbox::Cost;
 
 /// Access to the hub for the length of one command or transaction.
 #[derive(Debug)]
-pub struct HubAccess<'a> {
-    hub: &'a Hub,
-    held: Option<MutexGuard<'a, HubState>>,
+pub struct HubAccess<'a, T> {
+    hub: &'a Hub<T>,
+    held: Option<MutexGuard<'a, HubState<T>>>,
 }
 
-impl<'a> HubAccess<'a> {
+impl<'a, T: Cost> HubAccess<'a, T> {
     /// Access that locks for each step.
-    pub fn new(hub: &'a Hub) -> Self {
+    pub fn new(hub: &'a Hub<T>) -> Self {
         HubAccess { hub, held: None }
     }
 
@@ -33,7 +34,7 @@ impl<'a> HubAccess<'a> {
     }
 
     /// Runs one step under the lock.
-    pub(crate) fn with<R>(&mut self, step: impl FnOnce(&mut HubState) -> R) -> R {
+    pub(crate) fn with<R>(&mut self, step: impl FnOnce(&mut HubState<T>) -> R) -> R {
         match &mut self.held {
             Some(state) => step(state),
             None => step(&mut self.hub.lock()),

@@ -1,18 +1,18 @@
-//! The subscribers of one name, counted for each worker that has any.
+//! The subscribers of one name, counted for each port that has any.
 
-use crate::ids::{Slot, WorkerId};
+use crate::ids::{PortId, Slot};
 
-/// Where one worker keeps the subscribers of a name, and how many they are.
+/// Where one port keeps the subscribers of a name, and how many they are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    worker: u16,
+    port: u16,
     slot: Slot,
     count: u32,
 }
 
 impl Place {
-    pub(super) fn worker(&self) -> WorkerId {
-        self.worker.into()
+    pub(super) fn port(&self) -> PortId {
+        self.port.into()
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -20,7 +20,7 @@ impl Place {
     }
 }
 
-/// The places of one name. Most names have subscribers on one worker only, so one place needs no memory of its own.
+/// The places of one name. Most names have subscribers on one port only, so one place needs no memory of its own.
 #[derive(Debug, Default)]
 pub(super) enum Listeners {
     #[default]
@@ -40,7 +40,7 @@ impl Listeners {
         self.places().is_empty()
     }
 
-    /// Each worker that has subscribers, once.
+    /// Each port that has subscribers, once.
     pub(super) fn places(&self) -> &[Place] {
         match self {
             Listeners::None => &[],
@@ -49,15 +49,15 @@ impl Listeners {
         }
     }
 
-    /// Counts one more on `worker`; `new_slot` is asked where the worker keeps the first one.
-    pub(super) fn join(&mut self, worker: WorkerId, new_slot: impl FnOnce() -> Slot) -> Slot {
-        if let Some(place) = self.place_mut(worker) {
+    /// Counts one more on `port`; `new_slot` is asked where the port keeps the first one.
+    pub(super) fn join(&mut self, port: PortId, new_slot: impl FnOnce() -> Slot) -> Slot {
+        if let Some(place) = self.place_mut(port) {
             place.count += 1;
             return place.slot;
         }
         let slot = new_slot();
         // MAX_WORKERS fits.
-        let place = Place { worker: worker as u16, slot, count: 1 };
+        let place = Place { port: port as u16, slot, count: 1 };
         *self = match std::mem::take(self) {
             Listeners::None => Listeners::One(place),
             Listeners::One(first) => Listeners::Several(Box::new(vec![first, place])),
@@ -69,9 +69,9 @@ impl Listeners {
         slot
     }
 
-    /// Counts one less on `worker`; the worker's place goes with its last one.
-    pub(super) fn leave(&mut self, worker: WorkerId) {
-        let Some(place) = self.place_mut(worker) else { return };
+    /// Counts one less on `port`; the port's place goes with its last one.
+    pub(super) fn leave(&mut self, port: PortId) {
+        let Some(place) = self.place_mut(port) else { return };
         place.count -= 1;
         if place.count > 0 {
             return;
@@ -88,13 +88,13 @@ impl Listeners {
         };
     }
 
-    fn place_mut(&mut self, worker: WorkerId) -> Option<&mut Place> {
+    fn place_mut(&mut self, port: PortId) -> Option<&mut Place> {
         let places = match self {
             Listeners::None => &mut [],
             Listeners::One(place) => std::slice::from_mut(place),
             Listeners::Several(places) => &mut places[..],
         };
-        places.iter_mut().find(|place| place.worker() == worker)
+        places.iter_mut().find(|place| place.port() == port)
     }
 }
 
@@ -102,12 +102,12 @@ impl Listeners {
 mod tests {
     use super::*;
 
-    fn seen(listeners: &Listeners) -> Vec<(WorkerId, Slot, u32)> {
-        listeners.places().iter().map(|place| (place.worker(), place.slot(), place.count)).collect()
+    fn seen(listeners: &Listeners) -> Vec<(PortId, Slot, u32)> {
+        listeners.places().iter().map(|place| (place.port(), place.slot(), place.count)).collect()
     }
 
     #[test]
-    fn every_worker_has_one_place_while_it_has_subscribers() {
+    fn every_port_has_one_place_while_it_has_subscribers() {
         let mut listeners = Listeners::default();
         assert_eq!(listeners.join(1, || 10), 10);
         assert_eq!(listeners.join(1, || 99), 10);

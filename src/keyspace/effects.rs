@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::address::Address;
-use super::tracking::Notice;
 use super::{DatabaseId, Rules, State, waiters};
+use crate::client::notice::Notice;
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
 use crate::config::KeyspaceEvents;
-use crate::hub::Control;
-use crate::hub::access::HubAccess;
-use crate::ids::{WorkerId, WorkerSet};
+use crate::mailbox::Sent;
 use crate::message::{Kind, Message};
 
 /// What is to be made known.
@@ -72,13 +71,14 @@ impl Effects {
             let (name, Address { db, key }) = match event {
                 Event::Change { name, address } => (name, address),
                 Event::Notice(client, notice) => {
-                    outlet.order(client.worker(), Control::Tell(client, notice));
+                    outlet.order(client, Errand::Tell(notice));
                     continue;
                 }
             };
             let mut publish = |channel: &[u8], payload: &[u8]| {
                 let message = Arc::new(Message::new(Kind::Channel, channel, payload));
-                outlet.wake.extend(outlet.hub.with(|hub| hub.publish(Kind::Channel, channel, &message)).wake);
+                let published = outlet.hub.with(|hub| hub.publish(Kind::Channel, channel, &message));
+                outlet.sent.extend(published.sent);
                 outlet.used = true;
             };
             if rules.classes.has(KeyspaceEvents::KEYSPACE) {
@@ -98,18 +98,16 @@ impl Effects {
 #[derive(Debug)]
 pub(crate) struct Outlet<'o, 'h> {
     pub(crate) hub: &'o mut HubAccess<'h>,
-    /// Workers that have been given something to do.
-    pub(crate) wake: &'o mut WorkerSet,
+    /// What becomes of what was sent.
+    pub(crate) sent: &'o mut Sent,
     /// Whether anything was sent that the client of the command may be waiting for.
     pub(crate) used: bool,
 }
 
 impl Outlet<'_, '_> {
-    /// Sends an order to the worker of a client.
-    pub(crate) fn order(&mut self, worker: WorkerId, control: Control) {
-        if self.hub.with(|hub| hub.send(worker, control)) {
-            self.wake.insert(worker);
-        }
+    /// Sends the worker of `client` something to do with it.
+    pub(crate) fn order(&mut self, client: Arc<ClientInfo>, errand: Errand) {
+        self.hub.with(|hub| hub.send(client.worker(), Order::To(client, errand), self.sent));
         self.used = true;
     }
 }

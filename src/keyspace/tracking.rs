@@ -5,13 +5,12 @@
 //! prefixes instead, and told of every change of a key that begins with one of them: once for each command or
 //! transaction. Keys are known by their names alone, whatever their database, as in Redis.
 //!
-//! What clients are told goes through the inboxes of their workers like everything that is published, so it follows the
+//! What clients are told goes through the mailboxes of their workers like everything that is published, so it follows the
 //! answer that it makes invalid. It comes before any answer that shows this client a later state of the keys, because what
-//! waits in its inbox is delivered when its command has taken the lock: a cache is never older than what is read beside it.
+//! waits in its mailbox is delivered when its command has taken the lock: a cache is never older than what is read beside it.
 //!
 //! Source: tracking.c in Redis 7.2.
 
-mod notice;
 mod readers;
 #[cfg(test)]
 mod tests;
@@ -27,9 +26,9 @@ use hashbrown::HashMap;
 use super::State;
 use super::effects::Effects;
 use crate::client::held::Holding;
+use crate::client::notice::{Forgotten, Notice};
 use crate::client::registry::{ClientInfo, Flag};
 use crate::ids::ClientId;
-pub(crate) use notice::{Forgotten, Notice};
 use readers::Readers;
 
 /// Keys that are dropped in one go at most because the table is too large: it bounds how long commands wait for that.

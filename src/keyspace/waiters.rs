@@ -22,8 +22,8 @@ use super::effects::Outlet;
 use super::entry::Kind;
 use super::keys::Keys;
 use super::{Rules, State};
+use crate::client::order::Errand;
 use crate::client::registry::ClientInfo;
-use crate::hub::Control;
 use crate::ids::ClientId;
 use crate::message::Frame;
 use crate::resp::Proto;
@@ -152,7 +152,7 @@ impl Served {
 
     /// Sends it to the client's worker.
     pub(crate) fn send(self, outlet: &mut Outlet<'_, '_>) {
-        outlet.order(self.client.worker(), Control::Serve(self.client, Frame::whole(self.answer)));
+        outlet.order(self.client, Errand::Serve(Frame::whole(self.answer)));
     }
 }
 

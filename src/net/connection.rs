@@ -161,8 +161,9 @@ impl Connection {
     /// Lets the workers write what has been published before more is read, if they are behind. The server's own work is
     /// what a publisher may wait for; it never waits for a subscriber.
     async fn give_way(&mut self) {
-        if self.session.take_crowded() {
-            self.worker.server.hub.relieved().await;
+        let crowded = self.session.take_crowded();
+        if !crowded.is_empty() {
+            self.worker.server.hub.relieved(crowded).await;
         }
         if self.worker.take_blind() {
             tokio::task::yield_now().await;

@@ -86,7 +86,7 @@ async fn receive(worker: Rc<Worker>, mut inlet: Inlet) {
 
 /// Delivers and writes what there is, so that the end can tell when nothing is left.
 fn drain(worker: &Worker) {
-    worker.deliver_inbox();
+    worker.deliver_all();
     while worker.flush_dirty(MOST_AT_ONCE) {}
     worker.handle().drain_rounds.fetch_add(1, Release);
 }
@@ -102,7 +102,7 @@ fn welcome(worker: &Rc<Worker>, doors: &Doors, guest: Guest) {
             if guest.luggage.is_some() {
                 worker.handle().load.count_arriving(false);
             }
-            worker.server.clients.remove(guest.info.id);
+            worker.turn_away(&guest.info);
             worker.server.connections.fetch_sub(1, Relaxed);
             worker.handle().connections.fetch_sub(1, Relaxed);
         }
@@ -113,12 +113,18 @@ fn welcome(worker: &Rc<Worker>, doors: &Doors, guest: Guest) {
 async fn deliver(worker: Rc<Worker>) {
     loop {
         worker.handle().bell.notified().await;
-        worker.deliver_inbox();
-        // A publisher on another thread can ring the bell without a pause: what has been delivered is written first.
-        if worker.take_blind() {
-            yield_now().await;
-        }
-        while worker.is_crowded() {
+        loop {
+            let more_waits = worker.deliver_some();
+            // A publisher on another thread can ring the bell without a pause: what has been delivered is written first.
+            if worker.take_blind() {
+                yield_now().await;
+            }
+            while worker.is_crowded() {
+                yield_now().await;
+            }
+            if !more_waits {
+                break;
+            }
             yield_now().await;
         }
     }
@@ -164,9 +170,9 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::client::order::HubAccess;
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::hub::access::HubAccess;
     use crate::ids::{Address, Topic};
     use crate::message::{Kind, Message};
     use crate::net::transport::Detached;
@@ -195,6 +201,27 @@ mod tests {
             while worker.flush_dirty(MOST_AT_ONCE) {}
             assert!(run());
             assert_eq!(client.outbox.borrow().len(), 3);
+        });
+    }
+
+    #[test]
+    fn others_have_their_turns_while_much_is_delivered() {
+        let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
+        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let worker = Worker::new(server.clone(), 0);
+        let client = worker.register(Address::Unix("/x".into()));
+        worker.join(&client, Topic::Pattern, b"*", &mut HubAccess::new(&server.hub));
+        let message = Arc::new(Message::new(Kind::Channel, b"a", b""));
+        (0..50_000).for_each(|_| assert_eq!(server.hub.publish(Kind::Channel, b"a", &message).receivers, 1));
+        worker.handle().bell.notify_one();
+        runtime().expect("the system has descriptors").block_on(async {
+            let mut task = pin!(deliver(worker.clone()));
+            let mut turns = 0;
+            while worker.delivered() < 50_000 {
+                assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                turns += 1;
+            }
+            assert!(turns > 10, "{turns} turns");
         });
     }
 }

@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_a_client_is_to_forget_goes_after_it() {
         let world = World::new();
-        let (peer, writer) = (world.client().speaking(crate::resp::Proto::Resp3), world.client());
+        let (peer, writer) = (world.client().speaking(crate::resp::Proto::Resp3), world.client_of(1));
         let peer = peer.move_to(&world, 1);
         peer.say("CLIENT TRACKING ON\r\nGET k");
         peer.client.info.move_to(0);

@@ -4,16 +4,15 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
 use crate::config::Settings;
-use crate::hub::Control;
-use crate::hub::access::HubAccess;
-use crate::ids::WorkerSet;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
+use crate::mailbox::Sent;
 use crate::observe::stats;
 use crate::server::Server;
 use crate::worker::Worker;
@@ -31,29 +30,39 @@ pub fn often(worker: &Worker) {
 /// some others. Answers whether there may be more: then call it again when others have had their turn. `thread` is the
 /// number of the calling thread in the gauge of memory.
 pub fn remove_keys(server: &Server, thread: usize) -> bool {
-    let mut hub = HubAccess::new(&server.hub);
-    let mut keys = KeyAccess::new(&server.keyspace);
-    let mut wake = WorkerSet::default();
-    let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
-    let settings = server.settings();
-    let expired = server.keyspace.expire(server.clock.now().unix_ms(), Rules::of(&settings), &mut outlet);
-    let in_use = || server.memory_in_use(thread);
-    let room = eviction::make_room(&settings, &server.clock, in_use, &mut keys, &mut outlet);
-    keys.release();
-    server.wake(wake);
-    expired || room == Room::Soon
+    look_after_keys(server, |settings, outlet| {
+        let mut keys = KeyAccess::new(&server.keyspace);
+        let expired = server.keyspace.expire(server.clock.now().unix_ms(), Rules::of(settings), outlet);
+        let in_use = || server.memory_in_use(thread);
+        let room = eviction::make_room(settings, &server.clock, in_use, &mut keys, outlet);
+        keys.release();
+        expired || room == Room::Soon
+    })
 }
 
 /// Drops some of what is remembered of clients that cache keys if that is too much, which may be so without any command
 /// because the limit was lowered. Answers whether more will have to go.
 pub fn trim_tracked(server: &Server) -> bool {
+    look_after_keys(server, |settings, outlet| {
+        let (most, now_ms) = (settings.tracking_table_max_keys, server.clock.now().unix_ms());
+        server.keyspace.trim_tracked(most, now_ms, Rules::of(settings), outlet)
+    })
+}
+
+/// Does something to the keys, unless those who were to hear of it when that was done before have still to catch up.
+fn look_after_keys(server: &Server, step: impl FnOnce(&Settings, &mut Outlet<'_, '_>) -> bool) -> bool {
+    let mut behind = server.behind_keys.lock();
+    if !behind.is_empty() {
+        *behind = server.hub.lock().crowded(*behind);
+    }
+    if !behind.is_empty() {
+        return false;
+    }
     let mut hub = HubAccess::new(&server.hub);
-    let mut wake = WorkerSet::default();
-    let mut outlet = Outlet { hub: &mut hub, wake: &mut wake, used: false };
-    let settings = server.settings();
-    let (most, now_ms) = (settings.tracking_table_max_keys, server.clock.now().unix_ms());
-    let more = server.keyspace.trim_tracked(most, now_ms, Rules::of(&settings), &mut outlet);
-    server.wake(wake);
+    let mut sent = Sent::default();
+    let more = step(&server.settings(), &mut Outlet { hub: &mut hub, sent: &mut sent, used: false });
+    server.wake(sent.wake);
+    *behind = sent.crowded;
     more
 }
 
@@ -92,11 +101,10 @@ fn evict_clients(worker: &Worker) {
     let settings = worker.settings();
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
     let mut hub = HubAccess::new(&worker.server.hub);
+    let mut sent = Sent::default();
     for info in worker.server.clients.beyond(limit) {
         info.doom();
-        let home = info.worker();
-        if hub.with(|hub| hub.send(home, Control::Evict(info.id))) {
-            worker.server.workers[home].bell.notify_one();
-        }
+        hub.with(|hub| hub.send(info.worker(), Order::To(info, Errand::Evict), &mut sent));
     }
+    worker.server.wake(sent.wake);
 }

@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::client::Client;
+use crate::client::order::HubAccess;
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::hub::access::HubAccess;
-use crate::ids::WorkerSet;
 use crate::keyspace::access::KeyAccess;
+use crate::mailbox::Sent;
 use crate::resp::encode::Reply;
 use crate::worker::Worker;
 
@@ -80,7 +80,7 @@ impl<'s> Turn<'s> {
     pub(crate) fn is_over(&self) -> bool {
         let answered = self.client.outbox.borrow().bytes() + self.reply.bytes().len();
         let enough = ANSWERED.min(self.room() / 2);
-        self.outcome.crowded
+        !self.outcome.sent.crowded.is_empty()
             || self.now.since(self.began) >= LONGEST
             || answered.saturating_sub(self.unwritten) >= enough
     }
@@ -89,10 +89,11 @@ impl<'s> Turn<'s> {
     pub(crate) fn ring(&mut self, next_is_slow: bool) {
         if next_is_slow || self.now.since(self.rang) >= SILENCE {
             self.rang = self.now;
-            let own = self.outcome.wake.remove(self.worker.id());
-            self.worker.server.wake(std::mem::take(&mut self.outcome.wake));
+            let wake = &mut self.outcome.sent.wake;
+            let own = wake.remove(self.worker.id());
+            self.worker.server.wake(std::mem::take(wake));
             if own {
-                self.outcome.wake.insert(self.worker.id());
+                wake.insert(self.worker.id());
             }
         }
     }
@@ -101,12 +102,10 @@ impl<'s> Turn<'s> {
 /// What the commands of a turn leave to be done.
 #[derive(Debug, Default)]
 pub struct TurnOutcome {
-    /// Workers that have been given something to do.
-    pub wake: WorkerSet,
-    /// Whether something was put into the inboxes that the client itself may be waiting for.
+    /// What becomes of what was sent to workers: whom to wake, and for whom the client must wait.
+    pub sent: Sent,
+    /// Whether something was put into the mailboxes that the client itself may be waiting for.
     pub published: bool,
-    /// Whether a worker is so far behind that this publisher should wait for it.
-    pub crowded: bool,
     /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
     pub waits: Option<Option<u64>>,
 }

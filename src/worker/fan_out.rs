@@ -1,4 +1,4 @@
-//! Fan-out: from the entries of an inbox to the outboxes of this worker's clients.
+//! Fan-out: from the entries of a mailbox to the outboxes of this worker's clients.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Worker;
 use super::writing::{FRAME_BYTES, reaches};
 use crate::client::Client;
+use crate::client::order::{HubAccess, Order};
 use crate::hub::name::Name;
 use crate::hub::{Entry, Publication};
 use crate::ids::Slot;
@@ -19,19 +20,33 @@ const RUN_BYTES: usize = 16 * 1024;
 const KEPT_ENTRIES: usize = 1024;
 
 impl Worker {
-    /// Delivers all that has been taken from the inbox.
-    pub(super) fn settle(&self) {
-        loop {
-            let Some(entry) = self.incoming.borrow_mut().pop_front() else { break };
-            match entry {
-                Entry::Publication(publication) => match publication.only_exact() {
-                    Some(slot) => self.fan_out_run(slot, publication.message),
-                    None => self.fan_out(&publication),
-                },
-                Entry::Control(control) => self.obey(control),
-            }
-        }
+    /// Delivers what was taken from the mailbox before and `taken`, which is all that was still in it.
+    pub(super) fn settle(&self, taken: impl Iterator<Item = Entry<Order>>, hub: &mut HubAccess<'_>) {
+        self.incoming.borrow_mut().extend(taken);
+        self.more_waits.set(false);
+        while self.settle_next() {}
         self.incoming.borrow_mut().shrink_to(KEPT_ENTRIES);
+        self.send_after(hub);
+    }
+
+    /// Delivers the next entry that was taken from the mailbox, and those behind it that can be joined to it; false if
+    /// there is none.
+    pub(super) fn settle_next(&self) -> bool {
+        self.count_steps(1);
+        let next = self.incoming.borrow_mut().pop_front();
+        match next {
+            None => return false,
+            Some(Entry::Other(order)) => self.obey(order),
+            Some(Entry::Publication(publication)) => match publication.only_exact() {
+                Some(slot) => self.fan_out_run(slot, publication.message),
+                None => self.fan_out(&publication),
+            },
+        }
+        true
+    }
+
+    fn count_steps(&self, count: usize) {
+        self.steps.set(self.steps.get() + count as u64);
     }
 
     fn fan_out(&self, publication: &Publication) {
@@ -94,6 +109,7 @@ impl Worker {
     fn push_all(&self, slot: Slot, make: impl Fn(Proto) -> Frame) {
         self.delivered.set(self.delivered.get() + 1);
         let lists = self.lists.borrow();
+        self.count_steps(lists.clients(slot).len());
         let mut frames: [Option<Rc<Frame>>; Proto::ALL.len()] = Default::default();
         for client in lists.clients(slot) {
             let proto = client.proto();
@@ -138,7 +154,6 @@ mod tests {
     use crate::client::Closing;
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::hub::access::HubAccess;
     use crate::ids::Address;
     use crate::ids::Topic;
     use crate::message::Kind;
@@ -171,7 +186,7 @@ mod tests {
             let message = Arc::new(Message::new(Kind::Channel, b"a", payload));
             hub.with(|hub| hub.publish(Kind::Channel, b"a", &message));
         }
-        workers.iter().for_each(|worker| worker.deliver_inbox());
+        workers.iter().for_each(|worker| worker.deliver_all());
         clients
     }
 
@@ -208,7 +223,7 @@ mod tests {
         worker.join(&other, Topic::Pattern, patterns[50].as_bytes(), &mut hub);
         let message = Arc::new(Message::new(Kind::Channel, b"news", b"hello"));
         let published = hub.with(|hub| hub.publish(Kind::Channel, b"news", &message));
-        worker.deliver_inbox();
+        worker.deliver_all();
         assert_eq!(published.receivers, 101);
         assert!(client.outbox.borrow().len() <= 3, "one more before and behind the pattern of two");
         let heard = String::from_utf8(client.take_output()).expect("text");
@@ -237,7 +252,7 @@ mod tests {
             let publish = |len: usize| {
                 let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
                 server.hub.publish(Kind::Channel, b"a", &message);
-                worker.deliver_inbox();
+                worker.deliver_all();
             };
             publish(900_000);
             worker.flush(&client);

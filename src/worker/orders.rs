@@ -1,27 +1,74 @@
 //! What a worker is ordered to do with its clients by other workers.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::AcqRel;
 
 use super::Worker;
-use crate::client::registry::ClientInfo;
+use crate::client::order::{Errand, HubAccess, Order, Receipt};
 use crate::client::{Client, Closing};
-use crate::hub::Control;
-use crate::hub::access::HubAccess;
-use crate::ids::ClientId;
-use crate::keyspace::tracking::Notice;
-use crate::message::Frame;
+use crate::ids::{ClientId, WorkerId};
+use crate::mailbox::{Cost, Sent};
 
 impl Worker {
-    /// Sends what was meant for clients that have moved to where they are, also where they have not arrived yet.
-    pub(super) fn send_after(&self, hub: &mut HubAccess<'_>) {
-        for (info, notice) in self.astray.take() {
-            let home = info.worker();
-            if hub.with(|hub| hub.send(home, Control::Tell(info, notice))) {
-                self.server.workers[home].bell.notify_one();
+    /// Carries an order out.
+    pub(super) fn obey(&self, order: Order) {
+        match order {
+            Order::To(info, errand) => match self.client(&info) {
+                Some(client) => self.run_errand(&client, errand),
+                None => self.astray.borrow_mut().push((info, errand)),
+            },
+            Order::Monitor(line) => self.show_monitors(line),
+            Order::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
+        }
+    }
+
+    /// Does with `client` what another has asked for.
+    pub(super) fn run_errand(&self, client: &Rc<Client>, errand: Errand) {
+        match errand {
+            Errand::Kill(receipt) => self.doomed.borrow_mut().push((client.clone(), receipt)),
+            Errand::Evict => client.close(Closing::Evicted),
+            Errand::Resume => client.bell.notify_one(),
+            // In the form that suits it at this position of the mailbox.
+            Errand::Tell(notice) => {
+                if let Some(frame) = notice.frame(client.proto(), client.is_subscriber()) {
+                    self.push(client, &Rc::new(frame));
+                }
+            }
+            Errand::Serve(answer) => {
+                if !answer.is_empty() {
+                    self.push(client, &Rc::new(answer));
+                }
+                client.served.set(client.served.get() + 1);
+                client.bell.notify_one();
             }
         }
+    }
+
+    /// Sends what was meant for clients that are not here to where they are, and keeps what is for those that are still on
+    /// their way here; it counts as waiting until they come. A client that has ended, or is about to, needs nothing more.
+    pub(super) fn send_after(&self, hub: &mut HubAccess<'_>) {
+        for (info, errand) in self.astray.take() {
+            let home = info.worker();
+            if let Errand::Kill(receipt) = errand {
+                // It has nothing that could be taken from it while it is on its way, and ends where it arrives.
+                self.acknowledge(&receipt, hub);
+            } else if info.is_killed() {
+                // Nobody is left to receive it.
+            } else if home == self.id() {
+                hub.with(|hub| hub.hold_back(home, errand.cost()));
+                self.awaiting.borrow_mut().entry(info.id).or_default().push(errand);
+            } else {
+                self.send(home, Order::To(info, errand), hub);
+            }
+        }
+    }
+
+    /// What has come for a client before it did.
+    pub(super) fn take_awaiting(&self, id: ClientId) -> Vec<Errand> {
+        let Some(errands) = self.awaiting.borrow_mut().remove(&id) else { return Vec::new() };
+        let bytes = errands.iter().map(Errand::cost).sum();
+        self.hub().with(|hub| hub.let_go(self.id(), bytes));
+        errands
     }
 
     /// Closes `client` by order of another; its subscriptions end at once.
@@ -30,68 +77,27 @@ impl Worker {
         self.leave_all(client, hub);
     }
 
-    /// Carries an order out.
-    pub(super) fn obey(&self, control: Control) {
-        match control {
-            Control::Kill(id, receipt) => self.doomed.borrow_mut().push((id, receipt)),
-            Control::Resume(id) => {
-                if let Some(client) = self.client_by_id(id) {
-                    client.bell.notify_one();
-                }
-            }
-            Control::Evict(id) => {
-                if let Some(client) = self.client_by_id(id) {
-                    client.close(Closing::Evicted);
-                }
-            }
-            Control::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
-            Control::Tell(info, notice) => self.tell(info, notice),
-            Control::Serve(info, answer) => self.serve(&info, answer),
-            Control::Monitor(line) => self.show_monitors(line),
-        }
-    }
-
-    /// Queues the answer that a client has waited for, and lets it go on.
-    fn serve(&self, info: &ClientInfo, answer: Frame) {
-        let Some(client) = self.client(info) else { return };
-        if !answer.is_empty() {
-            self.push(&client, &Rc::new(answer));
-        }
-        client.served.set(client.served.get() + 1);
-        client.bell.notify_one();
-    }
-
-    /// Tells a client to forget keys, in the form that suits it at this position of the inbox.
-    fn tell(&self, info: Arc<ClientInfo>, notice: Notice) {
-        let Some(client) = self.client(&info) else {
-            if !info.is_killed() {
-                self.astray.borrow_mut().push((info, notice));
-            }
-            return;
-        };
-        if let Some(frame) = notice.frame(client.proto(), client.is_subscriber()) {
-            self.push(&client, &Rc::new(frame));
-        }
-    }
-
     /// Ends the clients that others have ordered to be ended, and says so.
     pub(super) fn end_doomed(&self, hub: &mut HubAccess<'_>) {
         loop {
-            let Some((id, receipt)) = self.doomed.borrow_mut().pop() else { return };
-            if let Some(client) = self.client_by_id(id) {
-                self.kill(&client, hub);
-            }
-            if receipt.missing.fetch_sub(1, AcqRel) == 1 {
-                let woken = hub.with(|hub| hub.send(receipt.worker, Control::Resume(receipt.client)));
-                if woken {
-                    self.server.workers[receipt.worker].bell.notify_one();
-                }
-            }
+            let Some((client, receipt)) = self.doomed.borrow_mut().pop() else { return };
+            self.kill(&client, hub);
+            self.acknowledge(&receipt, hub);
         }
     }
 
-    fn client_by_id(&self, id: ClientId) -> Option<Rc<Client>> {
-        let clients = self.clients.borrow();
-        clients.iter().map(|(_, client)| client).find(|client| client.info.id == id).cloned()
+    /// Says that an order has been obeyed.
+    fn acknowledge(&self, receipt: &Receipt, hub: &mut HubAccess<'_>) {
+        if receipt.missing.fetch_sub(1, AcqRel) == 1 {
+            let client = receipt.client.clone();
+            self.send(client.worker(), Order::To(client, Errand::Resume), hub);
+        }
+    }
+
+    /// Sends an order on behalf of others, for which nobody waits here.
+    fn send(&self, worker: WorkerId, order: Order, hub: &mut HubAccess<'_>) {
+        let mut sent = Sent::default();
+        hub.with(|hub| hub.send(worker, order, &mut sent));
+        self.server.wake(sent.wake);
     }
 }

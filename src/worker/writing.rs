@@ -234,7 +234,7 @@ mod tests {
         fn publish(&self, len: usize) {
             let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
             self.worker.server.hub.publish(Kind::Channel, b"a", &message);
-            self.worker.deliver_inbox();
+            self.worker.deliver_all();
             while self.worker.flush_dirty(1) {}
         }
 

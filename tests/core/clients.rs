@@ -76,7 +76,7 @@ fn p4_a_killed_client_is_not_counted_once_the_answer_has_come() {
             let count = format!(":{left}");
             killer.send_only(&pipeline(&[&kill(&victim), "PUBLISH a after"]));
             assert!(killer.session.is_blocked() || victim.closing() == Some(Closing::Killed));
-            world.workers.iter().for_each(|worker| worker.deliver_inbox());
+            world.workers.iter().for_each(|worker| worker.deliver_all());
             killer.resume();
             killer.hears([":1", &count]);
             assert_eq!(victim.closing(), Some(Closing::Killed));
@@ -100,8 +100,8 @@ fn an_answer_to_kill_waits_for_other_workers_and_keeps_its_place() {
         killer.hears_nothing();
         killer.session.resume();
         killer.hears_nothing();
-        victim.worker.deliver_inbox();
-        killer.worker.deliver_inbox();
+        victim.worker.deliver_all();
+        killer.worker.deliver_all();
         killer.resume();
         killer.hears([":1", "behind"]);
     }
@@ -127,8 +127,8 @@ fn a_client_that_goes_before_the_order_to_kill_it_arrives_keeps_nobody_waiting()
         victim.joins("SUBSCRIBE a");
         killer.send_only(&pipeline(&[&kill(&victim)]));
         victim.hangs_up();
-        victim.worker.deliver_inbox();
-        killer.worker.deliver_inbox();
+        victim.worker.deliver_all();
+        killer.worker.deliver_all();
         killer.resume();
         killer.hears([":1"]);
     }
@@ -142,7 +142,7 @@ fn a_transaction_of_a_killed_client_does_not_run() {
     victim.joins("SUBSCRIBE b");
     victim.send(&pipeline(&["MULTI", "PUBLISH a x"]));
     killer.session.feed(&pipeline(&[&kill(&victim)]));
-    // The order waits in the inbox of the victim's worker when its EXEC comes.
+    // The order waits in the mailbox of the victim's worker when its EXEC comes.
     victim.send_only(&pipeline(&["EXEC", "PUBLISH a y"]));
     killer.session.spread();
     assert_eq!(victim.closing(), Some(Closing::Killed));

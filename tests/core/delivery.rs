@@ -179,7 +179,7 @@ fn p8_pushes_to_the_executing_client_follow_the_whole_exec_array() {
         both.joins("SUBSCRIBE a");
         other.send_only(&pipeline(&["PUBLISH a 0"]));
         both.send(&pipeline(&["MULTI", "PUBLISH a 1", "SUBSCRIBE b", "PUBLISH b 2", "PING", "EXEC", "PING"]));
-        both.worker.deliver_inbox();
+        both.worker.deliver_all();
         let mut heard: Vec<String> = both.take_frames().iter().map(Value::to_string).collect();
         // Another client's message was not caused by this client, and may come earlier, but not into the array.
         let foreign = heard.iter().position(|frame| frame == ">[message a 0]").expect("it arrives");

@@ -106,7 +106,7 @@ impl Peer {
     /// Sends raw bytes, and lets all workers deliver what comes of it.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.send_only(bytes);
-        self.workers.iter().for_each(|worker| worker.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_all());
     }
 
     /// Sends raw bytes; other workers do not come to it yet.
@@ -197,7 +197,7 @@ impl Peer {
     pub(crate) fn resume(&mut self) {
         self.session.resume();
         self.go_on();
-        self.workers.iter().for_each(|worker| worker.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_all());
     }
 
     fn fetch(&mut self) {

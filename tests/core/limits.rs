@@ -69,7 +69,7 @@ fn the_clients_that_hold_most_are_evicted_until_all_fit() {
             peer.send(&request(["PUBLISH", "a", &"x".repeat(size)]));
         }
         upkeep::often(&world.workers[0]);
-        world.workers.iter().for_each(|worker| worker.deliver_inbox());
+        world.workers.iter().for_each(|worker| worker.deliver_all());
         let closed: Vec<_> = peers.iter().map(|peer| peer.closing()).collect();
         assert_eq!(closed, [None, Some(Closing::Evicted), None]);
         assert_eq!(spared.closing(), None);
@@ -88,7 +88,7 @@ fn p11_subscriptions_count_against_what_all_clients_may_hold() {
         peers[2].joins("UNSUBSCRIBE");
         let closed = || {
             upkeep::often(&world.workers[0]);
-            world.workers.iter().for_each(|worker| worker.deliver_inbox());
+            world.workers.iter().for_each(|worker| worker.deliver_all());
             peers.iter().map(|peer| peer.closing()).collect::<Vec<_>>()
         };
         assert_eq!(closed(), [None, None, None]);
@@ -108,7 +108,7 @@ fn p11_whatever_a_client_makes_grow_counts_against_maxmemory_clients() {
             assert!(held >= at_least, "{holding:?}: {held}");
             assert!(world.server.clients.held.total() > ENOUGH, "{holding:?}");
             upkeep::often(&world.workers[0]);
-            world.workers.iter().for_each(|worker| worker.deliver_inbox());
+            world.workers.iter().for_each(|worker| worker.deliver_all());
             assert_eq!((greedy.closing(), other.closing()), (Some(Closing::Evicted), None), "{holding:?}");
         });
     }

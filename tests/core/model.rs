@@ -1,4 +1,4 @@
-//! Redis' publish and subscribe as one thread with one list of subscriptions would do it: no workers, no inboxes, no
+//! Redis' publish and subscribe as one thread with one list of subscriptions would do it: no workers, no mailboxes, no
 //! index. It says to the byte what each client is sent.
 
 use pregon::resp::Proto;

@@ -110,10 +110,10 @@ fn p2_all_subscribers_of_a_channel_hear_its_messages_in_the_same_order() {
         for n in 0..30 {
             publishers[n * 7 % 3].send_only(&pipeline(&[&format!("PUBLISH a {n}")]));
             if n % 5 == 0 {
-                world.workers[n % world.workers.len()].deliver_inbox();
+                world.workers[n % world.workers.len()].deliver_all();
             }
         }
-        world.workers.iter().for_each(|worker| worker.deliver_inbox());
+        world.workers.iter().for_each(|worker| worker.deliver_all());
         let heard: Vec<Vec<String>> = subscribers.iter_mut().map(|s| payloads(&s.take_frames())).collect();
         assert_eq!(heard[0].len(), 30);
         assert!(heard.iter().all(|payloads| *payloads == heard[0]), "{heard:?}");
@@ -129,11 +129,11 @@ fn p3_an_effect_never_arrives_before_its_cause() {
         witness.joins("PSUBSCRIBE *");
         for n in 0..10 {
             cause.send_only(&pipeline(&[&format!("PUBLISH question {n}")]));
-            relay.worker.deliver_inbox();
+            relay.worker.deliver_all();
             relay.hears_push([format!("message question {n}").as_str()]);
             effect.send_only(&pipeline(&[&format!("PUBLISH answer {n}")]));
         }
-        witness.worker.deliver_inbox();
+        witness.worker.deliver_all();
         for n in 0..10 {
             witness
                 .hears_push([format!("pmessage * question {n}").as_str(), format!("pmessage * answer {n}").as_str()]);
@@ -164,7 +164,7 @@ fn p4_nothing_arrives_after_the_unsubscribe_confirmation() {
         ] {
             let (mut publisher, mut subscriber) = (world.peer(), world.peer());
             subscriber.joins(join);
-            // It waits in the inbox of the subscriber's worker when that worker comes to the command.
+            // It waits in the mailbox of the subscriber's worker when that worker comes to the command.
             publisher.send_only(&pipeline(&["PUBLISH a before"]));
             subscriber.say(leave);
             publisher.say("PUBLISH a after");
@@ -177,7 +177,7 @@ fn p4_nothing_arrives_after_the_unsubscribe_confirmation() {
 }
 
 #[test]
-fn p4_a_message_that_waits_in_the_inbox_precedes_a_new_confirmation() {
+fn p4_a_message_that_waits_in_the_mailbox_precedes_a_new_confirmation() {
     everywhere(|world| {
         let (mut publisher, mut subscriber) = (world.peer(), world.peer());
         subscriber.joins("SUBSCRIBE a");
@@ -272,7 +272,7 @@ fn p4_what_waits_when_a_transaction_unsubscribes_arrives_before_its_confirmation
         let world = World::new(workers, pregon::resp::Proto::Resp3, &[]);
         let (mut publisher, mut subscriber) = (world.peer(), world.peer());
         subscriber.joins("SUBSCRIBE a");
-        publisher.worker.deliver_inbox();
+        publisher.worker.deliver_all();
         publisher.session.feed(&pipeline(&["PUBLISH a 1"]));
         subscriber.send(&pipeline(&["MULTI", "UNSUBSCRIBE a", "EXEC"]));
         publisher.session.spread();

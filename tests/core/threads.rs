@@ -118,9 +118,9 @@ impl<'c> Thread<'c> {
         self.connect();
     }
 
-    /// The worker comes to its inbox, and its clients read.
+    /// The worker comes to its mailbox, and its clients read.
     fn listen(&mut self) {
-        self.world.workers[0].deliver_inbox();
+        self.world.workers[0].deliver_all();
         let now = self.now();
         self.actors.iter_mut().for_each(|actor| actor.hear(now, &mut Vec::new()));
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::list::ClientType;
+use crate::client::order::{Errand, Order, Receipt};
 use crate::client::registry::ClientInfo;
 use crate::command::connection::DEFAULT_USER;
 use crate::command::{Call, LocalCall, run};
-use crate::hub::{Control, Receipt};
 use crate::ids::ClientId;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
@@ -115,8 +115,8 @@ fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
     }
     let missing = Arc::new(AtomicUsize::new(elsewhere.len()));
     for (info, home) in elsewhere {
-        let receipt = Receipt { missing: missing.clone(), client: call.info.id, worker: here };
-        call.order(home, Control::Kill(info.id, receipt));
+        let receipt = Receipt { missing: missing.clone(), client: call.info.clone() };
+        call.order(home, Order::To(info.clone(), Errand::Kill(receipt)));
     }
     if !call.scope.executing {
         call.session.blocked = Some(Blocked::Ordered(missing));

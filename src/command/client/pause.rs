@@ -43,7 +43,7 @@ pub(super) fn unblock(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let answer = u64::try_from(id).ok().and_then(|id| state.waiters.give_up(id, error));
     call.reply.integer(answer.is_some().into());
     if let Some(answer) = answer {
-        answer.send(&mut Outlet { hub: call.hub, wake: &mut call.outcome.wake, used: false });
+        answer.send(&mut Outlet { hub: call.hub, sent: &mut call.outcome.sent, used: false });
     }
     Ok(())
 }

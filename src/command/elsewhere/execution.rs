@@ -223,7 +223,7 @@ impl Execution {
     /// Takes what has come back; answers whether all that was sent has run.
     fn take_back(&mut self, turn: &mut Turn<'_>, conversation: &mut Conversation, done: Done) -> bool {
         conversation.scope = done.scope;
-        turn.outcome.crowded |= done.crowded;
+        turn.outcome.sent.crowded.extend(done.crowded);
         if done.overflowed {
             turn.client.close(Closing::HardLimit);
         }

@@ -9,9 +9,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::loan::Loan;
 use super::task::{Place, Slot, Task};
+use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
 use crate::command::{run, transaction};
-use crate::hub::access::HubAccess;
 use crate::keyspace::access::KeyAccess;
 use crate::observe::stats::WorkerStats;
 use crate::server::Server;
@@ -121,7 +121,7 @@ impl Executor {
             }
         }
         keys.release();
-        server.wake(std::mem::take(&mut outcome.wake));
+        server.wake(std::mem::take(&mut outcome.sent.wake));
     }
 }
 

@@ -12,9 +12,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::executor::Job;
 use super::task::{Place, Task};
+use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
 use crate::command::run;
-use crate::hub::access::HubAccess;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::stats::WorkerStats;
 use crate::server::Server;
@@ -102,7 +102,7 @@ fn run_under(server: &Server, stats: &WorkerStats, lent: Lent, now_ms: i64, task
     let mut hub = HubAccess::new(&server.hub);
     let mut outcome = TurnOutcome::default();
     task.run_queued(&mut Place { server, stats, keys: &mut keys, hub: &mut hub, outcome: &mut outcome });
-    server.wake(std::mem::take(&mut outcome.wake));
+    server.wake(std::mem::take(&mut outcome.sent.wake));
     keys.return_lent()
 }
 

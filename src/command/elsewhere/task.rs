@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
 use crate::command::table::CommandIndex;
 use crate::command::{Call, gate, run};
-use crate::hub::Control;
-use crate::hub::access::HubAccess;
+use crate::ids::PortSet;
 use crate::keyspace::access::KeyAccess;
 use crate::message::Frame;
 use crate::observe::stats::WorkerStats;
@@ -44,8 +44,8 @@ pub(crate) struct Done {
     pub(crate) waits: Option<Option<u64>>,
     /// Commands that were left for later.
     pub(crate) rest: Vec<Request>,
-    /// Whether so much was sent that the client should wait until it has been delivered.
-    pub(crate) crowded: bool,
+    /// Workers that have fallen so far behind with what was sent to them that the client should wait for them.
+    pub(crate) crowded: PortSet,
 }
 
 /// One command of a client, or some of a transaction.
@@ -92,10 +92,11 @@ impl Task {
                 ..Done::default()
             };
             *slot.lock() = Some(done);
-            call.order(call.info.worker(), Control::Serve(call.info.clone(), Frame::whole(reply.into_bytes())));
+            let answer = Errand::Serve(Frame::whole(reply.into_bytes()));
+            call.order(call.info.worker(), Order::To(call.info.clone(), answer));
         });
         if let Some(done) = &mut *slot.lock() {
-            done.crowded = place.outcome.crowded;
+            done.crowded = place.outcome.sent.crowded;
         }
     }
 
@@ -116,7 +117,7 @@ impl Task {
         if rest.is_empty() && self.last {
             run::settle_transaction(&place.server.settings(), place.keys, place.hub, place.outcome);
         }
-        let (overflowed, crowded) = (reply.has_overflowed(), place.outcome.crowded);
+        let (overflowed, crowded) = (reply.has_overflowed(), place.outcome.sent.crowded);
         let done = Done { scope: self.scope, reply: reply.into_bytes(), overflowed, waits: None, rest, crowded };
         *self.slot.lock() = Some(done);
     }

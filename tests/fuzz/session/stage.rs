@@ -78,13 +78,13 @@ impl Stage {
                 break;
             }
             random.shuffle(&mut self.workers);
-            self.workers.iter().for_each(|worker| worker.deliver_inbox());
+            self.workers.iter().for_each(|worker| worker.deliver_all());
             for peer in self.peers.iter_mut().filter(|peer| !peer.ends()) {
                 peer.session.resume();
                 peer.session.spread();
             }
         }
-        self.workers.iter().for_each(|worker| worker.deliver_inbox());
+        self.workers.iter().for_each(|worker| worker.deliver_all());
     }
 
     /// What a client has been sent since it was asked last.

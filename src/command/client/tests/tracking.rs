@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::command::test_support::{Peer, World};
+use crate::ids::Address;
 use crate::process::upkeep;
 use crate::resp::Proto;
 
@@ -384,4 +385,15 @@ fn options_of_tracking_are_checked_all_the_same() {
     for (options, error) in cases {
         assert_eq!(client.say(&format!("CLIENT TRACKING {options}")), format!("-ERR {error}\r\n"), "{options}");
     }
+}
+
+#[test]
+fn a_client_that_has_not_been_welcomed_may_be_redirected_to() {
+    let world = World::new();
+    let (tracker, writer) = (world.client().speaking(Proto::Resp3), world.client());
+    let target = world.server.clients.admit(0, Address::Unix("/x".into()), -1, world.workers[0].now());
+    tracker.say(&format!("CLIENT TRACKING ON REDIRECT {}\r\nGET k", target.id));
+    assert_eq!(writer.say("SET k v"), "+OK\r\n");
+    assert!(!world.workers[0].deliver_some(), "nothing goes round and round");
+    assert_eq!(writer.say("SET k v"), "+OK\r\n");
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::ids::ClientId;
+use crate::mailbox::Cost;
 use crate::message::Frame;
 use crate::resp::Proto;
 use crate::resp::encode::Reply;
@@ -12,7 +13,7 @@ const CHANNEL: &str = "__redis__:invalidate";
 
 /// Which keys are to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Forgotten {
+pub enum Forgotten {
     /// These: an array, encoded, which is the same in all versions of the protocol.
     Keys(Bytes),
     /// All.
@@ -21,7 +22,7 @@ pub(crate) enum Forgotten {
 
 impl Forgotten {
     /// These keys.
-    pub(super) fn keys<'k>(keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Self {
+    pub(crate) fn keys<'k>(keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Self {
         let mut array = Reply::new(Vec::new(), Proto::default());
         array.array(keys.len());
         keys.for_each(|key| array.bulk(key));
@@ -38,7 +39,7 @@ impl Forgotten {
 
 /// What one client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Notice {
+pub enum Notice {
     /// To forget keys that it caches, or, if that was redirected, that another client caches.
     Forget {
         /// Which.
@@ -48,6 +49,15 @@ pub(crate) enum Notice {
     },
     /// That this client, which was to be told in its place, has gone.
     RedirectionBroken(ClientId),
+}
+
+impl Cost for Notice {
+    fn cost(&self) -> usize {
+        match self {
+            Notice::Forget { keys: Forgotten::Keys(array), .. } => array.len(),
+            Notice::Forget { keys: Forgotten::All, .. } | Notice::RedirectionBroken(_) => 0,
+        }
+    }
 }
 
 impl Notice {
