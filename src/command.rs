@@ -52,6 +52,8 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use parking_lot::ReentrantMutexGuard;
+
 use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::order::{HubAccess, Order};
@@ -164,6 +166,14 @@ impl LocalCall<'_, '_> {
     }
 }
 
+impl<'s> Call<'_, 's> {
+    /// Keeps out, until what it answers is dropped, everybody else's commands that change what others see, and their
+    /// transactions with commands of that kind.
+    pub(crate) fn alone(&self) -> ReentrantMutexGuard<'s, ()> {
+        self.server.administration.lock()
+    }
+}
+
 impl Call<'_, '_> {
     /// The argument at `index` as an integer.
     ///
@@ -259,11 +269,6 @@ impl Call<'_, '_> {
     pub(crate) fn is_tracked(&mut self) -> bool {
         let may_be = self.info.has_flag(Flag::Tracking) && self.entry.command.flags.has(Flags::READONLY);
         may_be && self.keys.hold(self.now).0.tracking.remembers(self.info.id, self.scope.caching)
-    }
-
-    /// Keeps everybody else's EXEC out until this command has ended, for commands that change what others see.
-    pub(crate) fn exclude_others(&mut self) {
-        self.hub.hold();
     }
 
     /// Sends an order to `worker` at this position of its mailbox.

@@ -33,6 +33,9 @@ use crate::ids::{PortId, PortSet, Slot, Topic};
 use crate::mailbox::{Cost, Mailboxes, Sent};
 use crate::message::{Kind, Message};
 
+/// Names that are looked up, joined or left under one hold of the lock at most.
+pub(crate) const NAMES_AT_ONCE: usize = 128;
+
 #[derive(Debug)]
 struct Pattern {
     name: Name,

@@ -78,7 +78,8 @@
 //!
 //! # Locks
 //!
-//! Taken in this order, none across an `.await`: the [keyspace], the [hub] (EXEC holds it while it runs any command), the
+//! Taken in this order, none across an `.await`: the [keyspace], that of administration (commands that change what others
+//! see, and EXEC of such commands), the [hub] (EXEC of a few commands holds it if some of them publish or subscribe), the
 //! configuration, the live [clients](client::registry), then any other, of which none is taken while another of them is held.
 //!
 //! # Words

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
 
 use hdrhistogram::Histogram;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, ReentrantMutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::client::order::Hub;
@@ -60,6 +60,9 @@ pub struct Server {
     pub clients: Clients,
     /// What it understands.
     pub commands: CommandTable,
+    /// Held by commands that change what others see, and by transactions that have some, so that nothing of that kind
+    /// happens between two commands of a transaction.
+    pub(crate) administration: ReentrantMutex<()>,
     /// Directives and where they came from; readers of values use [`Server::settings`].
     pub config: Mutex<Config>,
     settings: RwLock<Arc<Settings>>,
@@ -191,6 +194,7 @@ impl Server {
             hub: Hub::new(workers.len()),
             keyspace: Keyspace::new(move |garbage| disposer.dispose(garbage)),
             clients: Clients::new(workers.len()),
+            administration: ReentrantMutex::default(),
             config: Mutex::new(config),
             settings: RwLock::new(settings),
             settings_version: AtomicU64::new(0),

@@ -85,7 +85,7 @@ fn get(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 /// All or nothing: what can fail, within this server and around it, is tried before anything changes.
 fn set(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     let args = call.args;
     let names = (2..args.len()).step_by(2);
     let secret = |index: &usize| find(&args[*index]).is_some_and(|param| param.sensitive);
@@ -138,7 +138,7 @@ fn ensure_descriptors(settings: &Settings) -> Result<(), SetError> {
 fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     // The keys' lock is taken before the hub's.
     call.keys.hold(call.now).0.counts.reset();
-    call.exclude_others();
+    let _alone = call.alone();
     call.server.workers.iter().map(|worker| &worker.stats).for_each(WorkerStats::reset);
     call.server.stats.reset();
     call.reply.ok();

@@ -108,7 +108,7 @@ fn slowlog_len(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn slowlog_reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     call.server.slowlog.clear();
     call.reply.ok();
     Ok(())

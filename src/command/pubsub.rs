@@ -299,12 +299,15 @@ fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
 }
 
 fn numsub(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
-    let names = call.args.from(2);
-    let counts: Vec<usize> = call.hub.with(|hub| names.clone().map(|name| hub.subscriber_count(kind, name)).collect());
-    call.reply.array(counts.len() * 2);
-    for (name, count) in names.zip(counts) {
-        call.reply.bulk(name);
-        call.reply.count(count);
+    let names: Vec<&[u8]> = call.args.from(2).collect();
+    call.reply.array(names.len() * 2);
+    for names in names.chunks(hub::NAMES_AT_ONCE) {
+        let counts: Vec<usize> =
+            call.hub.with(|hub| names.iter().map(|name| hub.subscriber_count(kind, name)).collect());
+        for (name, count) in names.iter().zip(counts) {
+            call.reply.bulk(name);
+            call.reply.count(count);
+        }
     }
     Ok(())
 }

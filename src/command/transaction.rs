@@ -10,7 +10,7 @@ use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::keyspace::access::KeyAccess;
-use crate::resp::decode::Args;
+use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
 use crate::session::{Scope, SessionState};
 
@@ -152,8 +152,8 @@ fn discard_command(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
 }
 
 /// Runs all that was queued, with nobody else's command in between: the keys are locked from the first command to the last
-/// if there are commands on keys, the hub if there are commands that publish or subscribe. What is pushed to this client
-/// meanwhile follows the whole answer.
+/// if there are commands on keys, the hub if there are commands that publish or subscribe, and administration is kept out if
+/// there may be some of it. What is pushed to this client meanwhile follows the whole answer.
 fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let Some(transaction) = call.session.transaction.take() else { return Err(ReplyError::EXEC_WITHOUT_MULTI) };
     if transaction.failed {
@@ -174,6 +174,12 @@ fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         let now = call.now;
         call.keys.hold(now);
     }
+    let is_administrative = |(index, _): &(CommandIndex, OwnedArgs)| {
+        let of_data = Flags::WRITE.and(Flags::READONLY).and(Flags::PUBSUB);
+        !call.server.commands.entry(*index).command.flags.has_any(of_data)
+    };
+    // Before the hub: who administers may need that.
+    let _alone = transaction.queue.iter().any(is_administrative).then(|| call.alone());
     call.queue_reply();
     if !take_turn(call, uses_hub) {
         return Ok(());

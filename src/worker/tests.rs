@@ -125,3 +125,21 @@ fn p11_no_key_expires_by_itself_while_those_who_are_to_hear_of_it_are_behind() {
     world.workers[1].deliver_all();
     assert!(steps > 0 && sweep() > 0, "it goes on");
 }
+
+#[test]
+fn who_administers_needs_no_lock_that_publishers_need() {
+    let world = World::new();
+    let client = world.client();
+    let _held = world.server.hub.lock();
+    let commands =
+        ["CONFIG SET timeout 5", "CONFIG RESETSTAT", "CLIENT PAUSE 1", "CLIENT SETNAME x", "CLIENT NO-EVICT ON"];
+    for command in commands {
+        assert_eq!(client.say(command), "+OK\r\n", "{command}");
+        world.advance(std::time::Duration::from_millis(2));
+        client.resume();
+    }
+    assert_eq!(
+        client.say("LATENCY RESET\r\nSLOWLOG RESET\r\nMULTI\r\nCLIENT SETNAME y\r\nEXEC"),
+        ":0\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n"
+    );
+}

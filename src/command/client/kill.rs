@@ -29,7 +29,7 @@ struct Filters<'a> {
 /// worker end at once, the answer waits until other workers have ended theirs. Only within EXEC it does not wait, since
 /// nothing may come in between; the other workers then end theirs soon after.
 pub(super) fn kill(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     let old_form = call.args.len() == 3;
     let filters = if old_form { Filters { peer: call.args.get(2), ..Filters::default() } } else { parse(call)? };
     let passing = call.server.clients.all().into_iter().filter(|info| filters.pass(call, info));

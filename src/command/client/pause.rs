@@ -6,7 +6,7 @@ use crate::pause::PauseMode;
 use crate::resp::errors::ReplyError;
 
 pub(super) fn pause(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     let mode = match call.args.len() {
         3 => PauseMode::All,
         4 if call.is_word(3, "write") => PauseMode::Write,
@@ -21,7 +21,7 @@ pub(super) fn pause(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 pub(super) fn unpause(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     if call.server.pause.end() {
         call.resume_all();
     }

@@ -12,7 +12,7 @@ pub(in crate::command) fn valid_label(label: &[u8]) -> Option<&str> {
 }
 
 pub(super) fn setname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     let name = valid_label(&call.args[2]).ok_or(ReplyError::CLIENT_NAME)?;
     call.info.relabel(|labels| labels.name = name.into());
     call.reply.ok();
@@ -30,7 +30,7 @@ pub(super) fn getname(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 pub(super) fn setinfo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     let attribute = &call.args[2];
     let is_name = call.is_word(2, "lib-name");
     if !is_name && !call.is_word(2, "lib-ver") {
@@ -72,12 +72,12 @@ pub(super) fn reply(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 pub(super) fn no_evict(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     switch(call, Flag::NoEvict)
 }
 
 pub(super) fn no_touch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     switch(call, Flag::NoTouch)
 }
 

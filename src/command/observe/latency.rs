@@ -97,7 +97,7 @@ fn latest(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.exclude_others();
+    let _alone = call.alone();
     let latency = &call.server.latency;
     let forget = |name: &&[u8]| std::str::from_utf8(name).is_ok_and(|name| latency.reset(name));
     let names = call.args.from(2);
