@@ -8,8 +8,8 @@ use crate::client::order::Order;
 use crate::client::registry::Flag;
 use crate::ids::Address;
 use crate::message::Frame;
+use crate::observe::slowlog;
 use crate::quoting;
-use crate::resp::decode::OwnedArgs;
 
 /// Shows the command to MONITOR, SLOWLOG and LATENCY.
 pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
@@ -27,11 +27,10 @@ pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
     let unix = call.now.unix().as_secs();
     let slow = call.settings.slowlog_log_slower_than.0;
     if slow >= 0 && us as i64 >= slow && !flags.has(Flags::SKIP_SLOWLOG) {
-        let name = call.info.labels().name.to_string();
-        let hidden = redacted(call);
         let max_len = usize::try_from(call.settings.slowlog_max_len).unwrap_or(usize::MAX);
         let peer = call.info.address.peer();
-        call.server.slowlog.add(unix as i64, us as i64, hidden.args(), peer, name, max_len);
+        let name = slowlog::cut(call.info.labels().name.as_bytes());
+        call.server.slowlog.add(unix as i64, us as i64, redacted(call), peer, name, max_len);
     }
     let threshold_ms = call.settings.latency_monitor_threshold.0;
     if threshold_ms > 0 && us / 1000 >= threshold_ms {
@@ -41,11 +40,9 @@ pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
 }
 
 /// The arguments, without those that logs must not show.
-fn redacted(call: &Call<'_, '_>) -> OwnedArgs {
+fn redacted<'c>(call: &'c Call<'_, '_>) -> impl ExactSizeIterator<Item = &'c [u8]> {
     let secret = &call.secret_args;
-    let shown = call.args.iter().enumerate();
-    let shown = shown.map(|(i, arg)| if secret.contains(&i) { &b"(redacted)"[..] } else { arg });
-    OwnedArgs::new(shown)
+    call.args.iter().enumerate().map(|(i, arg)| if secret.contains(&i) { &b"(redacted)"[..] } else { arg })
 }
 
 /// The line that MONITOR shows of this execution.
@@ -57,7 +54,7 @@ fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
         address => address.peer(),
     };
     let mut line = format!("+{}.{:06} [{db} {peer}]", unix.as_secs(), unix.subsec_micros()).into_bytes();
-    for arg in redacted(call).args().iter() {
+    for arg in redacted(call) {
         line.push(b' ');
         quoting::quote(arg, &mut line);
     }

@@ -1,14 +1,13 @@
 //! SLOWLOG: the commands whose execution took long.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::resp::decode::Args;
-
 /// Arguments kept of a command; the last says how many more there were.
 const MAX_ARGS: usize = 32;
-/// Bytes kept of an argument; behind them stands how many more there were.
+/// Bytes kept of an argument, and of a client's name; behind them stands how many more there were.
 const MAX_ARG_BYTES: usize = 128;
 
 /// A slow command.
@@ -24,28 +23,38 @@ pub struct SlowlogEntry {
     pub args: Vec<Vec<u8>>,
     /// The client's address.
     pub peer: String,
-    /// The client's name.
-    pub name: String,
+    /// The client's name, cut.
+    pub name: Vec<u8>,
 }
 
 /// The log of one server.
 #[derive(Debug, Default)]
 pub struct Slowlog {
-    entries: Mutex<(VecDeque<SlowlogEntry>, i64)>,
+    entries: Mutex<(VecDeque<Arc<SlowlogEntry>>, i64)>,
 }
 
 impl Slowlog {
-    /// Adds a command and forgets the oldest beyond `max_len`.
-    pub fn add(&self, unix_seconds: i64, us: i64, args: Args<'_>, peer: String, name: String, max_len: usize) {
+    /// Adds a command of the client that is called `name`, [cut](cut), and came from `peer`, and forgets the oldest beyond
+    /// `max_len`.
+    pub fn add<'a>(
+        &self,
+        unix_seconds: i64,
+        us: i64,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+        peer: String,
+        name: Vec<u8>,
+        max_len: usize,
+    ) {
+        let args = cut_all(args);
         let mut guard = self.entries.lock();
         let (entries, next_id) = &mut *guard;
-        entries.push_front(SlowlogEntry { id: *next_id, unix_seconds, us, args: cut(args), peer, name });
+        entries.push_front(Arc::new(SlowlogEntry { id: *next_id, unix_seconds, us, args, peer, name }));
         *next_id += 1;
         entries.truncate(max_len);
     }
 
     /// The newest `count` entries, the newest first.
-    pub fn newest(&self, count: usize) -> Vec<SlowlogEntry> {
+    pub fn newest(&self, count: usize) -> Vec<Arc<SlowlogEntry>> {
         self.entries.lock().0.iter().take(count).cloned().collect()
     }
 
@@ -65,20 +74,22 @@ impl Slowlog {
     }
 }
 
-fn cut(args: Args<'_>) -> Vec<Vec<u8>> {
-    let kept = if args.len() > MAX_ARGS { MAX_ARGS - 1 } else { args.len() };
-    let mut shown: Vec<Vec<u8>> = args.iter().take(kept).map(cut_arg).collect();
-    if args.len() > kept {
-        shown.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());
+fn cut_all<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let count = args.len();
+    let kept = if count > MAX_ARGS { MAX_ARGS - 1 } else { count };
+    let mut shown: Vec<Vec<u8>> = args.take(kept).map(cut).collect();
+    if count > kept {
+        shown.push(format!("... ({} more arguments)", count - kept).into_bytes());
     }
     shown
 }
 
-fn cut_arg(arg: &[u8]) -> Vec<u8> {
-    if arg.len() <= MAX_ARG_BYTES {
-        return arg.to_vec();
+/// The front of a text, and how much more of it there is.
+pub(crate) fn cut(text: &[u8]) -> Vec<u8> {
+    if text.len() <= MAX_ARG_BYTES {
+        return text.to_vec();
     }
-    let mut cut = arg[..MAX_ARG_BYTES].to_vec();
-    cut.extend(format!("... ({} more bytes)", arg.len() - MAX_ARG_BYTES).into_bytes());
+    let mut cut = text[..MAX_ARG_BYTES].to_vec();
+    cut.extend(format!("... ({} more bytes)", text.len() - MAX_ARG_BYTES).into_bytes());
     cut
 }

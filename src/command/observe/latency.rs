@@ -1,5 +1,6 @@
 //! LATENCY: events that took long, and how long each command takes.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
@@ -9,6 +10,7 @@ use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::command::table::Entry;
 use crate::command::{Call, introspect};
 use crate::observe::latency::Event;
+use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 
 const DEFAULT: Command = Command {
@@ -107,7 +109,8 @@ fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn histogram(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let commands = &call.server.commands;
+    let server = call.server;
+    let commands = &server.commands;
     let mut entries: Vec<&Entry> = Vec::new();
     if call.args.len() == 2 {
         entries.extend(commands.entries());
@@ -116,24 +119,35 @@ fn histogram(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         entries.push(entry);
         entries.extend(entry.subcommands().map(|index| commands.entry(index)));
     }
-    let measured = entries.iter().filter_map(|entry| Some((&entry.full_name, call.server.latency_of(entry.index)?)));
-    let measured: Vec<(&String, Histogram<u64>)> = measured.collect();
+    // Each once, however often it is named: what is answered is bounded by the number of commands.
+    let mut named = HashSet::new();
+    entries.retain(|entry| named.insert(entry.index));
     let reply = &mut *call.reply;
-    reply.map(measured.len());
-    for (name, latency) in measured {
-        reply.bulk(name);
-        reply.map(2);
-        reply.bulk("calls");
-        reply.integer(latency.len() as i64);
-        reply.bulk("histogram_usec");
-        let buckets = cumulative(&latency);
-        reply.map(buckets.len());
-        for (us, count) in buckets {
-            reply.integer(us as i64);
-            reply.integer(count as i64);
+    let start = reply.bytes().len();
+    let mut measured = 0;
+    for entry in entries {
+        // One at a time, because each takes some kilobytes.
+        if let Some(latency) = server.latency_of(entry.index) {
+            write_histogram(reply, &entry.full_name, &latency);
+            measured += 1;
         }
     }
+    reply.insert(start, |reply| reply.map(measured));
     Ok(())
+}
+
+fn write_histogram(reply: &mut Reply, name: &str, latency: &Histogram<u64>) {
+    reply.bulk(name);
+    reply.map(2);
+    reply.bulk("calls");
+    reply.integer(latency.len() as i64);
+    reply.bulk("histogram_usec");
+    let buckets = cumulative(latency);
+    reply.map(buckets.len());
+    for (us, count) in buckets {
+        reply.integer(us as i64);
+        reply.integer(count as i64);
+    }
 }
 
 /// How many executions took at most so many microseconds, for bounds that double from 1024 ns; bounds at which the

@@ -40,6 +40,20 @@ fn get_answers_the_newest_first_and_ten_unless_told_otherwise() {
 }
 
 #[test]
+fn p11_slowlog_max_len_bounds_entries_of_which_each_is_bounded() {
+    let world = World::with(&[("slowlog-log-slower-than", "0"), ("slowlog-max-len", "3")]);
+    let client = world.client();
+    client.say(&format!("CLIENT SETNAME {}", "n".repeat(20_000)));
+    for _ in 0..5 {
+        client.say(&format!("EXISTS {}{}", "x".repeat(20_000), " y".repeat(100)));
+    }
+    assert_eq!(client.say("SLOWLOG LEN"), ":3\r\n");
+    let entries = client.say("SLOWLOG GET -1");
+    assert!(entries.contains(&format!("\r\n{}... (19872 more bytes)\r\n", "n".repeat(128))), "{entries}");
+    assert!(entries.len() < 3 * 34 * 200, "{} bytes", entries.len());
+}
+
+#[test]
 fn a_wrong_count_is_refused() {
     let (_world, client) = slow();
     for count in ["-2", "abc"] {
@@ -119,6 +133,8 @@ fn a_histogram_counts_up_over_all_workers() {
     assert_eq!(client.say("LATENCY HISTOGRAM config"), format!("%1\r\n{set}"));
     assert_eq!(client.say("LATENCY HISTOGRAM config|set ping"), format!("%2\r\n{set}{ping}"));
     assert_eq!(client.say("LATENCY HISTOGRAM publish"), "%0\r\n");
+    let often = format!("LATENCY HISTOGRAM {}", "ping config config|set ".repeat(1000));
+    assert_eq!(client.say(&often), format!("%2\r\n{ping}{set}"), "p11: each once, however often it is named");
     assert!(client.say("LATENCY HISTOGRAM").starts_with("%2\r\n"));
     let flat = world.client().say("LATENCY HISTOGRAM config");
     assert_eq!(flat, format!("*2\r\n{}", set.replace("%2", "*4").replace("%1", "*2")));
