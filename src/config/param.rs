@@ -25,6 +25,8 @@ pub struct Param {
     pub(super) several: bool,
     pub(super) sample: Option<&'static str>,
     pub(super) rule: Rule,
+    /// It bounds something that a peer can make grow.
+    pub bounds: bool,
     pub(super) expects: fn(&Rule) -> String,
     /// For a directive that only works at its default: why, and what to do instead.
     pub(super) only_default: Option<&'static str>,
@@ -211,6 +213,7 @@ pub(super) const fn ignored<T: Value + Default>(name: &'static str, default: &'s
         several: T::SEVERAL,
         sample: None,
         rule: ANY,
+        bounds: false,
         expects: T::expects,
         only_default: None,
         store: Store::Ignored { default, lines: stored_lines::<T>, accept: accept::<T> },

@@ -5,12 +5,15 @@ pub use super::table::Settings;
 /// Turns the list in `table.rs` into `struct Settings`, its `Default`, and `WORKING`, the entries of the table.
 ///
 /// An entry is its doc comment and one line:
-/// `field: type = default, "name", Section, Change, rule;`
+/// `field: type = default, "name", Section, Change, rule;`, with `, bounds` behind the rule if it bounds what peers can make
+/// grow: then a test must exceed it, whose name begins with `p11_` and holds the field's name.
 /// The doc comment becomes the documentation of the field and the text of the example file.
 macro_rules! directives {
+    (@bounds) => { false };
+    (@bounds bounds) => { true };
     ($(
         $(#[doc = $doc:literal])+
-        $field:ident: $type:ty = $default:expr, $name:literal, $section:ident, $change:ident, $rule:expr;
+        $field:ident: $type:ty = $default:expr, $name:literal, $section:ident, $change:ident, $rule:expr $(, $mark:ident)?;
     )+) => {
         /// The values of all directives that have an effect, typed. A field's name is the directive's name with `_` for
         /// `-`. `Default` is the table's defaults.
@@ -36,6 +39,7 @@ macro_rules! directives {
             several: <$type as Value>::SEVERAL,
             sample: <$type as Value>::SAMPLE,
             rule: $rule,
+            bounds: directives!(@bounds $($mark)?),
             expects: <$type as Value>::expects,
             only_default: None,
             store: Store::Setting {

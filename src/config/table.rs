@@ -90,7 +90,7 @@ directives! {
     /// Connections that are served at the same time; more get an error and are closed. Each one needs a file
     /// descriptor: at start the server raises its own limit as far as it is allowed to. Where that is not enough it says
     /// so, and serves as many as there are descriptors for: CONFIG GET shows how many.
-    maxclients: u32 = 10000, "maxclients", Limits, Runtime, number(1, u32::MAX as i128);
+    maxclients: u32 = 10000, "maxclients", Limits, Runtime, number(1, u32::MAX as i128), bounds;
 
     /// How much output may wait for a client before it is closed, for each class: `normal` without subscriptions,
     /// `pubsub` with at least one, `replica` for compatibility. After the class come the hard limit, at which the client
@@ -100,32 +100,32 @@ directives! {
     /// but counts in full for each of them. Two messages may wait beyond the hard limit: the one that is being written,
     /// and the newest for a subscriber that reads, so that messages larger than the limit arrive.
     client_output_buffer_limit: OutputLimits = OutputLimits::default(),
-        "client-output-buffer-limit", Limits, Runtime, ANY;
+        "client-output-buffer-limit", Limits, Runtime, ANY, bounds;
 
     /// Bytes that the server keeps of a client's requests before it runs them, unfinished or queued by MULTI; the client
     /// is closed beyond. At least 1mb. Raise it for very large transactions.
     client_query_buffer_limit: ByteSize = ByteSize::mib(1024),
-        "client-query-buffer-limit", Limits, Runtime, number(1024 * 1024, LONG_MAX);
+        "client-query-buffer-limit", Limits, Runtime, number(1024 * 1024, LONG_MAX), bounds;
 
     /// Longest single argument in bytes, and with it the longest message. At least 1mb. A client that announces more is
     /// told so and closed.
     proto_max_bulk_len: ByteSize = ByteSize::mib(512),
-        "proto-max-bulk-len", Limits, Runtime, number(1024 * 1024, LONG_MAX);
+        "proto-max-bulk-len", Limits, Runtime, number(1024 * 1024, LONG_MAX), bounds;
 
     /// Longest name of a channel in bytes, in SUBSCRIBE, PUBLISH and their sharded forms, which are refused beyond; 0 is no
     /// limit. To find the patterns that match a name takes time in proportion to it, while every publisher waits. A key so
     /// long that the channel of its keyspace notifications would be longer is told of by its keyevent channel only.
     channel_name_max_len: ByteSize = ByteSize(64 * 1024),
-        "channel-name-max-len", Limits, Runtime, number(0, LONG_MAX);
+        "channel-name-max-len", Limits, Runtime, number(0, LONG_MAX), bounds;
 
     /// Longest pattern of PSUBSCRIBE in bytes, which is refused beyond; 0 is no limit. Every pattern takes memory and,
     /// if it resembles a channel's name, time when somebody publishes.
-    pattern_max_len: ByteSize = ByteSize(64 * 1024), "pattern-max-len", Limits, Runtime, number(0, LONG_MAX);
+    pattern_max_len: ByteSize = ByteSize(64 * 1024), "pattern-max-len", Limits, Runtime, number(0, LONG_MAX), bounds;
 
     /// Bytes that the server may use, as used_memory in INFO counts them; 0 is no limit. Beyond it keys are evicted by
     /// maxmemory-policy, and commands that need memory are refused when none may go. Subscribers' queues count, too;
     /// they are bounded by client-output-buffer-limit and maxmemory-clients.
-    maxmemory: ByteSize = ByteSize(0), "maxmemory", Limits, Runtime, number(0, u64::MAX as i128);
+    maxmemory: ByteSize = ByteSize(0), "maxmemory", Limits, Runtime, number(0, u64::MAX as i128), bounds;
 
     /// Which keys go when maxmemory is reached: allkeys-lru (not used for longest), allkeys-lfu (used least often),
     /// allkeys-random, the same three of keys with a deadline only (volatile-lru, volatile-lfu, volatile-random),
@@ -147,11 +147,11 @@ directives! {
     /// tracks or waits for (tot-mem in CLIENT LIST). Beyond it the clients that hold most are closed first. Set it where many subscribers may become
     /// slow at once, or where clients choose themselves to how many names they listen.
     maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
-        "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX);
+        "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX), bounds;
 
     /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
     /// clients are told to forget keys that have not changed.
-    tracking_table_max_keys: u64 = 1_000_000, "tracking-table-max-keys", Keys, Runtime, number(0, LONG_MAX);
+    tracking_table_max_keys: u64 = 1_000_000, "tracking-table-max-keys", Keys, Runtime, number(0, LONG_MAX), bounds;
 
     /// Which changes of keys are published: letters for classes of events, and K for messages to `__keyspace@<db>__:<key>`,
     /// E for messages to `__keyevent@<db>__:<event>`; empty for none. g is for commands on keys of any type, $ for strings,
@@ -185,7 +185,7 @@ directives! {
 
     /// Number of entries that SLOWLOG keeps; the oldest goes first. Each holds the arguments of its command, cut to a
     /// few kilobytes.
-    slowlog_max_len: u64 = 128, "slowlog-max-len", Observation, Runtime, number(0, LONG_MAX);
+    slowlog_max_len: u64 = 128, "slowlog-max-len", Observation, Runtime, number(0, LONG_MAX), bounds;
 
     /// Milliseconds from which an event is kept for LATENCY; 0 keeps none.
     latency_monitor_threshold: Millis = Millis(0), "latency-monitor-threshold", Observation, Runtime, number(0, LONG_MAX);

@@ -1,5 +1,6 @@
 //! Tests of the configuration through its public face.
 
+mod bounds;
 mod changing;
 mod command_line;
 mod loading;

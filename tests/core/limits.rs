@@ -98,6 +98,36 @@ fn p11_subscriptions_count_against_what_all_clients_may_hold() {
 }
 
 #[test]
+fn p11_an_argument_beyond_proto_max_bulk_len_is_refused_when_it_is_announced() {
+    everywhere_with(&[("proto-max-bulk-len", "1mb")], |world| {
+        let (mut long, mut longest) = (world.peer(), world.peer());
+        longest.send(b"*2\r\n$4\r\nECHO\r\n$1048576\r\n");
+        longest.hears_nothing();
+        long.send(b"*2\r\n$4\r\nECHO\r\n$1048577\r\n");
+        assert_eq!(long.take_bytes(), b"-ERR Protocol error: invalid bulk length\r\n");
+        assert!(long.session.is_finished() && !longest.session.is_finished());
+    });
+}
+
+#[test]
+fn p11_whoever_does_not_read_is_ended_beyond_client_output_buffer_limit_in_each_class() {
+    everywhere_with(&[("client-output-buffer-limit", "normal 100000 0 0 pubsub 100000 0 0")], |world| {
+        let (mut asks, mut listens, mut reads) = (world.peer(), world.peer(), world.peer());
+        listens.joins("SUBSCRIBE a");
+        let text = "x".repeat(40_000);
+        asks.send(&request(["SET", "k", &text]));
+        asks.take_bytes();
+        asks.send(&request(["MGET"].into_iter().chain(["k"; 4])));
+        for _ in 0..3 {
+            reads.send(&request(["PUBLISH", "a", &text]));
+            reads.take_bytes();
+        }
+        assert_eq!(asks.closing(), Some(Closing::HardLimit));
+        assert_eq!((listens.closing(), reads.closing()), (Some(Closing::HardLimit), None));
+    });
+}
+
+#[test]
 fn p11_whatever_a_client_makes_grow_counts_against_maxmemory_clients() {
     const ENOUGH: usize = 100_000;
     for holding in Holding::ALL {
@@ -156,7 +186,7 @@ fn too_long(what: &str, directive: &str) -> Value {
 }
 
 #[test]
-fn p11_names_of_channels_and_patterns_have_a_limit() {
+fn p11_names_beyond_channel_name_max_len_and_pattern_max_len_are_refused() {
     let directives = [("channel-name-max-len", "20"), ("pattern-max-len", "20")];
     everywhere_with(&directives, |world| {
         let (mut subscriber, mut publisher) = (world.peer(), world.peer());

@@ -100,7 +100,7 @@ fn without_a_descriptor_for_any_client_it_does_not_start() {
 }
 
 #[test]
-fn one_client_too_many_is_told_so_until_another_one_goes() {
+fn p11_one_client_beyond_maxclients_is_told_so_until_another_one_goes() {
     let server = TestServer::start(&["--maxclients", "2"]);
     let mut first = Peer::connect(&server.addr());
     let mut second = Peer::connect(&server.addr());

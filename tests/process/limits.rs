@@ -121,7 +121,7 @@ fn a_subscriber_below_the_soft_limit_in_time_is_not_cut() {
 }
 
 #[test]
-fn a_request_longer_than_the_query_buffer_closes_the_connection() {
+fn p11_a_request_beyond_client_query_buffer_limit_closes_the_connection() {
     let server = TestServer::start(&["--client-query-buffer-limit", "1mb"]);
     let mut other = Peer::connect(&server.addr());
     let mut greedy = TcpStream::connect(server.addr()).unwrap_or_else(|e| panic!("connecting: {e}"));

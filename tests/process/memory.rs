@@ -27,7 +27,7 @@ fn set(peer: &mut Peer, i: usize, options: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn keys_are_evicted_when_memory_is_short() {
+fn p11_keys_are_evicted_beyond_maxmemory() {
     for (policy, options) in [
         ("allkeys-lru", &[][..]),
         ("allkeys-lfu", &[]),
@@ -49,7 +49,7 @@ fn keys_are_evicted_when_memory_is_short() {
 }
 
 #[test]
-fn without_eviction_commands_that_need_memory_are_refused() {
+fn p11_commands_that_need_memory_are_refused_beyond_maxmemory_without_eviction() {
     for policy in ["noeviction", "volatile-lru"] {
         let (_server, mut peer) = bounded(policy, 1_000_000);
         let refused = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n";

@@ -241,7 +241,7 @@ fn emptying_any_database_empties_every_cache_and_swapping_none() {
 }
 
 #[test]
-fn a_small_table_lets_clients_forget_keys_that_have_not_changed() {
+fn p11_beyond_tracking_table_max_keys_clients_forget_keys_that_have_not_changed() {
     let world = World::with(&[("tracking-table-max-keys", "2")]);
     let client = world.client().speaking(Proto::Resp3);
     let heard = client.say("CLIENT TRACKING ON\r\nMGET a b c");
