@@ -15,6 +15,8 @@ use std::rc::Rc;
 use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
@@ -108,23 +110,54 @@ impl Session {
     /// Runs the commands in `bytes` and queues the replies in the client's outbox, until the turn is over: see
     /// [`Session::has_more`]. Call [`Session::spread`] when they have been offered to the socket.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let now = self.worker.now();
-        self.client.info.active_ms.store(now.ms(), Relaxed);
-        Counter::add_to(&self.client.info.total_in, bytes.len() as u64);
-        self.worker.stats().counters.net_input_bytes.add(bytes.len() as u64);
-        let waits = self.is_blocked() || self.has_more;
-        if self.wire.is_empty() && !waits {
-            let used = self.run(bytes, now);
-            if !self.is_finished() {
-                self.wire.push(&bytes[used..]);
-            }
-        } else {
-            self.wire.push(bytes);
-            if !waits {
-                self.run_input(now);
+        let now = self.note_received(bytes.len());
+        // What is behind the end of an argument that is kept need not be kept.
+        let (end, rest) = bytes.split_at(self.wire.missing().min(bytes.len()));
+        for part in [end, rest] {
+            if !part.is_empty() && !self.is_finished() {
+                self.receive(part, now);
             }
         }
         self.enforce_input_limit();
+    }
+
+    /// Where what comes next is to be received, and how much of it, unless it is to be [fed](Session::feed).
+    pub(crate) fn room(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        self.wire.room()
+    }
+
+    /// As [`Session::feed`], for what was received where [`Session::room`] said.
+    pub(crate) fn feed_in_place(&mut self, count: usize) {
+        let now = self.note_received(count);
+        self.wire.note_come(count);
+        if self.wire.missing() == 0 {
+            self.run_input(now);
+        }
+        self.enforce_input_limit();
+    }
+
+    /// Counts so many bytes that were received at this moment, which is the answer.
+    fn note_received(&mut self, count: usize) -> Now {
+        let now = self.worker.now();
+        self.client.info.active_ms.store(now.ms(), Relaxed);
+        Counter::add_to(&self.client.info.total_in, count as u64);
+        self.worker.stats().counters.net_input_bytes.add(count as u64);
+        now
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: Now) {
+        let waits = self.is_blocked() || self.has_more;
+        if self.wire.is_empty() && !waits {
+            let used = self.run(bytes, None, now);
+            if !self.is_finished() {
+                self.wire.keep(&bytes[used..]);
+            }
+        } else {
+            self.wire.push(bytes);
+            if !waits && self.wire.missing() == 0 {
+                self.run_input(now);
+            }
+        }
     }
 
     /// Goes on after its turn was over, or after it was blocked if the reason has gone. Does nothing otherwise.
@@ -308,16 +341,21 @@ impl Session {
 
     /// Runs what was received while it could not.
     fn run_input(&mut self, now: Now) {
+        if let Some(input) = self.wire.take_long() {
+            let used = self.run(&input, Some(&input), now);
+            return self.wire.put_back_long(input, if self.is_finished() { usize::MAX } else { used });
+        }
         let (input, consumed) = self.wire.take();
-        let used = self.run(&input[consumed..], now);
+        let used = self.run(&input[consumed..], None, now);
         if !self.is_finished() {
             self.wire.put_back(input, consumed + used);
         }
     }
 
-    /// Runs the requests at the front of `input` until the turn is over, and answers how many bytes they took.
-    fn run(&mut self, input: &[u8], now: Now) -> usize {
-        let (mut used, mut has_more) = (0, false);
+    /// Runs the requests at the front of `input` until the turn is over, and answers how many bytes they took. What is long
+    /// is not copied if `input` lies in `owner`.
+    fn run(&mut self, input: &[u8], owner: Option<&Bytes>, now: Now) -> usize {
+        let (mut used, mut missing, mut has_more) = (0, 0, false);
         self.turn(now, None, |turn, conversation, decoder| {
             let goes_on = |client: &Client, state: &SessionState| {
                 let ends = state.close_after_reply || client.closing().is_some();
@@ -333,13 +371,16 @@ impl Session {
                 let max_bulk = usize::try_from(turn.settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
                 match decoder.next(&input[used..], Limits { max_bulk, authenticated: !password_missing }) {
                     Ok(Step::Request(args, taken)) => {
-                        gate::admit(turn, conversation, args);
+                        gate::admit(turn, conversation, owner.map_or(args, |owner| args.owned_by(owner)));
                         if !turn.client.is_leaving() {
                             used += taken;
                         }
                     }
                     Ok(Step::Nothing(taken)) => used += taken,
-                    Ok(Step::Incomplete(_)) => break,
+                    Ok(Step::Incomplete(at_least)) => {
+                        missing = if at_least > 1 { at_least } else { 0 };
+                        break;
+                    }
                     Err(error) => {
                         let error = ReplyError::protocol(&error.text());
                         run::refuse_protocol(turn, conversation, &error);
@@ -348,6 +389,7 @@ impl Session {
             }
         });
         self.has_more = has_more;
+        self.wire.expect(missing);
         used
     }
 
@@ -399,3 +441,6 @@ impl Session {
 
 /// Memory for replies that a worker keeps between turns, in bytes.
 const KEPT_REPLY: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -379,6 +379,10 @@ fn mget(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 /// Sets a string, and says so.
 fn put(keys: &mut Keys<'_>, key: &[u8], value: &[u8]) {
-    keys.put(key, Value::Text(Text::from(value)));
+    put_text(keys, key, Text::from(value));
+}
+
+fn put_text(keys: &mut Keys<'_>, key: &[u8], text: Text) {
+    keys.put(key, Value::Text(text));
     keys.changed(KeyspaceEvents::STRING, "set", key);
 }

@@ -113,6 +113,38 @@ impl Peer {
         self.heard()
     }
 
+    /// Sends `bytes` as a socket would hand them over: some to be looked at, and long arguments to where they stay, at
+    /// most `at_once` at a time. Answers how many bytes went there.
+    pub(crate) fn transmit(&self, mut bytes: &[u8], at_once: usize) -> usize {
+        let mut session = self.session.borrow_mut();
+        let mut in_place = 0;
+        while !bytes.is_empty() {
+            let count = bytes.len().min(at_once);
+            match session.room() {
+                Some((input, most)) => {
+                    let (now, later) = bytes.split_at(count.min(most));
+                    input.extend_from_slice(now);
+                    session.feed_in_place(now.len());
+                    in_place += now.len();
+                    bytes = later;
+                }
+                None => {
+                    let (now, later) = bytes.split_at(count);
+                    session.feed(now);
+                    bytes = later;
+                }
+            }
+        }
+        session.spread();
+        go_on(&mut session);
+        in_place
+    }
+
+    /// Where the request lies whose rest is to be received behind it.
+    pub(crate) fn room_start(&self) -> Option<*const u8> {
+        self.session.borrow_mut().room().map(|(input, _)| input.as_ptr())
+    }
+
     /// Goes on if it was blocked and may, and answers what has come.
     pub(crate) fn resume(&self) -> String {
         let mut session = self.session.borrow_mut();

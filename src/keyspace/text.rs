@@ -1,5 +1,7 @@
 //! Strings.
 
+use bytes::Bytes;
+
 use super::packed::Packed;
 use crate::resp::decode::parse_integer;
 
@@ -15,6 +17,8 @@ pub enum Text {
     Plain(Packed),
     /// Any bytes that a command has changed in place, with room for more.
     Grown(Box<Vec<u8>>),
+    /// Many bytes that lie where they were received.
+    Shared(Box<Bytes>),
 }
 
 impl From<&[u8]> for Text {
@@ -27,6 +31,13 @@ impl From<&[u8]> for Text {
     }
 }
 
+impl From<Bytes> for Text {
+    /// Keeps bytes that are too many to be an integer as they are.
+    fn from(bytes: Bytes) -> Self {
+        Text::Shared(Box::new(bytes))
+    }
+}
+
 impl Text {
     /// Its bytes; digits are written into `buffer`.
     pub fn bytes<'t>(&'t self, buffer: &'t mut itoa::Buffer) -> &'t [u8] {
@@ -34,6 +45,7 @@ impl Text {
             Text::Integer(number) => buffer.format(*number).as_bytes(),
             Text::Plain(bytes) => bytes,
             Text::Grown(bytes) => bytes,
+            Text::Shared(bytes) => bytes,
         }
     }
 
@@ -58,6 +70,7 @@ impl Text {
             Text::Integer(number) => Some(*number),
             Text::Plain(bytes) => parse_integer(bytes),
             Text::Grown(bytes) => parse_integer(bytes),
+            Text::Shared(bytes) => parse_integer(bytes),
         }
     }
 
@@ -66,6 +79,7 @@ impl Text {
         let bytes = match self {
             Text::Grown(_) => None,
             Text::Plain(bytes) => Some(std::mem::take(bytes).into()),
+            Text::Shared(bytes) => Some(std::mem::take(&mut **bytes).into()),
             Text::Integer(_) => Some(self.to_vec()),
         };
         if let Some(bytes) = bytes {
@@ -73,7 +87,7 @@ impl Text {
         }
         match self {
             Text::Grown(bytes) => bytes,
-            Text::Integer(_) | Text::Plain(_) => unreachable!("it was just made so"),
+            Text::Integer(_) | Text::Plain(_) | Text::Shared(_) => unreachable!("it was just made so"),
         }
     }
 
@@ -82,7 +96,7 @@ impl Text {
         match self {
             Text::Integer(_) => "int",
             Text::Plain(bytes) if bytes.len() <= SHORT => "embstr",
-            Text::Plain(_) | Text::Grown(_) => "raw",
+            Text::Plain(_) | Text::Grown(_) | Text::Shared(_) => "raw",
         }
     }
 
@@ -92,6 +106,7 @@ impl Text {
             Text::Integer(_) => 0,
             Text::Plain(bytes) => bytes.len(),
             Text::Grown(bytes) => bytes.len(),
+            Text::Shared(bytes) => bytes.len(),
         }
     }
 
@@ -101,6 +116,7 @@ impl Text {
             Text::Integer(_) => 0,
             Text::Plain(bytes) => bytes.heap_bytes(),
             Text::Grown(bytes) => size_of::<Vec<u8>>() + bytes.capacity(),
+            Text::Shared(bytes) => size_of::<Bytes>() + bytes.len(),
         }
     }
 }
@@ -127,6 +143,17 @@ mod tests {
         let mut changed = Text::from(&b"12"[..]);
         changed.grow().push(b'3');
         assert_eq!((changed.encoding(), changed.to_vec()), ("raw", b"123".to_vec()));
+    }
+
+    #[test]
+    fn what_lies_where_it_was_received_can_be_changed_as_any_other() {
+        let received = Bytes::from(vec![b'x'; 100]);
+        let mut text = Text::from(received.slice(10..90));
+        assert_eq!((text.len(), text.integer(), text.encoding()), (80, None, "raw"));
+        assert_eq!(text.heap_bytes(), size_of::<Bytes>() + 80);
+        text.grow().push(b'y');
+        assert_eq!(text.to_vec(), [&[b'x'; 80][..], b"y"].concat());
+        assert_eq!(received, vec![b'x'; 100]);
     }
 
     proptest! {

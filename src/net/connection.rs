@@ -28,6 +28,9 @@ use crate::worker::Worker;
 /// How long a connection that is to end after its last reply may take to accept that reply.
 const LAST_REPLY: Duration = Duration::from_secs(5);
 
+/// After this much has been read of one client others have their turn, in bytes, also if there is always more.
+const TURN_BYTES: usize = 1024 * 1024;
+
 /// Serves one client until it goes or is closed.
 ///
 /// Not cancel safe in the sense that a dropped future drops the connection; everything it holds in the server is let go
@@ -51,8 +54,16 @@ pub(crate) async fn serve(
             Session::new(worker.clone(), client.clone())
         }
     };
-    let mut connection =
-        Connection { session, worker, doors, client, transport: Some(transport), alarm: None, moved: false };
+    let mut connection = Connection {
+        session,
+        worker,
+        doors,
+        client,
+        transport: Some(transport),
+        alarm: None,
+        moved: false,
+        unyielded_bytes: 0,
+    };
     connection.converse().await;
     if connection.client.closing().is_none() && !connection.moved {
         connection.write_last_reply().await;
@@ -70,6 +81,8 @@ struct Connection {
     alarm: Option<Pin<Box<Sleep>>>,
     /// Whether another worker serves its client now.
     moved: bool,
+    /// What has been read since others last had their turn for it, in bytes.
+    unyielded_bytes: usize,
 }
 
 /// What a connection waited for.
@@ -136,21 +149,30 @@ impl Connection {
     fn read(&mut self) -> ControlFlow<()> {
         let Some(transport) = &self.transport else { return ControlFlow::Break(()) };
         let mut buffer = self.worker.read_buffer.borrow_mut();
-        match transport.read(&mut buffer[..]) {
-            Ok(0) => ControlFlow::Break(()),
+        let (read, in_place) = match self.session.room() {
+            Some((input, most)) => (transport.read_behind(input, most), true),
+            None => (transport.read(&mut buffer[..]), false),
+        };
+        match read {
+            Ok(0) => return ControlFlow::Break(()),
             Ok(count) => {
                 self.worker.stats().counters.reads.add(1);
-                self.session.feed(&buffer[..count]);
-                ControlFlow::Continue(())
+                self.unyielded_bytes += count;
+                if in_place {
+                    self.session.feed_in_place(count);
+                } else {
+                    self.session.feed(&buffer[..count]);
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ControlFlow::Continue(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 if error.kind() == io::ErrorKind::TimedOut {
                     self.client.close(Closing::DeadPeer);
                 }
-                ControlFlow::Break(())
+                return ControlFlow::Break(());
             }
         }
+        ControlFlow::Continue(())
     }
 
     fn set_alarm(&mut self) {
@@ -165,7 +187,8 @@ impl Connection {
         if !crowded.is_empty() {
             self.worker.server.hub.relieved(crowded).await;
         }
-        if self.worker.take_blind() {
+        if self.worker.take_blind() || self.unyielded_bytes >= TURN_BYTES {
+            self.unyielded_bytes = 0;
             tokio::task::yield_now().await;
         }
         while self.worker.is_crowded() && !self.session.is_finished() {

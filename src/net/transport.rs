@@ -11,6 +11,7 @@ use std::net;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix;
 
+use bytes::BufMut;
 use rustix::net::SendFlags;
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
@@ -106,10 +107,25 @@ impl Transport {
             Socket::Tcp(socket) => socket.try_read(buffer),
             Socket::Unix(socket) => socket.try_read(buffer),
         }?;
-        if 0 < count && count < buffer.len() {
+        self.note_read(count, buffer.len());
+        Ok(count)
+    }
+
+    /// As [`Transport::read`], appending up to `most` bytes to `buffer`. What room it has is not cleared first.
+    pub(crate) fn read_behind(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        let mut room = buffer.limit(most);
+        let count = match &self.socket {
+            Socket::Tcp(socket) => socket.try_read_buf(&mut room),
+            Socket::Unix(socket) => socket.try_read_buf(&mut room),
+        }?;
+        self.note_read(count, most);
+        Ok(count)
+    }
+
+    fn note_read(&self, count: usize, room: usize) {
+        if 0 < count && count < room {
             self.await_report(Interest::READABLE);
         }
-        Ok(count)
     }
 
     /// Lets the next use of this kind wait for a report of the kernel.
@@ -202,6 +218,22 @@ mod tests {
             })
         });
         assert_eq!(read.join().expect("it ends").expect("what was sent is there"), b"early");
+    }
+
+    #[test]
+    fn what_has_come_is_read_behind_what_is_there_and_no_more_than_wanted() {
+        let (mut peer, detached) = pair();
+        runtime().expect("the system has descriptors").block_on(async {
+            let transport = detached.attach().expect("the reactor takes sockets");
+            peer.write_all(b"first and second").expect("there is room");
+            transport.ready(Interest::READABLE).await.expect("something has come");
+            let mut buffer = b"behind: ".to_vec();
+            assert_eq!(transport.read_behind(&mut buffer, 5).expect("the peer is there"), 5);
+            assert_eq!(buffer, b"behind: first");
+            transport.ready(Interest::READABLE).await.expect("more is there");
+            assert_eq!(transport.read_behind(&mut buffer, 1000).expect("the peer is there"), 11);
+            assert_eq!(buffer, b"behind: first and second");
+        });
     }
 
     #[test]

@@ -6,6 +6,9 @@ use bytes::Bytes;
 /// long.
 pub(super) const MAX_REQUEST: usize = u32::MAX as usize;
 
+/// What is no longer is copied instead of shared, in bytes.
+const LEAST_SHARED: usize = 16 * 1024;
+
 /// Where an argument lies, in 8 bytes, because an argument of none takes no more than 6 on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -79,7 +82,7 @@ impl<'a> Args<'a> {
     }
 
     /// The argument at `index` without a copy: it keeps all in memory that was received with it. None where that cannot be
-    /// shared, or would be twice as much as the argument.
+    /// shared, would be twice as much as the argument, or is so little that a copy costs less.
     pub fn shared(&self, index: usize) -> Option<Bytes> {
         self.share(self.spans.get(index)?.of(self.buffer))
     }
@@ -94,7 +97,7 @@ impl<'a> Args<'a> {
     }
 
     fn share(&self, part: &[u8]) -> Option<Bytes> {
-        let owner = self.owner.filter(|owner| part.len() > owner.len() / 2)?;
+        let owner = self.owner.filter(|owner| part.len() > LEAST_SHARED.max(owner.len() / 2))?;
         Some(owner.slice_ref(part))
     }
 
@@ -103,9 +106,14 @@ impl<'a> Args<'a> {
         self.from(0)
     }
 
-    /// A copy that owns its bytes, for requests that are kept: queued by MULTI or postponed.
+    /// A copy that owns its bytes, for requests that are kept: queued by MULTI or postponed. Where one argument is long and
+    /// can be shared, nothing but the spans is copied.
     pub fn to_owned(&self) -> OwnedArgs {
-        OwnedArgs::new(self.iter())
+        let longest = self.iter().max_by_key(|arg| arg.len());
+        match longest.and_then(|arg| self.share(arg)).and(self.owner) {
+            Some(owner) => OwnedArgs { buffer: owner.slice_ref(self.buffer), spans: self.spans.into() },
+            None => OwnedArgs::new(self.iter()),
+        }
     }
 }
 
@@ -120,7 +128,7 @@ impl std::ops::Index<usize> for Args<'_> {
 /// A request that outlives the buffer it was read from.
 #[derive(Clone, Debug)]
 pub struct OwnedArgs {
-    buffer: Box<[u8]>,
+    buffer: Bytes,
     spans: Box<[Span]>,
 }
 
@@ -135,12 +143,12 @@ impl OwnedArgs {
                 Span::new(start, arg.len())
             })
             .collect();
-        OwnedArgs { buffer: buffer.into_boxed_slice(), spans }
+        OwnedArgs { buffer: buffer.into(), spans }
     }
 
     /// The arguments, as a handler takes them.
     pub fn args(&self) -> Args<'_> {
-        Args { buffer: &self.buffer, spans: &self.spans, owner: None }
+        Args { buffer: &self.buffer, spans: &self.spans, owner: Some(&self.buffer) }
     }
 
     /// What it occupies, in bytes.
@@ -156,34 +164,44 @@ mod tests {
 
     const LIMITS: Limits = Limits { max_bulk: 1 << 20, authenticated: true };
 
-    /// The argument at `index` of the request in `bytes`, shared alone and with its line end, if it can be.
-    fn shares(bytes: &'static [u8], index: usize) -> [Option<Bytes>; 2] {
-        let owner = Bytes::from_static(bytes);
+    /// The last argument of the request in `bytes`, shared alone and with its line end, if it can be.
+    fn shares(bytes: Vec<u8>) -> [Option<Bytes>; 2] {
+        let owner = Bytes::from(bytes);
         let mut decoder = Decoder::default();
         let Ok(Step::Request(args, _)) = decoder.next(&owner, LIMITS) else { panic!("a whole request") };
-        assert_eq!(args.shared(index), None, "nobody has said that it can be shared");
+        let last = args.len() - 1;
+        assert_eq!(args.shared(last), None, "nobody has said that it can be shared");
         let args = args.owned_by(&owner);
-        let shares = [args.shared(index), args.shared_line(index)];
-        let address = args.get(index).map(<[u8]>::as_ptr);
-        assert!(shares.iter().flatten().all(|share| Some(share.as_ptr()) == address), "it is not copied");
-        shares
+        assert_eq!(args.shared(0), None, "it is too short");
+        let kept = args.to_owned();
+        assert!(kept.args().iter().eq(args.iter()));
+        assert!(args.shared(last).is_none_or(|share| kept.args().shared(last) == Some(share)));
+        [args.shared(last), args.shared_line(last)]
+    }
+
+    fn echo(len: usize, end: &str) -> Vec<u8> {
+        [format!("*2\r\n$4\r\nECHO\r\n${len}\r\n").as_bytes(), &vec![b'x'; len], end.as_bytes()].concat()
     }
 
     #[test]
-    fn the_greater_part_of_what_was_received_can_be_shared_and_no_less() {
-        let long = b"*2\r\n$4\r\nECHO\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n";
-        assert_eq!(
-            shares(long, 1),
-            [Some("abcdefghijklmnopqrstuvwxyz".into()), Some("abcdefghijklmnopqrstuvwxyz\r\n".into())]
-        );
-        assert_eq!(shares(long, 0), [None, None]);
-        assert_eq!(shares(long, 2), [None, None]);
-        let odd = b"*2\r\n$4\r\nECHO\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r.";
-        assert_eq!(shares(odd, 1), [Some("abcdefghijklmnopqrstuvwxyz".into()), None]);
-        assert_eq!(
-            shares(b"echo abcdefghijklmnopqrstuvwxyz\r\n", 1),
-            [None, None],
-            "words have lost their quotes elsewhere"
-        );
+    fn a_long_argument_can_be_shared_if_it_is_most_of_what_was_received() {
+        let len = LEAST_SHARED + 1;
+        let (alone, line) = (vec![b'x'; len], [&vec![b'x'; len][..], b"\r\n"].concat());
+        assert!(shares(echo(len, "\r\n")) == [Some(alone.clone().into()), Some(line.into())]);
+        assert!(shares(echo(len, "\r.")) == [Some(alone.into()), None], "another end does not fit others");
+        assert_eq!(shares(echo(LEAST_SHARED - 2, "\r\n")), [None, None]);
+        assert_eq!(shares([echo(len, "\r\n"), vec![b'y'; 2 * len]].concat()), [None, None]);
+        assert_eq!(shares([&b"echo "[..], &vec![b'x'; len], b"\r\n"].concat()), [None, None], "words lie elsewhere");
+    }
+
+    #[test]
+    fn what_is_shared_lies_where_it_was_received() {
+        let owner = Bytes::from(echo(LEAST_SHARED + 1, "\r\n"));
+        let mut decoder = Decoder::default();
+        let Ok(Step::Request(args, _)) = decoder.next(&owner, LIMITS) else { panic!("a whole request") };
+        let args = args.owned_by(&owner);
+        let place = args[1].as_ptr();
+        assert_eq!(args.shared(1).map(|share| share.as_ptr()), Some(place));
+        assert_eq!(args.to_owned().args()[1].as_ptr(), place);
     }
 }

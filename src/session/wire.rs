@@ -1,4 +1,10 @@
 //! From bytes to requests, in the one protocol that all clients speak so far.
+//!
+//! Most requests are run where they were received, in memory that all connections of a thread share. The rest of one that
+//! has not come whole is kept here. Of an argument whose length has been announced it is known how much is missing: nothing
+//! is looked at before all of that has come, and the greater part of a long one is received where it stays.
+
+use bytes::Bytes;
 
 use crate::client::held::{Held, Holding};
 use crate::resp::decode::Decoder;
@@ -13,26 +19,98 @@ pub(super) struct Wire {
     input: Vec<u8>,
     /// How much of it has been consumed, in bytes: moving the rest forward each time would cost more than running it.
     consumed: usize,
+    /// How much is missing to the end of an argument whose length has been announced, in bytes; 0 where none has.
+    missing: usize,
+    /// Whether it ends with such an argument.
+    ends_announced: bool,
 }
+
+/// From this length on an argument is received where it stays, and not copied when it has come; in bytes.
+const LONG: usize = 32 * 1024;
+/// How much of such an argument is read at once, in bytes: others have their turn soon.
+const AT_ONCE: usize = 256 * 1024;
+/// Room for short arguments behind a long one, in bytes.
+const SLACK: usize = 128;
 
 impl Wire {
     /// With what was received elsewhere.
     pub(super) fn with(input: Vec<u8>) -> Self {
-        Wire { decoder: None, input, consumed: 0 }
+        Wire { input, ..Wire::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.input.is_empty()
     }
 
-    /// Keeps what has been received.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// How much is missing to the end of an argument whose length has been announced, in bytes; 0 where none has.
+    pub(super) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// Notes how much is missing behind all that has come.
+    pub(super) fn expect(&mut self, missing: usize) {
+        self.missing = missing;
+    }
+
+    /// Keeps what has been received and looked at.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        let come = self.input.len() + bytes.len();
+        if self.missing > 0 && come > self.input.capacity() {
+            self.input.reserve_exact(bytes.len() + self.growth(come));
+        }
         self.input.extend_from_slice(bytes);
+    }
+
+    /// Keeps what has come behind that.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.note_come(bytes.len());
+        self.keep(bytes);
+    }
+
+    /// Where the rest of a long argument is to be received, behind what is there, and how much of it at once; none where
+    /// nothing says that there is much to come. Then call [`Wire::note_come`].
+    pub(super) fn room(&mut self) -> Option<(&mut Vec<u8>, usize)> {
+        if self.missing.min(self.input.len()) < LONG {
+            return None;
+        }
+        if self.input.capacity() - self.input.len() < self.missing.min(LONG) {
+            self.input.reserve_exact(self.growth(self.input.len()));
+        }
+        let most = self.missing.min(self.input.capacity() - self.input.len()).min(AT_ONCE);
+        Some((&mut self.input, most))
+    }
+
+    /// For how much more room is made when so much has come: for no more than has been announced, and for no more than that
+    /// again, but for little at the end.
+    fn growth(&self, come: usize) -> usize {
+        if self.missing <= come + LONG { self.missing + SLACK } else { come }
+    }
+
+    /// Notes that so many bytes more have come.
+    pub(super) fn note_come(&mut self, count: usize) {
+        self.ends_announced = self.missing > 0 && self.missing == count;
+        self.missing = self.missing.saturating_sub(count);
     }
 
     /// Takes what has been received, and how much of that has been consumed.
     pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
+        self.ends_announced = false;
         (std::mem::take(&mut self.input), std::mem::take(&mut self.consumed))
+    }
+
+    /// Takes a request that ends with a long argument, if that is what has come, so that others can have a share of it.
+    pub(super) fn take_long(&mut self) -> Option<Bytes> {
+        let is_long = self.ends_announced && self.consumed == 0 && self.input.len() >= LONG;
+        is_long.then(|| self.take().0.into())
+    }
+
+    /// Keeps again what is behind the first `consumed` bytes of what was taken so.
+    pub(super) fn put_back_long(&mut self, input: Bytes, consumed: usize) {
+        if consumed < input.len() {
+            let rest = input.slice(consumed..);
+            drop(input);
+            self.input = rest.into();
+        }
     }
 
     /// Takes what has been received and not consumed.
@@ -76,5 +154,54 @@ impl Wire {
         held.set(Holding::Input, self.input.len() - self.consumed);
         held.set(Holding::InputRoom, self.input.capacity() - self.input.len() + self.consumed);
         held.set(Holding::Spans, self.decoder.as_ref().map_or(0, |decoder| decoder.size_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p11_room_is_made_for_no_more_than_has_come_and_no_more_than_was_announced() {
+        for announced in [LONG, 1_000_000, 50_000_000] {
+            let mut wire = Wire::default();
+            wire.expect(announced);
+            wire.keep(&[b'x'; LONG]);
+            let (mut grown, mut last_room) = (0, 0);
+            while let Some((input, most)) = wire.room() {
+                let room = input.capacity();
+                grown += usize::from(std::mem::replace(&mut last_room, room) != room);
+                assert!(most > 0 && room <= 2 * input.len() + LONG + SLACK, "{room} bytes for {}", input.len());
+                assert!(room <= LONG + announced + SLACK);
+                let count = most.min(100_000);
+                input.resize(input.len() + count, b'x');
+                wire.note_come(count);
+            }
+            assert!(grown <= 12, "it is moved {grown} times");
+            let rest = wire.missing();
+            assert!(rest < LONG);
+            if rest > 0 {
+                wire.push(&vec![b'x'; rest]);
+            }
+            assert_eq!(wire.input.capacity(), last_room, "there was room for the end");
+            let long = wire.take_long().expect("it is there");
+            assert_eq!(long.len(), LONG + announced);
+        }
+    }
+
+    #[test]
+    fn only_a_whole_announced_argument_is_taken_to_be_shared() {
+        let mut wire = Wire::default();
+        wire.push(&[b'x'; 2 * LONG]);
+        assert_eq!(wire.take_long(), None, "nothing was announced");
+        wire.expect(10);
+        wire.push(b"123456789");
+        assert_eq!((wire.missing(), wire.take_long()), (1, None));
+        wire.push(b"0");
+        assert_eq!(wire.missing(), 0);
+        let long = wire.take_long().expect("it is there");
+        assert!(wire.is_empty() && long.ends_with(b"x1234567890"));
+        wire.put_back_long(long, 2 * LONG);
+        assert_eq!(wire.take_rest(), b"1234567890");
     }
 }

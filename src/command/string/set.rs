@@ -4,10 +4,11 @@ use crate::command::Call;
 use crate::command::table::Entry;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::keys::Keys;
+use crate::keyspace::text::Text;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 
-use super::{answer, put};
+use super::{answer, put, put_text};
 
 /// When a key expires, as an option says.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +124,7 @@ pub(super) fn set(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         }
     }
     let kept_ms = matches!(expiry, Some(Expiry::Keep)).then(|| keys.peek(key)?.deadline_ms()).flatten();
-    put(&mut keys, key, value);
+    put_text(&mut keys, key, args.shared(2).map_or_else(|| Text::from(value), Text::from));
     if let Some(kept_ms) = kept_ms {
         keys.set_deadline(key, Some(kept_ms));
     }
