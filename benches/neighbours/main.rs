@@ -7,6 +7,8 @@
 
 #[path = "../load/generator/mod.rs"]
 mod generator;
+#[path = "../peers/others.rs"]
+mod others;
 #[path = "../peers/servers.rs"]
 mod servers;
 
@@ -24,6 +26,7 @@ use clap::Parser;
 use generator::figures::Figures;
 use generator::neighbours::{ALL, Neighbour};
 use generator::{Case, NeighbourOf};
+use others::Others;
 use report::Row;
 use servers::Program;
 use watchdog::Watchdog;
@@ -77,7 +80,7 @@ fn run(options: &Options) -> io::Result<()> {
     let programs: Vec<Program> = all.filter(|program| is_wanted(&options.servers, &program.name)).collect();
     let neighbours: Vec<&Neighbour> = ALL.iter().filter(|of| is_wanted(&options.only, of.name)).collect();
     let mut rows = Vec::new();
-    let start = Instant::now();
+    let (start, others_before) = (Instant::now(), Others::now());
     for (number, neighbour) in neighbours.iter().enumerate() {
         eprintln!("[{}/{}, {} s] {}", number + 1, neighbours.len(), start.elapsed().as_secs(), neighbour.name);
         let case = Case::Neighbour(NeighbourOf { name: neighbour.name.into(), seconds: options.seconds });
@@ -91,9 +94,10 @@ fn run(options: &Options) -> io::Result<()> {
         };
         rows.push(Row { neighbour, outcomes });
     }
-    print!("{}", report::table(&programs, &rows));
+    let others = Others::now().zip(others_before).map(|(now, before)| now.percent_since(before));
+    print!("{}", report::table(&programs, &rows, others));
     if let Some(file) = &options.json {
-        fs::write(file, report::json(&programs, &rows))?;
+        fs::write(file, report::json(&programs, &rows, others))?;
         eprintln!("written: {}", file.display());
     }
     Ok(())
@@ -126,5 +130,9 @@ fn act(case: &Case, neighbour: &Neighbour, program: &Program) -> Result<Figures,
     let watchdog = Watchdog::new(server.target.pid, LIMIT);
     let figures = case.run(&server.target);
     let has_hung = watchdog.has_bitten();
-    figures.map_err(|error| if has_hung { format!("hung for {} s", LIMIT.as_secs()) } else { error.to_string() })
+    figures.map_err(|error| match error.kind() {
+        _ if has_hung => format!("hung for {} s", LIMIT.as_secs()),
+        io::ErrorKind::WouldBlock => "did not answer any more".into(),
+        _ => error.to_string(),
+    })
 }

@@ -16,8 +16,8 @@ pub(crate) struct Row {
 }
 
 /// One line for each neighbour: for each server the time that 999 of 1,000 messages took at most, the longest, and what
-/// the memory grew by; and what is wrong with it.
-pub(crate) fn table(programs: &[Program], rows: &[Row]) -> String {
+/// the memory grew by; and what is wrong with it. `others` is what other processes had of the cores, in percent.
+pub(crate) fn table(programs: &[Program], rows: &[Row], others: Option<f64>) -> String {
     let mut text = String::from(
         "From publish to delivery in ms, 99.9 % and longest, and what the memory grew by at most; of the pair of \
          publisher and subscriber that is worst off.\n\n| Neighbour |",
@@ -37,11 +37,14 @@ pub(crate) fn table(programs: &[Program], rows: &[Row]) -> String {
     }
     let met = rows.iter().filter(|row| complaints(programs, row).is_empty()).count();
     let _ = writeln!(text, "\n{met} of {} neighbours are kept in bounds", rows.len());
+    if let Some(percent) = others {
+        let _ = writeln!(text, "other processes had {percent:.1} % of the cores");
+    }
     text
 }
 
 /// All figures.
-pub(crate) fn json(programs: &[Program], rows: &[Row]) -> String {
+pub(crate) fn json(programs: &[Program], rows: &[Row], others: Option<f64>) -> String {
     let versions: Vec<String> = programs.iter().map(Program::version).collect();
     let rows: Vec<Value> = rows
         .iter()
@@ -56,7 +59,7 @@ pub(crate) fn json(programs: &[Program], rows: &[Row]) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", json!({ "versions": versions, "neighbours": rows }))
+    format!("{:#}\n", json!({ "versions": versions, "other_processes_percent": others, "neighbours": rows }))
 }
 
 /// What is wrong with Pregon in a row, with the number of io-threads where it is.
