@@ -175,6 +175,7 @@ impl Value for ReplicaOf {
             [host, port] if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") => {
                 Ok(Self::default())
             }
+            [host, _] if !is_plain(host) => Err("Invalid master host".into()),
             [host, port] => match integer(port) {
                 Some(0..=65535) => Ok(Self([host.as_slice(), port.as_slice()].join(&b' '))),
                 _ => Err("Invalid master port".into()),
@@ -194,6 +195,11 @@ impl Value for ReplicaOf {
     fn expects(_rule: &Rule) -> String {
         "host and port, or: no one".into()
     }
+}
+
+/// Whether a word means the same in a file without quotes around it.
+fn is_plain(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte))
 }
 
 fn integer(text: &[u8]) -> Option<i64> {

@@ -106,6 +106,7 @@ fn every_mistake_is_one_line_with_a_cure() {
             "appendfsync: argument(s) must be one of the following: everysec, always, no; it takes: ",
         ),
         ("daemonize yes", "daemonize: the server stays in the foreground; let systemd"),
+        ("replicaof \"\" 1", "replicaof: Invalid master host; it takes: host and port, or: no one"),
         ("tls-port 6380", "tls-port: TLS is not supported; set it to 0"),
         ("user alice on >x +@all", "user: users and their rights are not supported; remove the line"),
         ("aclfile users.acl", "aclfile: users and their rights are not supported; remove the line"),
