@@ -17,6 +17,10 @@
 //! its listeners and appends one entry to the mailbox of each worker that has some. The fan-out itself runs outside the
 //! lock, on every core at once, in memory that only one core touches.
 //!
+//! What a client sends is read into memory that all connections of a thread share, and run there. Of a long argument all
+//! but the beginning is read to where it stays: room is made for it as it comes, and a message or a value is made of it
+//! without a copy. A message is copied once otherwise, however many receive it.
+//!
 //! # Threads
 //!
 //! `io-threads` runtimes of one thread each, no work stealing. A publish wakes another worker once, when its mailbox
