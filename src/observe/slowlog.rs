@@ -34,7 +34,7 @@ pub struct Slowlog {
 }
 
 impl Slowlog {
-    /// Adds a command of the client that is called `name`, [cut](cut), and came from `peer`, and forgets the oldest beyond
+    /// Adds a command of the client that is called `name`, [cut], and came from `peer`, and forgets the oldest beyond
     /// `max_len`.
     pub fn add<'a>(
         &self,
