@@ -41,7 +41,7 @@ pub use compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, Shutdown
 pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
-pub use param::{Change, Param, Section};
+pub use param::{Change, Effect, Param, Section};
 pub use settings::Settings;
 pub use value::{ByteSize, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds};
 
@@ -75,11 +75,18 @@ pub enum Caller {
     Remote,
 }
 
+impl Caller {
+    /// Who comes from this machine, or does not.
+    pub fn from_here(is_local: bool) -> Self {
+        if is_local { Self::Local } else { Self::Remote }
+    }
+}
+
 /// A checked change that has not happened yet.
 #[derive(Debug)]
 pub struct Plan {
     values: Values,
-    changed: Vec<&'static str>,
+    changed: Vec<&'static Param>,
 }
 
 impl Plan {
@@ -89,8 +96,13 @@ impl Plan {
     }
 
     /// The directives that get another value, in the order in which they were given.
-    pub fn changed(&self) -> &[&'static str] {
-        &self.changed
+    pub fn changed(&self) -> Vec<&'static str> {
+        self.changed.iter().map(|param| param.name).collect()
+    }
+
+    /// What the change means beyond the values, with the directives' names.
+    pub fn effects(&self) -> impl Iterator<Item = (&'static str, Effect)> {
+        self.changed.iter().map(|param| (param.name, param.effect))
     }
 }
 
@@ -147,7 +159,7 @@ impl Config {
     /// CONFIG SET: all pairs or none. Returns the directives that got another value.
     pub fn set(&mut self, pairs: &[(&[u8], &[u8])], caller: Caller) -> Result<Vec<&'static str>, SetError> {
         let plan = self.plan(pairs, caller)?;
-        let changed = plan.changed.clone();
+        let changed = plan.changed();
         self.commit(plan);
         Ok(changed)
     }
@@ -174,8 +186,8 @@ impl Config {
             let failed = |reason| SetError::failed(String::from_utf8_lossy(name).to_ascii_lowercase(), reason);
             param.set(&mut values, &args, false).map_err(failed)?;
         }
-        let changed = params.iter().filter(|param| param.get(&values) != param.get(&self.values));
-        Ok(Plan { changed: changed.map(|param| param.name).collect(), values })
+        params.retain(|param| param.get(&values) != param.get(&self.values));
+        Ok(Plan { changed: params, values })
     }
 
     /// Makes the planned change.

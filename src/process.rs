@@ -1,5 +1,6 @@
 //! The server as a process: a thread that governs, io-threads, and the end.
 
+mod affairs;
 pub(crate) mod doormen;
 pub(crate) mod ending;
 mod executors;
@@ -70,6 +71,8 @@ fn start(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     drop(alive);
     let reins = Reins { listeners, doors, phase, threads };
     LocalSet::new().block_on(&runtime, vital(govern::govern(server.clone(), reins)));
+    // A name that is still being looked up does not keep the process.
+    runtime.shutdown_background();
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! What all workers share: the hub, the live clients, the configuration, the counters. No input or output here.
 
+pub(crate) mod governor;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
@@ -17,7 +19,6 @@ use crate::config::{Config, Settings, StartError};
 use crate::ids::PortSet;
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
-use crate::net::listen::{self, Latch, Listener};
 use crate::observe::counters::{Counter, Counters};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
@@ -27,6 +28,7 @@ use crate::observe::slowlog::Slowlog;
 use crate::observe::stats::{CommandStats, ServerStats, WorkerStats, new_histogram};
 use crate::pause::Pause;
 use crate::shutdown::Shutdown;
+use governor::Governor;
 
 /// What other threads need of a worker beside its mailbox.
 #[derive(Debug)]
@@ -99,73 +101,8 @@ pub struct Server {
     pub(crate) memory: Arc<MemoryGauge>,
     /// Where what is large is freed.
     pub(crate) lazy_free: Arc<LazyFree>,
-    /// What the process around this core must act on after CONFIG SET.
-    pub reconfigured: Reconfigured,
-}
-
-/// Tells the process around the core that directives have changed which it must act on.
-#[derive(Debug, Default)]
-pub struct Reconfigured {
-    /// Rung at every change.
-    pub bell: Notify,
-    /// None where no process listens for this core.
-    sockets: Mutex<Option<Sockets>>,
-}
-
-/// The TCP sockets of the process around the core.
-#[derive(Debug)]
-struct Sockets {
-    /// What those that are listened on are shut with.
-    latches: Vec<Latch>,
-    /// Sockets bound to changed addresses, until somebody accepts from them.
-    fresh: Option<Vec<Listener>>,
-}
-
-impl Reconfigured {
-    /// Says which sockets are listened on from now on.
-    pub fn set_latches(&self, listeners: &[Listener]) {
-        let latches = listeners.iter().filter_map(Listener::latch).collect();
-        *self.sockets.lock() = Some(Sockets { latches, fresh: None });
-    }
-
-    /// Listens on the TCP addresses of `new` instead of those of `old`; the bell tells who accepts. Does nothing where
-    /// no process listens for this core. Old sockets close first where the port stays, because new addresses may
-    /// overlap with old ones; connections that were not accepted yet are reset, as in Redis.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] for the first address that cannot be had. The old addresses are listened on then.
-    pub fn relisten(&self, old: &Settings, new: &Settings) -> Result<(), StartError> {
-        let mut sockets = self.sockets.lock();
-        let Some(Sockets { latches, fresh }) = &mut *sockets else { return Ok(()) };
-        let overlapping = old.port == new.port;
-        if overlapping {
-            latches.drain(..).for_each(Latch::shut);
-        }
-        let result = listen::bind_tcp(new);
-        let (bound, result) = match result {
-            Ok(bound) => (bound, Ok(())),
-            Err(error) if overlapping => (listen::bind_tcp(old).unwrap_or_default(), Err(error)),
-            Err(error) => return Err(error),
-        };
-        latches.drain(..).for_each(Latch::shut);
-        latches.extend(bound.iter().filter_map(Listener::latch));
-        *fresh = Some(bound);
-        self.bell.notify_one();
-        result
-    }
-
-    /// Gives the sockets that are listened on the keepalive of `settings`, which accepted connections inherit.
-    pub fn set_keepalive(&self, settings: &Settings) {
-        if let Some(sockets) = &*self.sockets.lock() {
-            sockets.latches.iter().for_each(|latch| latch.set_keepalive(settings));
-        }
-    }
-
-    /// Takes the sockets that replace those that are listened on, if there are new ones.
-    pub fn take_listeners(&self) -> Option<Vec<Listener>> {
-        self.sockets.lock().as_mut()?.fresh.take()
-    }
+    /// What the thread that governs the process is asked for.
+    pub(crate) governor: Governor,
 }
 
 impl Server {
@@ -214,7 +151,7 @@ impl Server {
             behind_keys: Mutex::default(),
             memory,
             lazy_free,
-            reconfigured: Reconfigured::default(),
+            governor: Governor::default(),
             commands,
         }))
     }
@@ -229,11 +166,10 @@ impl Server {
         self.settings_version.load(Acquire)
     }
 
-    /// Makes changed settings visible to all workers and to the process around the core.
+    /// Makes changed settings visible to all workers.
     pub fn apply_settings(&self, settings: Arc<Settings>) {
         *self.settings.write() = settings;
         self.settings_version.fetch_add(1, Release);
-        self.reconfigured.bell.notify_one();
     }
 
     /// The counters of each thread that runs commands.

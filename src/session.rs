@@ -197,6 +197,10 @@ impl Session {
                 let lent = borrower.take();
                 self.turn(now, lent, |turn, conversation, _| gate::admit(turn, conversation, args.args()));
             }
+            Some(Blocked::Governed { answer, muted }) => {
+                let result = answer.lock().take().unwrap_or(Ok(()));
+                self.turn(now, None, |turn, _, _| run::answer_late(turn, result, muted));
+            }
             Some(Blocked::ShuttingDown(_)) => self.turn(now, None, |turn, conversation, _| {
                 run::fail_late(turn, &conversation.scope, &ReplyError::SHUTDOWN_WITHDRAWN);
             }),
@@ -242,6 +246,7 @@ impl Session {
         match &self.conversation.state.blocked {
             Some(Blocked::Ordered(missing)) => missing.load(Acquire) == 0,
             Some(Blocked::Sleeping(until_ms)) => *until_ms <= now_ms,
+            Some(Blocked::Governed { answer, .. }) => answer.lock().is_some(),
             // A stricter pause may have ended while a laxer one is still in force.
             Some(Blocked::Paused(_, mode)) => self.worker.server.pause.mode(now_ms) < Some(*mode),
             Some(Blocked::ShuttingDown(round)) => self.worker.server.shutdown.is_withdrawn(*round),

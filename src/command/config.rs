@@ -2,11 +2,16 @@
 
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, LocalCall, introspect};
-use crate::config::{Caller, Plan, SetError, Settings, find};
+use crate::client::held::Holding;
+use crate::client::registry::Flag;
+use crate::config::{Caller, Effect, Plan, SetError, Settings, find};
 use crate::observe::stats::WorkerStats;
-use crate::process::resources;
+use crate::process::{log, resources};
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
+use crate::server::governor::Answer;
+use crate::session::Blocked;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
 const DEFAULT: Command = Command { group: Group::Server, since: "2.0.0", flags: FLAGS, ..Command::DEFAULT };
@@ -83,56 +88,83 @@ fn get(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// All or nothing: what can fail, within this server and around it, is tried before anything changes.
 fn set(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
-    let _alone = call.alone();
     let args = call.args;
     let names = (2..args.len()).step_by(2);
     let secret = |index: &usize| find(&args[*index]).is_some_and(|param| param.sensitive);
-    call.secret_args.extend(names.clone().filter(secret).map(|index| index + 1));
+    call.secret_args.extend(names.filter(secret).map(|index| index + 1));
     if !args.len().is_multiple_of(2) {
         return Err(ReplyError::SYNTAX);
     }
-    let pairs: Vec<(&[u8], &[u8])> = names.map(|index| (&args[index], &args[index + 1])).collect();
-    let caller = if call.info.address.is_local() { Caller::Local } else { Caller::Remote };
-    let mut config = call.server.config.lock();
-    let plan = config.plan(&pairs, caller)?;
-    prepare(call.server, config.settings(), &plan)?;
-    if !plan.changed().is_empty() {
-        config.commit(plan);
-        call.server.apply_settings(config.settings().clone());
+    let (pairs, caller) = (pairs(args), Caller::from_here(call.info.address.is_local()));
+    let plan = call.server.config.lock().plan(&pairs, caller)?;
+    let system = plan.effects().find(|(_, effect)| effect.may_wait()).filter(|_| call.server.governor.is_open());
+    if let Some((name, _)) = system {
+        if call.scope.executing {
+            return Err(SetError::failed(name, "can't be changed within a transaction").into());
+        }
+        let answer = call.server.governor.change(call.info, args.to_owned());
+        return wait(call, answer);
     }
+    let _alone = call.alone();
+    change(call.server, &pairs, caller)?;
     call.reply.ok();
     Ok(())
 }
 
-/// Does what a planned change means to the system, as the last step that can fail.
-fn prepare(server: &Server, old: &Settings, plan: &Plan) -> Result<(), SetError> {
-    let (new, changed) = (plan.settings(), plan.changed());
-    if changed.contains(&"maxclients") {
-        ensure_descriptors(new)?;
-    }
-    if let Some(name) = changed.iter().find(|name| matches!(**name, "port" | "bind")) {
-        server.reconfigured.relisten(old, new).map_err(|error| {
-            tracing::warn!(%error, "addresses not changed");
-            let port_reason = "Unable to listen on this port. Check server logs.";
-            let bind_reason = "Failed to bind to specified addresses.";
-            SetError::failed(*name, if *name == "port" { port_reason } else { bind_reason })
-        })?;
-    }
-    if changed.contains(&"tcp-keepalive") {
-        server.reconfigured.set_keepalive(new);
+/// The names and values of a CONFIG SET with these arguments.
+pub(crate) fn pairs(args: Args<'_>) -> Vec<(&[u8], &[u8])> {
+    (2..args.len()).step_by(2).filter_map(|index| Some((args.get(index)?, args.get(index + 1)?))).collect()
+}
+
+/// Lets the client wait until the thread that governs has done what was asked of it.
+fn wait(call: &mut LocalCall<'_, '_>, answer: Option<Answer>) -> Result<(), ReplyError> {
+    let answer = answer.ok_or(ReplyError::TOO_MANY_CHANGES)?;
+    let muted = call.scope.is_muted();
+    call.info.set_flag(Flag::Blocked, true);
+    call.info.held.set(Holding::Postponed, call.args.to_owned().size_bytes());
+    call.session.blocked = Some(Blocked::Governed { answer, muted });
+    Ok(())
+}
+
+/// Changes directives, all of those given or none. What the system takes its time for has been done.
+///
+/// # Errors
+///
+/// Whatever [`Config::plan`](crate::config::Config::plan) and [`prepare`] refuse.
+pub(crate) fn change(server: &Server, pairs: &[(&[u8], &[u8])], caller: Caller) -> Result<(), SetError> {
+    let (settings, logs) = {
+        let mut config = server.config.lock();
+        let plan = config.plan(pairs, caller)?;
+        prepare(&plan)?;
+        if plan.changed().is_empty() {
+            return Ok(());
+        }
+        let logs = plan.effects().any(|(_, effect)| effect == Effect::Log);
+        config.commit(plan);
+        server.apply_settings(config.settings().clone());
+        (config.settings().clone(), logs)
+    };
+    if logs {
+        log::apply(&settings);
     }
     Ok(())
 }
 
-/// Each client needs a file descriptor.
-fn ensure_descriptors(settings: &Settings) -> Result<(), SetError> {
-    let refusal = |possible| {
-        let text = "The operating system is not able to handle the specified number of clients, try with";
-        SetError::failed("maxclients", format!("{text} {possible}"))
-    };
-    resources::ensure_descriptors(settings.maxclients, settings.io_threads.0).map(drop).map_err(refusal)
+/// Asks the system for what a planned change needs of it and takes no time.
+///
+/// # Errors
+///
+/// [`SetError`] with what is possible instead.
+pub(crate) fn prepare(plan: &Plan) -> Result<(), SetError> {
+    for (name, _) in plan.effects().filter(|(_, effect)| *effect == Effect::Descriptors) {
+        let Settings { maxclients, io_threads, .. } = plan.settings();
+        resources::ensure_descriptors(*maxclients, io_threads.0).map_err(|possible| {
+            let text = "The operating system is not able to handle the specified number of clients, try with";
+            SetError::failed(name, format!("{text} {possible}"))
+        })?;
+    }
+    Ok(())
 }
 
 fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -146,14 +178,15 @@ fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn rewrite(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
-    let result = call.server.config.lock().rewrite();
-    match result {
-        Ok(()) => tracing::info!("configuration file rewritten"),
-        Err(error) => {
-            tracing::warn!(%error, "configuration file not rewritten");
-            return Err(ReplyError::err(error.to_string()));
-        }
+    if call.scope.executing {
+        return Err(ReplyError::REWRITE_IN_MULTI);
     }
+    if call.server.governor.is_open() {
+        let answer = call.server.governor.rewrite(call.info);
+        return wait(call, answer);
+    }
+    let config = call.server.config.lock().clone();
+    config.rewrite().map_err(|error| ReplyError::err(error.to_string()))?;
     call.reply.ok();
     Ok(())
 }

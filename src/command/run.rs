@@ -362,6 +362,18 @@ pub(crate) fn fail_late(turn: &mut Turn<'_>, scope: &Scope, error: &ReplyError) 
     turn.reply.error(error);
 }
 
+/// Answers a command that the thread that governs has carried out.
+pub(crate) fn answer_late(turn: &mut Turn<'_>, result: Result<(), ReplyError>, muted: bool) {
+    turn.reply.set_muted(muted);
+    match result {
+        Ok(()) => turn.reply.ok(),
+        Err(error) => {
+            count_error(turn.worker.stats(), &turn.worker.server, &error);
+            turn.reply.error(&error);
+        }
+    }
+}
+
 /// Ends the connection when its output has been written; a monitor is shown nothing more.
 pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut SessionState) {
     worker.stop_monitoring(client);
@@ -370,7 +382,7 @@ pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut Se
 }
 
 /// Lets a client's session go on.
-pub(super) fn resume(server: &Server, client: &Arc<ClientInfo>) {
+pub(crate) fn resume(server: &Server, client: &Arc<ClientInfo>) {
     let mut sent = Sent::default();
     server.hub.lock().send(client.worker(), Order::To(client.clone(), Errand::Resume), &mut sent);
     server.wake(sent.wake);

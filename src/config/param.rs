@@ -18,6 +18,8 @@ pub struct Param {
     pub section: Section,
     /// When its value may change.
     pub change: Change,
+    /// What a change of it means beyond the value that everybody reads.
+    pub effect: Effect,
     /// What it does, unit, default and when to change it; one line of text for each element.
     pub doc: &'static [&'static str],
     /// The value must not appear in logs, MONITOR or the slow log.
@@ -33,6 +35,12 @@ pub struct Param {
     pub(super) store: Store,
 }
 
+impl fmt::Debug for Param {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
 /// When the value of a directive may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -44,6 +52,28 @@ pub enum Change {
     Protected,
     /// Only when the server starts, and CONFIG does not know it.
     FileOnly,
+}
+
+/// What a change of a directive means beyond the value that everybody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// The system must have descriptors for so many clients.
+    Descriptors,
+    /// The log says more or less, or more of it may wait.
+    Log,
+    /// Other addresses are listened on; where they cannot be had, this is what CONFIG SET answers.
+    Addresses(&'static str),
+    /// Sockets that are listened on get other options.
+    Sockets,
+}
+
+impl Effect {
+    /// Whether the system may take its time for it.
+    pub fn may_wait(self) -> bool {
+        matches!(self, Self::Addresses(_) | Self::Sockets)
+    }
 }
 
 /// The headings of the example file and of `--help`, in their order.
@@ -208,6 +238,7 @@ pub(super) const fn ignored<T: Value + Default>(name: &'static str, default: &'s
         alias: None,
         section: Section::NoEffect,
         change: Change::Runtime,
+        effect: Effect::None,
         doc: &[],
         sensitive: T::SENSITIVE,
         several: T::SEVERAL,

@@ -6,14 +6,16 @@ pub use super::table::Settings;
 ///
 /// An entry is its doc comment and one line:
 /// `field: type = default, "name", Section, Change, rule;`, with `, bounds` behind the rule if it bounds what peers can make
-/// grow: then a test must exceed it, whose name begins with `p11_` and holds the field's name.
+/// grow: then a test must exceed it, whose name begins with `p11_` and holds the field's name. Last comes `=> effect` where
+/// a change means more than another value.
 /// The doc comment becomes the documentation of the field and the text of the example file.
 macro_rules! directives {
     (@bounds) => { false };
     (@bounds bounds) => { true };
     ($(
         $(#[doc = $doc:literal])+
-        $field:ident: $type:ty = $default:expr, $name:literal, $section:ident, $change:ident, $rule:expr $(, $mark:ident)?;
+        $field:ident: $type:ty = $default:expr, $name:literal, $section:ident, $change:ident, $rule:expr $(, $mark:ident)?
+            $(=> $effect:expr)?;
     )+) => {
         /// The values of all directives that have an effect, typed. A field's name is the directive's name with `_` for
         /// `-`. `Default` is the table's defaults.
@@ -34,6 +36,7 @@ macro_rules! directives {
             alias: None,
             section: Section::$section,
             change: Change::$change,
+            effect: const { [$($effect,)? Effect::None][0] },
             doc: &[$($doc),+],
             sensitive: <$type as Value>::SENSITIVE,
             several: <$type as Value>::SEVERAL,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
-use super::param::{Change, Param, Section, Store};
+use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::value::{
     ANY, ByteSize, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission,
@@ -22,10 +22,12 @@ directives! {
     /// have is skipped; without it, the server does not start. At most 16.
     /// Name the addresses that clients really use when the machine has several networks; `127.0.0.1 -::1` keeps the
     /// server to the machine itself. See protected-mode for what a wide default means without a password.
-    bind: Vec<BindAddress> = vec![BindAddress::read("*"), BindAddress::read("-::*")], "bind", Network, Runtime, ANY;
+    bind: Vec<BindAddress> = vec![BindAddress::read("*"), BindAddress::read("-::*")], "bind", Network, Runtime, ANY
+        => Effect::Addresses("Failed to bind to specified addresses.");
 
     /// TCP port to listen on. 0 means no TCP at all; then set unixsocket, or nobody can connect.
-    port: u16 = 6379, "port", Network, Runtime, number(0, 65535);
+    port: u16 = 6379, "port", Network, Runtime, number(0, 65535)
+        => Effect::Addresses("Unable to listen on this port. Check server logs.");
 
     /// Path of a Unix socket to listen on besides TCP; empty for none. Clients on the same machine save the work of the
     /// TCP stack with it. A socket file that a former run has left behind is replaced.
@@ -42,7 +44,8 @@ directives! {
     /// Seconds of silence after which the kernel asks whether a peer is still there (SO_KEEPALIVE); 0 for never.
     /// Finds peers that vanished without closing, and keeps firewalls from forgetting an idle connection: set it below
     /// their timeout. It takes about this time until the first probe and as long again until the connection ends.
-    tcp_keepalive: Seconds = Seconds(300), "tcp-keepalive", Network, Runtime, number(0, INT_MAX);
+    tcp_keepalive: Seconds = Seconds(300), "tcp-keepalive", Network, Runtime, number(0, INT_MAX)
+        => Effect::Sockets;
 
     /// Seconds for which the system at a subscriber's end may leave the server without an answer before the connection
     /// is ended; 0 leaves it to the kernel, which takes about a quarter of an hour. Keepalive does not notice a vanished
@@ -90,7 +93,8 @@ directives! {
     /// Connections that are served at the same time; more get an error and are closed. Each one needs a file
     /// descriptor: at start the server raises its own limit as far as it is allowed to. Where that is not enough it says
     /// so, and serves as many as there are descriptors for: CONFIG GET shows how many.
-    maxclients: u32 = 10000, "maxclients", Limits, Runtime, number(1, u32::MAX as i128), bounds;
+    maxclients: u32 = 10000, "maxclients", Limits, Runtime, number(1, u32::MAX as i128), bounds
+        => Effect::Descriptors;
 
     /// How much output may wait for a client before it is closed, for each class: `normal` without subscriptions,
     /// `pubsub` with at least one, `replica` for compatibility. After the class come the hard limit, at which the client
@@ -161,7 +165,7 @@ directives! {
     notify_keyspace_events: KeyspaceEvents = KeyspaceEvents::default(), "notify-keyspace-events", Keys, Runtime, ANY;
 
     /// How much the log says: debug, verbose, notice, warning or nothing. No level logs single messages.
-    loglevel: LogLevel = LogLevel::Notice, "loglevel", Process, Runtime, ANY;
+    loglevel: LogLevel = LogLevel::Notice, "loglevel", Process, Runtime, ANY => Effect::Log;
 
     /// How a log line looks: human for people, json for programs that collect logs, one object on each line. Redis has
     /// no such directive.
@@ -173,7 +177,8 @@ directives! {
     /// Bytes of log lines that may wait to be written. A reader of standard output or a disk that does not keep up costs
     /// the lines that find no room: they are counted, as log_lines_dropped in INFO, and a line says how many are missing.
     /// Clients never wait for the log. At least 64kb. Redis has no such directive.
-    log_buffer_limit: ByteSize = ByteSize::mib(1), "log-buffer-limit", Process, Runtime, number(64 * 1024, LONG_MAX);
+    log_buffer_limit: ByteSize = ByteSize::mib(1), "log-buffer-limit", Process, Runtime, number(64 * 1024, LONG_MAX), bounds
+        => Effect::Log;
 
     /// File into which the process id is written at start, and which is removed at the end; empty for none. A file that
     /// cannot be written is a warning, not an error.

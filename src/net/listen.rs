@@ -21,14 +21,14 @@ const UNSENT_BYTES: u32 = 64 * 1024;
 
 /// A bound socket that is not yet accepted from.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     socket: OwnedFd,
     place: Place,
 }
 
 /// Where a listener is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// An address and port.
     Tcp(SocketAddr),
     /// A socket file.
@@ -36,42 +36,9 @@ pub enum Place {
 }
 
 impl Listener {
-    /// Where it is bound.
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-
     /// The socket, and where it is bound.
     pub(crate) fn into_parts(self) -> (OwnedFd, Place) {
         (self.socket, self.place)
-    }
-
-    /// What any thread can shut a TCP listener with, whoever accepts from it; none for a socket file, which stays.
-    pub fn latch(&self) -> Option<Latch> {
-        match self.place {
-            // Fails only without a descriptor: then the old socket goes when its task does.
-            Place::Tcp(_) => self.socket.try_clone().ok().map(Latch),
-            Place::Unix(_) => None,
-        }
-    }
-}
-
-/// A second hold on a listening TCP socket, which keeps it open.
-#[derive(Debug)]
-pub struct Latch(OwnedFd);
-
-impl Latch {
-    /// Ends listening at once: the address is free, and who accepts is told that nobody comes any more.
-    pub fn shut(self) {
-        // Fails only for a socket that does not listen any more.
-        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
-    }
-
-    /// Sets what connections that are accepted from now on inherit.
-    pub fn set_keepalive(&self, settings: &Settings) {
-        if let Err(error) = keep_alive(&SockRef::from(&self.0), settings) {
-            tracing::warn!(%error, "cannot change keepalive");
-        }
     }
 }
 
@@ -104,24 +71,47 @@ pub(crate) fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
 }
 
 /// Binds `port` on all addresses of `bind`; none if the port is 0.
+fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+    bind_places(&look_up(settings)?, settings)
+}
+
+/// An address to listen on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// The address and the port.
+    pub place: SocketAddr,
+    /// Whether it may be left out where this machine does not have it.
+    pub optional: bool,
+}
+
+/// Looks up where `port` and `bind` want to listen; nowhere if the port is 0. May take as long as the system's resolver does.
+///
+/// # Errors
+///
+/// [`StartError`] for the first name that does not resolve and is not optional.
+pub(crate) fn look_up(settings: &Settings) -> Result<Vec<Wanted>, StartError> {
+    let mut wanted = Vec::new();
+    for address in settings.bind.iter().filter(|_| settings.port != 0) {
+        let places = resolve(address, settings.port)?;
+        wanted.extend(places.into_iter().map(|place| Wanted { place, optional: address.optional }));
+    }
+    Ok(wanted)
+}
+
+/// Binds these addresses.
 ///
 /// # Errors
 ///
 /// As [`bind`].
-pub(crate) fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+pub(crate) fn bind_places(wanted: &[Wanted], settings: &Settings) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
-    if settings.port == 0 {
-        return Ok(listeners);
-    }
-    for address in &settings.bind {
-        for place in resolve(address, settings.port)? {
-            match bind_address(place, settings) {
-                Ok(listener) => listeners.push(listener),
-                Err(error) if is_absent(&error, address.optional) => {
-                    tracing::debug!(address = %place, %error, "not listening on an address that is not here");
-                }
-                Err(error) => return Err(cannot_listen(&place.to_string(), &error)),
+    for Wanted { place, optional } in wanted {
+        match bind_address(*place, settings) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if is_absent(&error, *optional) => {
+                tracing::debug!(address = %place, %error, "not listening on an address that is not here");
             }
+            Err(error) => return Err(cannot_listen(&place.to_string(), &error)),
         }
     }
     Ok(listeners)
@@ -178,7 +168,12 @@ fn bind_address(place: SocketAddr, settings: &Settings) -> io::Result<Listener> 
     Ok(Listener { socket: bound.into(), place })
 }
 
-fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
+/// Sets what connections inherit that are accepted from this socket from now on.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(crate) fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
     match settings.tcp_keepalive.enabled() {
         None => socket.set_keepalive(false),
         Some(idle) => {

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -17,7 +19,7 @@ use super::vital::vital;
 use crate::config::Settings;
 use crate::ids::Address;
 use crate::net::handover::{Doors, Guest};
-use crate::net::listen::{Accepted, Listener, Place, accept_one};
+use crate::net::listen::{Accepted, Listener, Place, Wanted, accept_one, keep_alive};
 use crate::observe::seldom::Seldom;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
@@ -41,7 +43,9 @@ pub(super) struct Doormen {
 
 struct Doorman {
     task: JoinHandle<()>,
-    is_unix: bool,
+    /// Shared with the task.
+    socket: Rc<TcpStream>,
+    place: Place,
 }
 
 impl Doormen {
@@ -53,37 +57,53 @@ impl Doormen {
     /// Accepts from these listeners from now on.
     pub(super) fn open(&mut self, listeners: Vec<Listener>) {
         for listener in listeners {
-            let is_unix = matches!(listener.place(), Place::Unix(_));
-            let task = spawn_local(vital(accept(listener, self.house.clone())));
-            self.all.push(Doorman { task, is_unix });
+            let (socket, place) = listener.into_parts();
+            // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
+            // reactor, and other threads are to serve them.
+            let socket = match TcpStream::from_std(socket.into()) {
+                Ok(socket) => Rc::new(socket),
+                Err(error) => {
+                    tracing::error!(?place, %error, "cannot accept connections here");
+                    continue;
+                }
+            };
+            let task = spawn_local(vital(accept(socket.clone(), place.clone(), self.house.clone())));
+            self.all.push(Doorman { task, socket, place });
         }
     }
 
-    /// Accepts nothing more over TCP. When this ends the addresses are free; connections that were not accepted yet are
-    /// reset, as in Redis.
-    pub(super) async fn close_tcp(&mut self) {
-        let (unix, tcp) = self.all.drain(..).partition(|doorman| doorman.is_unix);
-        self.all = unix;
-        for doorman in tcp {
+    /// Accepts nothing more over TCP, and answers where it did. When this ends the addresses are free; connections that were
+    /// not accepted yet are reset, as in Redis.
+    pub(super) async fn close_tcp(&mut self) -> Vec<Wanted> {
+        let mut closed = Vec::new();
+        for doorman in std::mem::take(&mut self.all) {
+            let Place::Tcp(place) = doorman.place else {
+                self.all.push(doorman);
+                continue;
+            };
             doorman.task.abort();
             // It ends as cancelled, which is what was asked for.
             let _ = doorman.task.await;
+            closed.push(Wanted { place, optional: false });
+        }
+        closed
+    }
+
+    /// Gives all connections that are accepted over TCP from now on the keepalive of these settings.
+    pub(super) fn set_keepalive(&self, settings: &Settings) {
+        for doorman in self.all.iter().filter(|doorman| matches!(doorman.place, Place::Tcp(_))) {
+            if let Err(error) = keep_alive(&SockRef::from(&*doorman.socket), settings) {
+                tracing::warn!(%error, "cannot change keepalive");
+            }
         }
     }
 }
 
-/// Accepts connections until the socket does not listen any more.
+/// Accepts connections.
 ///
 /// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
 /// in the kernel's queue meanwhile.
-async fn accept(listener: Listener, mut house: House) {
-    let (socket, place) = listener.into_parts();
-    // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
-    // reactor, and other threads are to serve them.
-    let socket = match TcpStream::from_std(socket.into()) {
-        Ok(socket) => socket,
-        Err(error) => return tracing::error!(?place, %error, "cannot accept connections here"),
-    };
+async fn accept(socket: Rc<TcpStream>, place: Place, mut house: House) {
     let complaints = Seldom::default();
     loop {
         // While the server ends, new connections wait in the kernel's queue: the end may be called off.
@@ -91,11 +111,9 @@ async fn accept(listener: Listener, mut house: House) {
         if socket.readable().await.is_err() || !serving.await {
             return;
         }
-        match socket.try_io(Interest::READABLE, || accept_one(&socket, &place)) {
+        match socket.try_io(Interest::READABLE, || accept_one(&*socket, &place)) {
             Ok(accepted) => let_in(&house, accepted),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // What accepting from a socket that does not listen any more fails with.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) if is_exhaustion(&error) => {
                 if complaints.show(house.server.clock.now().ms()).is_some() {
                     tracing::warn!(%error, "cannot accept connections; trying again every {} ms", BACK_OFF.as_millis());

@@ -8,9 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 
+use super::affairs::{carry_out_changes, carry_out_rewrites};
 use super::doormen::Doormen;
 use super::ending::{self, Phase};
-use super::log;
 use super::vital::vital;
 use crate::config::{Settings, ShutdownFlags};
 use crate::net::handover::Doors;
@@ -31,9 +31,11 @@ pub(super) struct Reins {
 pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     let Reins { listeners, doors, phase, threads } = reins;
     hear_signals(&server);
-    server.reconfigured.set_latches(&listeners);
     let mut doormen = Doormen::new(server.clone(), doors, phase.subscribe());
     doormen.open(listeners);
+    let (changes, rewrites) = server.governor.open();
+    spawn_local(vital(carry_out_changes(server.clone(), doormen, changes)));
+    spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));
     tracing::info!(
         version = VERSION,
         pid = std::process::id(),
@@ -42,19 +44,9 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
         "ready to accept connections"
     );
     loop {
-        tokio::select! {
-            () = server.shutdown.bell.notified() => {
-                if server.shutdown.is_requested() && ending::end(&server, &phase).await {
-                    return ending::part(threads).await;
-                }
-            }
-            () = server.reconfigured.bell.notified() => {
-                log::apply(&server.settings());
-                if let Some(fresh) = server.reconfigured.take_listeners() {
-                    doormen.close_tcp().await;
-                    doormen.open(fresh);
-                }
-            }
+        server.shutdown.bell.notified().await;
+        if server.shutdown.is_requested() && ending::end(&server, &phase).await {
+            return ending::part(threads).await;
         }
     }
 }

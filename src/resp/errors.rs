@@ -121,6 +121,10 @@ fixed! {
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     /// SHUTDOWN that somebody withdrew.
     SHUTDOWN_WITHDRAWN = "ERR Errors trying to SHUTDOWN. Check logs.";
+    /// CONFIG SET or REWRITE when very many of them wait.
+    TOO_MANY_CHANGES = "ERR Too many changes of the configuration are under way, try again later";
+    /// CONFIG REWRITE between MULTI and EXEC.
+    REWRITE_IN_MULTI = "ERR CONFIG REWRITE is not allowed within a transaction: nothing there waits for a file";
     /// REPLICAOF with a port that is none.
     MASTER_PORT = "ERR Invalid master port";
     /// REPLICAOF with another server.

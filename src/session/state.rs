@@ -9,6 +9,7 @@ use crate::command::elsewhere::task::{Request, Slot};
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
 use crate::resp::decode::OwnedArgs;
+use crate::server::governor::Answer;
 use crate::shutdown::Round;
 
 /// Whether replies are sent.
@@ -51,6 +52,13 @@ pub(crate) enum Blocked {
     Borrowing(Borrower, OwnedArgs),
     /// EXEC, in steps.
     Executing(Box<Execution>),
+    /// The thread that governs carries its command out, and leaves the answer there; whether that is sent.
+    Governed {
+        /// The answer, once there is one.
+        answer: Answer,
+        /// Whether the client has asked for none.
+        muted: bool,
+    },
     /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
     ShuttingDown(Round),
 }

@@ -5,6 +5,7 @@ use std::fs;
 use crate::command::test_support::World;
 use crate::config::{Invocation, invocation_with};
 use crate::resp::Proto;
+use crate::resp::errors::ReplyError;
 
 #[test]
 fn get_answers_a_map_of_names_and_values() {
@@ -95,6 +96,62 @@ fn rewrite_writes_what_was_set_into_the_file() {
     assert_eq!(fs::read_to_string(&path).expect("it was just written").lines().next(), Some("timeout 2"));
     let without_file = World::new().client().say("CONFIG REWRITE");
     assert_eq!(without_file, "-ERR The server is running without a config file\r\n");
+}
+
+#[test]
+fn p7_what_the_system_takes_its_time_for_keeps_nobody_waiting_but_who_has_asked_for_it() {
+    let world = World::new();
+    let (mut changes, mut rewrites) = world.server.governor.open();
+    let (client, writer, other) = (world.client(), world.client(), world.client_of(1));
+    assert_eq!(client.say("PING\r\nCONFIG SET timeout 5 bind nosuchname\r\nPING"), "+PONG\r\n");
+    assert_eq!(writer.say("CONFIG REWRITE"), "");
+    assert_eq!(other.say("PUBLISH a b\r\nCONFIG SET timeout 7\r\nSET k v"), ":0\r\n+OK\r\n+OK\r\n");
+    assert_eq!(other.say("MULTI\r\nPUBLISH a b\r\nGET k\r\nEXEC").lines().last(), Some("v"));
+    assert_eq!((client.resume(), writer.resume()), (String::new(), String::new()));
+    let change = changes.try_recv().expect("it was asked for");
+    assert_eq!(&change.details.args()[3], b"5");
+    *change.answer.lock() = Some(Err(ReplyError::SYNTAX));
+    assert_eq!(client.resume(), "-ERR syntax error\r\n+PONG\r\n");
+    let rewrite = rewrites.try_recv().expect("it was asked for");
+    *rewrite.answer.lock() = Some(Ok(()));
+    assert_eq!(writer.resume(), "+OK\r\n");
+    assert_eq!(world.server.settings().timeout.0, 7);
+}
+
+#[test]
+fn what_the_system_takes_its_time_for_is_not_done_within_a_transaction() {
+    let world = World::new();
+    let (mut changes, _rewrites) = world.server.governor.open();
+    let client = world.client();
+    let answers =
+        client.say("MULTI\r\nCONFIG SET timeout 5 port 7000\r\nCONFIG REWRITE\r\nCONFIG SET timeout 6\r\nEXEC");
+    let expected = "*3\r\n-ERR CONFIG SET failed (possibly related to argument 'port') - can't be changed within a \
+                    transaction\r\n-ERR CONFIG REWRITE is not allowed within a transaction: nothing there waits for a \
+                    file\r\n+OK\r\n";
+    assert!(answers.ends_with(expected), "{answers}");
+    assert!(changes.try_recv().is_err());
+    assert_eq!(world.server.settings().timeout.0, 6);
+}
+
+#[test]
+fn an_answer_that_its_client_has_asked_not_to_get_stays_out_also_when_it_comes_later() {
+    let world = World::new();
+    let (mut changes, _rewrites) = world.server.governor.open();
+    let client = world.client();
+    assert_eq!(client.say("CLIENT REPLY SKIP\r\nCONFIG SET port 7000\r\nPING"), "");
+    *changes.try_recv().expect("it was asked for").answer.lock() = Some(Ok(()));
+    assert_eq!(client.resume(), "+PONG\r\n");
+}
+
+#[test]
+fn p11_only_so_many_changes_wait() {
+    let world = World::new();
+    let _errands = world.server.governor.open();
+    let clients: Vec<_> = (0..100).map(|_| world.client()).collect();
+    let answers: Vec<String> = clients.iter().map(|client| client.say("CONFIG SET port 7000")).collect();
+    assert_eq!(answers.iter().filter(|answer| answer.is_empty()).count(), 64);
+    let refused = "-ERR Too many changes of the configuration are under way, try again later\r\n";
+    assert!(answers[64..].iter().all(|answer| answer == refused));
 }
 
 #[test]

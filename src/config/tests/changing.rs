@@ -96,7 +96,7 @@ fn set_changes_all_or_nothing() {
 fn a_plan_changes_nothing_until_it_is_committed() {
     let mut config = Config::default();
     let plan = config.plan(&[(b"port", b"7000")], Caller::Remote).expect("a port");
-    assert_eq!((plan.settings().port, plan.changed()), (7000, &["port"][..]));
+    assert_eq!((plan.settings().port, plan.changed()), (7000, vec!["port"]));
     assert_eq!(config.settings().port, 6379);
     config.commit(plan);
     assert_eq!(config.settings().port, 7000);

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn p11_lines_beyond_the_limit_are_dropped_and_counted() {
+    fn p11_lines_beyond_log_buffer_limit_are_dropped_and_counted() {
         let queue = queue(10);
         ["one\n", "two\n", "three\n", "4\n"].iter().for_each(|line| queue.add(line.as_bytes()));
         let mut out = Vec::new();

@@ -1,0 +1,110 @@
+//! What the governing thread does for clients: CONFIG SET of what the system must agree to, and CONFIG REWRITE. What may take
+//! long, resolving names and writing files, is done on threads of its own meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::doormen::Doormen;
+use crate::command::config::{change, pairs, prepare};
+use crate::command::run::resume;
+use crate::config::{Caller, Effect, SetError, Settings, StartError};
+use crate::net::listen::{self, Wanted};
+use crate::resp::decode::Args;
+use crate::resp::errors::ReplyError;
+use crate::server::Server;
+use crate::server::governor::{Affair, Change, Rewrite};
+
+/// How long the names in `bind` may take to resolve.
+const LONGEST_LOOKUP: Duration = Duration::from_secs(10);
+
+/// Carries out changes of directives, one after the other.
+pub(super) async fn carry_out_changes(server: Arc<Server>, mut doormen: Doormen, mut affairs: Receiver<Change>) {
+    while let Some(affair) = affairs.recv().await {
+        let caller = Caller::from_here(affair.client.address.is_local());
+        let result = reconfigure(&server, &mut doormen, affair.details.args(), caller).await;
+        answer(&server, &affair, result.map_err(ReplyError::from));
+    }
+}
+
+/// Writes the configuration file as often as it is asked for.
+pub(super) async fn carry_out_rewrites(server: Arc<Server>, mut affairs: Receiver<Rewrite>) {
+    while let Some(affair) = affairs.recv().await {
+        let config = server.config.lock().clone();
+        let written = spawn_blocking(move || config.rewrite().map_err(|error| error.to_string())).await;
+        let result = written.unwrap_or_else(|error| Err(error.to_string()));
+        match &result {
+            Ok(()) => tracing::info!("configuration file rewritten"),
+            Err(error) => tracing::warn!(error, "configuration file not rewritten"),
+        }
+        answer(&server, &affair, result.map_err(ReplyError::err));
+    }
+}
+
+fn answer<T>(server: &Server, affair: &Affair<T>, result: Result<(), ReplyError>) {
+    *affair.answer.lock() = Some(result);
+    resume(server, &affair.client);
+}
+
+/// All or nothing: what can fail is tried before anything changes, or is taken back.
+async fn reconfigure(server: &Server, doormen: &mut Doormen, args: Args<'_>, caller: Caller) -> Result<(), SetError> {
+    let pairs = pairs(args);
+    let plan = server.config.lock().plan(&pairs, caller)?;
+    prepare(&plan)?;
+    let moves = plan.effects().find_map(|(name, effect)| match effect {
+        Effect::Addresses(reason) => Some((name, reason)),
+        _ => None,
+    });
+    let old = server.settings();
+    if let Some((name, reason)) = moves {
+        listen_elsewhere(doormen, &old, plan.settings()).await.map_err(|error| {
+            tracing::warn!(%error, "addresses not changed");
+            SetError::failed(name, reason)
+        })?;
+    }
+    let changed = change(server, &pairs, caller);
+    if changed.is_ok() {
+        doormen.set_keepalive(&server.settings());
+    } else if moves.is_some() {
+        // Something else has changed meanwhile that makes this impossible.
+        let _ = listen_elsewhere(doormen, plan.settings(), &old).await;
+    }
+    changed
+}
+
+/// Listens on the TCP addresses of `new` instead of those of `old`. Old sockets close first where the port stays, because
+/// new addresses may overlap with old ones; connections that were not accepted yet are reset, as in Redis.
+///
+/// # Errors
+///
+/// [`StartError`] for the first address that cannot be had. The old addresses are listened on then.
+async fn listen_elsewhere(doormen: &mut Doormen, old: &Settings, new: &Settings) -> Result<(), StartError> {
+    let places = look_up(new).await?;
+    let closed = if old.port == new.port { doormen.close_tcp().await } else { Vec::new() };
+    match listen::bind_places(&places, new) {
+        Ok(listeners) => {
+            doormen.close_tcp().await;
+            doormen.open(listeners);
+            Ok(())
+        }
+        Err(error) => {
+            doormen.open(listen::bind_places(&closed, old).unwrap_or_default());
+            Err(error)
+        }
+    }
+}
+
+/// Where the settings want to listen.
+async fn look_up(settings: &Settings) -> Result<Vec<Wanted>, StartError> {
+    let settings = settings.clone();
+    let found = timeout(LONGEST_LOOKUP, spawn_blocking(move || listen::look_up(&settings))).await;
+    let cannot = |why: String| StartError::new(format!("cannot resolve the names in bind: {why}"), "correct bind");
+    match found {
+        Ok(Ok(places)) => places,
+        Ok(Err(error)) => Err(cannot(error.to_string())),
+        Err(_) => Err(cannot(format!("no answer within {} seconds", LONGEST_LOOKUP.as_secs()))),
+    }
+}
