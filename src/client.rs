@@ -105,6 +105,8 @@ pub struct Client {
     pub(crate) bell: Notify,
     proto: Cell<Proto>,
     closing: Cell<Option<Closing>>,
+    /// Whether its connection has ended.
+    abandoned: Cell<bool>,
     /// What it left when it was closed.
     left: RefCell<Option<Box<Left>>>,
     /// The worker that it should live on from now on, if it is at rest when its connection next looks.
@@ -134,6 +136,7 @@ impl Client {
             memberships: RefCell::default(),
             bell: Notify::new(),
             closing: Cell::new(None),
+            abandoned: Cell::new(false),
             left: RefCell::default(),
             destination: Cell::new(None),
             congested: Cell::new(false),
@@ -169,6 +172,15 @@ impl Client {
     pub(crate) fn names(&self, topic: Topic) -> Vec<Name> {
         let memberships = self.memberships.borrow();
         memberships.iter().flat_map(|memberships| memberships[topic as usize].names()).cloned().collect()
+    }
+
+    /// Up to `most` of all names that it listens to.
+    pub(crate) fn some_names(&self, most: usize) -> Vec<(Topic, Name)> {
+        let memberships = self.memberships.borrow();
+        let of =
+            |topic| memberships.iter().flat_map(move |all| all[topic as usize].names().map(move |name| (topic, name)));
+        let all = Topic::ALL.into_iter().flat_map(of);
+        all.take(most).map(|(topic, name)| (topic, name.clone())).collect()
     }
 
     /// Whether it listens to anything.
@@ -262,9 +274,16 @@ impl Client {
         !self.is_subscriber() && !awaits && !unsent && self.closing.get().is_none()
     }
 
+    /// Lets go of its connection, which has ended. It receives nothing any more.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.set(true);
+        self.sink.take();
+        self.outbox.borrow_mut().clear();
+    }
+
     /// Queues a frame.
     pub(crate) fn push(&self, frame: &Rc<Frame>) {
-        if self.closing.get().is_none() {
+        if self.closing.get().is_none() && !self.abandoned.get() {
             self.outbox.borrow_mut().push(frame.clone());
         }
     }

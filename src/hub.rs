@@ -8,22 +8,26 @@
 //!
 //! Promises P1-P4 follow from one lock: all mailboxes receive entries in the order in which publishers held it, and a
 //! worker changes its subscribers only at the position of its mailbox at which the hub counted the change (see
-//! [`HubState::take_all`] and its callers). The lock is never held across input, output, parsing or an `.await`.
+//! [`HubState::take_all`] and its callers). The lock is never held across input, output, parsing or an `.await`, nor for more
+//! steps than [`Locked`] says, which debug builds count: names are joined, left and looked up [a few](NAMES_AT_ONCE) at a
+//! time, and listed in [parts](PARTS).
 
 pub mod access;
 mod entry;
 mod listeners;
+mod locked;
 pub(crate) mod name;
 mod names;
 pub mod pattern_index;
 
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub(crate) use entry::{Entry, Publication};
 use listeners::Listeners;
+pub(crate) use locked::Locked;
 use name::Name;
 use names::Names;
 pub(crate) use names::PARTS;
@@ -66,8 +70,8 @@ impl<T: Cost> Hub<T> {
     }
 
     /// Takes the lock that orders everything.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HubState<T>> {
-        self.state.lock()
+    pub(crate) fn lock(&self) -> Locked<'_, T> {
+        Locked::new(self.state.lock())
     }
 
     /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in
@@ -96,6 +100,8 @@ pub(crate) struct HubState<T> {
     shard_channels: Names,
     patterns: PatternIndex<Pattern>,
     mailboxes: Mailboxes<Entry<T>>,
+    /// What has been done since the lock was taken.
+    steps: usize,
     /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
 }
@@ -107,6 +113,7 @@ impl<T: Cost> HubState<T> {
             shard_channels: Names::default(),
             patterns: PatternIndex::new(),
             mailboxes: Mailboxes::new(ports, relief),
+            steps: 0,
             matched: vec![Vec::new(); ports],
         }
     }
@@ -128,6 +135,7 @@ impl<T: Cost> HubState<T> {
         name: &[u8],
         new_slot: impl FnOnce() -> Slot,
     ) -> (Name, Slot) {
+        self.steps += 1;
         let names = match topic {
             Topic::Channel => &mut self.channels,
             Topic::ShardChannel => &mut self.shard_channels,
@@ -143,6 +151,7 @@ impl<T: Cost> HubState<T> {
 
     /// Counts one subscriber of `name` at `port` less; the name is forgotten with its last one.
     pub(crate) fn unsubscribe(&mut self, port: PortId, topic: Topic, name: &[u8]) {
+        self.steps += 1;
         let names = match topic {
             Topic::Channel => &mut self.channels,
             Topic::ShardChannel => &mut self.shard_channels,
@@ -166,6 +175,7 @@ impl<T: Cost> HubState<T> {
 
     /// How many deliveries a message to `channel` would make.
     pub(crate) fn receivers(&mut self, kind: Kind, channel: &[u8]) -> usize {
+        self.steps += 1;
         let mut total = self.names(kind).get(channel).map_or(0, Listeners::total);
         if kind == Kind::Channel {
             self.patterns.for_each_match(channel, |_, pattern| total += pattern.listeners.total());
@@ -175,7 +185,7 @@ impl<T: Cost> HubState<T> {
 
     /// Queues `message` for everyone who listens to `channel`.
     pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
-        let HubState { channels, shard_channels, patterns, mailboxes, matched } = self;
+        let HubState { channels, shard_channels, patterns, mailboxes, steps, matched } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
             patterns.for_each_match(channel, |_, pattern| {
@@ -193,6 +203,7 @@ impl<T: Cost> HubState<T> {
         let mut deliver = |port: PortId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
             let publication = Publication { message: message.clone(), exact, patterns };
             mailboxes.post(port, Entry::Publication(publication), &mut published.sent);
+            *steps += 1;
         };
         for place in places {
             let port = place.port();
@@ -208,6 +219,7 @@ impl<T: Cost> HubState<T> {
 
     /// Queues something else than a message for `port`, in the same order, and notes in `sent` what becomes of it.
     pub(crate) fn send(&mut self, port: PortId, other: T, sent: &mut Sent) {
+        self.steps += 1;
         self.mailboxes.post(port, Entry::Other(other), sent);
     }
 
@@ -238,8 +250,10 @@ impl<T: Cost> HubState<T> {
     }
 
     /// The names in one of the [`PARTS`] of the channels of `kind`, in no order.
-    pub(crate) fn channels(&self, kind: Kind, part: usize) -> Vec<Name> {
-        self.names(kind).part(part).cloned().collect()
+    pub(crate) fn channels(&mut self, kind: Kind, part: usize) -> Vec<Name> {
+        let names: Vec<Name> = self.names(kind).part(part).cloned().collect();
+        self.steps += names.len();
+        names
     }
 
     /// How many channels of `kind` have subscribers of their own.
@@ -248,7 +262,8 @@ impl<T: Cost> HubState<T> {
     }
 
     /// How many subscribers of its own `channel` has.
-    pub(crate) fn subscriber_count(&self, kind: Kind, channel: &[u8]) -> usize {
+    pub(crate) fn subscriber_count(&mut self, kind: Kind, channel: &[u8]) -> usize {
+        self.steps += 1;
         self.names(kind).get(channel).map_or(0, Listeners::total)
     }
 

@@ -69,6 +69,11 @@ pub enum Topic {
     ShardChannel,
 }
 
+impl Topic {
+    /// All three.
+    pub(crate) const ALL: [Topic; 3] = [Topic::Channel, Topic::Pattern, Topic::ShardChannel];
+}
+
 /// The two ends of a connection.
 #[derive(Clone, Debug)]
 pub enum Address {

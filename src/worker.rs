@@ -8,6 +8,7 @@ mod fan_out;
 mod lists;
 mod monitors;
 mod orders;
+mod subscribing;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -21,19 +22,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::client::order::{Errand, HubAccess, Order, Receipt};
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
 use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::Entry;
-use crate::hub::name::Name;
-use crate::ids::{Address, ClientId, Topic, WorkerId};
+use crate::ids::{Address, ClientId, WorkerId};
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
 use lists::Lists;
+use subscribing::Leaver;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -49,12 +50,18 @@ pub struct Worker {
     incoming: RefCell<VecDeque<Entry<Order>>>,
     /// Whether the mailbox held more when some of it was taken.
     more_waits: Cell<bool>,
-    /// Killed by order of another client; their subscriptions are still to be ended.
-    doomed: RefCell<Vec<(Rc<Client>, Receipt)>>,
+    /// Clients that have ended and have subscriptions.
+    leaving: RefCell<VecDeque<Leaver>>,
+    /// Rung when there are such clients.
+    pub(crate) leave_bell: Notify,
     /// Meant for clients that are not here, and still to be sent to where they are.
     astray: RefCell<Vec<(Arc<ClientInfo>, Errand)>>,
     /// Meant for clients that are on their way here.
     awaiting: RefCell<HashMap<ClientId, Vec<Errand>>>,
+    /// Whether it delivers while it holds the hub's lock.
+    holds_hub: Cell<bool>,
+    /// Clients that have reached their limits meanwhile.
+    overdue: RefCell<Vec<Rc<Client>>>,
     /// How many frames have been fanned out.
     delivered: Cell<u64>,
     /// Steps of delivering: one for each entry, and one for each client that is pushed a frame.
@@ -96,10 +103,13 @@ impl Worker {
             monitors: RefCell::default(),
             incoming: RefCell::default(),
             more_waits: Cell::new(false),
-            doomed: RefCell::default(),
+            leaving: RefCell::default(),
+            leave_bell: Notify::new(),
             astray: RefCell::default(),
             awaiting: RefCell::default(),
             dirty: RefCell::default(),
+            holds_hub: Cell::new(false),
+            overdue: RefCell::default(),
             delivered: Cell::new(0),
             steps: Cell::new(0),
             unoffered_bytes: Cell::new(0),
@@ -192,13 +202,6 @@ impl Worker {
         self.server.clients.remove(info.id);
     }
 
-    /// Lets a connection go: its subscriptions end, its number is free.
-    pub fn unregister(&self, client: &Rc<Client>) {
-        self.leave_all(client, &mut self.hub());
-        self.server.clients.remove(client.info.id);
-        self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
-    }
-
     /// Forgets a client that goes to another worker, and says so.
     pub(crate) fn see_off(&self, client: &Client, destination: WorkerId) {
         tracing::debug!(client = client.info.id, from = self.id, to = destination, "moves to another io-thread");
@@ -220,74 +223,27 @@ impl Worker {
         self.clients.borrow().iter().map(|(_, client)| client.clone()).collect()
     }
 
-    /// Subscribes `client` to `name` at this position of the mailbox. A repeated subscription changes nothing.
-    pub(crate) fn join(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) {
-        if client.listens_to(topic, name) {
-            return;
-        }
-        let (taken, (name, slot)) = hub.with(|hub| {
-            let taken = hub.take_all(self.id);
-            (taken, hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open()))
-        });
-        self.settle(taken, hub);
-        if !client.is_subscriber() {
-            self.handle().load.count_subscriber(true);
-        }
-        self.lists.borrow_mut().add(slot, client, topic, name);
-    }
-
-    /// Ends a subscription of `client` at this position of the mailbox; false if there was none.
-    pub(crate) fn leave(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) -> bool {
-        if !client.listens_to(topic, name) {
-            return false;
-        }
-        let taken = hub.with(|hub| {
-            hub.unsubscribe(self.id, topic, name);
-            hub.take_all(self.id)
-        });
-        self.settle(taken, hub);
-        self.lists.borrow_mut().remove(client, topic, name);
-        if !client.is_subscriber() {
-            self.handle().load.count_subscriber(false);
-        }
-        true
-    }
-
-    /// Ends all subscriptions of `client` at one position of the mailbox.
-    pub(crate) fn leave_all(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
-        if !client.is_subscriber() {
-            return;
-        }
-        let topics = [Topic::Channel, Topic::Pattern, Topic::ShardChannel];
-        let names_of = |topic| client.names(topic).into_iter().map(move |name| (topic, name));
-        let names: Vec<(Topic, Name)> = topics.into_iter().flat_map(names_of).collect();
-        let taken = hub.with(|hub| {
-            names.iter().for_each(|(topic, name)| hub.unsubscribe(self.id, *topic, name));
-            hub.take_all(self.id)
-        });
-        self.settle(taken, hub);
-        let mut lists = self.lists.borrow_mut();
-        for (topic, name) in &names {
-            lists.remove(client, *topic, name);
-        }
-        self.handle().load.count_subscriber(false);
-    }
-
-    /// Takes all that is in the mailbox and delivers it, for callers that hold nothing of the hub.
+    /// Takes all that is in the mailbox and delivers it, and ends all that is to end, for callers that hold nothing of the
+    /// hub.
     pub fn deliver_all(&self) {
+        self.bound_overdue();
         self.deliver(&mut self.hub());
+        while self.is_ending() {
+            self.go_on_ending();
+        }
     }
 
     /// Takes all that is in the mailbox and delivers it to the outboxes of this worker's clients.
     pub(crate) fn deliver(&self, hub: &mut HubAccess<'_>) {
         let taken = hub.with(|hub| hub.take_all(self.id));
         self.settle(taken, hub);
-        self.end_doomed(hub);
+        self.end_some(hub);
     }
 
     /// Delivers some of what is in the mailbox: no more than others on this thread should wait for, nor than outboxes
     /// should hold before they are offered to their sockets. Answers whether there is more.
     pub(crate) fn deliver_some(&self) -> bool {
+        self.bound_overdue();
         let mut hub = self.hub();
         let last = self.steps.get() + STEPS_AT_ONCE;
         self.more_waits.set(true);
@@ -303,7 +259,7 @@ impl Worker {
             self.more_waits.set(more_waits);
         }
         self.send_after(&mut hub);
-        self.end_doomed(&mut hub);
+        self.end_some(&mut hub);
         self.more_waits.get() || !self.incoming.borrow().is_empty()
     }
 

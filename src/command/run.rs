@@ -20,6 +20,8 @@ use crate::client::registry::{ClientInfo, Flag};
 use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
+use crate::hub::NAMES_AT_ONCE;
+use crate::ids::Topic;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
@@ -195,7 +197,12 @@ fn is_long_transaction(turn: &mut Turn<'_>, conversation: &Conversation, obtaine
     }
     let state = turn.keys.held().map(|(state, _)| &*state);
     let view = View { server, state, db: conversation.scope.db };
-    let is_short = |(index, args): &Request| cost::is_short(server.commands.entry(*index).command, args.args(), &view);
+    let many = Topic::ALL.into_iter().map(|topic| turn.client.subscriptions(topic)).sum::<usize>() > NAMES_AT_ONCE;
+    let is_short = |(index, args): &Request| {
+        let command = server.commands.entry(*index).command;
+        let ends_many = many && command.flags.has(Flags::PUBSUB) && args.args().len() == 1;
+        !ends_many && cost::is_short(command, args.args(), &view)
+    };
     !obtained || transaction.queue.len() > SHORT_TRANSACTION || !transaction.queue.iter().all(is_short)
 }
 

@@ -1,15 +1,13 @@
 //! How a command reaches the hub: under a lock for each step, or under one lock for a whole transaction.
 
-use parking_lot::MutexGuard;
-
-use super::{Hub, HubState};
+use super::{Hub, HubState, Locked};
 use crate::mailbox::Cost;
 
 /// Access to the hub for the length of one command or transaction.
 #[derive(Debug)]
 pub struct HubAccess<'a, T> {
     hub: &'a Hub<T>,
-    held: Option<MutexGuard<'a, HubState<T>>>,
+    held: Option<Locked<'a, T>>,
 }
 
 impl<'a, T: Cost> HubAccess<'a, T> {

@@ -61,6 +61,7 @@ pub(super) fn run(runtime: &Runtime, server: Arc<Server>, id: WorkerId, inlet: I
         let worker = Worker::new(server, id);
         spawn_local(vital(deliver(worker.clone())));
         spawn_local(vital(flush(worker.clone())));
+        spawn_local(vital(end(worker.clone())));
         spawn_local(vital(tick(worker.clone())));
         vital(receive(worker, inlet)).await;
     });
@@ -127,6 +128,15 @@ async fn deliver(worker: Rc<Worker>) {
             }
             yield_now().await;
         }
+    }
+}
+
+/// Ends the subscriptions of clients that have ended and had very many.
+async fn end(worker: Rc<Worker>) {
+    loop {
+        worker.leave_bell.notified().await;
+        worker.go_on_ending();
+        yield_now().await;
     }
 }
 

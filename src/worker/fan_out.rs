@@ -24,7 +24,9 @@ impl Worker {
     pub(super) fn settle(&self, taken: impl Iterator<Item = Entry<Order>>, hub: &mut HubAccess<'_>) {
         self.incoming.borrow_mut().extend(taken);
         self.more_waits.set(false);
+        self.holds_hub.set(hub.is_held());
         while self.settle_next() {}
+        self.holds_hub.set(false);
         self.incoming.borrow_mut().shrink_to(KEPT_ENTRIES);
         self.send_after(hub);
     }
@@ -121,11 +123,20 @@ impl Worker {
     /// Applies the output limits to a client whose socket was full. Before it is closed its socket is tried once more: it
     /// may have had room for long, and this thread no time to hear of it.
     fn bound_congested(&self, client: &Rc<Client>) {
-        if reaches(client.outbox.borrow().counted_bytes(), self.output_limit(client).hard) {
-            self.flush_unannounced(client);
-        } else {
+        if !reaches(client.outbox.borrow().counted_bytes(), self.output_limit(client).hard) {
             self.enforce_output_limits(client);
+        } else if self.holds_hub.get() {
+            // No system call while publishers wait.
+            self.overdue.borrow_mut().push(client.clone());
+            self.handle().bell.notify_one();
+        } else {
+            self.flush_unannounced(client);
         }
+    }
+
+    /// Looks at the clients that had reached their limits while the hub was locked.
+    pub(super) fn bound_overdue(&self) {
+        self.overdue.take().iter().for_each(|client| self.flush_unannounced(client));
     }
 
     /// Pushes one frame to one client.

@@ -25,7 +25,7 @@ impl Worker {
     /// Does with `client` what another has asked for.
     pub(super) fn run_errand(&self, client: &Rc<Client>, errand: Errand) {
         match errand {
-            Errand::Kill(receipt) => self.doomed.borrow_mut().push((client.clone(), receipt)),
+            Errand::Kill(receipt) => self.kill(client, receipt),
             Errand::Evict => client.close(Closing::Evicted),
             Errand::Resume => client.bell.notify_one(),
             // In the form that suits it at this position of the mailbox.
@@ -71,23 +71,8 @@ impl Worker {
         errands
     }
 
-    /// Closes `client` by order of another; its subscriptions end at once.
-    pub(crate) fn kill(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
-        client.close(Closing::Killed);
-        self.leave_all(client, hub);
-    }
-
-    /// Ends the clients that others have ordered to be ended, and says so.
-    pub(super) fn end_doomed(&self, hub: &mut HubAccess<'_>) {
-        loop {
-            let Some((client, receipt)) = self.doomed.borrow_mut().pop() else { return };
-            self.kill(&client, hub);
-            self.acknowledge(&receipt, hub);
-        }
-    }
-
     /// Says that an order has been obeyed.
-    fn acknowledge(&self, receipt: &Receipt, hub: &mut HubAccess<'_>) {
+    pub(super) fn acknowledge(&self, receipt: &Receipt, hub: &mut HubAccess<'_>) {
         if receipt.missing.fetch_sub(1, AcqRel) == 1 {
             let client = receipt.client.clone();
             self.send(client.worker(), Order::To(client, Errand::Resume), hub);

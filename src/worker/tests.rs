@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::client::notice::{Forgotten, Notice};
-use crate::client::order::{Errand, Order};
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
-use crate::command::test_support::World;
+use crate::command::test_support::{Peer, World};
 use crate::ids::{Address, PortSet};
 use crate::mailbox::{CROWDED_BYTES, Sent};
+use crate::message::Kind;
 use crate::process::upkeep;
 use crate::resp::Proto;
 
@@ -142,4 +143,51 @@ fn who_administers_needs_no_lock_that_publishers_need() {
         client.say("LATENCY RESET\r\nSLOWLOG RESET\r\nMULTI\r\nCLIENT SETNAME y\r\nEXEC"),
         ":0\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n"
     );
+}
+
+/// Subscribes a client to so many channels.
+fn subscribe(peer: &Peer, count: usize) {
+    for first in (0..count).step_by(100) {
+        let names: Vec<String> = (first..first + 100).map(|number| format!("c{number}")).collect();
+        peer.say(&format!("SUBSCRIBE {}", names.join(" ")));
+    }
+}
+
+fn channels(world: &World) -> usize {
+    world.server.hub.lock().channel_count(Kind::Channel)
+}
+
+#[test]
+fn a_client_with_very_many_subscriptions_leaves_in_steps_and_hears_nothing_meanwhile() {
+    let world = World::new();
+    let (subscriber, publisher) = (world.client(), world.client_of(1));
+    subscribe(&subscriber, 5000);
+    let (client, worker) = (subscriber.client.clone(), &world.workers[0]);
+    subscriber.leave();
+    let left = channels(&world);
+    assert!((3000..5000).contains(&left), "{left} channels are left");
+    (0..5000).for_each(|number| drop(publisher.say(&format!("PUBLISH c{number} x"))));
+    worker.deliver(&mut HubAccess::new(&world.server.hub));
+    assert!(client.take_output().is_empty());
+    let steps = (0..100).take_while(|_| worker.is_ending()).inspect(|_| worker.go_on_ending()).count();
+    assert!(steps > 1, "{steps} steps");
+    assert_eq!(channels(&world), 0);
+}
+
+#[test]
+fn a_kill_is_answered_when_the_last_subscription_has_ended() {
+    for home in 0..2 {
+        let world = World::new();
+        let (killer, victim) = (world.client(), world.client_of(home));
+        subscribe(&victim, 5000);
+        let (few, other) = (world.client(), world.client());
+        few.say("SUBSCRIBE c1");
+        assert_eq!(killer.say(&format!("CLIENT KILL ID {}", few.id())), ":1\r\n", "that takes no time");
+        assert_eq!(killer.say(&format!("CLIENT KILL ID {}", victim.id())), "");
+        assert!(channels(&world) > 0);
+        world.settle();
+        assert_eq!(killer.resume(), ":1\r\n");
+        assert_eq!(channels(&world), 0);
+        assert_eq!(other.say("PUBLISH c1 x"), ":0\r\n");
+    }
 }

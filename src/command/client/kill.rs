@@ -1,7 +1,7 @@
 //! KILL.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Acquire};
 
 use super::list::ClientType;
 use crate::client::order::{Errand, Order, Receipt};
@@ -25,9 +25,9 @@ struct Filters<'a> {
     spare_caller: bool,
 }
 
-/// Ends clients. When the answer arrives they receive nothing any more and are counted by nobody: clients of this
-/// worker end at once, the answer waits until other workers have ended theirs. Only within EXEC it does not wait, since
-/// nothing may come in between; the other workers then end theirs soon after.
+/// Ends clients. When the answer arrives they receive nothing any more and are counted by nobody: clients of this worker
+/// end at once as far as others can wait for that, the answer waits for the rest and for what other workers have to end.
+/// Only within EXEC it does not wait, since nothing may come in between; the others then end soon after.
 pub(super) fn kill(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let _alone = call.alone();
     let old_form = call.args.len() == 3;
@@ -105,20 +105,15 @@ fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
     call.queue_reply();
     let (own, elsewhere): (Vec<_>, Vec<_>) =
         clients.iter().map(|info| (info, info.worker())).partition(|(_, home)| *home == here);
-    for (info, _) in own {
-        if let Some(client) = call.worker.client(info) {
-            call.worker.kill(&client, call.call.hub);
-        }
-    }
-    if elsewhere.is_empty() {
-        return;
-    }
-    let missing = Arc::new(AtomicUsize::new(elsewhere.len()));
+    let own: Vec<_> = own.into_iter().filter_map(|(info, _)| call.worker.client(info)).collect();
+    let missing = Arc::new(AtomicUsize::new(own.len() + elsewhere.len()));
+    let receipt = Receipt { missing: missing.clone(), client: call.info.clone() };
+    own.iter().for_each(|client| call.worker.kill(client, receipt.clone()));
     for (info, home) in elsewhere {
-        let receipt = Receipt { missing: missing.clone(), client: call.info.clone() };
-        call.order(home, Order::To(info.clone(), Errand::Kill(receipt)));
+        call.order(home, Order::To(info.clone(), Errand::Kill(receipt.clone())));
     }
-    if !call.scope.executing {
+    call.worker.end_some(call.call.hub);
+    if missing.load(Acquire) > 0 && !call.scope.executing {
         call.session.blocked = Some(Blocked::Ordered(missing));
     }
 }

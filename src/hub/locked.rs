@@ -1,0 +1,76 @@
+//! The hub while it is locked, and what may be done with it then.
+
+use std::ops::{Deref, DerefMut};
+
+use parking_lot::MutexGuard;
+
+use super::HubState;
+
+/// Steps under one hold of the lock at most: names that are joined, left, looked up or listed, ports that are sent something.
+/// A transaction that is executed in one go has up to 64 commands of 256 arguments; everything else takes far fewer. Patterns
+/// that match a message are not counted: they are what a publish costs.
+const MOST_STEPS: usize = 32 * 1024;
+
+/// The hub, locked. Debug builds fail where more is done under one hold than may be, because publishers wait for it.
+#[derive(Debug)]
+pub(crate) struct Locked<'a, T>(MutexGuard<'a, HubState<T>>);
+
+impl<'a, T> Locked<'a, T> {
+    pub(super) fn new(mut state: MutexGuard<'a, HubState<T>>) -> Self {
+        state.steps = 0;
+        Locked(state)
+    }
+}
+
+impl<T> Drop for Locked<'_, T> {
+    fn drop(&mut self) {
+        let steps = self.0.steps;
+        debug_assert!(
+            steps <= MOST_STEPS || std::thread::panicking(),
+            "{steps} steps under one hold of the hub's lock"
+        );
+    }
+}
+
+impl<T> Deref for Locked<'_, T> {
+    type Target = HubState<T>;
+
+    fn deref(&self) -> &HubState<T> {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut HubState<T> {
+        &mut self.0
+    }
+}
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use super::*;
+    use crate::client::order::Hub;
+    use crate::ids::Topic;
+
+    /// Lets many subscribe under as many holds of the lock as there are groups.
+    fn subscribe_in_groups_of(names: usize, groups: usize) {
+        let hub = Hub::new(1);
+        for group in 0..groups {
+            let mut locked = hub.lock();
+            for name in 0..names {
+                locked.subscribe(0, Topic::Channel, format!("{group}:{name}").as_bytes(), || 0);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "steps under one hold")]
+    fn to_do_very_much_under_one_hold_of_the_lock_is_a_mistake() {
+        subscribe_in_groups_of(MOST_STEPS + 1, 1);
+    }
+
+    #[test]
+    fn to_do_it_some_at_a_time_is_none() {
+        subscribe_in_groups_of(MOST_STEPS / 2, 3);
+    }
+}
