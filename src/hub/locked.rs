@@ -46,15 +46,15 @@ impl<T> DerefMut for Locked<'_, T> {
     }
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::order::Hub;
+    use crate::hub::Hub;
     use crate::ids::Topic;
 
     /// Lets many subscribe under as many holds of the lock as there are groups.
     fn subscribe_in_groups_of(names: usize, groups: usize) {
-        let hub = Hub::new(1);
+        let hub: Hub<usize> = Hub::new(1);
         for group in 0..groups {
             let mut locked = hub.lock();
             for name in 0..names {
@@ -64,6 +64,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(debug_assertions)]
     #[should_panic(expected = "steps under one hold")]
     fn to_do_very_much_under_one_hold_of_the_lock_is_a_mistake() {
         subscribe_in_groups_of(MOST_STEPS + 1, 1);
