@@ -28,7 +28,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod cost;
-pub(crate) mod elsewhere;
+pub mod elsewhere;
 pub mod gate;
 pub mod generic;
 pub mod info;

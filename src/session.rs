@@ -393,7 +393,7 @@ impl Session {
                 }
             }
         });
-        self.has_more = has_more;
+        self.has_more |= has_more;
         self.wire.expect(missing);
         used
     }
@@ -415,6 +415,8 @@ impl Session {
         turn.keys.release();
         self.wire.keep_decoder(decoder, &self.worker);
         let reply = turn.reply;
+        // EXEC that has just been begun goes on at once, unless it waits for the keys, which it finds out then.
+        self.has_more = matches!(self.conversation.state.blocked, Some(Blocked::Executing(_)));
         if self.client.closing().is_some() {
             // Closed at once: what it would have been answered goes with it.
         } else if matches!(self.conversation.state.blocked, Some(Blocked::Ordered(_) | Blocked::Sleeping(_))) {

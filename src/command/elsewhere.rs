@@ -11,6 +11,8 @@
 //! transaction with SUBSCRIBE in it, for example) borrows the lock: see [`loan`].
 
 pub(crate) mod execution;
-pub(crate) mod executor;
+pub mod executor;
 pub(crate) mod loan;
 pub(crate) mod task;
+#[cfg(test)]
+mod tests;

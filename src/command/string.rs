@@ -37,6 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
         keys: &[KeySpec::one(1, &["RW", "insert"])],
         args: &[Arg::key("key"), Arg::string("value")],
+        cost: Cost::Values,
         run: Some(range::append),
         ..DEFAULT
     },

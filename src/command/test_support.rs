@@ -109,7 +109,7 @@ impl Peer {
     pub(crate) fn say(&self, requests: &str) -> String {
         let mut session = self.session.borrow_mut();
         session.feed(format!("{requests}\r\n").as_bytes());
-        self.crowded.set(go_on(&mut session));
+        self.crowded.set(self.go_on(&mut session));
         self.heard()
     }
 
@@ -149,13 +149,28 @@ impl Peer {
     pub(crate) fn resume(&self) -> String {
         let mut session = self.session.borrow_mut();
         session.resume();
-        self.crowded.set(go_on(&mut session));
+        self.crowded.set(self.go_on(&mut session));
         self.heard()
     }
 
     /// The workers that have fallen behind with what it last sent: its connection waits for them before it goes on.
     pub(crate) fn crowded(&self) -> Vec<usize> {
         self.crowded.get().iter().collect()
+    }
+
+    /// Lets the session do all that it has to do, as its connection does, as far as it need not wait for workers that have
+    /// fallen behind. Answers these.
+    fn go_on(&self, session: &mut Session) -> PortSet {
+        self.worker.flush(&self.client);
+        session.spread();
+        let mut crowded = session.take_crowded();
+        while session.has_more() && crowded.is_empty() {
+            session.resume();
+            self.worker.flush(&self.client);
+            session.spread();
+            crowded = session.take_crowded();
+        }
+        crowded
     }
 
     /// What has come since it was last asked.
@@ -200,16 +215,4 @@ impl Peer {
     pub(crate) fn wakes_in(&self) -> Option<Duration> {
         self.session.borrow().wakes_in()
     }
-}
-
-/// Lets a session do all that it has to do, as far as it need not wait for workers that have fallen behind. Answers these.
-fn go_on(session: &mut Session) -> PortSet {
-    session.spread();
-    let mut crowded = session.take_crowded();
-    while session.has_more() && crowded.is_empty() {
-        session.resume();
-        session.spread();
-        crowded = session.take_crowded();
-    }
-    crowded
 }

@@ -34,6 +34,8 @@ pub(crate) struct Turn<'s> {
 const LONGEST: Duration = Duration::from_micros(500);
 /// After so much has been answered others have their turn, in bytes.
 const ANSWERED: usize = 256 * 1024;
+/// An answer of up to this many bytes is given whatever the limits say.
+const SHORT_ANSWER: usize = 16 * 1024;
 /// For how long other threads are not told that they have something to do, so that more gathers.
 const SILENCE: Duration = Duration::from_micros(100);
 
@@ -64,10 +66,12 @@ impl<'s> Turn<'s> {
     }
 
     /// The most that may be answered in one piece, in bytes: a client whose answer is longer than its class allows is closed,
-    /// as in Redis, whether or not it would have read it.
+    /// as in Redis, whether or not it would have read it. As there, short answers are sent to everybody.
     pub(crate) fn room(&self) -> usize {
-        let limit = self.worker.output_limit(self.client).hard.0;
-        if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) }
+        match self.worker.output_limit(self.client).hard.0 {
+            0 => usize::MAX,
+            limit => usize::try_from(limit).unwrap_or(usize::MAX).max(SHORT_ANSWER),
+        }
     }
 
     /// Queues what has been answered so far.

@@ -126,11 +126,10 @@ impl Execution {
     /// Ends it because its client has gone: what is left of it is run all the same, and nobody is answered.
     pub(crate) fn abandon(mut self, server: &Server, client: &Arc<ClientInfo>, conversation: &mut Conversation) {
         let slot = match &self.phase {
-            // Nothing has happened yet, so nothing need.
-            Phase::Begin => return,
-            Phase::Between => Slot::default(),
+            Phase::Begin | Phase::Between => Slot::default(),
             Phase::Elsewhere(slot, _) => slot.clone(),
         };
+        conversation.scope.executing = true;
         let requests = self.queue.drain(..).collect();
         let mut rest = self.task(client, conversation, requests, Proto::default(), 0, true);
         rest.slot = slot;

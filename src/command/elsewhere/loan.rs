@@ -172,17 +172,26 @@ impl Borrower {
         self.end(lent, Some(rest));
     }
 
-    fn end(&self, lent: Option<Lent>, rest: Option<Box<Task>>) {
+    fn end(&self, lent: Option<Lent>, mut rest: Option<Box<Task>>) {
         let mut state = self.0.state.lock();
-        let offered = match std::mem::replace(&mut *state, State::Awaited) {
+        let elsewhere = match std::mem::replace(&mut *state, State::Awaited) {
             State::Offered(lent, _) => Some(lent),
+            State::Work(lent, mut task) => {
+                // It has not been begun.
+                if let Some(behind) = rest.take() {
+                    task.requests.extend(behind.requests);
+                    task.last = behind.last;
+                }
+                rest = Some(task);
+                Some(lent)
+            }
             State::Over(lent, before) => {
                 *state = State::Over(lent, before);
                 return;
             }
-            _ => None,
+            State::Awaited | State::Taken => None,
         };
-        *state = State::Over(lent.or(offered), rest);
+        *state = State::Over(lent.or(elsewhere), rest);
         self.0.bell.notify_one();
     }
 }

@@ -8,7 +8,7 @@ use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
 use crate::command::table::CommandIndex;
-use crate::command::{Call, gate, run};
+use crate::command::{Call, gate, run, transaction};
 use crate::ids::PortSet;
 use crate::keyspace::access::KeyAccess;
 use crate::message::Frame;
@@ -103,6 +103,10 @@ impl Task {
     /// Runs commands of a transaction until the end or until enough has been answered; the answers come back.
     pub(super) fn run_queued(mut self, place: &mut Place<'_, '_>) {
         let mut reply = self.reply();
+        if transaction::end_watch(&self.client, &mut self.scope, place.keys, place.server.clock.now()) {
+            // Its client has gone before the transaction began.
+            self.requests.clear();
+        }
         let mut requests = std::mem::take(&mut self.requests).into_iter();
         let mut published = 0;
         for request in requests.by_ref() {
