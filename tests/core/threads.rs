@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use pregon::resp::Proto;
 use pregon::server::Server;
 
-use crate::harness::{Peer, Random, World, request, server};
+use crate::harness::{Peer, Random, World, pipeline, request, server};
 use crate::history::{Effect, Heard, Name, Step, Story, Time, explain};
 use crate::value::Value;
 
@@ -21,16 +22,42 @@ const STEPS: usize = 120;
 fn p1_to_p4_one_order_of_all_events_explains_what_threads_at_once_hear() {
     for seed in 1..=12 {
         let threads = 2 + seed as usize % 3;
-        let stories = run(threads, seed);
-        if let Err(contradiction) = explain(&stories) {
-            panic!("seed {seed}: {contradiction}");
-        }
+        check(seed, run(&server(threads, &[]), threads, seed));
+    }
+}
+
+#[test]
+fn p12_the_same_order_explains_it_beside_heavy_work_on_keys_and_nobody_waits_for_that() {
+    for seed in 1..=6 {
+        let threads = 2 + seed as usize % 2;
+        let server = server(threads, &[]);
+        let ended = AtomicBool::new(false);
+        let stories = std::thread::scope(|scope| {
+            for executor in [&server.executors.keys, &server.executors.others] {
+                executor.attach();
+                let (server, ended) = (&server, &ended);
+                scope.spawn(move || {
+                    while !ended.load(SeqCst) {
+                        executor.work(server, Duration::from_millis(1));
+                    }
+                });
+            }
+            let stories = run(&server, threads, seed);
+            ended.store(true, SeqCst);
+            stories
+        });
+        check(seed, stories);
+    }
+}
+
+fn check(seed: u64, stories: Vec<Story>) {
+    if let Err(contradiction) = explain(&stories) {
+        panic!("seed {seed}: {contradiction}");
     }
 }
 
 /// Lets this many threads work at once, each on a worker of its own.
-fn run(threads: usize, seed: u64) -> Vec<Story> {
-    let server = server(threads, &[]);
+fn run(server: &Arc<Server>, threads: usize, seed: u64) -> Vec<Story> {
     let clock = AtomicUsize::new(0);
     let barrier = Barrier::new(threads);
     std::thread::scope(|scope| {
@@ -55,6 +82,8 @@ struct Thread<'c> {
     clock: &'c AtomicUsize,
     actors: Vec<Actor>,
     done: Vec<Story>,
+    /// A client that keeps the keys busy, where there is a thread that does the work.
+    greedy: Option<Peer>,
 }
 
 /// A client with what it did and heard so far.
@@ -70,7 +99,8 @@ impl<'c> Thread<'c> {
     fn new(server: Arc<Server>, worker: usize, seed: u64, clock: &'c AtomicUsize) -> Self {
         let world = World::of_one_worker(server, worker);
         let random = Random(seed * 1000 + worker as u64);
-        let mut thread = Thread { world, worker, random, clock, actors: Vec::new(), done: Vec::new() };
+        let greedy = world.server.executors.keys.is_attached().then(|| world.stranger(0));
+        let mut thread = Thread { world, worker, random, clock, actors: Vec::new(), done: Vec::new(), greedy };
         for _ in 0..CLIENTS {
             thread.connect();
         }
@@ -80,6 +110,7 @@ impl<'c> Thread<'c> {
     fn run(mut self, barrier: &Barrier) -> Vec<Story> {
         barrier.wait();
         for _ in 0..STEPS {
+            self.keep_busy();
             let actor = self.random.below(CLIENTS);
             match self.random.below(40) {
                 0 => self.reconnect(actor),
@@ -92,6 +123,23 @@ impl<'c> Thread<'c> {
         self.listen();
         self.done.extend(self.actors.into_iter().map(|actor| actor.story));
         self.done
+    }
+
+    /// Asks for something that takes long, if the answer to what was asked before has come.
+    fn keep_busy(&mut self) {
+        let Some(greedy) = &mut self.greedy else { return };
+        greedy.session.resume();
+        greedy.take_bytes();
+        if greedy.session.is_blocked() {
+            return;
+        }
+        let requests: &[&str] = match self.random.below(4) {
+            0 => &["SETRANGE one 1500 x", "SETRANGE two 1500 y", "LCS one two"],
+            1 => &["SETRANGE long 3000000 x", "GETRANGE long 0 -1"],
+            2 => &["MULTI", "SETRANGE long 2000000 y", "APPEND long z", "GETRANGE long 0 -1", "EXEC"],
+            _ => &["RPUSH list a b c", "LINSERT list BEFORE b x", "FLUSHALL", "COMMAND DOCS"],
+        };
+        greedy.send_only(&pipeline(requests));
     }
 
     fn connect(&mut self) {

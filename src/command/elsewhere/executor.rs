@@ -65,7 +65,7 @@ impl Executor {
     }
 
     /// Whether there is a thread that does the jobs.
-    pub(crate) fn is_attached(&self) -> bool {
+    pub fn is_attached(&self) -> bool {
         self.attached.load(Acquire)
     }
 

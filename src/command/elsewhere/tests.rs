@@ -120,14 +120,18 @@ fn long_commands_run_elsewhere_and_short_ones_do_not() {
         }
     }
     assert!(!answered_at_once("SETRANGE big 1000000 x"));
-    for short in ["SET k v", "GET k", "LPUSH long y", "LRANGE long 0 9", "LPOP long", "LLEN long", "STRLEN big", "TTL big"] {
+    for short in
+        ["SET k v", "GET k", "LPUSH long y", "LRANGE long 0 9", "LPOP long", "LLEN long", "STRLEN big", "TTL big"]
+    {
         assert!(answered_at_once(short), "{short}");
     }
     for short in ["XADD log MAXLEN 100 * f v", "XRANGE log - + COUNT 2", "SCAN 0", "DEL big", "SET big v", "GET big"] {
         assert!(answered_at_once(short), "{short}");
     }
     assert!(!answered_at_once("SETRANGE big 1000000 x"));
-    for long in ["LRANGE long 0 -1", "LINSERT long BEFORE y z", "SORT long ALPHA", "GET big", "APPEND big x", "FLUSHALL"] {
+    for long in
+        ["LRANGE long 0 -1", "LINSERT long BEFORE y z", "SORT long ALPHA", "GET big", "APPEND big x", "FLUSHALL"]
+    {
         assert!(!answered_at_once(long), "{long}");
     }
     assert!(!answered_at_once("COMMAND DOCS"));
@@ -240,7 +244,9 @@ fn p11_no_answer_is_longer_than_the_output_limit_however_it_is_asked_for() {
         let writer = world.client();
         writer.say("SETRANGE k 60000 x");
         work(&world);
-        for request in ["MGET k k k k", "MULTI\r\nGET k\r\nGET k\r\nGET k\r\nEXEC", "GET k\r\nGET k\r\nGET k\r\nINCR ran"] {
+        for request in
+            ["MGET k k k k", "MULTI\r\nGET k\r\nGET k\r\nGET k\r\nEXEC", "GET k\r\nGET k\r\nGET k\r\nINCR ran"]
+        {
             let greedy = world.client();
             let heard = greedy.say(request).len();
             work(&world);
