@@ -38,12 +38,13 @@
 //!
 //! # Order
 //!
-//! P1 to P11 are the promises that the README numbers.
+//! P1 to P12 are the promises that the README numbers.
 //!
 //! All mailboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
 //! messages in one order (P1, P2), and an effect comes after its cause (P3). A worker changes its lists of subscribers
 //! only at one position of its mailbox: it takes what is in it under the same lock under which the hub counts the change,
-//! and delivers that before it makes the change (P4). EXEC holds the lock from its first command to its last.
+//! and delivers that before it makes the change (P4). EXEC holds the lock from its first command to its last if some of
+//! them publish or subscribe and all of them are short.
 //!
 //! # Pressure
 //!
@@ -60,6 +61,17 @@
 //! the hub's, so that what happens to keys is published in the order in which it happened; pub/sub alone never takes it.
 //! Who waits for a list or a stream is served by the command that feeds it, before the lock is given back: its own command
 //! runs again from the top, and its worker is sent the answer.
+//!
+//! What happens to keys delays no message (P12): a command that takes [long](command::cost) runs [elsewhere](command::elsewhere),
+//! on a thread for such commands, and so does every command that finds the lock taken for longer than short ones take. Its
+//! client waits as if it were blocked; its answer comes through the mailbox of its worker. What is large is freed on a thread
+//! of its own.
+//!
+//! # Bounds
+//!
+//! A turn lasts half a millisecond, or 256 KiB of answers, if the client's limit is not lower; then others have theirs
+//! ([`session`]). Under the hub's lock there are a bounded number of steps, which debug builds count. What a client holds is
+//! summed up in one place ([`client::held`]), and what waits for a thread in its [mailbox].
 //!
 //! # Modules
 //!
@@ -92,7 +104,8 @@
 //! *Outbox*: what waits to be written to it. *Hub*: who listens to what. *Worker*: one io-thread's share of the clients.
 //! *Port*: where what was sent is taken out, a worker's or another's. *Mailbox*: what waits for it. *Order*: what a worker is
 //! told to do. *Message*: what was published. *Frame*: its encoded bytes. *Topic*: the kind of a subscription. *Command*: an
-//! entry of the table. *Call*: one execution of it. *Turn*: what one read of a client runs. *Param*: a directive.
+//! entry of the table. *Call*: one execution of it. *Turn*: what a client's commands run in until others have theirs.
+//! *Task*: commands that run elsewhere. *Param*: a directive.
 
 pub mod cli;
 pub mod client;
