@@ -136,7 +136,7 @@ impl Peer {
             }
         }
         session.spread();
-        go_on(&mut session);
+        self.go_on(&mut session);
         in_place
     }
 
