@@ -16,3 +16,17 @@ pub(crate) mod loan;
 pub(crate) mod task;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
+
+use crate::client::order::{Errand, Order};
+use crate::client::registry::ClientInfo;
+use crate::mailbox::Sent;
+use crate::server::Server;
+
+/// Lets a client's session go on.
+pub(crate) fn resume(server: &Server, client: &Arc<ClientInfo>) {
+    let mut sent = Sent::default();
+    server.hub.lock().send(client.worker(), Order::To(client.clone(), Errand::Resume), &mut sent);
+    server.wake(sent.wake);
+}

@@ -4,7 +4,6 @@
 //! Source: `call` in Redis 7.2 (server.c).
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::cost::{self, View};
 use super::elsewhere::execution::Execution;
@@ -15,7 +14,7 @@ use super::spec::{Flags, Run};
 use super::table::Entry;
 use super::{Call, LocalCall, trace};
 use crate::client::held::Holding;
-use crate::client::order::{Errand, HubAccess, Order};
+use crate::client::order::HubAccess;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::client::{Client, Closing};
 use crate::clock::Now;
@@ -25,7 +24,6 @@ use crate::ids::Topic;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
-use crate::mailbox::Sent;
 use crate::observe::counters::Counter;
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::{Args, OwnedArgs};
@@ -390,13 +388,6 @@ pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut Se
     worker.stop_monitoring(client);
     state.close_after_reply = true;
     client.info.set_flag(Flag::CloseAfterReply, true);
-}
-
-/// Lets a client's session go on.
-pub(crate) fn resume(server: &Server, client: &Arc<ClientInfo>) {
-    let mut sent = Sent::default();
-    server.hub.lock().send(client.worker(), Order::To(client.clone(), Errand::Resume), &mut sent);
-    server.wake(sent.wake);
 }
 
 /// Answers a client that its time is up, if it still waits for keys.

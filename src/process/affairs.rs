@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::doormen::Doormen;
 use crate::command::config::{change, pairs, prepare};
-use crate::command::run::resume;
+use crate::command::elsewhere::resume;
 use crate::config::{Caller, Effect, SetError, Settings, StartError};
 use crate::net::listen::{self, Wanted};
 use crate::resp::decode::Args;

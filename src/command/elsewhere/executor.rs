@@ -106,7 +106,7 @@ impl Executor {
             Job::RunQueued(task) => {
                 let client = task.client.clone();
                 task.run_queued(&mut place);
-                run::resume(server, &client);
+                super::resume(server, &client);
             }
             Job::Lend(loan) => return loan.serve(server, &self.stats),
             Job::GiveUp(client) => run::give_up(&mut place, &client),

@@ -14,7 +14,6 @@ use super::executor::Job;
 use super::task::{Place, Task};
 use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
-use crate::command::run;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::stats::WorkerStats;
 use crate::server::Server;
@@ -56,7 +55,7 @@ impl Loan {
             if let Err((lent, rest)) = self.offer(lent, now_ms) {
                 return finish(server, stats, lent, now_ms, rest);
             }
-            run::resume(server, &self.client);
+            super::resume(server, &self.client);
             match self.await_return() {
                 Ok((back, task)) => match run_under(server, stats, back, now_ms, *task) {
                     Some(back) => lent = back,
