@@ -32,7 +32,7 @@ const DIRECTIVES: [&[(&str, &str)]; 4] = [
 
 /// Some steps of some clients on one to three io-threads.
 pub(crate) fn case(random: &mut Rng) {
-    let mut stage = Stage::new(random.usize(1..=3), pick(&DIRECTIVES, random), CLIENTS, random.u8(0..4) == 0);
+    let mut stage = Stage::new(random.usize(1..=3), pick(&DIRECTIVES, random), CLIENTS);
     let mut record = Record::new(CLIENTS);
     let mut said = Vec::new();
     for _ in 0..STEPS {

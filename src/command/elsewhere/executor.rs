@@ -70,7 +70,7 @@ impl Executor {
     }
 
     /// Whether nothing is waiting or being done.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.pending.load(Acquire) == 0
     }
 

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -21,16 +19,11 @@ use super::commands::CHANNELS;
 /// How often sessions that wait are asked to go on before they count as waiting: a listing takes several turns.
 const ROUNDS: usize = 16;
 
-/// How long the thread for long commands waits for one before it looks whether it is still needed.
-const PATIENCE: Duration = Duration::from_micros(50);
-
 /// The whole of it.
 pub(super) struct Stage {
     server: Arc<Server>,
     workers: Vec<Rc<Worker>>,
     peers: Vec<Peer>,
-    /// Long commands run on a thread of their own.
-    elsewhere: bool,
 }
 
 struct Peer {
@@ -49,9 +42,8 @@ pub(super) struct State {
 }
 
 impl Stage {
-    /// A server with so many io-threads and these directives, and so many clients beside the one that hears everything; what
-    /// takes long runs on a thread of its own where `elsewhere` says so.
-    pub(super) fn new(threads: usize, directives: &[(&str, &str)], clients: usize, elsewhere: bool) -> Stage {
+    /// A server with so many io-threads and these directives, and so many clients beside the one that hears everything.
+    pub(super) fn new(threads: usize, directives: &[(&str, &str)], clients: usize) -> Stage {
         let threads_text = threads.to_string();
         let mut pairs = vec![("io-threads", threads_text.as_str())];
         pairs.extend(directives);
@@ -59,11 +51,7 @@ impl Stage {
         let server = Server::new(config, Clock::simulated()).expect("no command is renamed");
         let workers: Vec<Rc<Worker>> = (0..threads).map(|id| Worker::new(server.clone(), id)).collect();
         let peers = (0..=clients).map(|index| Peer::new(&workers[index % threads])).collect();
-        if elsewhere {
-            server.executors.keys.attach();
-            server.executors.others.attach();
-        }
-        let mut stage = Stage { server, workers, peers, elsewhere };
+        let mut stage = Stage { server, workers, peers };
         stage.feed(0, format!("PSUBSCRIBE *\r\nSSUBSCRIBE {}\r\n", CHANNELS.join(" ")).as_bytes());
         stage
     }
@@ -83,33 +71,8 @@ impl Stage {
         self.workers.iter().for_each(|worker| upkeep::each_second(worker, &worker.all_clients()));
     }
 
-    /// All threads deliver what waits, what runs elsewhere comes to its end, and sessions go on that can.
+    /// All threads deliver what waits, and sessions go on that can.
     pub(super) fn settle(&mut self, random: &mut Rng) {
-        if !self.elsewhere {
-            return self.go_on(random);
-        }
-        let (server, done) = (self.server.clone(), Arc::new(AtomicBool::new(false)));
-        let is_done = done.clone();
-        let elsewhere = thread::spawn(move || {
-            while !is_done.load(Relaxed) {
-                server.executors.keys.work(&server, PATIENCE);
-                server.executors.others.work(&server, PATIENCE);
-            }
-        });
-        loop {
-            self.go_on(random);
-            let executors = &self.server.executors;
-            if executors.keys.is_idle() && executors.others.is_idle() {
-                break;
-            }
-            thread::yield_now();
-        }
-        done.store(true, Relaxed);
-        elsewhere.join().expect("what runs elsewhere does not fail");
-        self.go_on(random);
-    }
-
-    fn go_on(&mut self, random: &mut Rng) {
         for round in 0..ROUNDS {
             let goes_on = |peer: &Peer| peer.session.is_blocked() || peer.session.has_more();
             if round > 1 && !self.peers.iter().any(goes_on) {
