@@ -23,7 +23,9 @@ const SHAPES: [&str; 8] = ["a:#*", "*:a#", "a?b*c#", "[ab]x#*", "*a#*b#*", "*#",
 
 fn index_of(patterns: impl Iterator<Item = String>) -> PatternIndex<()> {
     let mut index = PatternIndex::new();
-    patterns.for_each(|pattern| *index.get_or_insert_with(pattern.as_bytes(), || ()) = ());
+    for pattern in patterns {
+        index.get_or_insert_with(pattern.as_bytes(), || ());
+    }
     index
 }
 
@@ -73,8 +75,20 @@ fn hostile(criterion: &mut Criterion) {
         assert_eq!(count(&mut index, &channel), 0);
         group.bench_function(name, |bencher| bencher.iter(|| count(&mut index, &channel)));
     }
+    for shape in ["*[aWXYZ#]1", "*???[ab#]1", "*[ab#][ac#][ad#]1", "*[aWXYZ#]1*", "?*[a#]*1b", "a*[#]a*[a#]"] {
+        let mut index = index_of((0..20_000).map(|number| shape.replace('#', &letters(number))));
+        assert_eq!(count(&mut index, &channel[..100]), 0, "{shape}");
+        let name = format!("20,000 x {shape}");
+        group.bench_function(name, |bencher| bencher.iter(|| count(&mut index, &channel[..100])));
+    }
     let mut sets = index_of((0..1_000).map(|number| format!("[a{number}]*[a{number}]b")));
     group.bench_function("1,000 x [a#]*[a#]b", |bencher| bencher.iter(|| count(&mut sets, b"aaaaaaaaaaaaaaaaaaaa")));
+}
+
+/// Three letters, different for each pattern, that the channel does not have.
+fn letters(number: usize) -> String {
+    let letter = |digit: usize| char::from(b"BCDEFGHIJKLMNOPQRSTUVWXYZbcdefghijklmnopqrstuvwxyz"[digit % 50]);
+    [number / 2500, number / 50, number].map(letter).into_iter().collect()
 }
 
 fn churn(criterion: &mut Criterion) {

@@ -16,7 +16,7 @@ pub mod access;
 mod entry;
 mod listeners;
 mod locked;
-pub(crate) mod name;
+pub mod name;
 mod names;
 pub mod pattern_index;
 
@@ -39,12 +39,6 @@ use crate::message::{Kind, Message};
 
 /// Names that are looked up, joined or left under one hold of the lock at most.
 pub(crate) const NAMES_AT_ONCE: usize = 128;
-
-#[derive(Debug)]
-struct Pattern {
-    name: Name,
-    listeners: Listeners,
-}
 
 /// What became of a publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +92,7 @@ impl<T: Cost> Hub<T> {
 pub(crate) struct HubState<T> {
     channels: Names,
     shard_channels: Names,
-    patterns: PatternIndex<Pattern>,
+    patterns: PatternIndex<Listeners>,
     mailboxes: Mailboxes<Entry<T>>,
     /// What has been done since the lock was taken.
     steps: usize,
@@ -140,9 +134,8 @@ impl<T: Cost> HubState<T> {
             Topic::Channel => &mut self.channels,
             Topic::ShardChannel => &mut self.shard_channels,
             Topic::Pattern => {
-                let new = || Pattern { name: name.into(), listeners: Listeners::default() };
-                let pattern = self.patterns.get_or_insert_with(name, new);
-                return (pattern.name.clone(), pattern.listeners.join(port, new_slot));
+                let (name, listeners) = self.patterns.get_or_insert_with(name, Listeners::default);
+                return (name.clone(), listeners.join(port, new_slot));
             }
         };
         let (name, listeners) = names.get_or_insert(name);
@@ -156,9 +149,9 @@ impl<T: Cost> HubState<T> {
             Topic::Channel => &mut self.channels,
             Topic::ShardChannel => &mut self.shard_channels,
             Topic::Pattern => {
-                if let Some(pattern) = self.patterns.get_mut(name) {
-                    pattern.listeners.leave(port);
-                    if pattern.listeners.is_empty() {
+                if let Some(listeners) = self.patterns.get_mut(name) {
+                    listeners.leave(port);
+                    if listeners.is_empty() {
                         self.patterns.remove(name);
                     }
                 }
@@ -178,7 +171,7 @@ impl<T: Cost> HubState<T> {
         self.steps += 1;
         let mut total = self.names(kind).get(channel).map_or(0, Listeners::total);
         if kind == Kind::Channel {
-            self.patterns.for_each_match(channel, |_, pattern| total += pattern.listeners.total());
+            self.patterns.for_each_match(channel, |_, listeners| total += listeners.total());
         }
         total
     }
@@ -188,10 +181,10 @@ impl<T: Cost> HubState<T> {
         let HubState { channels, shard_channels, patterns, mailboxes, steps, matched } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
-            patterns.for_each_match(channel, |_, pattern| {
-                published.receivers += pattern.listeners.total();
-                for place in pattern.listeners.places() {
-                    matched[place.port()].push((place.slot(), pattern.name.clone()));
+            patterns.for_each_match(channel, |name, listeners| {
+                published.receivers += listeners.total();
+                for place in listeners.places() {
+                    matched[place.port()].push((place.slot(), name.clone()));
                 }
             });
         }

@@ -36,8 +36,8 @@ pub(crate) use token::Token;
 /// Whether `pattern` matches the whole of `text`.
 ///
 /// Takes steps in proportion to the length of both: at most 64 for each byte of the text, and some for each byte of the
-/// pattern. Only runs between stars of more than 64 bytes that have sets or question marks may take more: one step for each
-/// byte of the text and 64 bytes of the run, and 32 bytes of memory for each byte of it in the meantime.
+/// pattern. Only runs between stars of more than 64 tokens that have sets or question marks may take more: one step for each
+/// byte of the text and 64 tokens of the run, and 32 bytes of memory for each token in the meantime.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     matches_with(pattern, text, Case::Exact, &mut 0)
 }
@@ -49,21 +49,24 @@ pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     matches_with(pattern, text, Case::Ignored, &mut 0)
 }
 
-/// Whether what is left of a pattern matches what is left of a text, once the whole text is known not to be empty.
+/// Whether a text has what stands between the stars of `parts`, one behind the other.
 ///
-/// Differs from [`matches()`] in the text that is empty only because it has been used up: stars match it.
-pub(crate) fn rest_matches(pattern: &[u8], text: &[u8]) -> bool {
-    rest_matches_with(pattern, text, Case::Exact, &mut 0)
+/// Takes what [`matches()`] takes; the steps are added up.
+pub(crate) fn parts_found(parts: &[u8], text: &[u8], steps: &mut usize) -> bool {
+    let (mut parts, mut text) = (Some(parts), text);
+    while let Some(pattern) = parts {
+        let (part, behind) = Part::split_first(pattern);
+        *steps += pattern.len() - behind.map_or(0, <[u8]>::len);
+        let Some(after) = part.find(text, Case::Exact, steps) else { return false };
+        (parts, text) = (behind, after);
+    }
+    true
 }
 
 fn matches_with(pattern: &[u8], text: &[u8], case: Case, steps: &mut usize) -> bool {
     if text.is_empty() {
         return pattern.is_empty();
     }
-    rest_matches_with(pattern, text, case, steps)
-}
-
-fn rest_matches_with(pattern: &[u8], text: &[u8], case: Case, steps: &mut usize) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     loop {
         match (Token::split_first(pattern), text.split_first()) {

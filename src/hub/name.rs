@@ -11,7 +11,7 @@ use triomphe::ThinArc;
 /// A name that the hub, the workers and the clients share: one pointer of one word each, so that a subscription with a
 /// name of its own costs little more than the name.
 #[derive(Clone)]
-pub(crate) struct Name(ThinArc<(), u8>);
+pub struct Name(ThinArc<(), u8>);
 
 impl From<&[u8]> for Name {
     fn from(bytes: &[u8]) -> Self {

@@ -2,43 +2,54 @@
 //!
 //! # Structure
 //!
-//! A trie over the tokens of the patterns (see [`crate::pattern`]). Patterns share what they begin with; a pattern
-//! whose remainder nobody shares is one entry that hangs directly on the last shared node, and its remainder is matched
-//! from its own bytes. So 100,000 patterns of one shape have few nodes beside their entries, and those that cannot match
-//! are left aside together, at the first byte that differs.
+//! A trie over the tokens of the patterns (see [`crate::pattern`]), but in another order (see [`program`]): what a pattern
+//! says of a channel's beginning comes first, then what it says of the channel's end, and then what may stand anywhere in
+//! between. Patterns share what they begin with in this order, and a node is where they part; a pattern whose remainder
+//! nobody shares is one entry that hangs directly on the last shared node. So 100,000 patterns of one shape have few nodes
+//! beside their entries, and those that cannot match are left aside together, at the first byte that differs.
 //!
-//! A channel is matched by walking the trie with all possibilities at once. Behind a star everything is tried at every
-//! later position of the channel, and a star is entered once in a walk: the first position at which it is reached
-//! includes all later ones. Between two stars every token takes one byte, so a node is visited at most once for each
-//! position.
+//! A channel is matched by walking the trie with all possibilities at once. Beginning and end are compared at one position
+//! each, so a node for them is visited at most once. Behind a further star everything is tried at every later position,
+//! and a star is entered once in a walk: the first position at which it is reached includes all later ones. There
+//!
+//! - patterns with sets or question marks are entered only if the channel has the rarest of their bytes (the key),
+//! - the trie is only so deep, and from there on every pattern is searched for itself,
+//! - every pattern is searched once in a walk, in time in proportion to its length and the channel's, and only if the
+//!   channel has all its bytes. Sets are asked 64 at a time, and those that lead to patterns already searched are not
+//!   asked again.
 //!
 //! # Limits
 //!
-//! - Matching takes time in proportion to what of the patterns is found in the channel. It never takes more than
-//!   `channel.len()` times the bytes of all patterns, which only patterns that begin like the channel in as many
-//!   different ways can cause.
+//! - A pattern that does not match costs nothing where its beginning, its end or its key tells it apart. Patterns that
+//!   agree with the channel in all three, and have other sets than all others where it goes on, cost up to what
+//!   matching each alone takes: 30 to 300 ns for a channel of 100 bytes, and as much again to fetch them from memory.
 //! - Inserting and removing take time in proportion to the pattern's length (and to the length of one pattern that
 //!   begins like it).
-//! - Beside its bytes and its value a pattern takes 50 to 120 bytes. No set of patterns takes more than a node
-//!   for each token.
+//! - [`weight()`] is what a pattern takes at most.
+//! - The tables grow and shrink in parts: 256 for the names, and [chunks](chunks::Chunks) for entries and nodes.
 //! - Matching allocates nothing once the work lists have grown; they keep at most [`KEPT_WORK`] places between walks.
-//!
-//! Memory for bytes and edges returns with each removal, the tables' when few patterns are left.
+//!   Only the search for long parts with sets allocates (see [`crate::pattern::matches()`]).
 
+mod chunks;
+mod edge;
 mod insert;
+mod literals;
 mod node;
+mod program;
+mod reach;
 mod sets;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::RandomState;
+use chunks::Chunks;
+use edge::Link;
 use hashbrown::HashTable;
-use node::{Link, Node};
-use slab::Slab;
+use node::Node;
+use program::{Letters, Program};
 use walk::Work;
+
+use super::name::{self, Name};
 
 /// One value for each unique pattern, and the patterns that match a channel in time that does not depend on the others.
 ///
@@ -46,26 +57,24 @@ use walk::Work;
 #[derive(Debug)]
 pub struct PatternIndex<V> {
     /// Entries by the bytes of their pattern.
-    keys: HashTable<u32>,
-    hasher: RandomState,
-    entries: Slab<Entry<V>>,
+    keys: Box<[HashTable<u32>]>,
+    entries: Chunks<Entry<V>>,
     /// The trie; its root is never removed.
-    nodes: Slab<Node>,
+    nodes: Chunks<Node>,
     /// The number of the current walk, by which stars and entries know whether it has been there.
-    walk: u32,
+    walk: u64,
     work: Work,
 }
 
 impl<V> PatternIndex<V> {
     /// An index without patterns.
     pub fn new() -> Self {
-        let mut nodes = Slab::new();
+        let mut nodes = Chunks::default();
         let root = nodes.insert(Node::default());
         debug_assert_eq!(root, ROOT);
         PatternIndex {
-            keys: HashTable::new(),
-            hasher: RandomState::default(),
-            entries: Slab::new(),
+            keys: (0..PARTS).map(|_| HashTable::new()).collect(),
+            entries: Chunks::default(),
             nodes,
             walk: 0,
             work: Work::default(),
@@ -79,7 +88,7 @@ impl<V> PatternIndex<V> {
 
     /// Whether there is no pattern.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// The value of exactly this pattern.
@@ -93,60 +102,61 @@ impl<V> PatternIndex<V> {
         Some(&mut self.entries[key].value)
     }
 
-    /// The value of exactly this pattern, which is inserted with `value()` if it is new. The pattern is copied.
-    pub fn get_or_insert_with(&mut self, pattern: &[u8], value: impl FnOnce() -> V) -> &mut V {
+    /// The value of exactly this pattern, which is inserted with `value()` if it is new, and the one copy of the pattern
+    /// that all who keep it share.
+    pub fn get_or_insert_with(&mut self, pattern: &[u8], value: impl FnOnce() -> V) -> (&Name, &mut V) {
         let key = match self.find(pattern) {
             Some(key) => key,
-            None => self.insert(pattern.into(), value()),
+            None => self.insert(pattern, value()),
         };
-        &mut self.entries[key].value
+        let Entry { name, value, .. } = &mut self.entries[key];
+        (name, value)
     }
 
     /// Removes exactly this pattern and returns its value.
     pub fn remove(&mut self, pattern: &[u8]) -> Option<V> {
-        let hash = self.hasher.hash_one(pattern);
-        let entries = &self.entries;
-        let found = self.keys.find_entry(hash, |&key| *entries[key as usize].pattern == *pattern).ok()?;
+        let (hash, entries) = (name::hash(pattern), &self.entries);
+        let part = &mut self.keys[part_of(hash)];
+        let found = part.find_entry(hash, |&key| *entries[key as usize].name == *pattern).ok()?;
         let key = found.remove().0 as usize;
+        if part.capacity() > KEPT_CAPACITY && part.len() < part.capacity() / 8 {
+            part.shrink_to(part.len() * 2, |&key| name::hash(&entries[key as usize].name));
+        }
         self.unlink(key);
-        let entry = self.entries.remove(key);
-        self.shrink();
-        Some(entry.value)
+        self.entries.remove(key).map(|entry| entry.value)
     }
 
     /// All patterns with their values, in an order that depends only on what was inserted and removed before.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
-        self.entries.iter().map(|(_, entry)| (&*entry.pattern, &entry.value))
+        self.entries.iter().map(|entry| (&*entry.name, &entry.value))
     }
 
     fn find(&self, pattern: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(pattern);
-        let key = self.keys.find(hash, |&key| *self.entries[key as usize].pattern == *pattern)?;
+        let hash = name::hash(pattern);
+        let key = self.keys[part_of(hash)].find(hash, |&key| *self.entries[key as usize].name == *pattern)?;
         Some(*key as usize)
     }
 
     /// Adds a pattern that is not there yet.
-    fn insert(&mut self, pattern: Box<[u8]>, value: V) -> usize {
-        let hash = self.hasher.hash_one(&*pattern);
-        let entry = Entry { pattern, tail: 0, seen: self.walk, previous: None, next: None, value };
-        let key = self.entries.insert(entry);
+    fn insert(&mut self, pattern: &[u8], value: V) -> usize {
+        let Program { text: program, needed } = Program::of(pattern);
+        let name = Name::from(pattern);
+        let key = self.entries.insert(Entry {
+            name,
+            program,
+            tail: 0,
+            part: 0,
+            previous: None,
+            next: None,
+            needed,
+            seen: 0,
+            value,
+        });
         let key_in_table = u32::try_from(key).expect("2^32 patterns do not fit into memory");
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.keys.insert_unique(hash, key_in_table, |&key| hasher.hash_one(&*entries[key as usize].pattern));
+        let (hash, entries) = (name::hash(pattern), &self.entries);
+        self.keys[part_of(hash)].insert_unique(hash, key_in_table, |&key| name::hash(&entries[key as usize].name));
         self.link(key);
         key
-    }
-
-    /// Gives the tables' memory back when most of it lies idle, by building them anew for what is left.
-    fn shrink(&mut self) {
-        if self.entries.capacity() < SMALL || self.len() > self.entries.capacity() / SPARSE {
-            return;
-        }
-        let old = std::mem::take(self);
-        self.entries.reserve_exact(old.entries.len());
-        for (_, entry) in old.entries {
-            self.insert(entry.pattern, entry.value);
-        }
     }
 }
 
@@ -159,25 +169,48 @@ impl<V> Default for PatternIndex<V> {
 /// One pattern.
 #[derive(Debug)]
 struct Entry<V> {
-    pattern: Box<[u8]>,
-    /// Where the part of the pattern begins that the trie does not spell out; for an entry behind a star, at that star.
+    name: Name,
+    /// See [`Program`].
+    program: Box<[u8]>,
+    /// Where in the program the part begins that the trie does not spell out.
     tail: u32,
-    /// The walk that came to a star of the tail last: what follows it has been decided then.
-    seen: u32,
-    /// Neighbours among the patterns that end at the same node.
+    /// Where what may stand anywhere begins, as far as the tail belongs to it.
+    part: u32,
+    /// Neighbours among the patterns that have no way on from one node.
     previous: Option<Link>,
     next: Option<Link>,
+    needed: Letters,
+    /// The walk that has decided last whether it matches.
+    seen: u64,
     value: V,
 }
 
+/// How many bytes a pattern takes at most, with its share of the tables and nodes, but without its name and value. Most
+/// take less than half: here it is as if each part of it that can have nodes of its own had them.
+pub(crate) fn weight(pattern: &[u8]) -> usize {
+    let first_six = |special| pattern.iter().filter(|byte| **byte == special).take(6).count();
+    PATTERN_BYTES + 3 * pattern.len() + STAR_BYTES * first_six(b'*') + SET_BYTES * first_six(b'[')
+}
+
+/// The entry, and a node where its beginning or its end parts from that of others.
+const PATTERN_BYTES: usize = 300;
+/// Two nodes: where a part begins, and where it parts from others.
+const STAR_BYTES: usize = 150;
+/// A set in a node that has others, with its bits.
+const SET_BYTES: usize = 250;
+
 const ROOT: usize = 0;
 
-/// Tables with fewer places than this are not worth shrinking.
-const SMALL: usize = 1024;
+/// Into how many parts the table of names is divided, so that none makes room for all at once.
+const PARTS: usize = 256;
 
-/// The tables are built anew when one place in so many is in use. The pause is for what is left, so this keeps it at a
-/// few milliseconds for each 100,000 patterns that there have been.
-const SPARSE: usize = 32;
+/// A smaller part is not worth shrinking, in entries.
+const KEPT_CAPACITY: usize = 8;
 
 /// How many places of each work list are kept from one walk to the next.
 const KEPT_WORK: usize = 1024;
+
+/// The part that a pattern belongs to: by bits of its hash that the tables themselves do not look at first.
+fn part_of(hash: u64) -> usize {
+    (hash >> 32) as usize % PARTS
+}

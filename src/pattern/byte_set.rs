@@ -62,6 +62,23 @@ impl ByteSet {
         })
     }
 
+    /// Writes it as a set of the pattern language, in one of the ways that mean the same: without the bytes that it lacks,
+    /// or negated with these, whichever are fewer.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let negated = self.len() > 128;
+        let bytes = if negated { ByteSet { words: self.words.map(|word| !word) } } else { *self };
+        out.extend_from_slice(if negated { b"[^" } else { b"[" });
+        let mut bits = bytes.iter().map(bit_of).peekable();
+        while let Some(first) = bits.next() {
+            let mut last = first;
+            while bits.next_if_eq(&(last + 1)).is_some() {
+                last += 1;
+            }
+            write_run(out, first, last);
+        }
+        out.push(b']');
+    }
+
     fn insert_range(&mut self, low: usize, high: usize) {
         for (index, word) in self.words.iter_mut().enumerate() {
             let (first, last) = (index * 64, index * 64 + 63);
@@ -70,6 +87,20 @@ impl ByteSet {
                 let to = high.min(last) - first;
                 *word |= (u64::MAX << from) & (u64::MAX >> (63 - to));
             }
+        }
+    }
+}
+
+/// Writes the bytes of neighbouring bits as members of a set, none of which can be mistaken for something else.
+fn write_run(out: &mut Vec<u8>, first: usize, last: usize) {
+    for bit in first..=last {
+        let byte = bit as u8 ^ SIGN;
+        if b"\\]^-".contains(&byte) {
+            out.extend_from_slice(&[b'\\', byte]);
+        } else if last - bit < 2 {
+            out.push(byte);
+        } else {
+            return out.extend_from_slice(&[byte, b'-', last as u8 ^ SIGN]);
         }
     }
 }
@@ -88,6 +119,22 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn what_is_written_is_read_again(members in vec(prop::sample::select(&b"abcd^-]\\[Z_YX\x80\xff\0"[..]), 0..12), negated: bool) {
+            let mut bytes = ByteSet::default();
+            members.into_iter().for_each(|byte| bytes.insert(byte));
+            if negated {
+                bytes = ByteSet { words: bytes.words.map(|word| !word) };
+            }
+            let mut text = Vec::new();
+            bytes.write(&mut text);
+            text.push(b'!');
+            let Some((Token::Set(set), rest)) = Token::split_first(&text) else {
+                return Err(TestCaseError::fail("a bracket starts a set"));
+            };
+            prop_assert_eq!((ByteSet::of(set), rest), (bytes, &b"!"[..]), "{}", text.escape_ascii());
+        }
+
         #[test]
         fn a_byte_set_holds_what_the_pattern_accepts(members in vec(any::<u8>(), 0..8)) {
             let pattern = [b"[", &members[..]].concat();

@@ -7,6 +7,7 @@ use slab::Slab;
 use crate::client::held::Holding;
 use crate::client::{Client, Membership};
 use crate::hub::name::Name;
+use crate::hub::pattern_index;
 use crate::ids::{Slot, Topic};
 
 /// What a subscription costs at most beside its name: its entries in the client's table, in the list and in the hub; in
@@ -83,14 +84,14 @@ impl Lists {
         let list = &mut self.lists[slot as usize];
         let membership = Membership { slot, index: list.clients().len() as u32 };
         list.push(client.clone());
-        client.info.held.add(Holding::Subscriptions, weight(&name));
+        client.info.held.add(Holding::Subscriptions, weight(topic, &name));
         client.change_memberships(topic, |memberships| memberships.insert(name, membership));
     }
 
     /// Takes `client` out of the list of `name`; the list closes with its last client.
     pub(super) fn remove(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
         let Some(left) = client.change_memberships(topic, |memberships| memberships.remove(name)) else { return };
-        client.info.held.sub(Holding::Subscriptions, weight(name));
+        client.info.held.sub(Holding::Subscriptions, weight(topic, name));
         let list = &mut self.lists[left.slot as usize];
         if let Some(moved) = list.remove(left.index as usize) {
             moved.change_memberships(topic, |memberships| {
@@ -108,7 +109,8 @@ impl Lists {
     }
 }
 
-/// What a subscription to `name` counts for, in bytes.
-fn weight(name: &[u8]) -> usize {
-    SUBSCRIPTION_BYTES + name.len()
+/// What a subscription to `name` counts for, in bytes; a pattern with all that the hub's index may need for it.
+fn weight(topic: Topic, name: &[u8]) -> usize {
+    let indexed = if topic == Topic::Pattern { pattern_index::weight(name) } else { 0 };
+    SUBSCRIPTION_BYTES + name.len() + indexed
 }

@@ -47,7 +47,7 @@ pub(crate) fn case(random: &mut Rng) {
 fn check(index: &mut PatternIndex<Vec<u8>>, model: &BTreeSet<Vec<u8>>, channel: &[u8]) {
     let mut found: Vec<Vec<u8>> = Vec::new();
     index.for_each_match(channel, |pattern, value| {
-        assert_eq!(pattern, value);
+        assert_eq!(**pattern, **value);
         found.push(value.clone());
     });
     found.sort();

@@ -1,82 +1,89 @@
 //! How patterns enter and leave the trie.
 
-use super::node::{Edge, Link, Node, Target};
+use super::edge::{Edge, Link, Target};
+use super::node::{Node, OnlyWay};
+use super::program;
+use super::reach::{Phase, Reach};
 use super::{PatternIndex, ROOT};
 
 impl<V> PatternIndex<V> {
     /// Hangs an entry into the trie.
     pub(super) fn link(&mut self, key: usize) {
-        let pattern = std::mem::take(&mut self.entries[key].pattern);
-        let mut node = ROOT;
-        let mut rest = &pattern[..];
+        let program = std::mem::take(&mut self.entries[key].program);
+        let (mut node, mut reach) = (ROOT, Reach::default());
+        while let Some((edge, len)) = reach.next(&program) {
+            let behind = reach.pass(&edge, len);
+            node = match self.nodes[node].child(&edge).map(Link::target) {
+                None => break,
+                Some(Target::Entry(other)) => self.split_leaf(node, &edge, other, behind, &program),
+                Some(Target::Node(child)) => self.split_node(node, &edge, child, &program[behind.at..]),
+            };
+            reach = behind.pass_label(self.nodes[node].label.len());
+        }
+        self.entries[key].program = program;
+        self.hang(node, key, reach);
+    }
+
+    /// Takes an entry out of the trie, with the nodes at which patterns part no longer.
+    pub(super) fn unlink(&mut self, key: usize) {
+        let program = std::mem::take(&mut self.entries[key].program);
+        let (mut node, mut reach) = (ROOT, Reach::default());
+        let mut path = Vec::new();
         loop {
-            let Some((edge, after)) = Edge::split_first(rest) else {
-                self.add_end(node, key);
+            let Some((edge, len)) = reach.next(&program) else {
+                self.remove_end(node, key);
                 break;
             };
-            node = match self.nodes[node].child(&edge).map(Link::target) {
-                None => {
-                    self.add_leaf(node, &edge, key, pattern.len() - after.len());
-                    break;
-                }
-                Some(Target::Entry(other)) => self.split_leaf(node, &edge, other, after),
-                Some(Target::Node(child)) => self.split_node(node, &edge, child, after),
+            let Some(Target::Node(child)) = self.nodes[node].child(&edge).map(Link::target) else {
+                self.nodes[node].remove_child(&edge);
+                break;
             };
-            rest = after_label(&self.nodes[node].label, after);
+            let behind = reach.pass(&edge, len);
+            path.push((node, edge, behind));
+            (node, reach) = (child, behind.pass_label(self.nodes[child].label.len()));
         }
-        self.entries[key].pattern = pattern;
+        while let Some((parent, edge, behind)) = path.pop() {
+            if self.nodes[node].ways() == 0 {
+                self.nodes.remove(node);
+                self.nodes[parent].remove_child(&edge);
+            } else if let Some(link) = self.fold(node, behind) {
+                self.nodes[parent].set_child(&edge, link);
+            } else {
+                break;
+            }
+            node = parent;
+        }
     }
 
-    /// Takes an entry out of the trie, with the nodes that led to nothing else.
-    pub(super) fn unlink(&mut self, key: usize) {
-        let mut node = ROOT;
-        let mut rest = &self.entries[key].pattern[..];
-        // the last place where something else branches off, and the edge to cut there
-        let mut cut = None;
-        while let Some((edge, after)) = Edge::split_first(rest) {
-            if node == ROOT || self.nodes[node].ways() > 1 {
-                cut = Some((node, edge));
-            }
-            match self.nodes[node].child(&edge).map(Link::target) {
-                Some(Target::Node(child)) => {
-                    node = child;
-                    rest = after_label(&self.nodes[node].label, after);
+    /// Hangs an entry on a node, by the edge that no other has, or where no further node may follow.
+    fn hang(&mut self, node: usize, key: usize, reach: Reach) {
+        match reach.next(&self.entries[key].program) {
+            None => {
+                let first = self.nodes[node].ends.replace(Link::to_entry(key));
+                if let Some(Target::Entry(first)) = first.map(Link::target) {
+                    self.entries[first].previous = Some(Link::to_entry(key));
                 }
-                _ => break,
+                (self.entries[key].previous, self.entries[key].next) = (None, first);
+                self.place(key, reach);
+            }
+            Some((edge, len)) => {
+                self.nodes[node].set_child(&edge, Link::to_entry(key));
+                self.place(key, reach.pass(&edge, len));
             }
         }
-        if rest.is_empty() {
-            self.remove_end(node, key);
-            if node == ROOT || self.nodes[node].ways() > 0 {
-                return;
-            }
-        }
-        if let Some((node, edge)) = cut {
-            self.cut(node, &edge);
-        }
     }
 
-    /// Drops a child and all nodes below it, none of which branches.
-    fn cut(&mut self, node: usize, edge: &Edge) {
-        let mut below = self.nodes[node].child(edge);
-        self.nodes[node].remove_child(edge);
-        while let Some(Target::Node(node)) = below.map(Link::target) {
-            below = self.nodes.remove(node).only_child();
-        }
-    }
-
-    fn add_leaf(&mut self, node: usize, edge: &Edge, key: usize, tail: usize) {
-        let tail = if *edge == Edge::Star { tail - 1 } else { tail };
-        self.entries[key].tail = u32::try_from(tail).expect("arguments are shorter than 4 GiB");
-        self.nodes[node].set_child(edge, Link::to_entry(key));
-    }
-
-    fn add_end(&mut self, node: usize, key: usize) {
-        let first = self.nodes[node].ends.replace(Link::to_entry(key));
-        self.entries[key].next = first;
-        if let Some(Target::Entry(first)) = first.map(Link::target) {
-            self.entries[first].previous = Some(Link::to_entry(key));
-        }
+    /// Notes where an entry's program goes on alone.
+    fn place(&mut self, key: usize, reach: Reach) {
+        let entry = &mut self.entries[key];
+        let part = match reach.phase {
+            Phase::Begin => program::first_part(&entry.program, reach.at, 0),
+            Phase::End => program::first_part(&entry.program, reach.at, 1),
+            Phase::Key => program::first_part(&entry.program, reach.at, 2),
+            Phase::Parts => reach.part,
+        };
+        let narrow = |place| u32::try_from(place).expect("arguments are shorter than 4 GiB");
+        (entry.tail, entry.part) = (narrow(reach.at), narrow(part));
     }
 
     fn remove_end(&mut self, node: usize, key: usize) {
@@ -90,63 +97,59 @@ impl<V> PatternIndex<V> {
         }
     }
 
-    /// Puts a node where an entry hung, labelled with what the entry shares with `after`, and the entry below it.
-    fn split_leaf(&mut self, parent: usize, edge: &Edge, other: usize, after: &[u8]) -> usize {
-        let pattern = std::mem::take(&mut self.entries[other].pattern);
-        let mut tail = &pattern[self.entries[other].tail as usize..];
-        let mut label = Vec::new();
-        if *edge == Edge::Star {
-            tail = &tail[1..];
-        } else {
-            let mut new = after;
-            while let (Some((Edge::Byte(one), new_rest)), Some((Edge::Byte(two), tail_rest))) =
-                (Edge::split_first(new), Edge::split_first(tail))
-                && one == two
-            {
-                label.push(one);
-                (new, tail) = (new_rest, tail_rest);
-            }
-        }
-        let node = self.nodes.insert(Node::labelled(label.into(), self.walk));
+    /// Puts a node where an entry hung, labelled with what the entry shares with `program`, and the entry below it.
+    fn split_leaf(&mut self, parent: usize, edge: &Edge, other: usize, behind: Reach, program: &[u8]) -> usize {
+        let rest = &self.entries[other].program[behind.at..];
+        let label = &rest[..program::shared(rest, &program[behind.at..], behind.label_room())];
+        let reach = behind.pass_label(label.len());
+        let node = self.nodes.insert(Node::labelled(label));
         self.nodes[parent].set_child(edge, Link::to_node(node));
-        match Edge::split_first(tail) {
-            None => self.add_end(node, other),
-            Some((edge, rest)) => self.add_leaf(node, &edge, other, pattern.len() - rest.len()),
-        }
-        self.entries[other].pattern = pattern;
+        self.hang(node, other, reach);
         node
     }
 
-    /// Cuts a node's label where it differs from `after`; returns the node whose label is shared in full.
-    fn split_node(&mut self, parent: usize, edge: &Edge, child: usize, after: &[u8]) -> usize {
-        let mut rest = after;
-        let label = &self.nodes[child].label;
-        let shared = label.iter().take_while(|&&byte| match Edge::split_first(rest) {
-            Some((Edge::Byte(own), others)) if own == byte => {
-                rest = others;
-                true
-            }
-            _ => false,
-        });
-        let shared = shared.count();
+    /// Cuts a node's label where it differs from `rest`; returns the node whose label is shared in full.
+    fn split_node(&mut self, parent: usize, edge: &Edge, child: usize, rest: &[u8]) -> usize {
         let label = std::mem::take(&mut self.nodes[child].label);
-        let Some((&byte, below)) = label[shared..].split_first() else {
+        let shared = program::shared(&label, rest, usize::MAX);
+        let Some((next, below)) = Edge::split_first(&label[shared..]) else {
             self.nodes[child].label = label;
             return child;
         };
         self.nodes[child].label = below.into();
-        let mut upper = Node::labelled(label[..shared].into(), self.walk);
-        upper.set_child(&Edge::Byte(byte), Link::to_node(child));
+        let mut upper = Node::labelled(&label[..shared]);
+        upper.set_child(&next, Link::to_node(child));
         let upper = self.nodes.insert(upper);
         self.nodes[parent].set_child(edge, Link::to_node(upper));
         upper
     }
-}
 
-/// What is left of a pattern behind a label that it is known to begin with.
-fn after_label<'p>(label: &[u8], mut pattern: &'p [u8]) -> &'p [u8] {
-    for _ in label {
-        pattern = Edge::split_first(pattern).map_or(pattern, |(_, rest)| rest);
+    /// Removes a node that does not branch, and answers what takes its place behind the edge that `behind` has passed;
+    /// `None` if the node has to stay.
+    fn fold(&mut self, node: usize, behind: Reach) -> Option<Link> {
+        let link = match self.nodes[node].only_way()? {
+            OnlyWay::Child(edge, link) => match link.target() {
+                Target::Entry(_) => link,
+                Target::Node(below) => {
+                    let mut label = self.nodes[node].label.to_vec();
+                    edge.write(&mut label);
+                    label.extend_from_slice(&self.nodes[below].label);
+                    if edge == Edge::Star || label.len() > behind.label_room() {
+                        return None;
+                    }
+                    self.nodes[below].label = label.into();
+                    link
+                }
+            },
+            OnlyWay::Ends(link) => link,
+        };
+        if let Target::Entry(key) = link.target() {
+            if self.entries[key].next.is_some() {
+                return None;
+            }
+            self.place(key, behind);
+        }
+        self.nodes.remove(node);
+        Some(link)
     }
-    pattern
 }

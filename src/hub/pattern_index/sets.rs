@@ -2,107 +2,204 @@
 
 use std::collections::BTreeMap;
 
-use super::node::Link;
+use super::edge::{Link, Target};
 use crate::pattern::ByteSet;
 
 /// Children by the set of bytes that leads to them, found by the set when patterns come and go, and by a byte in a walk.
 ///
 /// A few sets are asked one after the other. More of them are also kept the other way round, as for each byte one bit
-/// for each set, so that a walk passes over 64 sets without the byte at once. That takes 2 KiB for 64 sets, and is done
-/// from [`MANY`] sets on, so that it stays a small constant for each pattern.
+/// for each set, so that a walk passes over 64 sets without the byte at once.
 #[derive(Debug, Default)]
 pub(super) struct Sets {
-    /// Where in `members` each set stands.
+    blocks: Vec<Block>,
+    /// The place of each set, 64 of them in each block. Empty while there is only one block.
     places: BTreeMap<ByteSet, usize>,
-    members: Vec<(ByteSet, Link)>,
-    /// Row `r` has in its word for a byte the bits of members `64 r` to `64 r + 63`; empty while there are few members.
-    rows: Vec<[u64; 256]>,
+    /// The walk that the blocks' `open` belongs to.
+    walk: u64,
 }
 
-/// From how many sets on the rows are kept.
+/// Up to 64 sets.
+#[derive(Debug, Default)]
+struct Block {
+    members: Vec<(ByteSet, Link)>,
+    /// For each byte the bits of the members that hold it; there from [`MANY`] members on. That takes 2 KiB, so that it
+    /// stays a small constant for each pattern.
+    rows: Option<Box<[u64; 256]>>,
+    /// The members that a walk has not done with.
+    open: u64,
+}
+
+/// How many members a block has.
+const BLOCK: usize = 64;
+
+/// From how many members on a block keeps rows.
 const MANY: usize = 16;
 
 impl Sets {
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.members.len())
     }
 
     pub(super) fn get(&self, bytes: &ByteSet) -> Option<Link> {
-        Some(self.members[*self.places.get(bytes)?].1)
+        let place = self.place(bytes)?;
+        Some(self.blocks[place / BLOCK].members[place % BLOCK].1)
     }
 
-    pub(super) fn first(&self) -> Option<Link> {
-        self.members.first().map(|&(_, child)| child)
+    fn place(&self, bytes: &ByteSet) -> Option<usize> {
+        match &self.blocks[..] {
+            [only] => only.members.iter().position(|(own, _)| own == bytes),
+            _ => self.places.get(bytes).copied(),
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<(ByteSet, Link)> {
+        self.blocks.first()?.members.first().copied()
+    }
+
+    /// How many steps it takes to find the sets that hold a byte.
+    pub(super) fn steps(&self) -> usize {
+        self.blocks.len()
     }
 
     /// The children whose set holds the byte.
     pub(super) fn of_byte(&self, byte: u8) -> impl Iterator<Item = Link> + '_ {
-        let few = if self.rows.is_empty() { &self.members[..] } else { &[] };
-        let few = few.iter().filter(move |(bytes, _)| bytes.contains(byte)).map(|&(_, child)| child);
-        let many = self.rows.iter().zip(self.members.chunks(64)).flat_map(move |(row, members)| {
-            let mut bits = row[usize::from(byte)];
-            std::iter::from_fn(move || {
-                let place = bits.trailing_zeros() as usize;
-                bits &= bits.wrapping_sub(1);
-                members.get(place).map(|&(_, child)| child)
-            })
-        });
-        few.chain(many)
+        self.blocks.iter().flat_map(move |block| block.children(block.having(byte)))
+    }
+
+    /// The same in a walk that comes here at many positions: an entry is answered once, because whoever is given it
+    /// decides it for all later positions, too.
+    pub(super) fn open_of_byte(&mut self, byte: u8, walk: u64) -> impl Iterator<Item = Link> + '_ {
+        if self.walk != walk {
+            self.walk = walk;
+            self.blocks.iter_mut().for_each(|block| block.open = u64::MAX);
+        }
+        self.blocks.iter_mut().flat_map(move |block| {
+            let found = if block.open == 0 { 0 } else { block.having(byte) & block.open };
+            block.close_entries(found);
+            block.children(found)
+        })
     }
 
     pub(super) fn insert(&mut self, bytes: ByteSet, child: Link) {
-        let place = *self.places.entry(bytes).or_insert(self.members.len());
-        if place < self.members.len() {
-            self.members[place].1 = child;
+        // a walk has yet to come to the new child
+        self.walk = 0;
+        if let Some(place) = self.place(&bytes) {
+            self.blocks[place / BLOCK].members[place % BLOCK].1 = child;
             return;
         }
-        self.members.push((bytes, child));
-        if !self.rows.is_empty() {
-            self.note(place);
-        } else if self.members.len() >= MANY {
-            (0..self.members.len()).for_each(|place| self.note(place));
+        let place = self.len();
+        if place.is_multiple_of(BLOCK) {
+            if let [only] = &self.blocks[..] {
+                self.places = only.members.iter().zip(0..).map(|((bytes, _), place)| (*bytes, place)).collect();
+            }
+            self.blocks.reserve_exact(usize::from(place == 0));
+            self.blocks.push(Block::default());
+        }
+        self.blocks[place / BLOCK].push(bytes, child);
+        if self.blocks.len() > 1 {
+            self.places.insert(bytes, place);
         }
     }
 
     pub(super) fn remove(&mut self, bytes: &ByteSet) {
-        let Some(place) = self.places.remove(bytes) else {
-            return;
-        };
-        let last = self.members.len() - 1;
-        if !self.rows.is_empty() {
-            self.erase(last);
-        }
-        self.members.swap_remove(place);
-        if let Some(&(moved, _)) = self.members.get(place) {
-            self.places.insert(moved, place);
-            if !self.rows.is_empty() {
-                self.erase(place);
-                self.note(place);
+        self.walk = 0;
+        let Some(place) = self.place(bytes) else { return };
+        self.places.remove(bytes);
+        let last = self.len() - 1;
+        let Some((moved, child)) = self.blocks[last / BLOCK].pop() else { return };
+        if place < last {
+            self.blocks[place / BLOCK].replace(place % BLOCK, moved, child);
+            if self.blocks.len() > 1 {
+                self.places.insert(moved, place);
             }
         }
+        self.blocks.truncate(last.div_ceil(BLOCK));
+        if self.blocks.len() <= 1 {
+            self.places = BTreeMap::new();
+        }
+    }
+
+    /// Its bytes; those of the places as far as they can be known.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let block = |block: &Block| {
+            block.members.capacity() * size_of::<(ByteSet, Link)>()
+                + block.rows.as_ref().map_or(0, |rows| size_of_val(&**rows))
+        };
+        size_of::<Sets>()
+            + self.places.len() * 2 * size_of::<(ByteSet, usize)>()
+            + self.blocks.capacity() * size_of::<Block>()
+            + self.blocks.iter().map(block).sum::<usize>()
+    }
+}
+
+impl Block {
+    /// The members that hold the byte, one bit each.
+    fn having(&self, byte: u8) -> u64 {
+        if let Some(rows) = &self.rows {
+            return rows[usize::from(byte)];
+        }
+        let bit = |(place, (bytes, _)): (usize, &(ByteSet, Link))| u64::from(bytes.contains(byte)) << place;
+        self.members.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+    }
+
+    fn children(&self, mut bits: u64) -> impl Iterator<Item = Link> + '_ {
+        std::iter::from_fn(move || {
+            let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            self.members.get(place).map(|&(_, child)| child)
+        })
+    }
+
+    /// Takes those of these members that lead to entries off the open ones.
+    fn close_entries(&mut self, mut bits: u64) {
+        while bits != 0 {
+            let place = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            if matches!(self.members[place].1.target(), Target::Entry(_)) {
+                self.open &= !(1 << place);
+            }
+        }
+    }
+
+    fn push(&mut self, bytes: ByteSet, child: Link) {
+        self.members.push((bytes, child));
+        if self.rows.is_some() {
+            self.note(self.members.len() - 1);
+        } else if self.members.len() >= MANY {
+            self.rows = Some(Box::new([0; 256]));
+            (0..self.members.len()).for_each(|place| self.note(place));
+        }
+    }
+
+    fn pop(&mut self) -> Option<(ByteSet, Link)> {
+        self.erase(self.members.len().checked_sub(1)?);
+        let last = self.members.pop();
         // a gap to the number at which the rows are made, so that a set that comes and goes does not make them anew
         if self.members.len() <= MANY / 2 {
-            self.rows = Vec::new();
+            self.rows = None;
+            self.members.shrink_to(MANY);
         }
-        self.rows.truncate(self.members.len().div_ceil(64));
-        self.members.shrink_to(self.members.len() * 4);
+        last
+    }
+
+    fn replace(&mut self, place: usize, bytes: ByteSet, child: Link) {
+        self.erase(place);
+        self.members[place] = (bytes, child);
+        self.note(place);
     }
 
     /// Enters a member into the rows.
     fn note(&mut self, place: usize) {
-        if self.rows.len() <= place / 64 {
-            self.rows.push([0; 256]);
-        }
-        let row = &mut self.rows[place / 64];
-        for byte in self.members[place].0.iter() {
-            row[usize::from(byte)] |= 1 << (place % 64);
+        if let Some(rows) = &mut self.rows {
+            self.members[place].0.iter().for_each(|byte| rows[usize::from(byte)] |= 1 << place);
         }
     }
 
     /// Takes whichever member stood at this place out of the rows.
     fn erase(&mut self, place: usize) {
-        for word in self.rows[place / 64].iter_mut() {
-            *word &= !(1 << (place % 64));
+        if let Some(rows) = &mut self.rows {
+            rows.iter_mut().for_each(|word| *word &= !(1 << place));
         }
     }
 }
