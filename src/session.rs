@@ -270,12 +270,7 @@ impl Session {
 
     /// Wakes the other workers concerned, ahead of [`Session::spread`]: they can deliver while this thread still answers.
     pub fn alert(&mut self) {
-        let wake = &mut self.outcome.sent.wake;
-        let own = wake.remove(self.worker.id());
-        self.worker.server.wake(std::mem::take(wake));
-        if own {
-            wake.insert(self.worker.id());
-        }
+        self.outcome.wake_others(&self.worker);
     }
 
     /// Whether nothing more is to be read: the connection ends when its output has been written. A withheld reply is

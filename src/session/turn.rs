@@ -93,12 +93,7 @@ impl<'s> Turn<'s> {
     pub(crate) fn ring(&mut self, next_is_slow: bool) {
         if next_is_slow || self.now.since(self.rang) >= SILENCE {
             self.rang = self.now;
-            let wake = &mut self.outcome.sent.wake;
-            let own = wake.remove(self.worker.id());
-            self.worker.server.wake(std::mem::take(wake));
-            if own {
-                wake.insert(self.worker.id());
-            }
+            self.outcome.wake_others(self.worker);
         }
     }
 }
@@ -112,4 +107,16 @@ pub struct TurnOutcome {
     pub published: bool,
     /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
     pub waits: Option<Option<u64>>,
+}
+
+impl TurnOutcome {
+    /// Wakes the workers that have been sent something, but for the client's own.
+    pub(super) fn wake_others(&mut self, worker: &Worker) {
+        let wake = &mut self.sent.wake;
+        let own = wake.remove(worker.id());
+        worker.server.wake(std::mem::take(wake));
+        if own {
+            wake.insert(worker.id());
+        }
+    }
 }
