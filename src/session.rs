@@ -183,10 +183,11 @@ impl Session {
         }
         self.client.info.set_flag(Flag::Blocked, false);
         self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
-        for waited in [Holding::Postponed, Holding::Awaited] {
-            self.client.info.held.set(waited, 0);
-        }
-        match self.conversation.state.blocked.take() {
+        let blocked = self.conversation.state.blocked.take();
+        // Not what its command has begun to wait for elsewhere.
+        let waited = if matches!(blocked, Some(Blocked::OnKeys(_))) { Holding::Awaited } else { Holding::Postponed };
+        self.client.info.held.set(waited, 0);
+        match blocked {
             Some(Blocked::Paused(args, _)) => self.turn(now, None, |turn, conversation, _| {
                 // Its bytes have gone, so that it cannot be read again elsewhere.
                 conversation.state.placed = true;

@@ -38,6 +38,8 @@ holdings! {
     Postponed;
     /// What a blocking command waits for.
     Awaited;
+    /// Answered in a transaction, and kept back until that has ended.
+    Withheld;
     /// Waits to be written. Messages count in full, though clients share them.
     Output;
     /// Subscriptions. Names count in full, though clients share them.
@@ -50,7 +52,7 @@ holdings! {
     Prefixes;
 }
 
-/// What one client holds, in bytes. One thread at a time writes it, any thread reads it.
+/// What one client holds, in bytes. One thread at a time writes each figure, any thread reads them.
 #[derive(Debug)]
 pub struct Held {
     bytes: [AtomicUsize; Holding::ALL.len()],

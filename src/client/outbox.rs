@@ -49,13 +49,18 @@ pub struct Outbox {
     stuck_before_newest: bool,
     /// While the client executes a transaction: frames that must follow its reply.
     held: Option<Vec<Rc<Frame>>>,
+    /// Length of these, in bytes.
+    held_bytes: usize,
 }
 
 impl Outbox {
     /// Queues a shared frame, behind the reply that is being written if there is one.
     pub fn push(&mut self, frame: Rc<Frame>) {
         match &mut self.held {
-            Some(held) => held.push(frame),
+            Some(held) => {
+                self.held_bytes += frame.len();
+                held.push(frame);
+            }
             None => {
                 self.bytes += frame.len();
                 self.chunks.push_back(Chunk::Shared(frame));
@@ -83,9 +88,16 @@ impl Outbox {
 
     /// Queues the frames that were held.
     pub fn release(&mut self) {
+        self.held_bytes = 0;
         for frame in self.held.take().unwrap_or_default() {
             self.push(frame);
         }
+    }
+
+    /// Length of the frames that are held, in bytes. They wait for the client's own transaction and not for its socket, but
+    /// nobody else waits for that.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Length of all that waits to be written, in bytes.
@@ -230,8 +242,10 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.hold();
         outbox.push(frame(b"push"));
+        assert_eq!((outbox.held_bytes(), outbox.bytes()), (4, 0));
         outbox.push_own(b"reply ");
         outbox.release();
+        assert_eq!((outbox.held_bytes(), outbox.bytes()), (0, 10));
         assert_eq!(drain(&mut outbox, 100), b"reply push");
     }
 }

@@ -85,13 +85,16 @@ impl Worker {
         counters.net_output_bytes.add(count as u64);
         counters.writes.add(writes);
         Counter::add_to(&client.info.total_out, count as u64);
-        let left = client.outbox.borrow().bytes();
+        let (left, held) = {
+            let outbox = client.outbox.borrow();
+            (outbox.bytes(), outbox.held_bytes())
+        };
         if count > 0 {
             self.excuse_message_under_way(client);
         }
         if left > 0 && !client.is_congested() {
             // Its socket would have taken more: it has another turn when others have had theirs.
-            client.info.held.set(Holding::Output, left);
+            client.info.held.set(Holding::Output, left + held);
             if client.unoffered_bytes.get() == 0 {
                 self.mark_dirty(client, left.min(delivered).max(1));
             }
@@ -102,17 +105,17 @@ impl Worker {
     }
 
     /// Closes `client` if what waits for it has reached what its class allows. Only what its socket has refused counts:
-    /// a client that reads is never closed because the server itself is busy. Of that, the hard limit is about what
+    /// a client that reads is never closed because the server itself is busy; and what its own transaction keeps back. Of that, the hard limit is about what
     /// [`Outbox::counted_bytes`](crate::client::outbox::Outbox::counted_bytes) says.
     pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
-        let (bytes, counted, pieces) = {
+        let (bytes, counted, held, pieces) = {
             let outbox = client.outbox.borrow();
-            (outbox.bytes(), outbox.counted_bytes(), outbox.len())
+            (outbox.bytes(), outbox.counted_bytes(), outbox.held_bytes(), outbox.len())
         };
-        client.info.held.set(Holding::Output, bytes);
+        client.info.held.set(Holding::Output, bytes + held);
         client.info.output_pieces.store(pieces, Relaxed);
         let limit = self.output_limit(client);
-        if reaches(counted, limit.hard) {
+        if reaches(counted + held, limit.hard) {
             client.close(Closing::HardLimit);
         } else if reaches(bytes, limit.soft) {
             let now_ms = self.now().ms();
@@ -327,6 +330,19 @@ mod tests {
         assert_eq!(world.client.closing(), Some(Closing::DeadPeer));
         let left = world.client.take_left();
         assert!(left.output_bytes >= LIMIT && left.channels == 1 && left.patterns == 0, "{left:?}");
+    }
+
+    #[test]
+    fn p11_messages_that_a_transaction_keeps_back_count_against_client_output_buffer_limit() {
+        let world = World::new("pubsub 100000 0 0");
+        world.read(usize::MAX / 2);
+        world.client.outbox.borrow_mut().hold();
+        for _ in 0..9 {
+            world.publish(LIMIT / 10);
+            assert_eq!(world.client.closing(), None);
+        }
+        world.publish(LIMIT / 10);
+        assert_eq!(world.client.closing(), Some(Closing::HardLimit));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::executor::Job;
 use super::loan::Borrower;
 use super::task::{Done, Request, Slot, Task};
 use crate::client::Closing;
+use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::command::spec::{Flags, Run};
@@ -112,6 +113,10 @@ impl Execution {
                     }
                 }
                 Phase::Between => {
+                    if turn.client.closing().is_some() {
+                        // The rest runs when its connection ends.
+                        return Progress::Waits;
+                    }
                     if turn.is_over() {
                         return Progress::Yields;
                     }
@@ -240,6 +245,7 @@ impl Execution {
         run::settle_transaction(&turn.settings, &mut turn.keys, &mut turn.hub, turn.outcome);
         turn.keys.release();
         self.leave(turn, conversation);
+        turn.client.info.held.set(Holding::Withheld, 0);
         if let Some(withheld) = self.withheld.take() {
             turn.client.outbox.borrow_mut().push_own(&withheld);
         }
@@ -272,8 +278,49 @@ impl Execution {
             Some(withheld) => {
                 withheld.extend_from_slice(turn.reply.bytes());
                 turn.reply.clear();
+                turn.client.info.held.set(Holding::Withheld, withheld.len());
+                if withheld.len() > turn.room() {
+                    turn.client.close(Closing::HardLimit);
+                }
             }
             None => turn.queue_reply(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::command::test_support::World;
+    use crate::resp::Proto as Version;
+
+    #[test]
+    fn p11_what_a_transaction_keeps_back_for_its_end_counts_against_client_output_buffer_limit() {
+        let world = World::with(&[("client-output-buffer-limit", "pubsub 100000 0 0")]);
+        world.server.executors.keys.attach();
+        world.server.executors.others.attach();
+        let client = world.client().speaking(Version::Resp3);
+        client.say("SUBSCRIBE a");
+        client.say("MULTI");
+        for _ in 0..20 {
+            // What runs on the client's own thread parts what runs elsewhere, each less than the limit.
+            client.say("UNSUBSCRIBE b");
+            client.say(&format!("ECHO {}\r\n", "x".repeat(4000)).repeat(10));
+        }
+        assert_eq!(client.say("EXEC"), "");
+        let mut most = 0;
+        for _ in 0..100 {
+            world.server.executors.others.work(&world.server, Duration::ZERO);
+            world.settle();
+            if client.client.closing().is_some() {
+                break;
+            }
+            assert_eq!(client.resume(), "");
+            most = most.max(client.client.info.held.get(Holding::Withheld));
+        }
+        assert_eq!(client.client.closing(), Some(Closing::HardLimit));
+        assert!((40_000..200_000).contains(&most), "{most}");
     }
 }
