@@ -209,10 +209,6 @@ fn begin_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, uses_ke
     let queue = conversation.state.transaction.as_deref_mut().map(|transaction| std::mem::take(&mut transaction.queue));
     let execution = Execution::new(turn, queue.unwrap_or_default(), uses_keys);
     conversation.state.blocked = Some(Blocked::Executing(Box::new(execution)));
-    if !uses_keys {
-        // Otherwise who lends it the keys rings.
-        turn.client.bell.notify_one();
-    }
     Ran::Later
 }
 
