@@ -28,8 +28,9 @@
 //! tasks, a few at a time between reading from publishers: the publisher has its reply at once, so messages gather in the
 //! outboxes and leave together, which saves the system calls that fan-out costs most.
 //!
-//! The main thread serves no client: it [governs](process::govern), that is, it accepts connections, hears signals, carries
-//! out what directives ask of the system, and ends the server, whatever the io-threads are busy with.
+//! The main thread serves no client: it [governs](process::govern), that is, it hears signals, carries out what directives ask
+//! of the system, and ends the server, whatever the io-threads are busy with. The first io-thread [accepts](process::doormen)
+//! connections; while it is late the main thread does, as its [deputy](process::deputy).
 //!
 //! To wake a thread costs more than most requests, so clients [gather](process::placement) on the first threads while these have
 //! time to spare, and only subscribers are dealt out to all from the start. A connection moves to another thread while

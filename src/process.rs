@@ -1,6 +1,7 @@
 //! The server as a process: a thread that governs, io-threads, and the end.
 
 mod affairs;
+pub(crate) mod deputy;
 pub(crate) mod doormen;
 pub(crate) mod ending;
 mod executors;
@@ -62,10 +63,10 @@ fn start(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
     let runtime = io_thread::runtime().map_err(no_thread)?;
     executors::spawn(server).map_err(no_thread)?;
     let (phase, phase_seen) = watch::channel(Phase::Serving);
-    let (doors, guests) = Doors::new(server.workers.len());
+    let (doors, errands) = Doors::new(server.workers.len());
     let (alive, threads) = mpsc::channel(1);
-    for (id, guests) in guests.into_iter().enumerate() {
-        let inlet = Inlet { guests, doors: doors.clone(), phase: phase_seen.clone() };
+    for (id, errands) in errands.into_iter().enumerate() {
+        let inlet = Inlet { errands, doors: doors.clone(), phase: phase_seen.clone() };
         spawn_io_thread(server.clone(), id, inlet, alive.clone()).map_err(no_thread)?;
     }
     drop(alive);

@@ -1,4 +1,4 @@
-//! How a connection gets to the io-thread that is to serve it.
+//! How a connection gets to the io-thread that is to serve it, and a listener to the one that accepts from it.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::client::registry::ClientInfo;
 use crate::ids::WorkerId;
+use crate::net::listen::Listener;
 use crate::net::transport::Detached;
 use crate::session::Luggage;
 
@@ -20,19 +21,33 @@ pub(crate) struct Guest {
     pub luggage: Option<Box<Luggage>>,
 }
 
+/// What an io-thread is given.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// A connection to serve.
+    Serve(Guest),
+    /// A listener to accept from.
+    Attend(Arc<Listener>),
+}
+
 /// The ways in to all io-threads. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Doors(Arc<[UnboundedSender<Guest>]>);
+pub(crate) struct Doors(Arc<[UnboundedSender<Errand>]>);
 
 impl Doors {
     /// One for each of so many io-threads, with what each of them receives from.
-    pub(crate) fn new(io_threads: usize) -> (Self, Vec<UnboundedReceiver<Guest>>) {
-        let (doors, guests): (Vec<_>, _) = (0..io_threads).map(|_| mpsc::unbounded_channel()).unzip();
-        (Self(doors.into()), guests)
+    pub(crate) fn new(io_threads: usize) -> (Self, Vec<UnboundedReceiver<Errand>>) {
+        let (doors, errands): (Vec<_>, _) = (0..io_threads).map(|_| mpsc::unbounded_channel()).unzip();
+        (Self(doors.into()), errands)
     }
 
     /// Hands a connection to the thread of a worker. It is closed if the thread has ended, which is when the server ends.
     pub(crate) fn hand_over(&self, worker: WorkerId, guest: Guest) {
-        let _ = self.0[worker].send(guest);
+        let _ = self.0[worker].send(Errand::Serve(guest));
+    }
+
+    /// Has the thread of a worker accept from a listener until that is closed.
+    pub(crate) fn attend(&self, worker: WorkerId, listener: Arc<Listener>) {
+        let _ = self.0[worker].send(Errand::Attend(listener));
     }
 }

@@ -2,33 +2,41 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use rustix::net::{SocketFlags, acceptfrom_with};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
 
 use crate::config::{BindAddress, Settings, StartError};
 use crate::ids::Address;
 use crate::net::transport::Detached;
+use crate::observe::seldom::Seldom;
 
 /// What the kernel keeps for a peer beyond what it has on its way to it, in bytes: enough to fill the line until more is
 /// written, and no more, because what waits in an outbox is shared by all subscribers while the kernel copies it for each.
 const UNSENT_BYTES: u32 = 64 * 1024;
 
-/// A bound socket that is not yet accepted from.
+/// A bound socket that any thread may accept from.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: OwnedFd,
     place: Place,
+    /// How often the thread whose task that is has tried to accept.
+    looks: AtomicU64,
+    /// Failures to accept, whichever thread tries.
+    pub complaints: Seldom,
 }
 
 /// Where a listener is bound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+#[derive(Debug)]
+enum Place {
     /// An address and port.
     Tcp(SocketAddr),
     /// A socket file.
@@ -36,9 +44,79 @@ pub(crate) enum Place {
 }
 
 impl Listener {
-    /// The socket, and where it is bound.
-    pub(crate) fn into_parts(self) -> (OwnedFd, Place) {
-        (self.socket, self.place)
+    fn new(socket: OwnedFd, place: Place) -> Self {
+        Self { socket, place, looks: AtomicU64::new(0), complaints: Seldom::default() }
+    }
+
+    /// The address and port; none of a socket file.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match &self.place {
+            Place::Tcp(address) => Some(*address),
+            Place::Unix(_) => None,
+        }
+    }
+
+    /// Accepts one connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; also when nobody waits to be accepted.
+    pub(crate) fn accept(&self) -> io::Result<Accepted> {
+        let (socket, peer) = acceptfrom_with(&self.socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+        match &self.place {
+            Place::Unix(path) => {
+                Ok(Accepted { transport: Detached::unix(socket), address: Address::Unix(path.clone()) })
+            }
+            Place::Tcp(bound) => {
+                let peer = peer.ok_or(io::ErrorKind::NotConnected)?;
+                let peer = SocketAddr::try_from(peer).map_err(io::Error::from)?;
+                let local = local_end(&socket, *bound)?;
+                Ok(Accepted { transport: Detached::tcp(socket), address: Address::Tcp { peer, local } })
+            }
+        }
+    }
+
+    /// What tells a task of this thread that somebody waits: it is readable then. As if it were a stream, because a listener
+    /// of tokio would register each accepted socket with this thread's reactor, and other threads are to serve them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, when it has no descriptor for it.
+    pub(crate) fn watch(&self) -> io::Result<TcpStream> {
+        TcpStream::from_std(self.socket.try_clone()?.into())
+    }
+
+    /// Notes that the thread that is to accept has time for it.
+    pub(crate) fn count_look(&self) {
+        self.looks.fetch_add(1, Relaxed);
+    }
+
+    /// How often it has had.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks.load(Relaxed)
+    }
+
+    /// Whether somebody waits to be accepted.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let mut sockets = [PollFd::new(&self.socket, PollFlags::IN)];
+        poll(&mut sockets, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Ends it for all threads, whatever they are busy with: the address is free for the next listener, connections that were
+    /// not accepted yet are reset, as in Redis, and accepting fails as it does from a socket that does not listen.
+    pub(crate) fn close(&self) {
+        if let Err(error) = shutdown(&self.socket, Shutdown::Both) {
+            tracing::warn!(place = ?self.place, %error, "cannot end a listener");
+        }
+    }
+
+    /// Sets what connections inherit that are accepted from now on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(crate) fn keep_alive(&self, settings: &Settings) -> io::Result<()> {
+        keep_alive(&SockRef::from(&self.socket), settings)
     }
 }
 
@@ -165,15 +243,10 @@ fn bind_address(place: SocketAddr, settings: &Settings) -> io::Result<Listener> 
     socket.set_nonblocking(true)?;
     let bound = TcpListener::from(socket);
     let place = Place::Tcp(bound.local_addr()?);
-    Ok(Listener { socket: bound.into(), place })
+    Ok(Listener::new(bound.into(), place))
 }
 
-/// Sets what connections inherit that are accepted from this socket from now on.
-///
-/// # Errors
-///
-/// Those of the system.
-pub(crate) fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
+fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
     match settings.tcp_keepalive.enabled() {
         None => socket.set_keepalive(false),
         Some(idle) => {
@@ -200,7 +273,7 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
     }
     let socket = bind_closed(path, settings).map_err(fail)?;
     socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX)).map_err(fail)?;
-    Ok(Listener { socket: socket.into(), place: Place::Unix(path.to_owned()) })
+    Ok(Listener::new(socket.into(), Place::Unix(path.to_owned())))
 }
 
 /// Binds a socket file and gives it its permissions before anybody is listening: until then, connecting is refused, so at
@@ -213,24 +286,6 @@ fn bind_closed(path: &Path, settings: &Settings) -> io::Result<Socket> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(settings.unixsocketperm.0))?;
     }
     Ok(socket)
-}
-
-/// Accepts one connection from a listening socket that is bound to `place`.
-///
-/// # Errors
-///
-/// Those of the system; also when nobody waits to be accepted.
-pub(crate) fn accept_one(listener: impl AsFd, place: &Place) -> io::Result<Accepted> {
-    let (socket, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
-    match place {
-        Place::Unix(path) => Ok(Accepted { transport: Detached::unix(socket), address: Address::Unix(path.clone()) }),
-        Place::Tcp(bound) => {
-            let peer = peer.ok_or(io::ErrorKind::NotConnected)?;
-            let peer = SocketAddr::try_from(peer).map_err(io::Error::from)?;
-            let local = local_end(&socket, *bound)?;
-            Ok(Accepted { transport: Detached::tcp(socket), address: Address::Tcp { peer, local } })
-        }
-    }
 }
 
 /// The server's end: where it is bound, unless that is every address.

@@ -1,6 +1,7 @@
 //! What the governing thread does for clients: CONFIG SET of what the system must agree to, and CONFIG REWRITE. What may take
 //! long, resolving names and writing files, is done on threads of its own meanwhile.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,10 @@ use crate::server::governor::{Affair, Change, Rewrite};
 const LONGEST_LOOKUP: Duration = Duration::from_secs(10);
 
 /// Carries out changes of directives, one after the other.
-pub(super) async fn carry_out_changes(server: Arc<Server>, mut doormen: Doormen, mut affairs: Receiver<Change>) {
+pub(super) async fn carry_out_changes(server: Arc<Server>, doormen: Rc<Doormen>, mut affairs: Receiver<Change>) {
     while let Some(affair) = affairs.recv().await {
         let caller = Caller::from_here(affair.client.address.is_local());
-        let result = reconfigure(&server, &mut doormen, affair.details.args(), caller).await;
+        let result = reconfigure(&server, &doormen, affair.details.args(), caller).await;
         answer(&server, &affair, result.map_err(ReplyError::from));
     }
 }
@@ -50,7 +51,7 @@ fn answer<T>(server: &Server, affair: &Affair<T>, result: Result<(), ReplyError>
 }
 
 /// All or nothing: what can fail is tried before anything changes, or is taken back.
-async fn reconfigure(server: &Server, doormen: &mut Doormen, args: Args<'_>, caller: Caller) -> Result<(), SetError> {
+async fn reconfigure(server: &Server, doormen: &Doormen, args: Args<'_>, caller: Caller) -> Result<(), SetError> {
     let pairs = pairs(args);
     let plan = server.config.lock().plan(&pairs, caller)?;
     prepare(&plan)?;
@@ -81,12 +82,12 @@ async fn reconfigure(server: &Server, doormen: &mut Doormen, args: Args<'_>, cal
 /// # Errors
 ///
 /// [`StartError`] for the first address that cannot be had. The old addresses are listened on then.
-async fn listen_elsewhere(doormen: &mut Doormen, old: &Settings, new: &Settings) -> Result<(), StartError> {
+async fn listen_elsewhere(doormen: &Doormen, old: &Settings, new: &Settings) -> Result<(), StartError> {
     let places = look_up(new).await?;
-    let closed = if old.port == new.port { doormen.close_tcp().await } else { Vec::new() };
+    let closed = if old.port == new.port { doormen.close_tcp() } else { Vec::new() };
     match listen::bind_places(&places, new) {
         Ok(listeners) => {
-            doormen.close_tcp().await;
+            doormen.close_tcp();
             doormen.open(listeners);
             Ok(())
         }

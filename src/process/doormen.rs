@@ -1,126 +1,162 @@
-//! Who accepts connections: a task for each listener, which gives every new connection to an io-thread or sends it away.
+//! Who accepts connections: a task for each listener on the first io-thread, which most connections stay on, so that to accept
+//! wakes no other thread. It gives every new connection to an io-thread or sends it away. While that thread is late, its
+//! [deputy](super::deputy) accepts.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_local};
 
 use super::ending::Phase;
 use super::placement;
-use super::vital::vital;
 use crate::config::Settings;
-use crate::ids::Address;
+use crate::ids::{Address, WorkerId};
 use crate::net::handover::{Doors, Guest};
-use crate::net::listen::{Accepted, Listener, Place, Wanted, accept_one, keep_alive};
-use crate::observe::seldom::Seldom;
+use crate::net::listen::{Accepted, Listener, Wanted};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 
+/// The worker whose thread accepts.
+pub(super) const ACCEPTING: WorkerId = 0;
 /// How long nothing is accepted when there is no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// What all doormen know.
-#[derive(Clone)]
-struct House {
-    server: Arc<Server>,
+/// What all who accept know.
+#[derive(Debug)]
+pub(super) struct House {
+    pub server: Arc<Server>,
     doors: Doors,
     phase: watch::Receiver<Phase>,
 }
 
-/// The tasks that accept.
-pub(super) struct Doormen {
-    house: House,
-    all: Vec<Doorman>,
+impl House {
+    /// Who knows this accepts while the phase is that of serving, and passes connections on through the doors.
+    pub(super) fn new(server: Arc<Server>, doors: Doors, phase: watch::Receiver<Phase>) -> Self {
+        Self { server, doors, phase }
+    }
+
+    /// Whether connections are accepted. While the server ends, new ones wait in the kernel's queue: the end may be called off.
+    pub(super) fn is_open(&self) -> bool {
+        *self.phase.borrow() == Phase::Serving
+    }
+
+    /// Waits until connections are accepted; false if none ever are again.
+    async fn opens(&mut self) -> bool {
+        self.is_open() || self.phase.wait_for(|phase| *phase == Phase::Serving).await.is_ok()
+    }
 }
 
-struct Doorman {
-    task: JoinHandle<()>,
-    /// Shared with the task.
-    socket: Rc<TcpStream>,
-    place: Place,
+/// What is listened on.
+pub(super) struct Doormen {
+    doors: Doors,
+    all: RefCell<Vec<Arc<Listener>>>,
 }
 
 impl Doormen {
-    /// None yet; they accept while the phase is that of serving, and pass connections on through the doors.
-    pub(super) fn new(server: Arc<Server>, doors: Doors, phase: watch::Receiver<Phase>) -> Self {
-        Self { house: House { server, doors, phase }, all: Vec::new() }
+    /// None yet; listeners go through the doors to the thread that accepts.
+    pub(super) fn new(doors: Doors) -> Self {
+        Self { doors, all: RefCell::default() }
     }
 
-    /// Accepts from these listeners from now on.
-    pub(super) fn open(&mut self, listeners: Vec<Listener>) {
-        for listener in listeners {
-            let (socket, place) = listener.into_parts();
-            // Waited for as if it were a stream: a listener of tokio would register each accepted socket with this thread's
-            // reactor, and other threads are to serve them.
-            let socket = match TcpStream::from_std(socket.into()) {
-                Ok(socket) => Rc::new(socket),
-                Err(error) => {
-                    tracing::error!(?place, %error, "cannot accept connections here");
-                    continue;
-                }
-            };
-            let task = spawn_local(vital(accept(socket.clone(), place.clone(), self.house.clone())));
-            self.all.push(Doorman { task, socket, place });
+    /// Has connections accepted from these listeners from now on.
+    pub(super) fn open(&self, listeners: Vec<Listener>) {
+        for listener in listeners.into_iter().map(Arc::new) {
+            self.doors.attend(ACCEPTING, listener.clone());
+            self.all.borrow_mut().push(listener);
         }
     }
 
-    /// Accepts nothing more over TCP, and answers where it did. When this ends the addresses are free; connections that were
-    /// not accepted yet are reset, as in Redis.
-    pub(super) async fn close_tcp(&mut self) -> Vec<Wanted> {
+    /// Accepts nothing more over TCP, and answers where it did. When this returns the addresses are free, also if the thread
+    /// that accepts is stuck.
+    pub(super) fn close_tcp(&self) -> Vec<Wanted> {
         let mut closed = Vec::new();
-        for doorman in std::mem::take(&mut self.all) {
-            let Place::Tcp(place) = doorman.place else {
-                self.all.push(doorman);
-                continue;
-            };
-            doorman.task.abort();
-            // It ends as cancelled, which is what was asked for.
-            let _ = doorman.task.await;
+        self.all.borrow_mut().retain(|listener| {
+            let Some(place) = listener.address() else { return true };
+            listener.close();
             closed.push(Wanted { place, optional: false });
-        }
+            false
+        });
         closed
+    }
+
+    /// All listeners.
+    pub(super) fn listeners(&self) -> Vec<Arc<Listener>> {
+        self.all.borrow().clone()
     }
 
     /// Gives all connections that are accepted over TCP from now on the keepalive of these settings.
     pub(super) fn set_keepalive(&self, settings: &Settings) {
-        for doorman in self.all.iter().filter(|doorman| matches!(doorman.place, Place::Tcp(_))) {
-            if let Err(error) = keep_alive(&SockRef::from(&*doorman.socket), settings) {
+        for listener in self.all.borrow().iter().filter(|listener| listener.address().is_some()) {
+            if let Err(error) = listener.keep_alive(settings) {
                 tracing::warn!(%error, "cannot change keepalive");
             }
         }
     }
 }
 
-/// Accepts connections.
-///
-/// When the process or the machine has no descriptor left it waits a moment instead of spinning: the connections wait
-/// in the kernel's queue meanwhile.
-async fn accept(socket: Rc<TcpStream>, place: Place, mut house: House) {
-    let complaints = Seldom::default();
+/// What has come of a try to accept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next may wait.
+    Again,
+    /// Nobody waits.
+    Wait,
+    /// The process or the machine has no descriptor left: connections wait in the kernel's queue meanwhile.
+    Rest,
+    /// The listener is closed.
+    End,
+}
+
+/// Accepts connections until the listener is closed.
+pub(super) async fn accept(listener: Arc<Listener>, mut house: House) {
+    let waiting = match listener.watch() {
+        Ok(waiting) => waiting,
+        // The deputy does it.
+        Err(error) => return tracing::error!(%error, "cannot wait for connections"),
+    };
     loop {
-        // While the server ends, new connections wait in the kernel's queue: the end may be called off.
-        let serving = async { house.phase.wait_for(|phase| *phase == Phase::Serving).await.is_ok() };
-        if socket.readable().await.is_err() || !serving.await {
+        if waiting.readable().await.is_err() || !house.opens().await {
             return;
         }
-        match socket.try_io(Interest::READABLE, || accept_one(&*socket, &place)) {
-            Ok(accepted) => let_in(&house, accepted),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) if is_exhaustion(&error) => {
-                if complaints.show(house.server.clock.now().ms()).is_some() {
-                    tracing::warn!(%error, "cannot accept connections; trying again every {} ms", BACK_OFF.as_millis());
-                }
-                tokio::time::sleep(BACK_OFF).await;
+        listener.count_look();
+        let accepted = waiting.try_io(Interest::READABLE, || listener.accept());
+        match receive(&listener, accepted, &house, None) {
+            Next::Again | Next::Wait => {}
+            Next::Rest => tokio::time::sleep(BACK_OFF).await,
+            Next::End => return,
+        }
+    }
+}
+
+/// Lets in who has been accepted from `listener`, but not to a thread that is `late` if there is another.
+pub(super) fn receive(
+    listener: &Listener,
+    accepted: io::Result<Accepted>,
+    house: &House,
+    late: Option<WorkerId>,
+) -> Next {
+    match accepted {
+        Ok(accepted) => {
+            let_in(house, accepted, late);
+            Next::Again
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Next::Wait,
+        // A socket that does not listen.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Next::End,
+        Err(error) if is_exhaustion(&error) => {
+            if listener.complaints.show(house.server.clock.now().ms()).is_some() {
+                tracing::warn!(%error, "cannot accept connections; trying again every {} ms", BACK_OFF.as_millis());
             }
-            Err(error) => tracing::debug!(%error, "a connection went away before it was accepted"),
+            Next::Rest
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a connection went away before it was accepted");
+            Next::Again
         }
     }
 }
@@ -132,7 +168,7 @@ fn is_exhaustion(error: &io::Error) -> bool {
 }
 
 /// Sends a new connection to an io-thread, or away.
-fn let_in(house: &House, accepted: Accepted) {
+fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
     let House { server, doors, .. } = house;
     server.stats.counters.connections.add_shared(1);
     let settings = server.settings();
@@ -152,7 +188,7 @@ fn let_in(house: &House, accepted: Accepted) {
         return;
     }
     let now = server.clock.now();
-    let worker = placement::for_newcomer(&server.workers, now.ms());
+    let worker = placement::for_newcomer(&server.workers, late, now.ms());
     server.workers[worker].connections.fetch_add(1, Relaxed);
     // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
     let info = server.clients.admit(worker, accepted.address, accepted.transport.as_fd().as_raw_fd(), now);
@@ -185,7 +221,7 @@ mod tests {
         let local = SocketAddr::from(([192, 0, 2, 1], 6379));
         let peer = peer.parse().expect("an address and a port");
         let address = Address::Tcp { peer, local };
-        let_in(&House { server, doors, phase }, Accepted { transport: Detached::tcp(socket.into()), address });
+        let_in(&House::new(server, doors, phase), Accepted { transport: Detached::tcp(socket.into()), address }, None);
         let mut text = String::new();
         client.read_to_string(&mut text).expect("the other end is closed");
         text

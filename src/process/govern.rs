@@ -1,7 +1,9 @@
-//! What the main thread does while io-threads serve the clients: accept connections, hear signals, carry out what CONFIG SET
-//! asks of the system, end. No client is served here, so nothing that a client does keeps this thread from its work.
+//! What the main thread does while io-threads serve the clients: hear signals, carry out what CONFIG SET asks of the system,
+//! accept connections while the io-thread that does so is late, end. No client is served here, so nothing that a client does
+//! keeps this thread from its work.
 
 use std::convert::Infallible;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 
 use super::affairs::{carry_out_changes, carry_out_rewrites};
-use super::doormen::Doormen;
+use super::deputy::Deputy;
+use super::doormen::{Doormen, House};
 use super::ending::{self, Phase};
 use super::vital::vital;
 use crate::config::{Settings, ShutdownFlags};
@@ -31,8 +34,10 @@ pub(super) struct Reins {
 pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     let Reins { listeners, doors, phase, threads } = reins;
     hear_signals(&server);
-    let mut doormen = Doormen::new(server.clone(), doors, phase.subscribe());
+    let doormen = Rc::new(Doormen::new(doors.clone()));
     doormen.open(listeners);
+    let deputy = Deputy::new(doormen.clone(), House::new(server.clone(), doors, phase.subscribe()));
+    spawn_local(vital(deputy.stand_by()));
     let (changes, rewrites) = server.governor.open();
     spawn_local(vital(carry_out_changes(server.clone(), doormen, changes)));
     spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));

@@ -12,7 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::ids::WorkerId;
 use crate::net::connection;
-use crate::net::handover::{Doors, Guest};
+use crate::net::handover::{Doors, Errand, Guest};
+use crate::process::doormen::{self, House};
 use crate::process::ending::Phase;
 use crate::process::placement::Strain;
 use crate::process::upkeep;
@@ -46,8 +47,8 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// What an io-thread receives from outside.
 #[derive(Debug)]
 pub(crate) struct Inlet {
-    /// Connections to serve.
-    pub guests: mpsc::UnboundedReceiver<Guest>,
+    /// Connections to serve, and listeners to accept from.
+    pub errands: mpsc::UnboundedReceiver<Errand>,
     /// The ways in to all io-threads, for clients that move.
     pub doors: Doors,
     /// What to do.
@@ -71,7 +72,13 @@ pub(super) fn run(runtime: &Runtime, server: Arc<Server>, id: WorkerId, inlet: I
 async fn receive(worker: Rc<Worker>, mut inlet: Inlet) {
     loop {
         tokio::select! {
-            Some(guest) = inlet.guests.recv() => welcome(&worker, &inlet.doors, guest),
+            Some(errand) = inlet.errands.recv() => match errand {
+                Errand::Serve(guest) => welcome(&worker, &inlet.doors, guest),
+                Errand::Attend(listener) => {
+                    let house = House::new(worker.server.clone(), inlet.doors.clone(), inlet.phase.clone());
+                    spawn_local(vital(doormen::accept(listener, house)));
+                }
+            },
             Ok(()) = inlet.phase.changed() => {
                 let phase = *inlet.phase.borrow_and_update();
                 worker.set_draining(phase == Phase::Draining);

@@ -37,11 +37,11 @@ const REST: i32 = 10;
 /// Who has asked for nothing for longer than this would take no work along, in milliseconds.
 const RECENT_MS: u64 = 200;
 
-/// The worker for a new connection: the first that has time to spare and is not stuck.
-pub(crate) fn for_newcomer(workers: &[WorkerHandle], now_ms: u64) -> WorkerId {
+/// The worker for a new connection: the first that has time to spare and is not stuck, and not `late` if there is another.
+pub(crate) fn for_newcomer(workers: &[WorkerHandle], late: Option<WorkerId>, now_ms: u64) -> WorkerId {
     let busy = |id: &WorkerId| {
         let load = &workers[*id].load;
-        if load.is_stuck(now_ms) { u8::MAX } else { load.busy() }
+        if late == Some(*id) || load.is_stuck(now_ms) { u8::MAX } else { load.busy() }
     };
     let ids = 0..workers.len();
     ids.clone().find(|id| busy(id) < BUSY).or_else(|| ids.min_by_key(busy)).unwrap_or(0)
@@ -203,10 +203,11 @@ mod tests {
     fn newcomers_go_to_the_first_thread_that_has_time_to_spare() {
         let world = World::with(&[("io-threads", "3")]);
         let workers = &world.server.workers;
-        assert_eq!(for_newcomer(workers, 1), 0);
+        assert_eq!(for_newcomer(workers, None, 1), 0);
+        assert_eq!(for_newcomer(workers, Some(0), 1), 1);
         for (busy, expected) in [([BUSY - 1, 0, 0], 0), ([BUSY, 0, 0], 1), ([99, 98, BUSY], 2), ([99, 98, 99], 1)] {
             workers.iter().zip(busy).for_each(|(worker, busy)| worker.load.set_busy(busy, 1000));
-            assert_eq!(for_newcomer(workers, 1000), expected, "{busy:?}");
+            assert_eq!(for_newcomer(workers, None, 1000), expected, "{busy:?}");
         }
     }
 
@@ -216,7 +217,7 @@ mod tests {
         let workers = &world.server.workers;
         for (looked_ms, expected) in [([1, 1, 9_000], 2), ([9_000, 1, 1], 0), ([1, 1, 1], 0)] {
             workers.iter().zip(looked_ms).for_each(|(worker, ms)| worker.load.set_busy(0, ms));
-            assert_eq!(for_newcomer(workers, 9_100), expected, "{looked_ms:?}");
+            assert_eq!(for_newcomer(workers, None, 9_100), expected, "{looked_ms:?}");
         }
     }
 

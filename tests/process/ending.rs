@@ -74,7 +74,7 @@ fn stalled(shutdown_timeout: &str) -> (TestServer, Peer) {
 fn a_stuck_io_thread_keeps_the_server_neither_from_new_clients_nor_from_its_end() {
     let (mut server, _stalling) = stalled("1");
     // Those that went to the stuck thread before that was noticed are answered by nobody.
-    eventually("a new client is served", || is_served(&server.addr()).then_some(()));
+    eventually("a new client is served", || answers(&server, "PING", "+PONG\r\n"));
     server.stop();
     server.expect_log("an io-thread is still busy");
 }
@@ -87,14 +87,24 @@ fn a_second_signal_ends_a_server_with_a_stuck_io_thread_at_once() {
     server.stop();
 }
 
-/// Whether a new client is answered before long.
-fn is_served(addr: &str) -> bool {
-    let answered = TcpStream::connect(addr).and_then(|mut stream| {
+#[test]
+fn addresses_change_on_the_same_port_beside_a_stuck_io_thread() {
+    let (server, _stalling) = stalled("1");
+    for bind in ["*", "127.0.0.1"] {
+        eventually("the addresses change", || answers(&server, &format!("CONFIG SET bind {bind}"), "+OK\r\n"));
+        eventually("a new client is served", || answers(&server, "PING", "+PONG\r\n"));
+    }
+}
+
+/// Something if a new client gets this answer before long.
+fn answers(server: &TestServer, command: &str, expected: &str) -> Option<()> {
+    let mut answer = vec![0; expected.len()];
+    let answered = TcpStream::connect(server.addr()).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_millis(100)))?;
-        stream.write_all(b"PING\r\n")?;
-        stream.read_exact(&mut [0; 7])
+        stream.write_all(format!("{command}\r\n").as_bytes())?;
+        stream.read_exact(&mut answer)
     });
-    answered.is_ok()
+    (answered.is_ok() && answer == expected.as_bytes()).then_some(())
 }
 
 #[test]
