@@ -68,6 +68,9 @@ impl Counts {
     }
 }
 
+/// By how much the thread gives way to those that deliver messages where there are fewer processors than threads.
+const NICENESS: i32 = 5;
+
 fn start(counts: Arc<Counts>) -> Option<Sender<Garbage>> {
     let (sender, receiver) = channel();
     let started = thread::Builder::new().name("lazy-free".into()).spawn(move || free_all(&receiver, &counts));
@@ -78,6 +81,8 @@ fn start(counts: Arc<Counts>) -> Option<Sender<Garbage>> {
 }
 
 fn free_all(queue: &Receiver<Garbage>, counts: &Counts) {
+    // Best effort: without it this thread competes with those that deliver messages as their equal.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
     for garbage in queue {
         counts.memory.elsewhere(|| counts.free(garbage));
     }

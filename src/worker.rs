@@ -4,6 +4,7 @@
 //! one position of that mailbox: take what is in it under the lock under which the hub counts the change, deliver what was
 //! taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
 
+mod evicting;
 mod fan_out;
 mod lists;
 mod monitors;
@@ -81,6 +82,8 @@ pub struct Worker {
     pub(crate) spare_decoder: RefCell<Box<Decoder>>,
     /// Memory for input, used by all connections in turn: an idle one holds none.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    /// When it last looked whether clients must go because of what all hold, in milliseconds of the server's clock.
+    evicted_ms: Cell<u64>,
     /// Whether the server is ending: commands wait, output does not.
     draining: Cell<bool>,
 }
@@ -119,6 +122,7 @@ impl Worker {
             reply_buffer: RefCell::default(),
             spare_decoder: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            evicted_ms: Cell::new(0),
             draining: Cell::new(false),
         })
     }

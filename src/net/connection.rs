@@ -30,6 +30,8 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 
 /// After this much has been read of one client others have their turn, in bytes, also if there is always more.
 const TURN_BYTES: usize = 1024 * 1024;
+/// From so much on, what a client has sent that waits to be run is worth a look at what all clients hold, in bytes.
+const MUCH_INPUT: usize = 32 * 1024;
 
 /// Serves one client until it goes or is closed.
 ///
@@ -162,6 +164,9 @@ impl Connection {
                     self.session.feed_in_place(count);
                 } else {
                     self.session.feed(&buffer[..count]);
+                }
+                if self.client.info.held.get(Holding::Input) >= MUCH_INPUT {
+                    self.worker.evict_in_between();
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

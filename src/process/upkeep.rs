@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::client::order::{Errand, HubAccess, Order};
+use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
 use crate::config::Settings;
@@ -21,7 +21,7 @@ use crate::worker::Worker;
 pub fn often(worker: &Worker) {
     worker.server.memory.count(worker.id());
     if worker.id() == 0 {
-        evict_clients(worker);
+        worker.evict_clients();
         stats::sample_rates(&worker.server);
     }
 }
@@ -94,17 +94,4 @@ fn close_if_peer_is_dead(client: &Client, settings: &Settings, now_ms: u64) {
     if limit.is_some_and(|limit| client.is_peer_dead(now_ms, limit)) {
         client.close(Closing::DeadPeer);
     }
-}
-
-/// Closes the clients that hold most if all together are beyond `maxmemory-clients`.
-fn evict_clients(worker: &Worker) {
-    let settings = worker.settings();
-    let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
-    let mut hub = HubAccess::new(&worker.server.hub);
-    let mut sent = Sent::default();
-    for info in worker.server.clients.beyond(limit) {
-        info.doom();
-        hub.with(|hub| hub.send(info.worker(), Order::To(info, Errand::Evict), &mut sent));
-    }
-    worker.server.wake(sent.wake);
 }

@@ -21,7 +21,7 @@ use crate::server::Server;
 use crate::session::{Scope, TurnOutcome};
 
 /// After so much has been answered, in bytes, the rest of a transaction waits until that has been offered to the socket.
-const ANSWERED_AT_ONCE: usize = 1024 * 1024;
+const ANSWERED_AT_ONCE: usize = 256 * 1024;
 /// Commands of a transaction that publish under one hold of the hub's lock at most.
 const PUBLISHED_AT_ONCE: usize = 256;
 
