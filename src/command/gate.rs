@@ -5,9 +5,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::run::{self, Ran, count_error};
+use super::run::{self, Ran};
 use super::spec::{Flags, Run};
 use super::table::{CommandIndex, Entry, Lookup};
+use super::trace::count_error;
 use crate::client::Closing;
 use crate::client::held::Holding;
 use crate::client::order::HubAccess;

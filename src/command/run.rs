@@ -12,7 +12,8 @@ use super::elsewhere::loan::Borrower;
 use super::elsewhere::task::{Place, Request, Slot, Task};
 use super::spec::{Flags, Run};
 use super::table::Entry;
-use super::{Call, LocalCall, trace};
+use super::trace::{count, count_error};
+use super::{Call, LocalCall};
 use crate::client::held::Holding;
 use crate::client::order::HubAccess;
 use crate::client::registry::{ClientInfo, Flag};
@@ -24,11 +25,8 @@ use crate::ids::Topic;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
-use crate::observe::counters::Counter;
-use crate::observe::stats::WorkerStats;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
-use crate::server::Server;
 use crate::session::{Blocked, Conversation, Scope, SessionState, Turn, TurnOutcome};
 use crate::worker::Worker;
 
@@ -273,26 +271,6 @@ pub(super) fn conclude(call: &mut Call<'_, '_>, error: Option<&ReplyError>) {
     }
 }
 
-/// Counts and shows a command that has run, and answers when it ended.
-pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
-    let end = call.server.clock.now_soon_after(call.now);
-    let us = end.us().saturating_sub(call.now.us()).saturating_add(call.slept_us);
-    call.stats.counters.commands.add(1);
-    Counter::add_to(&call.info.total_commands, 1);
-    let command = &call.stats.by_command[usize::from(call.entry.index)];
-    command.calls.add(1);
-    command.us.add(us);
-    if failed {
-        command.failed.add(1);
-    }
-    if call.settings.latency_tracking {
-        let ns = end.ns().saturating_sub(call.now.ns());
-        command.record_latency(ns.saturating_add(call.slept_us.saturating_mul(1000)));
-    }
-    trace::show(call, us);
-    end
-}
-
 /// Counts and shows EXEC, which began at this moment and has ended now.
 pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, began: Now) {
     let commands = &turn.worker.server.commands;
@@ -330,11 +308,6 @@ pub(super) fn settle_transaction(
     let mut outlet = Outlet { hub, sent: &mut outcome.sent, used: false };
     effects::settle(state, now_ms, Rules::of(settings), &mut outlet);
     outcome.published |= outlet.used;
-}
-
-pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyError) {
-    stats.counters.errors.add(1);
-    server.stats.count_error(error.code());
 }
 
 /// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the

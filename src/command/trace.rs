@@ -1,4 +1,4 @@
-//! What MONITOR, SLOWLOG and LATENCY are shown of an execution.
+//! What an execution counts for, and what MONITOR, SLOWLOG and LATENCY are shown of it.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -6,13 +6,43 @@ use super::Call;
 use super::spec::Flags;
 use crate::client::order::Order;
 use crate::client::registry::Flag;
+use crate::clock::Now;
 use crate::ids::Address;
 use crate::message::Frame;
+use crate::observe::counters::Counter;
 use crate::observe::slowlog;
+use crate::observe::stats::WorkerStats;
 use crate::quoting;
+use crate::resp::errors::ReplyError;
+use crate::server::Server;
+
+/// Counts and shows a command that has run, and answers when it ended.
+pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
+    let end = call.server.clock.now_soon_after(call.now);
+    let us = end.us().saturating_sub(call.now.us()).saturating_add(call.slept_us);
+    call.stats.counters.commands.add(1);
+    Counter::add_to(&call.info.total_commands, 1);
+    let command = &call.stats.by_command[usize::from(call.entry.index)];
+    command.calls.add(1);
+    command.us.add(us);
+    if failed {
+        command.failed.add(1);
+    }
+    if call.settings.latency_tracking {
+        let ns = end.ns().saturating_sub(call.now.ns());
+        command.record_latency(ns.saturating_add(call.slept_us.saturating_mul(1000)));
+    }
+    show(call, us);
+    end
+}
+
+pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyError) {
+    stats.counters.errors.add(1);
+    server.stats.count_error(error.code());
+}
 
 /// Shows the command to MONITOR, SLOWLOG and LATENCY.
-pub(super) fn show(call: &mut Call<'_, '_>, us: u64) {
+fn show(call: &mut Call<'_, '_>, us: u64) {
     let flags = call.entry.command.flags;
     if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
         let line = Frame::whole(monitor_line(call));

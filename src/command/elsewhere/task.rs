@@ -8,7 +8,7 @@ use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
 use crate::command::table::CommandIndex;
-use crate::command::{Call, gate, run, transaction};
+use crate::command::{Call, gate, run, trace, transaction};
 use crate::ids::PortSet;
 use crate::keyspace::access::KeyAccess;
 use crate::message::Frame;
@@ -198,5 +198,5 @@ fn run_one<'s>(
     run::conclude(&mut call, result.as_ref().err());
     concluded(&mut call);
     run::settle_keys(&mut call);
-    run::count(&mut call, result.is_err());
+    trace::count(&mut call, result.is_err());
 }

@@ -1,0 +1,125 @@
+//! How a session goes on whose commands had to wait: whether the reason has gone, and what is still to be done then.
+
+use std::sync::atomic::Ordering::Acquire;
+
+use super::{Blocked, Session};
+use crate::client::Closing;
+use crate::client::held::Holding;
+use crate::client::registry::Flag;
+use crate::clock::Now;
+use crate::command::elsewhere::execution::{Execution, Progress};
+use crate::command::elsewhere::executor::Job;
+use crate::command::{gate, run};
+use crate::keyspace::access::KeyAccess;
+use crate::resp::errors::ReplyError;
+
+impl Session {
+    /// Goes on with what it was blocked by; false if it has to wait on.
+    pub(super) fn unblock(&mut self, now: Now) -> bool {
+        if !self.may_go_on(now) {
+            return false;
+        }
+        self.client.info.set_flag(Flag::Blocked, false);
+        self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
+        let blocked = self.conversation.state.blocked.take();
+        // Not what its command has begun to wait for elsewhere.
+        let waited = if matches!(blocked, Some(Blocked::OnKeys(_))) { Holding::Awaited } else { Holding::Postponed };
+        self.client.info.held.set(waited, 0);
+        match blocked {
+            Some(Blocked::Paused(args, _)) => self.turn(now, None, |turn, conversation, _| {
+                // Its bytes have gone, so that it cannot be read again elsewhere.
+                conversation.state.placed = true;
+                gate::admit(turn, conversation, args.args());
+            }),
+            Some(Blocked::Borrowing(borrower, args)) => {
+                // Lent, because it may go on.
+                let lent = borrower.take();
+                self.turn(now, lent, |turn, conversation, _| gate::admit(turn, conversation, args.args()));
+            }
+            Some(Blocked::Governed { answer, muted }) => {
+                let result = answer.lock().take().unwrap_or(Ok(()));
+                self.turn(now, None, |turn, _, _| run::answer_late(turn, result, muted));
+            }
+            Some(Blocked::ShuttingDown(_)) => self.turn(now, None, |turn, conversation, _| {
+                run::fail_late(turn, &conversation.scope, &ReplyError::SHUTDOWN_WITHDRAWN);
+            }),
+            Some(Blocked::Elsewhere(slot, keeps_caching)) => {
+                let done = slot.lock().take().unwrap_or_default();
+                self.conversation.scope = done.scope;
+                self.outcome.sent.crowded.extend(done.crowded);
+                if done.overflowed {
+                    self.client.close(Closing::HardLimit);
+                }
+                if let Some(until_ms) = done.waits {
+                    self.client.info.set_flag(Flag::Blocked, true);
+                    self.conversation.state.blocked = Some(Blocked::OnKeys(until_ms));
+                    return self.unblock(now);
+                }
+                gate::conclude(&mut self.conversation, keeps_caching);
+            }
+            Some(Blocked::Executing(execution)) => self.execute(now, execution),
+            Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
+        }
+        true
+    }
+
+    /// Goes on with EXEC.
+    fn execute(&mut self, now: Now, mut execution: Box<Execution>) {
+        let mut progress = Progress::Waits;
+        self.turn(now, None, |turn, conversation, _| {
+            progress = execution.go_on(turn, conversation);
+            if progress == Progress::Finished {
+                gate::conclude(conversation, false);
+                run::deliver_to_oneself(turn);
+            }
+        });
+        self.has_more = progress == Progress::Yields;
+        if progress != Progress::Finished {
+            self.conversation.state.blocked = Some(Blocked::Executing(execution));
+        }
+    }
+
+    /// Whether the reason for which it is blocked has gone.
+    fn may_go_on(&mut self, now: Now) -> bool {
+        let now_ms = now.ms();
+        match &self.conversation.state.blocked {
+            Some(Blocked::Ordered(missing)) => missing.load(Acquire) == 0,
+            Some(Blocked::Sleeping(until_ms)) => *until_ms <= now_ms,
+            Some(Blocked::Governed { answer, .. }) => answer.lock().is_some(),
+            // A stricter pause may have ended while a laxer one is still in force.
+            Some(Blocked::Paused(_, mode)) => self.worker.server.pause.mode(now_ms) < Some(*mode),
+            Some(Blocked::ShuttingDown(round)) => self.worker.server.shutdown.is_withdrawn(*round),
+            Some(Blocked::OnKeys(until_ms)) => {
+                let until_ms = *until_ms;
+                self.is_served(until_ms, now)
+            }
+            Some(Blocked::Elsewhere(..)) => self.client.take_served(),
+            Some(Blocked::Borrowing(borrower, _)) => borrower.is_offered(),
+            Some(Blocked::Executing(_)) | None => true,
+        }
+    }
+
+    /// Whether a client that waits for keys has its answer. If its time is up it takes itself out and answers that,
+    /// unless it turns out to have been answered just before.
+    fn is_served(&mut self, until_ms: Option<u64>, now: Now) -> bool {
+        if !self.client.is_served() && until_ms.is_some_and(|until_ms| until_ms <= now.ms()) {
+            let server = &self.worker.server;
+            let (executor, mut keys) = (&server.executors.keys, KeyAccess::new(&server.keyspace));
+            if executor.is_attached() && !(executor.is_idle() && keys.try_hold(now)) {
+                executor.add(Job::GiveUp(self.client.info.clone()));
+                self.conversation.state.blocked = Some(Blocked::OnKeys(None));
+                return false;
+            }
+            let given_up = keys.hold(now).0.waiters.give_up(self.client.info.id, None);
+            keys.release();
+            match given_up {
+                Some(answer) => {
+                    self.client.outbox.borrow_mut().push_own(answer.bytes());
+                    return true;
+                }
+                None => self.worker.deliver_all(),
+            }
+        }
+        self.client.take_served()
+    }
+}
