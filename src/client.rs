@@ -168,10 +168,11 @@ impl Client {
         self.memberships.borrow().as_ref().is_some_and(|memberships| memberships[topic as usize].contains(name))
     }
 
-    /// The names of this kind that it listens to.
-    pub(crate) fn names(&self, topic: Topic) -> Vec<Name> {
+    /// Up to `most` of the names of this kind that it listens to.
+    pub(crate) fn some_names_of(&self, topic: Topic, most: usize) -> Vec<Name> {
         let memberships = self.memberships.borrow();
-        memberships.iter().flat_map(|memberships| memberships[topic as usize].names()).cloned().collect()
+        let names = memberships.iter().flat_map(|memberships| memberships[topic as usize].names());
+        names.take(most).cloned().collect()
     }
 
     /// Up to `most` of all names that it listens to.

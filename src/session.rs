@@ -302,7 +302,7 @@ impl Session {
         self.wire.keep_decoder(decoder, &self.worker);
         let reply = turn.reply;
         // EXEC that has just been begun goes on at once, unless it waits for the keys, which it finds out then.
-        self.has_more = matches!(self.conversation.state.blocked, Some(Blocked::Executing(_)));
+        self.has_more = self.conversation.state.blocked.as_ref().is_some_and(Blocked::goes_on);
         if self.client.closing().is_some() {
             // Closed at once: what it would have been answered goes with it.
         } else if matches!(self.conversation.state.blocked, Some(Blocked::Ordered(_) | Blocked::Sleeping(_))) {

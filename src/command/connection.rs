@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::pubsub::subscribing::{self, Change};
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, LocalCall, client, run, transaction};
 use crate::client::registry::Flag;
@@ -261,8 +262,12 @@ fn reset(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let Call { info, scope, keys, now, .. } = &mut call.call;
     client::stop_tracking(info, scope, keys, *now);
     call.worker.stop_monitoring(call.client);
-    call.queue_reply();
-    call.worker.leave_all(call.client, call.call.hub);
+    subscribing::begin(call, Change::Reset);
+    Ok(())
+}
+
+/// What is left of RESET when the client's subscriptions have ended.
+pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     call.scope.reply_mode = ReplyMode::On;
     call.reply.set_muted(false);
     call.client.set_proto(Proto::Resp2);
@@ -276,5 +281,4 @@ fn reset(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     info.set_flag(Flag::NoEvict, false);
     info.set_flag(Flag::NoTouch, false);
     call.reply.simple("RESET");
-    Ok(())
 }

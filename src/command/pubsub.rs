@@ -1,5 +1,7 @@
 //! SUBSCRIBE, PUBLISH and their families, PUBSUB.
 
+pub(crate) mod subscribing;
+
 use std::sync::Arc;
 
 use super::cost::{self, Cost};
@@ -10,6 +12,7 @@ use crate::hub::{self};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
+use subscribing::Change;
 
 const SUBSCRIPTION: Flags =
     Flags::PUBSUB.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::SUBSCRIBED_MODE);
@@ -185,68 +188,18 @@ const PUBSUB: &[Command] = &[
     Command { since: "6.2.0", flags: Flags::LOADING.and(Flags::STALE), ..introspect::help_of(Group::PubSub) },
 ];
 
-/// The words that confirm a change: for a subscription and for its end.
-fn confirmations(topic: Topic) -> (&'static str, &'static str) {
-    match topic {
-        Topic::Channel => ("subscribe", "unsubscribe"),
-        Topic::Pattern => ("psubscribe", "punsubscribe"),
-        Topic::ShardChannel => ("ssubscribe", "sunsubscribe"),
-    }
-}
-
-/// One confirmation: the name, or null where there was nothing to end, and what this client still listens to.
-fn confirm(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: Option<&[u8]>) {
-    let count = match topic {
-        Topic::ShardChannel => call.client.subscriptions(Topic::ShardChannel),
-        Topic::Channel | Topic::Pattern => {
-            call.client.subscriptions(Topic::Channel) + call.client.subscriptions(Topic::Pattern)
-        }
-    };
-    call.reply.push(3, |reply| {
-        reply.bulk(word);
-        match name {
-            Some(name) => reply.bulk(name),
-            None => reply.null(),
-        }
-        reply.count(count);
-    });
-}
-
 fn subscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
-    let (word, _) = confirmations(topic);
     for name in call.args.from(1) {
         ensure_length(call.settings, topic, name)?;
     }
-    for name in call.args.from(1) {
-        call.queue_reply();
-        call.worker.join(call.client, topic, name, call.call.hub);
-        confirm(call, word, topic, Some(name));
-    }
+    subscribing::begin(call, Change::Begin(topic));
     Ok(())
 }
 
 fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyError> {
-    let (_, word) = confirmations(topic);
-    if call.args.len() > 1 {
-        for name in call.args.from(1) {
-            leave(call, word, topic, name);
-        }
-        return Ok(());
-    }
-    let names = call.client.names(topic);
-    for name in &names {
-        leave(call, word, topic, name);
-    }
-    if names.is_empty() {
-        confirm(call, word, topic, None);
-    }
+    let change = if call.args.len() > 1 { Change::End(topic) } else { Change::EndAll(topic) };
+    subscribing::begin(call, change);
     Ok(())
-}
-
-fn leave(call: &mut LocalCall<'_, '_>, word: &str, topic: Topic, name: &[u8]) {
-    call.queue_reply();
-    call.worker.leave(call.client, topic, name, call.call.hub);
-    confirm(call, word, topic, Some(name));
 }
 
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {

@@ -11,7 +11,7 @@ use super::elsewhere::executor::Job;
 use super::elsewhere::loan::Borrower;
 use super::elsewhere::task::{Place, Request, Slot, Task};
 use super::spec::{Flags, Run};
-use super::table::Entry;
+use super::table::{CommandIndex, Entry};
 use super::trace::{count, count_error};
 use super::{Call, LocalCall};
 use crate::client::held::Holding;
@@ -38,7 +38,7 @@ const SHORT_TRANSACTION: usize = 64;
 pub(super) enum Ran {
     /// It has run.
     Now,
-    /// It runs elsewhere, or when its client has the keys; the session is blocked until then.
+    /// It runs elsewhere, when its client has the keys, or some in each turn; the session is blocked until it has.
     Later,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn run<'s>(
             if uses_keys {
                 turn.keys.pass_on(turn.now);
             }
-            Ran::Now
+            if conversation.state.is_subscribing() { Ran::Later } else { Ran::Now }
         }
     }
 }
@@ -244,19 +244,18 @@ fn keep(turn: &Turn<'_>, args: Args<'_>) -> OwnedArgs {
     args
 }
 
-/// Runs a command that may run, counts and shows it, and answers when it ended.
+/// Runs a command that may run, does what it leaves to be done, counts and shows it, and answers when it ended.
 pub(crate) fn execute(call: &mut LocalCall<'_, '_>, command: Run) -> Now {
     let result = match command {
         Run::Anywhere(function) => function(call),
         Run::Here(function) => function(call),
     };
-    finish(call, result)
-}
-
-/// Does what is left to be done when a command has run, counts and shows it, and answers when it ended.
-fn finish(call: &mut Call<'_, '_>, result: Result<(), ReplyError>) -> Now {
     conclude(call, result.as_ref().err());
     settle_keys(call);
+    if call.session.is_subscribing() {
+        // Counted and shown when it has ended.
+        return call.server.clock.now_soon_after(call.now);
+    }
     count(call, result.is_err())
 }
 
@@ -276,11 +275,37 @@ pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversati
     let commands = &turn.worker.server.commands;
     let Some(entry) = commands.get(b"exec") else { return };
     let args = OwnedArgs::new([&b"EXEC"[..]].into_iter());
-    turn.now = began;
+    count_late(turn, conversation, (entry.index, &args), began, 0);
+}
+
+/// Counts and shows a command that has ended now, in a turn in which it went on at this moment, and has taken so many
+/// microseconds before.
+pub(super) fn count_late(
+    turn: &mut Turn<'_>,
+    conversation: &mut Conversation,
+    request: (CommandIndex, &OwnedArgs),
+    went_on: Now,
+    spent_us: u64,
+) {
+    turn.now = went_on;
+    run_part(turn, conversation, request, |call| {
+        call.slept_us = spent_us;
+        count(call, false);
+    });
+    turn.now = turn.worker.now();
+}
+
+/// Runs a part of a command that is run in several turns.
+pub(super) fn run_part<'s, R>(
+    turn: &mut Turn<'s>,
+    conversation: &mut Conversation,
+    (index, args): (CommandIndex, &OwnedArgs),
+    part: impl FnOnce(&mut LocalCall<'_, 's>) -> R,
+) -> R {
+    let entry = turn.worker.server.commands.entry(index);
     let Conversation { state, scope } = conversation;
     let mut call = local_call(turn, state, scope, entry, args.args());
-    count(&mut call, false);
-    turn.now = turn.worker.now();
+    part(&mut call)
 }
 
 /// Does what the command has left to be done about keys. Clients that wait for keys are served when the transaction has

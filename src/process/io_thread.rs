@@ -205,7 +205,7 @@ mod tests {
             let worker = Worker::new(server.clone(), 0);
             let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
             let client = worker.welcome(info, Some(Rc::new(transport)));
-            worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
+            worker.join(&client, Topic::Channel, &[b"a"], &mut HubAccess::new(&server.hub), |_| ());
             let mut task = pin!(deliver(worker.clone()));
             let mut run = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
             for _ in 0..3 {
@@ -227,7 +227,7 @@ mod tests {
         let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
         let worker = Worker::new(server.clone(), 0);
         let client = worker.register(Address::Unix("/x".into()));
-        worker.join(&client, Topic::Pattern, b"*", &mut HubAccess::new(&server.hub));
+        worker.join(&client, Topic::Pattern, &[b"*"], &mut HubAccess::new(&server.hub), |_| ());
         let message = Arc::new(Message::new(Kind::Channel, b"a", b""));
         (0..50_000).for_each(|_| assert_eq!(server.hub.publish(Kind::Channel, b"a", &message).receivers, 1));
         worker.handle().bell.notify_one();

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use crate::command::elsewhere::execution::Execution;
 use crate::command::elsewhere::loan::Borrower;
 use crate::command::elsewhere::task::{Request, Slot};
+use crate::command::pubsub::subscribing::Subscribing;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
 use crate::resp::decode::OwnedArgs;
@@ -52,6 +53,8 @@ pub(crate) enum Blocked {
     Borrowing(Borrower, OwnedArgs),
     /// EXEC, in steps.
     Executing(Box<Execution>),
+    /// A command that begins or ends very many subscriptions, some in each turn.
+    Subscribing(Box<Subscribing>),
     /// The thread that governs carries its command out, and leaves the answer there; whether that is sent.
     Governed {
         /// The answer, once there is one.
@@ -61,6 +64,13 @@ pub(crate) enum Blocked {
     },
     /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
     ShuttingDown(Round),
+}
+
+impl Blocked {
+    /// Whether it has more to do as soon as others have had their turns, as far as is known.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self, Blocked::Executing(_) | Blocked::Subscribing(_))
+    }
 }
 
 /// What commands may know and change of their client's session on whatever thread they run.
@@ -105,6 +115,13 @@ pub struct SessionState {
     pub close_after_reply: bool,
     /// Whether it has been decided which worker it subscribes on.
     pub placed: bool,
+}
+
+impl SessionState {
+    /// Whether the client's last command has begun or ended some subscriptions and not yet all.
+    pub(crate) fn is_subscribing(&self) -> bool {
+        matches!(self.blocked, Some(Blocked::Subscribing(_)))
+    }
 }
 
 /// A client's side of what is said: what it asked for and how it wants to be answered, whatever bytes that arrived in.

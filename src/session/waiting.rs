@@ -9,6 +9,7 @@ use crate::client::registry::Flag;
 use crate::clock::Now;
 use crate::command::elsewhere::execution::{Execution, Progress};
 use crate::command::elsewhere::executor::Job;
+use crate::command::pubsub::subscribing::Subscribing;
 use crate::command::{gate, run};
 use crate::keyspace::access::KeyAccess;
 use crate::resp::errors::ReplyError;
@@ -58,6 +59,7 @@ impl Session {
                 gate::conclude(&mut self.conversation, keeps_caching);
             }
             Some(Blocked::Executing(execution)) => self.execute(now, execution),
+            Some(Blocked::Subscribing(subscribing)) => self.subscribe(now, subscribing),
             Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
         }
         true
@@ -79,6 +81,22 @@ impl Session {
         }
     }
 
+    /// Goes on with a command that begins or ends subscriptions.
+    fn subscribe(&mut self, now: Now, mut subscribing: Box<Subscribing>) {
+        let mut finished = false;
+        self.turn(now, None, |turn, conversation, _| {
+            finished = subscribing.go_on(turn, conversation);
+            if finished {
+                gate::conclude(conversation, false);
+                run::deliver_to_oneself(turn);
+            }
+        });
+        self.has_more = !finished;
+        if !finished {
+            self.conversation.state.blocked = Some(Blocked::Subscribing(subscribing));
+        }
+    }
+
     /// Whether the reason for which it is blocked has gone.
     fn may_go_on(&mut self, now: Now) -> bool {
         let now_ms = now.ms();
@@ -95,7 +113,7 @@ impl Session {
             }
             Some(Blocked::Elsewhere(..)) => self.client.take_served(),
             Some(Blocked::Borrowing(borrower, _)) => borrower.is_offered(),
-            Some(Blocked::Executing(_)) | None => true,
+            Some(Blocked::Executing(_) | Blocked::Subscribing(_)) | None => true,
         }
     }
 

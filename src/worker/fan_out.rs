@@ -190,7 +190,7 @@ mod tests {
         for (index, worker) in workers.iter().cycle().take(8).enumerate() {
             let client = worker.register(Address::Unix("/x".into()));
             client.set_proto(Proto::ALL[index / 4]);
-            worker.join(&client, Topic::Channel, b"a", &mut hub);
+            worker.join(&client, Topic::Channel, &[b"a"], &mut hub, |_| ());
             clients.push(client);
         }
         for payload in payloads {
@@ -229,9 +229,9 @@ mod tests {
         let mut hub = HubAccess::new(&worker.server.hub);
         let patterns: Vec<String> = (0..100).map(|n| format!("{}*", "?".repeat(n % 3) + &"*".repeat(n / 3))).collect();
         for pattern in &patterns {
-            worker.join(&client, Topic::Pattern, pattern.as_bytes(), &mut hub);
+            worker.join(&client, Topic::Pattern, &[pattern.as_bytes()], &mut hub, |_| ());
         }
-        worker.join(&other, Topic::Pattern, patterns[50].as_bytes(), &mut hub);
+        worker.join(&other, Topic::Pattern, &[patterns[50].as_bytes()], &mut hub, |_| ());
         let message = Arc::new(Message::new(Kind::Channel, b"news", b"hello"));
         let published = hub.with(|hub| hub.publish(Kind::Channel, b"news", &message));
         worker.deliver_all();
@@ -259,7 +259,7 @@ mod tests {
             let worker = Worker::new(server.clone(), 0);
             let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
             let client = worker.welcome(info, Some(Rc::new(transport)));
-            worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&server.hub));
+            worker.join(&client, Topic::Channel, &[b"a"], &mut HubAccess::new(&server.hub), |_| ());
             let publish = |len: usize| {
                 let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
                 server.hub.publish(Kind::Channel, b"a", &message);

@@ -1,8 +1,10 @@
 //! Where subscriptions of this worker's clients begin and end: each at one position of its mailbox.
 //!
-//! A client that has very many subscriptions loses them some at a time: neither publishers, who need the hub, nor other
-//! clients of this worker wait for all of them. It receives nothing meanwhile, because it has been closed.
+//! A client that has gone and has very many subscriptions loses them some at a time: neither publishers, who need the hub,
+//! nor other clients of this worker wait for all of them. It receives nothing meanwhile, because it has been closed. Clients
+//! that begin and end very many do so in several turns of theirs (see [`crate::command::pubsub::subscribing`]).
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -24,41 +26,68 @@ pub(super) struct Leaver {
 }
 
 impl Worker {
-    /// Subscribes `client` to `name` at this position of the mailbox. A repeated subscription changes nothing.
-    pub(crate) fn join(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) {
-        if client.listens_to(topic, name) {
-            return;
+    /// Subscribes `client` to these names, up to [`NAMES_AT_ONCE`], at one position of the mailbox, and says so of each when
+    /// it listens to that and not yet to the next. A repeated subscription changes nothing.
+    pub(crate) fn join<N: AsRef<[u8]>>(
+        &self,
+        client: &Rc<Client>,
+        topic: Topic,
+        names: &[N],
+        hub: &mut HubAccess<'_>,
+        mut joined: impl FnMut(&[u8]),
+    ) {
+        let new = distinct(names, |name| !client.listens_to(topic, name));
+        let mut places = Vec::new();
+        if !new.is_empty() {
+            let taken = hub.with(|hub| {
+                let taken = hub.take_all(self.id);
+                let open = || self.lists.borrow_mut().open();
+                places.extend(new.iter().map(|name| hub.subscribe(self.id, topic, name, open)));
+                taken
+            });
+            self.settle(taken, hub);
         }
-        let (taken, (name, slot)) = hub.with(|hub| {
-            let taken = hub.take_all(self.id);
-            (taken, hub.subscribe(self.id, topic, name, || self.lists.borrow_mut().open()))
-        });
-        self.settle(taken, hub);
-        if !client.is_subscriber() {
-            self.handle().load.count_subscriber(true);
+        let mut places = places.into_iter();
+        for name in names.iter().map(AsRef::as_ref) {
+            if !client.listens_to(topic, name)
+                && let Some((name, slot)) = places.next()
+            {
+                if !client.is_subscriber() {
+                    self.handle().load.count_subscriber(true);
+                }
+                self.lists.borrow_mut().add(slot, client, topic, name);
+            }
+            joined(name);
         }
-        self.lists.borrow_mut().add(slot, client, topic, name);
     }
 
-    /// Ends a subscription of `client` at this position of the mailbox; false if there was none.
-    pub(crate) fn leave(&self, client: &Rc<Client>, topic: Topic, name: &[u8], hub: &mut HubAccess<'_>) -> bool {
-        if !client.listens_to(topic, name) {
-            return false;
+    /// Ends the subscriptions of `client` to these names, up to [`NAMES_AT_ONCE`], at one position of the mailbox, and says so
+    /// of each when it has left that and not yet the next. A name that it does not listen to changes nothing.
+    pub(crate) fn leave<N: AsRef<[u8]>>(
+        &self,
+        client: &Rc<Client>,
+        topic: Topic,
+        names: &[N],
+        hub: &mut HubAccess<'_>,
+        mut left: impl FnMut(&[u8]),
+    ) {
+        let old = distinct(names, |name| client.listens_to(topic, name));
+        if !old.is_empty() {
+            self.count_out(old.iter().map(|name| (topic, *name)), hub);
         }
-        self.leave_at_once(client, &[(topic, name)], hub);
-        true
-    }
-
-    /// Ends all subscriptions of `client`, a few at one position of the mailbox.
-    pub(crate) fn leave_all(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) {
-        while self.leave_some(client, hub) > 0 {}
+        for name in names.iter().map(AsRef::as_ref) {
+            if client.listens_to(topic, name) {
+                self.take_out(client, topic, name);
+            }
+            left(name);
+        }
     }
 
     /// Lets a connection go: its subscriptions end, its number is free.
     pub fn unregister(&self, client: &Rc<Client>) {
         self.server.clients.remove(client.info.id);
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
-        self.leave_some(client, &mut self.hub());
+        self.leave_some(client, ENDED_AT_ONCE, &mut self.hub());
         if client.is_subscriber() {
             client.abandon();
             self.see_to(client.clone(), None);
@@ -77,7 +106,7 @@ impl Worker {
         let mut ended = 0;
         while ended < ENDED_AT_ONCE {
             let Some(leaver) = self.leaving.borrow_mut().pop_front() else { return };
-            ended += 1 + self.leave_some(&leaver.client, hub);
+            ended += 1 + self.leave_some(&leaver.client, ENDED_AT_ONCE, hub);
             if leaver.client.is_subscriber() {
                 self.leaving.borrow_mut().push_front(leaver);
             } else if let Some(receipt) = leaver.receipt {
@@ -104,25 +133,38 @@ impl Worker {
         self.leave_bell.notify_one();
     }
 
-    /// Ends some subscriptions of `client`, and answers how many.
-    fn leave_some(&self, client: &Rc<Client>, hub: &mut HubAccess<'_>) -> usize {
-        let names = client.some_names(ENDED_AT_ONCE);
+    /// Ends up to `most` subscriptions of `client`, and answers how many.
+    pub(crate) fn leave_some(&self, client: &Rc<Client>, most: usize, hub: &mut HubAccess<'_>) -> usize {
+        let names = client.some_names(most);
         for names in names.chunks(NAMES_AT_ONCE) {
-            self.leave_at_once(client, names, hub);
+            self.count_out(names.iter().map(|(topic, name)| (*topic, &**name)), hub);
+            names.iter().for_each(|(topic, name)| self.take_out(client, *topic, name));
         }
         names.len()
     }
 
-    /// Ends these subscriptions of `client`, which it has, at one position of the mailbox.
-    fn leave_at_once<N: AsRef<[u8]>>(&self, client: &Rc<Client>, names: &[(Topic, N)], hub: &mut HubAccess<'_>) {
+    /// Lets the hub count one subscriber less of each of these names, and delivers what came before that.
+    fn count_out<'n>(&self, mut names: impl Iterator<Item = (Topic, &'n [u8])>, hub: &mut HubAccess<'_>) {
         let taken = hub.with(|hub| {
-            names.iter().for_each(|(topic, name)| hub.unsubscribe(self.id, *topic, name.as_ref()));
+            names.by_ref().for_each(|(topic, name)| hub.unsubscribe(self.id, topic, name));
             hub.take_all(self.id)
         });
         self.settle(taken, hub);
-        names.iter().for_each(|(topic, name)| self.lists.borrow_mut().remove(client, *topic, name.as_ref()));
+    }
+
+    /// Takes `client` out of the list of a name that the hub counts no more.
+    fn take_out(&self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
+        self.lists.borrow_mut().remove(client, topic, name);
         if !client.is_subscriber() {
             self.handle().load.count_subscriber(false);
         }
     }
+}
+
+/// Those of `names` that are wanted, each once.
+fn distinct<N: AsRef<[u8]>>(names: &[N], wanted: impl Fn(&[u8]) -> bool) -> Vec<&[u8]> {
+    let several = names.len() > 1;
+    let mut seen = HashSet::with_capacity(if several { names.len() } else { 0 });
+    let names = names.iter().map(AsRef::as_ref);
+    names.filter(|name| wanted(name) && (!several || seen.insert(*name))).collect()
 }

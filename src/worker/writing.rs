@@ -230,7 +230,7 @@ mod tests {
             let info = worker.server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
             let sink = Rc::new(Measure::default());
             let client = worker.welcome(info, Some(sink.clone()));
-            worker.join(&client, Topic::Channel, b"a", &mut HubAccess::new(&worker.server.hub));
+            worker.join(&client, Topic::Channel, &[b"a"], &mut HubAccess::new(&worker.server.hub), |_| ());
             World { worker, client, sink }
         }
 

@@ -9,6 +9,7 @@ mod model;
 mod order;
 mod random;
 mod sessions;
+mod subscribing;
 mod threads;
 mod transactions;
 mod value;
