@@ -131,7 +131,7 @@ pub(super) const fn help_of(group: Group) -> Command {
         since: "5.0.0",
         group,
         arity: 2,
-        flags: FLAGS,
+        flags: FLAGS.and(Flags::HELP),
         run: Some(help),
         ..Command::DEFAULT
     }

@@ -62,7 +62,7 @@ pub(super) fn run<'s>(
         return Ran::Now;
     }
     if flags.has(Flags::EXECUTES) && is_long_transaction(turn, conversation, obtained) {
-        return begin_execution(turn, conversation, uses_keys);
+        return begin_execution(turn, conversation, entry.index, uses_keys);
     }
     match command {
         Run::Anywhere(_) if !obtained || !is_short(turn, conversation, entry, args, uses_keys) => {
@@ -202,10 +202,10 @@ fn is_long_transaction(turn: &mut Turn<'_>, conversation: &Conversation, obtaine
     !obtained || transaction.queue.len() > SHORT_TRANSACTION || !transaction.queue.iter().all(is_short)
 }
 
-fn begin_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, uses_keys: bool) -> Ran {
+fn begin_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, exec: CommandIndex, uses_keys: bool) -> Ran {
     turn.keys.release();
     let queue = conversation.state.transaction.as_deref_mut().map(|transaction| std::mem::take(&mut transaction.queue));
-    let execution = Execution::new(turn, queue.unwrap_or_default(), uses_keys);
+    let execution = Execution::new(turn, exec, queue.unwrap_or_default(), uses_keys);
     conversation.state.blocked = Some(Blocked::Executing(Box::new(execution)));
     Ran::Later
 }
@@ -271,11 +271,10 @@ pub(super) fn conclude(call: &mut Call<'_, '_>, error: Option<&ReplyError>) {
 }
 
 /// Counts and shows EXEC, which began at this moment and has ended now.
-pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, began: Now) {
-    let commands = &turn.worker.server.commands;
-    let Some(entry) = commands.get(b"exec") else { return };
-    let args = OwnedArgs::new([&b"EXEC"[..]].into_iter());
-    count_late(turn, conversation, (entry.index, &args), began, 0);
+pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, exec: CommandIndex, began: Now) {
+    let name = &turn.worker.server.commands.entry(exec).full_name;
+    let args = OwnedArgs::new([name.as_bytes()].into_iter());
+    count_late(turn, conversation, (exec, &args), began, 0);
 }
 
 /// Counts and shows a command that has ended now, in a turn in which it went on at this moment, and has taken so many

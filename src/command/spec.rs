@@ -133,6 +133,8 @@ flags! {
     EXECUTES = 25, "";
     /// Lets go of what its client holds of the keys, if it holds anything.
     LETS_GO = 26, "";
+    /// Shows how the other subcommands of its container are used.
+    HELP = 27, "";
 }
 
 impl Flags {

@@ -18,6 +18,7 @@ use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::command::spec::{Flags, Run};
+use crate::command::table::CommandIndex;
 use crate::command::{run, transaction};
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::resp::Proto;
@@ -48,6 +49,8 @@ pub(crate) enum Progress {
 
 /// A transaction that is being executed.
 pub(crate) struct Execution {
+    /// The place of EXEC in the table.
+    exec: CommandIndex,
     queue: VecDeque<Request>,
     total: usize,
     borrower: Option<Borrower>,
@@ -69,13 +72,14 @@ impl fmt::Debug for Execution {
 
 impl Execution {
     /// Of these commands; asks for the keys if they are needed.
-    pub(crate) fn new(turn: &Turn<'_>, queue: Vec<Request>, uses_keys: bool) -> Self {
+    pub(crate) fn new(turn: &Turn<'_>, exec: CommandIndex, queue: Vec<Request>, uses_keys: bool) -> Self {
         let server = &turn.worker.server;
         let ends_subscriptions = |(index, _): &Request| {
             let command = server.commands.entry(*index).command;
             command.flags.has(Flags::PUBSUB) && command.run_here.is_some() && !command.flags.has(Flags::SUBSCRIBES)
         };
         Execution {
+            exec,
             total: queue.len(),
             withheld: queue.iter().any(ends_subscriptions).then(Vec::new),
             queue: queue.into(),
@@ -257,7 +261,7 @@ impl Execution {
         self.borrower = None;
         conversation.scope.executing = false;
         transaction::forget_queue(&turn.client.info, &mut conversation.state);
-        run::count_execution(turn, conversation, self.began);
+        run::count_execution(turn, conversation, self.exec, self.began);
     }
 
     /// Lets what runs on this thread use the keys.

@@ -1,7 +1,7 @@
 //! HELP, and arguments as people write them.
 
 use crate::command::Call;
-use crate::command::spec::{Arg, ArgKind};
+use crate::command::spec::{Arg, ArgKind, Flags};
 use crate::resp::errors::ReplyError;
 
 /// Answers a container's usage: a line with the arguments and one with the summary for each subcommand.
@@ -12,7 +12,7 @@ pub(in crate::command) fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError
     if container.runner().is_some() {
         lines.extend(["(no subcommand)".to_owned(), format!("    {}.", container.summary)]);
     }
-    for sub in container.subcommands.iter().filter(|sub| sub.name != "help") {
+    for sub in container.subcommands.iter().filter(|sub| !sub.flags.has(Flags::HELP)) {
         lines.push(format!("{}{}", sub.name.to_uppercase(), usage(sub.args)));
         lines.push(format!("    {}.", sub.summary));
     }
