@@ -48,6 +48,8 @@ pub enum Closing {
     DeadPeer,
     /// The socket does not take output any more.
     WriteFailed,
+    /// Its command has failed as none should.
+    Failed,
 }
 
 impl Closing {
@@ -67,6 +69,7 @@ impl Closing {
             Closing::Evicted => "evicted: maxmemory-clients reached",
             Closing::DeadPeer => "the peer does not answer any more",
             Closing::WriteFailed => "the socket takes no more output",
+            Closing::Failed => "its command failed",
         }
     }
 }
@@ -118,6 +121,8 @@ pub struct Client {
     pub(crate) unoffered_bytes: Cell<usize>,
     /// How many of the answers that it waited for have come and were not noticed yet.
     pub(crate) served: Cell<u32>,
+    /// Whether its last command is still to be answered: it runs elsewhere, or waits for its turn there.
+    pub(crate) awaits_answer: Cell<bool>,
     /// Whether it has given the password, or needs to give none.
     proven: Cell<bool>,
     silence: Silence,
@@ -142,6 +147,7 @@ impl Client {
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
             served: Cell::new(0),
+            awaits_answer: Cell::new(false),
             proven: Cell::new(true),
             silence: Silence::default(),
             over_soft_limit_since_ms: Cell::new(None),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use super::Closing;
 use super::notice::Notice;
 use super::registry::ClientInfo;
 use crate::mailbox::Cost;
@@ -29,8 +30,8 @@ pub enum Order {
 pub enum Errand {
     /// It ends: its subscriptions now, its connection as soon as its thread comes to it; then say so.
     Kill(Receipt),
-    /// It ends because all together hold too much.
-    Evict,
+    /// Its connection ends for this reason.
+    Close(Closing),
     /// It may go on with what it waits for.
     Resume,
     /// It is told to forget keys.
@@ -61,7 +62,7 @@ impl Cost for Order {
 impl Cost for Errand {
     fn cost(&self) -> usize {
         match self {
-            Errand::Kill(_) | Errand::Evict | Errand::Resume => 0,
+            Errand::Kill(_) | Errand::Close(_) | Errand::Resume => 0,
             Errand::Tell(notice) => notice.cost(),
             Errand::Serve(answer) => answer.len(),
         }

@@ -26,7 +26,12 @@ use crate::server::Server;
 
 /// Lets a client's session go on.
 pub(crate) fn resume(server: &Server, client: &Arc<ClientInfo>) {
+    send(server, client.clone(), Errand::Resume);
+}
+
+/// Lets something be done with a client on its own thread.
+fn send(server: &Server, client: Arc<ClientInfo>, errand: Errand) {
     let mut sent = Sent::default();
-    server.hub.lock().send(client.worker(), Order::To(client.clone(), Errand::Resume), &mut sent);
+    server.hub.lock().send(client.worker(), Order::To(client, errand), &mut sent);
     server.wake(sent.wake);
 }

@@ -185,7 +185,11 @@ const PUBSUB: &[Command] = &[
         run: Some(|call| numsub(call, Kind::ShardChannel)),
         ..DEFAULT
     },
-    Command { since: "6.2.0", flags: Flags::LOADING.and(Flags::STALE).and(Flags::HELP), ..introspect::help_of(Group::PubSub) },
+    Command {
+        since: "6.2.0",
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::HELP),
+        ..introspect::help_of(Group::PubSub)
+    },
 ];
 
 fn subscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyError> {

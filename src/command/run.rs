@@ -239,6 +239,7 @@ fn delegate(
 
 /// A copy of a request that is kept until it can be run, which counts for what its client holds.
 fn keep(turn: &Turn<'_>, args: Args<'_>) -> OwnedArgs {
+    turn.client.awaits_answer.set(true);
     let args = args.to_owned();
     turn.client.info.held.set(Holding::Postponed, args.size_bytes());
     args

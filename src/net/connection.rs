@@ -261,6 +261,7 @@ fn report(worker: &Worker, client: &Client) {
         Closing::QueryBuffer => counters.query_buffer_disconnections.add(1),
         Closing::Evicted => counters.evicted_clients.add(1),
         Closing::DeadPeer => counters.dead_peer_disconnections.add(1),
+        Closing::Failed => {}
         Closing::Killed | Closing::Idle | Closing::WriteFailed => {
             return tracing::debug!(client = info.id, peer, name, reason, "closed");
         }

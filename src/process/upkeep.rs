@@ -81,7 +81,10 @@ pub fn each_second(worker: &Worker, clients: &[Rc<Client>]) {
 
 fn close_if_idle(client: &Client, settings: &Settings, now_ms: u64) {
     let Some(limit) = settings.timeout.enabled() else { return };
-    let waits = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::Blocked);
+    let waits = client.is_subscriber()
+        || client.is_monitor()
+        || client.info.has_flag(Flag::Blocked)
+        || client.awaits_answer.get();
     let idle_ms = now_ms.saturating_sub(client.info.active_ms.load(Relaxed));
     if !waits && u128::from(idle_ms) > limit.as_millis() {
         client.close(Closing::Idle);

@@ -20,6 +20,7 @@ impl Session {
         if !self.may_go_on(now) {
             return false;
         }
+        self.client.awaits_answer.set(false);
         self.client.info.set_flag(Flag::Blocked, false);
         self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
         let blocked = self.conversation.state.blocked.take();

@@ -1,6 +1,7 @@
 //! `maxmemory-clients`: who goes when all clients together hold too much.
 
 use super::Worker;
+use crate::client::Closing;
 use crate::client::order::{Errand, HubAccess, Order};
 use crate::mailbox::Sent;
 
@@ -23,7 +24,7 @@ impl Worker {
         let mut sent = Sent::default();
         for info in self.server.clients.beyond(limit) {
             info.doom();
-            hub.with(|hub| hub.send(info.worker(), Order::To(info, Errand::Evict), &mut sent));
+            hub.with(|hub| hub.send(info.worker(), Order::To(info, Errand::Close(Closing::Evicted)), &mut sent));
         }
         self.server.wake(sent.wake);
     }

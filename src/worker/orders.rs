@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::AcqRel;
 
 use super::Worker;
+use crate::client::Client;
 use crate::client::order::{Errand, HubAccess, Order, Receipt};
-use crate::client::{Client, Closing};
 use crate::ids::{ClientId, WorkerId};
 use crate::mailbox::{Cost, Sent};
 
@@ -26,7 +26,7 @@ impl Worker {
     pub(super) fn run_errand(&self, client: &Rc<Client>, errand: Errand) {
         match errand {
             Errand::Kill(receipt) => self.kill(client, receipt),
-            Errand::Evict => client.close(Closing::Evicted),
+            Errand::Close(why) => client.close(why),
             Errand::Resume => client.bell.notify_one(),
             // In the form that suits it at this position of the mailbox.
             Errand::Tell(notice) => {

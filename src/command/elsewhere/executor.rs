@@ -1,6 +1,7 @@
 //! A thread that runs commands for others, one after the other, in the order in which they came.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Release};
 use std::time::Duration;
@@ -9,7 +10,8 @@ use parking_lot::{Condvar, Mutex};
 
 use super::loan::Loan;
 use super::task::{Place, Slot, Task};
-use crate::client::order::HubAccess;
+use crate::client::Closing;
+use crate::client::order::{Errand, HubAccess};
 use crate::client::registry::ClientInfo;
 use crate::command::{run, transaction};
 use crate::keyspace::access::KeyAccess;
@@ -32,6 +34,17 @@ pub(crate) enum Job {
     EndWatch(Arc<ClientInfo>, Box<Scope>),
     /// A client has gone: let go of what it holds of the keys, also of what a task of it has left for it.
     LetGo(Arc<ClientInfo>, Box<Scope>, Option<Slot>),
+}
+
+impl Job {
+    /// The client that it is for.
+    fn client(&self) -> &Arc<ClientInfo> {
+        match self {
+            Job::Run(task) | Job::RunQueued(task) => &task.client,
+            Job::Lend(loan) => loan.client(),
+            Job::GiveUp(client) | Job::EndWatch(client, _) | Job::LetGo(client, ..) => client,
+        }
+    }
 }
 
 /// A queue of jobs, and the thread that does them if one has been attached.
@@ -81,7 +94,7 @@ impl Executor {
         self.bell.notify_one();
     }
 
-    /// Does the next job, if one comes within `patience`.
+    /// Does the next job, if one comes within `patience`. A panic in it ends the connection of its client, and nothing else.
     pub fn work(&self, server: &Server, patience: Duration) {
         let job = {
             let mut jobs = self.jobs.lock();
@@ -92,7 +105,11 @@ impl Executor {
         };
         if let Some(job) = job {
             let _done = Pending(self);
-            self.do_job(server, job);
+            let client = job.client().clone();
+            // Locks are given back by a panic, and what it has left half done is of its client or of its keys.
+            if catch_unwind(AssertUnwindSafe(|| self.do_job(server, job))).is_err() {
+                super::send(server, client, Errand::Close(Closing::Failed));
+            }
         }
     }
 

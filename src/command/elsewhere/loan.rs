@@ -47,6 +47,11 @@ impl fmt::Debug for Loan {
 }
 
 impl Loan {
+    /// The client that borrows.
+    pub(super) fn client(&self) -> &Arc<ClientInfo> {
+        &self.client
+    }
+
     /// Lends the lock until it is given back.
     pub(super) fn serve(&self, server: &Server, stats: &WorkerStats) {
         let now_ms = server.clock.now().unix_ms();

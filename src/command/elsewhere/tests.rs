@@ -2,10 +2,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
+use super::executor::Job;
+use super::task::{Slot, Task};
 use crate::client::Closing;
+use crate::command::table::CommandIndex;
 use crate::command::test_support::{Peer, World};
 use crate::resp::Proto;
+use crate::resp::decode::OwnedArgs;
 use crate::server::Server;
+use crate::session::Scope;
 
 /// A server with executors, whose jobs are done when a test says so.
 fn world(directives: &[(&str, &str)]) -> World {
@@ -255,4 +260,24 @@ fn p11_no_answer_is_longer_than_the_output_limit_however_it_is_asked_for() {
         }
         assert_eq!(world.client().say("EXISTS ran"), ":0\r\n", "what follows is not run");
     }
+}
+
+#[test]
+fn a_command_that_fails_as_none_should_ends_the_connection_of_its_client_only() {
+    let world = world(&[]);
+    let (client, other) = (world.client(), world.client());
+    let nowhere = CommandIndex::MAX;
+    let task = Task {
+        client: client.client.info.clone(),
+        requests: vec![(nowhere, OwnedArgs::new(["GET", "k"].map(str::as_bytes).into_iter()))],
+        scope: Scope::default(),
+        proto: Proto::Resp2,
+        room: usize::MAX,
+        last: true,
+        slot: Slot::default(),
+    };
+    world.server.executors.keys.add(Job::Run(Box::new(task)));
+    work(&world);
+    assert_eq!((client.client.closing(), other.client.closing()), (Some(Closing::Failed), None));
+    assert_eq!(other.say("SET k v"), "+OK\r\n");
 }
