@@ -189,6 +189,16 @@ impl Server {
         self.all_stats().map(|stats| counter(&stats.by_command[usize::from(command)]).get()).sum()
     }
 
+    /// Samples the totals of commands and bytes, for the rates that INFO shows. To be called at regular times, by one thread.
+    pub fn sample_rates(&self) {
+        let totals = [
+            self.total(|counters| &counters.commands),
+            self.total(|counters| &counters.net_input_bytes),
+            self.total(|counters| &counters.net_output_bytes),
+        ];
+        self.stats.rates.lock().sample(self.clock.now().ms(), totals);
+    }
+
     /// The distribution of one command's execution times on all workers together, in nanoseconds; none before the first.
     pub fn latency_of(&self, command: CommandIndex) -> Option<Histogram<u64>> {
         let mut merged = None;

@@ -7,7 +7,6 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use super::counters::{Counter, Counters};
-use crate::server::Server;
 
 /// What is known of one command's executions.
 #[derive(Debug, Default)]
@@ -100,16 +99,6 @@ impl ServerStats {
         self.errors.lock().clear();
         *self.rates.lock() = Rates::default();
     }
-}
-
-/// Samples the totals of commands and bytes, for the rates that INFO shows. To be called at regular times, by one thread.
-pub fn sample_rates(server: &Server) {
-    let totals = [
-        server.total(|counters| &counters.commands),
-        server.total(|counters| &counters.net_input_bytes),
-        server.total(|counters| &counters.net_output_bytes),
-    ];
-    server.stats.rates.lock().sample(server.clock.now().ms(), totals);
 }
 
 /// How many samples a rate is the mean of.

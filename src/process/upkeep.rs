@@ -13,7 +13,6 @@ use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
 use crate::mailbox::Sent;
-use crate::observe::stats;
 use crate::server::Server;
 use crate::worker::Worker;
 
@@ -22,7 +21,7 @@ pub fn often(worker: &Worker) {
     worker.server.memory.count(worker.id());
     if worker.id() == 0 {
         worker.evict_clients();
-        stats::sample_rates(&worker.server);
+        worker.server.sample_rates();
     }
 }
 

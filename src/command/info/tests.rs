@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{SECTIONS, human, percent};
 use crate::command::test_support::{Peer, World};
-use crate::observe::stats::sample_rates;
 use crate::resp::Proto;
 
 /// The report without its frame.
@@ -253,12 +252,12 @@ fn percentiles_are_those_of_the_directive_over_all_workers() {
 #[test]
 fn rates_are_means_of_the_last_samples() {
     let world = World::new();
-    sample_rates(&world.server);
+    world.server.sample_rates();
     for _ in 0..16 {
         world.server.clock.advance(Duration::from_millis(100));
         world.server.workers[0].stats.counters.commands.add(10);
         world.server.workers[0].stats.counters.net_output_bytes.add(1024);
-        sample_rates(&world.server);
+        world.server.sample_rates();
     }
     let text = report(&world.client(), "INFO stats");
     assert_eq!(field(&text, "instantaneous_ops_per_sec"), "100");
