@@ -161,10 +161,11 @@ impl Session {
 
     /// Goes on after its turn was over, or after it was blocked if the reason has gone. Does nothing otherwise.
     pub fn resume(&mut self) {
+        // While the server is ending it does not go on by itself: it is rung for if the end is called off.
+        self.has_more = false;
         if self.worker.is_draining() {
             return;
         }
-        self.has_more = false;
         let now = self.worker.now();
         if self.is_blocked() && !self.unblock(now) {
             return;

@@ -26,6 +26,8 @@ pub(crate) struct Turn<'s> {
     pub(crate) began: Now,
     /// What had been answered before it and has not been written, in bytes.
     pub(crate) unwritten: usize,
+    /// How much may be answered in it, in bytes.
+    enough: usize,
     /// When other threads were last rung for what it has given them to do.
     pub(crate) rang: Now,
 }
@@ -59,9 +61,12 @@ impl<'s> Turn<'s> {
             now,
             began: now,
             unwritten: client.outbox.borrow().bytes(),
+            enough: ANSWERED,
             rang: now,
         };
-        turn.reply.set_room(turn.room());
+        let room = turn.room();
+        turn.enough = ANSWERED.min(room / 2);
+        turn.reply.set_room(room);
         turn
     }
 
@@ -83,10 +88,9 @@ impl<'s> Turn<'s> {
     /// Whether others are to have their turn before the client's next command.
     pub(crate) fn is_over(&self) -> bool {
         let answered = self.client.outbox.borrow().bytes() + self.reply.bytes().len();
-        let enough = ANSWERED.min(self.room() / 2);
         !self.outcome.sent.crowded.is_empty()
             || self.now.since(self.began) >= LONGEST
-            || answered.saturating_sub(self.unwritten) >= enough
+            || answered.saturating_sub(self.unwritten) >= self.enough
     }
 
     /// Tells other threads what they have to do if they have waited long enough for that, or if what runs next may be long.
