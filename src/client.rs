@@ -171,7 +171,7 @@ impl Client {
 
     /// Whether it listens to this name.
     pub(crate) fn listens_to(&self, topic: Topic, name: &[u8]) -> bool {
-        self.memberships.borrow().as_ref().is_some_and(|memberships| memberships[topic as usize].contains(name))
+        self.memberships.borrow().as_ref().is_some_and(|memberships| memberships[topic as usize].get(name).is_some())
     }
 
     /// Up to `most` of the names of this kind that it listens to.

@@ -17,7 +17,7 @@ mod entry;
 mod listeners;
 mod locked;
 pub mod name;
-mod names;
+pub(crate) mod name_table;
 pub mod pattern_index;
 
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub(crate) use entry::{Entry, Publication};
 use listeners::Listeners;
 pub(crate) use locked::Locked;
 use name::Name;
-use names::Names;
-pub(crate) use names::PARTS;
+use name_table::NameTable;
+pub(crate) use name_table::PARTS;
 use pattern_index::PatternIndex;
 
 use crate::ids::{PortId, PortSet, Slot, Topic};
@@ -90,8 +90,8 @@ impl<T: Cost> Hub<T> {
 /// What the hub's lock guards.
 #[derive(Debug)]
 pub(crate) struct HubState<T> {
-    channels: Names,
-    shard_channels: Names,
+    channels: NameTable<Listeners>,
+    shard_channels: NameTable<Listeners>,
     patterns: PatternIndex<Listeners>,
     mailboxes: Mailboxes<Entry<T>>,
     /// What has been done since the lock was taken.
@@ -103,8 +103,8 @@ pub(crate) struct HubState<T> {
 impl<T: Cost> HubState<T> {
     fn new(ports: usize, relief: Arc<Notify>) -> Self {
         HubState {
-            channels: Names::default(),
-            shard_channels: Names::default(),
+            channels: NameTable::divided(),
+            shard_channels: NameTable::divided(),
             patterns: PatternIndex::new(),
             mailboxes: Mailboxes::new(ports, relief),
             steps: 0,
@@ -112,7 +112,7 @@ impl<T: Cost> HubState<T> {
         }
     }
 
-    fn names(&self, kind: Kind) -> &Names {
+    fn names(&self, kind: Kind) -> &NameTable<Listeners> {
         match kind {
             Kind::Channel => &self.channels,
             Kind::ShardChannel => &self.shard_channels,
@@ -138,7 +138,7 @@ impl<T: Cost> HubState<T> {
                 return (name.clone(), listeners.join(port, new_slot));
             }
         };
-        let (name, listeners) = names.get_or_insert(name);
+        let (name, listeners) = names.get_or_insert(name, || (name.into(), Listeners::default()));
         (name.clone(), listeners.join(port, new_slot))
     }
 

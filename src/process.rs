@@ -17,6 +17,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use rustix::thread::disable_transparent_huge_pages;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
@@ -40,6 +41,11 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
     let _log = log::start(&settings)?;
     log_panics();
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if settings.disable_thp
+        && let Err(error) = disable_transparent_huge_pages(true)
+    {
+        tracing::debug!(%error, "cannot disable transparent huge pages");
+    }
     fit_descriptors(&mut config)?;
     let listeners = listen::bind(&settings)?;
     let server = Server::new(config, Clock::real())?;

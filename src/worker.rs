@@ -4,6 +4,7 @@
 //! one position of that mailbox: take what is in it under the lock under which the hub counts the change, deliver what was
 //! taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
 
+mod ending;
 mod evicting;
 mod fan_out;
 mod lists;
@@ -34,8 +35,8 @@ use crate::ids::{Address, ClientId, WorkerId};
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
+use ending::Leaver;
 use lists::Lists;
-use subscribing::Leaver;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -53,7 +54,9 @@ pub struct Worker {
     more_waits: Cell<bool>,
     /// Clients that have ended and have subscriptions.
     leaving: RefCell<VecDeque<Leaver>>,
-    /// Rung when there are such clients.
+    /// What took the output of clients that have ended, and is still to be closed.
+    hung_up: RefCell<VecDeque<Rc<dyn Sink>>>,
+    /// Rung when there are such clients, or something is to be closed.
     pub(crate) leave_bell: Notify,
     /// Meant for clients that are not here, and still to be sent to where they are.
     astray: RefCell<Vec<(Arc<ClientInfo>, Errand)>>,
@@ -107,6 +110,7 @@ impl Worker {
             incoming: RefCell::default(),
             more_waits: Cell::new(false),
             leaving: RefCell::default(),
+            hung_up: RefCell::default(),
             leave_bell: Notify::new(),
             astray: RefCell::default(),
             awaiting: RefCell::default(),

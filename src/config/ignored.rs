@@ -186,7 +186,6 @@ static PROCESS: &[Param] = &[
     word("syslog-facility", "local0", FACILITIES).change(Start),
     flag("crash-log-enabled", "yes"),
     flag("crash-memcheck-enabled", "yes"),
-    flag("disable-thp", "yes").change(Start),
     word("oom-score-adj", "no", &["no", "yes", "relative", "absolute"]),
     ignored::<OomScores>("oom-score-adj-values", "0 200 800"),
     text("server_cpulist", "").change(Start),

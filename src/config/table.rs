@@ -153,6 +153,10 @@ directives! {
     maxmemory_clients: MaxmemoryClients = MaxmemoryClients::Bytes(ByteSize(0)),
         "maxmemory-clients", Limits, Runtime, number(0, LONG_MAX), bounds;
 
+    /// With yes, the kernel gives this process memory in pages of 4 KB only. Pages of 2 MB, which some systems use for
+    /// everybody, make room that is kept ready for a long request or value real memory before anything is in it.
+    disable_thp: bool = true, "disable-thp", Limits, Start, ANY;
+
     /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
     /// clients are told to forget keys that have not changed.
     tracking_table_max_keys: u64 = 1_000_000, "tracking-table-max-keys", Keys, Runtime, number(0, LONG_MAX), bounds;

@@ -10,7 +10,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -240,8 +239,11 @@ impl Drop for Connection {
         }
         self.session.end();
         self.worker.unregister(&self.client);
-        self.worker.server.connections.fetch_sub(1, Relaxed);
-        self.worker.handle().connections.fetch_sub(1, Relaxed);
+        self.client.let_go_of_sink();
+        match self.transport.take() {
+            Some(transport) => self.worker.hang_up(transport),
+            None => self.worker.count_out_connections(1),
+        }
         report(&self.worker, &self.client);
     }
 }

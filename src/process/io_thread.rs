@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::Release;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -111,8 +111,7 @@ fn welcome(worker: &Rc<Worker>, doors: &Doors, guest: Guest) {
                 worker.handle().load.count_arriving(false);
             }
             worker.turn_away(&guest.info);
-            worker.server.connections.fetch_sub(1, Relaxed);
-            worker.handle().connections.fetch_sub(1, Relaxed);
+            worker.count_out_connections(1);
         }
     }
 }
@@ -138,7 +137,7 @@ async fn deliver(worker: Rc<Worker>) {
     }
 }
 
-/// Ends the subscriptions of clients that have ended and had very many.
+/// Ends the subscriptions of clients that have ended and had very many, and closes the connections of all.
 async fn end(worker: Rc<Worker>) {
     loop {
         worker.leave_bell.notified().await;

@@ -1,5 +1,7 @@
 //! The arguments of a request: where they lie in the bytes that it was read from.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 /// The longest request, in bytes: spans have no room for more. Only limits raised far above their defaults let one be as
@@ -34,11 +36,18 @@ pub struct Args<'a> {
     spans: &'a [Span],
     /// What `buffer` lies in, where others can have a share of that.
     owner: Option<&'a Bytes>,
+    /// What `spans` are, where others can have a share of that.
+    many: Option<&'a Arc<Vec<Span>>>,
 }
 
 impl<'a> Args<'a> {
     pub(super) fn new(buffer: &'a [u8], spans: &'a [Span]) -> Self {
-        Args { buffer, spans, owner: None }
+        Args { buffer, spans, owner: None, many: None }
+    }
+
+    /// Of a request of very many arguments.
+    pub(super) fn of_many(buffer: &'a [u8], spans: &'a Arc<Vec<Span>>) -> Self {
+        Args { buffer, spans, owner: None, many: Some(spans) }
     }
 
     /// How many arguments there are, the command's name included.
@@ -71,7 +80,7 @@ impl<'a> Args<'a> {
     /// nothing is behind them.
     pub fn behind(&self, count: usize) -> Option<Args<'a>> {
         let spans = self.spans.get(count..).filter(|spans| !spans.is_empty())?;
-        Some(Args { spans, ..*self })
+        Some(Args { spans, many: None, ..*self })
     }
 
     /// The same arguments, which may be shared if they lie in `owner`.
@@ -107,13 +116,22 @@ impl<'a> Args<'a> {
     }
 
     /// A copy that owns its bytes, for requests that are kept: queued by MULTI or postponed. Where one argument is long and
-    /// can be shared, nothing but the spans is copied.
+    /// can be shared, nothing but the spans is copied; of very many arguments nothing but the bytes, in one piece.
     pub fn to_owned(&self) -> OwnedArgs {
+        if let Some(many) = self.many {
+            return OwnedArgs { buffer: Bytes::copy_from_slice(self.whole()), spans: Spans::Many(many.clone()) };
+        }
         let longest = self.iter().max_by_key(|arg| arg.len());
         match longest.and_then(|arg| self.share(arg)).and(self.owner) {
-            Some(owner) => OwnedArgs { buffer: owner.slice_ref(self.buffer), spans: self.spans.into() },
+            Some(owner) => OwnedArgs { buffer: owner.slice_ref(self.buffer), spans: Spans::Few(self.spans.into()) },
             None => OwnedArgs::new(self.iter()),
         }
+    }
+
+    /// From the first byte of the request to the last of its last argument.
+    fn whole(&self) -> &'a [u8] {
+        let end = self.spans.last().map_or(0, |last| last.start as usize + last.len as usize);
+        &self.buffer[..end]
     }
 }
 
@@ -129,7 +147,15 @@ impl std::ops::Index<usize> for Args<'_> {
 #[derive(Clone, Debug)]
 pub struct OwnedArgs {
     buffer: Bytes,
-    spans: Box<[Span]>,
+    spans: Spans,
+}
+
+/// Where its arguments lie.
+#[derive(Clone, Debug)]
+enum Spans {
+    Few(Box<[Span]>),
+    /// As the decoder has found them.
+    Many(Arc<Vec<Span>>),
 }
 
 impl OwnedArgs {
@@ -143,24 +169,31 @@ impl OwnedArgs {
                 Span::new(start, arg.len())
             })
             .collect();
-        OwnedArgs { buffer: buffer.into(), spans }
+        OwnedArgs { buffer: buffer.into(), spans: Spans::Few(spans) }
     }
 
     /// The arguments, as a handler takes them.
     pub fn args(&self) -> Args<'_> {
-        Args { buffer: &self.buffer, spans: &self.spans, owner: Some(&self.buffer) }
+        match &self.spans {
+            Spans::Few(spans) => Args { owner: Some(&self.buffer), ..Args::new(&self.buffer, spans) },
+            Spans::Many(spans) => Args { owner: Some(&self.buffer), ..Args::of_many(&self.buffer, spans) },
+        }
     }
 
     /// What it occupies, in bytes.
     pub fn size_bytes(&self) -> usize {
-        self.buffer.len() + std::mem::size_of_val(&*self.spans)
+        let spans = match &self.spans {
+            Spans::Few(spans) => spans.len(),
+            Spans::Many(spans) => spans.len(),
+        };
+        self.buffer.len() + spans * size_of::<Span>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resp::decode::{Decoder, Limits, Step};
+    use crate::resp::decode::{Decoder, Limits, MANY, Step};
 
     const LIMITS: Limits = Limits { max_bulk: 1 << 20, authenticated: true };
 
@@ -192,6 +225,27 @@ mod tests {
         assert_eq!(shares(echo(LEAST_SHARED - 2, "\r\n")), [None, None]);
         assert_eq!(shares([echo(len, "\r\n"), vec![b'y'; 2 * len]].concat()), [None, None]);
         assert_eq!(shares([&b"echo "[..], &vec![b'x'; len], b"\r\n"].concat()), [None, None], "words lie elsewhere");
+    }
+
+    #[test]
+    fn very_many_arguments_are_kept_without_a_copy_of_where_they_lie() {
+        let names = MANY as u32 + 1;
+        let request =
+            (0..names).fold(format!("*{names}\r\n"), |request, n| request + &format!("$2\r\n{:02}\r\n", n % 100));
+        let bytes = ["PING\r\n", &request, "PING\r\n"].concat();
+        let mut decoder = Decoder::default();
+        assert!(matches!(decoder.next(bytes.as_bytes(), LIMITS), Ok(Step::Request(_, 6))));
+        let Ok(Step::Request(args, used)) = decoder.next(&bytes.as_bytes()[6..], LIMITS) else { panic!("a request") };
+        assert_eq!(used, request.len());
+        let kept = args.to_owned();
+        assert_eq!(kept.args().len(), args.len());
+        assert!(kept.args().iter().eq(args.iter()));
+        assert_eq!(kept.args().spans.as_ptr(), args.spans.as_ptr());
+        let again = kept.args().to_owned();
+        assert!(again.args().from(1).eq(args.from(1)));
+        let behind = args.behind(2).expect("there are more");
+        assert!(behind.to_owned().args().iter().eq(args.from(2)));
+        assert!(kept.size_bytes() >= request.len() - 2 && kept.size_bytes() < request.len() + 8 * args.len());
     }
 
     #[test]

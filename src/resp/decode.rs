@@ -7,6 +7,8 @@
 //! Source: the protocol specification in the Redis documentation, and the behaviour of `processMultibulkBuffer` and
 //! `processInlineBuffer` in Redis 7.2 (networking.c).
 
+use std::sync::Arc;
+
 pub use super::args::{Args, OwnedArgs};
 use super::args::{MAX_REQUEST, Span};
 use super::errors::ProtocolError;
@@ -24,6 +26,11 @@ const LINE_END: usize = 2;
 const NEAR: usize = 6;
 /// Capacity for argument spans that is kept between requests.
 const KEPT_SPANS: usize = 1024;
+/// Where the arguments of a request lie is shared with those who keep it, and not copied, if they are so many.
+pub(super) const MANY: usize = 16 * 1024;
+/// When so many arguments have come that the rest is at most so many times as many, room is made for all. It is address
+/// space, and becomes memory as they come.
+const AHEAD: usize = 64;
 
 /// What bounds a request.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +77,8 @@ pub struct Decoder {
     /// No end of line lies before this offset.
     scanned: usize,
     spans: Vec<Span>,
+    /// Those of a request that is complete, if it had many.
+    many: Option<Arc<Vec<Span>>>,
     /// The words of an inline request, without their quotes.
     words: Vec<u8>,
 }
@@ -101,19 +110,31 @@ impl Decoder {
                 if self.spans.is_empty() {
                     return Ok(Step::Nothing(used));
                 }
+                if self.spans.len() >= MANY {
+                    let many = self.many.insert(Arc::new(std::mem::take(&mut self.spans)));
+                    return Ok(Step::Request(Args::of_many(buffer, many), used));
+                }
                 Ok(Step::Request(Args::new(buffer, &self.spans), used))
             }
         }
     }
 
-    /// What it occupies beside its own size, in bytes.
+    /// What it occupies beside its own size, in bytes. Room for what has not come is counted up to as much as has.
     pub fn size_bytes(&self) -> usize {
-        self.spans.capacity() * size_of::<Span>() + self.words.capacity()
+        let spans = self.spans.capacity().min(2 * self.spans.len().max(KEPT_SPANS));
+        spans * size_of::<Span>() + self.words.capacity()
     }
 
-    /// Whether it remembers nothing: the last request was complete.
+    /// Whether it is in the middle of no request: the last one was complete.
     pub fn is_between_requests(&self) -> bool {
         self.state == State::Start
+    }
+
+    /// Lets go of what it still has of the last request, as far as that is much.
+    pub fn forget(&mut self) {
+        self.many = None;
+        self.spans.clear();
+        self.spans.shrink_to(KEPT_SPANS);
     }
 
     /// How many bytes are missing to the end of the argument that is being read, or 1 where none has been announced.
@@ -128,8 +149,17 @@ impl Decoder {
         self.state = state;
         self.position = 0;
         self.scanned = 0;
-        self.spans.clear();
-        self.spans.shrink_to(KEPT_SPANS);
+        self.forget();
+    }
+
+    /// Notes where an argument lies; this many are missing, it included.
+    fn note(&mut self, span: Span, missing: usize) {
+        if self.spans.len() == self.spans.capacity() && self.spans.len() >= MANY / 4 {
+            let ahead = missing.min(AHEAD * self.spans.len());
+            // Where the system refuses that much, room is made as it is needed.
+            let _ = self.spans.try_reserve_exact(ahead);
+        }
+        self.spans.push(span);
     }
 
     /// Goes on with a multibulk request; true when it is complete.
@@ -160,7 +190,7 @@ impl Decoder {
                     if buffer.len() - self.position < len + LINE_END {
                         return Ok(false);
                     }
-                    self.spans.push(Span::new(self.position, len));
+                    self.note(Span::new(self.position, len), missing);
                     self.position += len + LINE_END;
                     self.scanned = self.position;
                     self.state = State::Length { missing: missing - 1 };
@@ -184,7 +214,7 @@ impl Decoder {
             if end > arrived.len() || len > limits.max_bulk {
                 break;
             }
-            self.spans.push(Span::new(start, len));
+            self.note(Span::new(start, len), missing);
             position = end;
             missing -= 1;
         }
