@@ -26,7 +26,7 @@ use crate::command::{gate, run};
 use crate::ids::PortSet;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::counters::Counter;
-use crate::resp::decode::{Decoder, Limits, Step};
+use crate::resp::decode::{Decoder, Step};
 use crate::resp::errors::ReplyError;
 use crate::worker::Worker;
 pub(crate) use state::{Blocked, Transaction};
@@ -233,7 +233,7 @@ impl Session {
 
     /// Runs what was received while it could not.
     fn run_input(&mut self, now: Now) {
-        if let Some(input) = self.wire.take_long() {
+        if let Some(input) = self.wire.take_long(self.conversation.limits(&self.worker.settings())) {
             let used = self.run(&input, Some(&input), now);
             return self.wire.put_back_long(input, if self.is_finished() { usize::MAX } else { used });
         }
@@ -258,10 +258,7 @@ impl Session {
                 if has_more {
                     break;
                 }
-                let password_missing =
-                    turn.settings.requirepass.password().is_some() && !conversation.state.authenticated;
-                let max_bulk = usize::try_from(turn.settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
-                match decoder.next(&input[used..], Limits { max_bulk, authenticated: !password_missing }) {
+                match decoder.next(&input[used..], conversation.limits(&turn.settings)) {
                     Ok(Step::Request(args, taken)) => {
                         gate::admit(turn, conversation, owner.map_or(args, |owner| args.owned_by(owner)));
                         if !turn.client.is_leaving() {

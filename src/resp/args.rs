@@ -116,10 +116,13 @@ impl<'a> Args<'a> {
     }
 
     /// A copy that owns its bytes, for requests that are kept: queued by MULTI or postponed. Where one argument is long and
-    /// can be shared, nothing but the spans is copied; of very many arguments nothing but the bytes, in one piece.
+    /// can be shared, nothing but the spans is copied; of very many arguments nothing but the bytes, in one piece, and not even
+    /// those where they can be shared.
     pub fn to_owned(&self) -> OwnedArgs {
         if let Some(many) = self.many {
-            return OwnedArgs { buffer: Bytes::copy_from_slice(self.whole()), spans: Spans::Many(many.clone()) };
+            let whole = self.whole();
+            let buffer = self.owner.map_or_else(|| Bytes::copy_from_slice(whole), |owner| owner.slice_ref(whole));
+            return OwnedArgs { buffer, spans: Spans::Many(many.clone()) };
         }
         let longest = self.iter().max_by_key(|arg| arg.len());
         match longest.and_then(|arg| self.share(arg)).and(self.owner) {

@@ -119,6 +119,13 @@ impl Decoder {
         }
     }
 
+    /// Whether the unfinished request at the front of `buffer` has come whole, so that [`Decoder::next`] will answer it.
+    pub fn completes(&mut self, buffer: &[u8], limits: Limits) -> bool {
+        let is_multibulk = !matches!(self.state, State::Start | State::Inline);
+        // An error is found again by who asks for the request.
+        is_multibulk && matches!(self.multibulk(buffer, limits), Ok(true))
+    }
+
     /// What it occupies beside its own size, in bytes. Room for what has not come is counted up to as much as has.
     pub fn size_bytes(&self) -> usize {
         let spans = self.spans.capacity().min(2 * self.spans.len().max(KEPT_SPANS));

@@ -7,9 +7,10 @@ use crate::command::elsewhere::execution::Execution;
 use crate::command::elsewhere::loan::Borrower;
 use crate::command::elsewhere::task::{Request, Slot};
 use crate::command::pubsub::subscribing::Subscribing;
+use crate::config::Settings;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
-use crate::resp::decode::OwnedArgs;
+use crate::resp::decode::{Limits, OwnedArgs};
 use crate::server::governor::Answer;
 use crate::shutdown::Round;
 
@@ -131,4 +132,13 @@ pub struct Conversation {
     pub scope: Scope,
     /// What else there is.
     pub state: SessionState,
+}
+
+impl Conversation {
+    /// How large its requests may be.
+    pub(super) fn limits(&self, settings: &Settings) -> Limits {
+        let password_missing = settings.requirepass.password().is_some() && !self.state.authenticated;
+        let max_bulk = usize::try_from(settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
+        Limits { max_bulk, authenticated: !password_missing }
+    }
 }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use crate::client::held::{Held, Holding};
-use crate::resp::decode::Decoder;
+use crate::resp::decode::{Decoder, Limits};
 use crate::worker::Worker;
 
 /// What was received of one client and not yet consumed.
@@ -27,6 +27,8 @@ pub(super) struct Wire {
 
 /// From this length on an argument is received where it stays, and not copied when it has come; in bytes.
 const LONG: usize = 32 * 1024;
+/// A request of so much in short arguments is handed on, and not copied, too; in bytes.
+const MANY_BYTES: usize = 256 * 1024;
 /// How much of such an argument is read at once, in bytes: others have their turn soon.
 const AT_ONCE: usize = 256 * 1024;
 /// For how many times of what has come room is made at most.
@@ -104,9 +106,14 @@ impl Wire {
         (std::mem::take(&mut self.input), std::mem::take(&mut self.consumed))
     }
 
-    /// Takes a request that ends with a long argument, if that is what has come, so that others can have a share of it.
-    pub(super) fn take_long(&mut self) -> Option<Bytes> {
-        let is_long = self.ends_announced && self.consumed == 0 && self.input.len() >= LONG;
+    /// Takes a request that ends with a long argument or has very many, if that is what has come, so that others can have a
+    /// share of it.
+    pub(super) fn take_long(&mut self, limits: Limits) -> Option<Bytes> {
+        if self.consumed > 0 || self.input.len() < LONG {
+            return None;
+        }
+        let decoder = self.decoder.as_mut().filter(|_| self.input.len() >= MANY_BYTES);
+        let is_long = self.ends_announced || decoder.is_some_and(|decoder| decoder.completes(&self.input, limits));
         is_long.then(|| self.take().0.into())
     }
 
@@ -168,6 +175,29 @@ impl Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resp::decode::Step;
+
+    const LIMITS: Limits = Limits { max_bulk: usize::MAX, authenticated: true };
+
+    #[test]
+    fn a_request_of_very_many_arguments_is_taken_to_be_shared_once_it_has_come_whole() {
+        let names = MANY_BYTES / 8;
+        let request = format!("*{names}\r\n{}", "$2\r\nxy\r\n".repeat(names)).into_bytes();
+        let mut wire = Wire::default();
+        let mut decoder = Box::<Decoder>::default();
+        assert!(matches!(decoder.next(&request[..1000], LIMITS), Ok(Step::Incomplete(_))));
+        wire.decoder = Some(decoder);
+        wire.keep(&request[..request.len() - 1]);
+        assert_eq!(wire.take_long(LIMITS), None);
+        wire.push(&request[request.len() - 1..]);
+        let place = wire.input.as_ptr();
+        let long = wire.take_long(LIMITS).expect("it is there");
+        assert_eq!((long.as_ptr(), long.len()), (place, request.len()));
+        let mut decoder = wire.decoder.take().expect("it has not been given away");
+        let Ok(Step::Request(args, used)) = decoder.next(&long, LIMITS) else { panic!("the request") };
+        assert_eq!((args.len(), used), (names, request.len()));
+        assert!(args.owned_by(&long).to_owned().args()[0].as_ptr() < long[20..].as_ptr(), "nothing is copied");
+    }
 
     #[test]
     fn p11_room_is_made_once_something_has_come_and_for_no_more_than_was_announced() {
@@ -194,7 +224,7 @@ mod tests {
                 wire.push(&vec![b'x'; rest]);
             }
             assert_eq!(wire.input.capacity(), last_room, "there was room for the end");
-            let long = wire.take_long().expect("it is there");
+            let long = wire.take_long(LIMITS).expect("it is there");
             assert_eq!(long.len(), LONG + announced);
         }
     }
@@ -203,13 +233,13 @@ mod tests {
     fn only_a_whole_announced_argument_is_taken_to_be_shared() {
         let mut wire = Wire::default();
         wire.push(&[b'x'; 2 * LONG]);
-        assert_eq!(wire.take_long(), None, "nothing was announced");
+        assert_eq!(wire.take_long(LIMITS), None, "nothing was announced");
         wire.expect(10);
         wire.push(b"123456789");
-        assert_eq!((wire.missing(), wire.take_long()), (1, None));
+        assert_eq!((wire.missing(), wire.take_long(LIMITS)), (1, None));
         wire.push(b"0");
         assert_eq!(wire.missing(), 0);
-        let long = wire.take_long().expect("it is there");
+        let long = wire.take_long(LIMITS).expect("it is there");
         assert!(wire.is_empty() && long.ends_with(b"x1234567890"));
         wire.put_back_long(long, 2 * LONG);
         assert_eq!(wire.take_rest(), b"1234567890");

@@ -26,11 +26,13 @@ pub(super) struct Leaver {
 }
 
 impl Worker {
-    /// Lets a connection go: its subscriptions end, its number is free.
+    /// Lets a connection go: its number is free, and its subscriptions end now, or after those of others that have gone.
     pub fn unregister(&self, client: &Rc<Client>) {
         self.server.clients.remove(client.info.id);
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
-        self.leave_some(client, ENDED_AT_ONCE, &mut self.hub());
+        if self.leaving.borrow().is_empty() {
+            self.leave_some(client, ENDED_AT_ONCE, &mut self.hub());
+        }
         if client.is_subscriber() {
             client.abandon();
             self.see_to(client.clone(), None);

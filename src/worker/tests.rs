@@ -147,7 +147,12 @@ fn who_administers_needs_no_lock_that_publishers_need() {
 
 /// Subscribes a client to so many channels.
 fn subscribe(peer: &Peer, count: usize) {
-    for first in (0..count).step_by(100) {
+    subscribe_from(peer, 0, count);
+}
+
+/// The same, to channels from this number on.
+fn subscribe_from(peer: &Peer, start: usize, count: usize) {
+    for first in (start..start + count).step_by(100) {
         let names: Vec<String> = (first..first + 100).map(|number| format!("c{number}")).collect();
         peer.say(&format!("SUBSCRIBE {}", names.join(" ")));
     }
@@ -171,6 +176,24 @@ fn a_client_with_very_many_subscriptions_leaves_in_steps_and_hears_nothing_meanw
     assert!(client.take_output().is_empty());
     let steps = (0..100).take_while(|_| worker.is_ending()).inspect(|_| worker.go_on_ending()).count();
     assert!(steps > 1, "{steps} steps");
+    assert_eq!(channels(&world), 0);
+}
+
+#[test]
+fn clients_that_leave_together_end_no_more_subscriptions_at_once_than_one() {
+    let world = World::new();
+    let all: Vec<Peer> = (0..10)
+        .map(|number| {
+            let peer = world.client();
+            subscribe_from(&peer, 500 * number, 500);
+            peer
+        })
+        .collect();
+    subscribe_from(&all[0], 5000, 1000);
+    all.into_iter().for_each(Peer::leave);
+    let left = channels(&world);
+    assert!(left > 4000, "{left} channels are left");
+    world.settle();
     assert_eq!(channels(&world), 0);
 }
 
