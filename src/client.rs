@@ -23,6 +23,7 @@ use crate::hub::name::Name;
 use crate::ids::{Topic, WorkerId};
 use crate::message::Frame;
 use crate::resp::Proto;
+use crate::resp::answer::Answer;
 pub(crate) use memberships::{Membership, Memberships};
 use outbox::Outbox;
 use registry::{ClientInfo, Flag};
@@ -293,6 +294,15 @@ impl Client {
         if self.closing.get().is_none() && !self.abandoned.get() {
             self.outbox.borrow_mut().push(frame.clone());
         }
+    }
+
+    /// Queues the answer that it has waited for, and lets its session go on.
+    pub(crate) fn serve(&self, answer: Answer) {
+        if self.closing.get().is_none() && !self.abandoned.get() {
+            self.outbox.borrow_mut().push_answer(answer);
+        }
+        self.served.set(self.served.get() + 1);
+        self.bell.notify_one();
     }
 
     /// Whether its sink has not taken all that it was offered. A client without one takes nothing.

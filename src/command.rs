@@ -160,8 +160,7 @@ impl LocalCall<'_, '_> {
     /// the whole answer, so nothing is queued before its end.
     pub(crate) fn queue_reply(&mut self) {
         if !self.scope.executing {
-            self.client.outbox.borrow_mut().push_own(self.reply.bytes());
-            self.reply.clear();
+            self.client.outbox.borrow_mut().push_reply(self.call.reply);
         }
     }
 }

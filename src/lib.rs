@@ -19,7 +19,8 @@
 //!
 //! What a client sends is read into memory that all connections of a thread share, and run there. Of a long argument all
 //! but the beginning is read to where it stays: room is made for it as it comes, and a message or a value is made of it
-//! without a copy. A message is copied once otherwise, however many receive it.
+//! without a copy. A message is copied once otherwise, however many receive it. Answers are [written in pieces](resp::answer)
+//! which the outbox takes as they are, and a value that stays where it was received is answered from there.
 //!
 //! # Threads
 //!

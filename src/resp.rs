@@ -1,8 +1,9 @@
 //! The wire: requests in, replies and pushes out.
 //!
-//! [`decode`] turns received bytes into [arguments](args), [`encode`] writes replies in RESP2 or RESP3, [`errors`] holds every
-//! error text that a client may match on.
+//! [`decode`] turns received bytes into [arguments](args), [`encode`] writes replies in RESP2 or RESP3, of which
+//! [answers](answer) are made, [`errors`] holds every error text that a client may match on.
 
+pub mod answer;
 pub mod args;
 pub mod decode;
 pub mod encode;

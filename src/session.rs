@@ -26,6 +26,7 @@ use crate::command::{gate, run};
 use crate::ids::PortSet;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::counters::Counter;
+use crate::resp::answer::Answer;
 use crate::resp::decode::{Decoder, Step};
 use crate::resp::errors::ReplyError;
 use crate::worker::Worker;
@@ -42,7 +43,7 @@ pub struct Session {
     wire: Wire,
     conversation: Conversation,
     /// Answered, but not to be sent before the session goes on.
-    withheld: Vec<u8>,
+    withheld: Answer,
     outcome: TurnOutcome,
     /// Whether its last turn ended before its work did.
     has_more: bool,
@@ -77,7 +78,7 @@ impl Session {
             worker,
             wire: Wire::default(),
             conversation: Conversation { state, scope: Scope::default() },
-            withheld: Vec::new(),
+            withheld: Answer::default(),
             outcome: TurnOutcome::default(),
             has_more: false,
         }
@@ -298,15 +299,16 @@ impl Session {
         commands(&mut turn, &mut self.conversation, &mut decoder);
         turn.keys.release();
         self.wire.keep_decoder(decoder, &self.worker);
-        let reply = turn.reply;
+        let mut reply = turn.reply;
         // EXEC that has just been begun goes on at once, unless it waits for the keys, which it finds out then.
         self.has_more = self.conversation.state.blocked.as_ref().is_some_and(Blocked::goes_on);
         if self.client.closing().is_some() {
             // Closed at once: what it would have been answered goes with it.
+            reply.clear();
         } else if matches!(self.conversation.state.blocked, Some(Blocked::Ordered(_) | Blocked::Sleeping(_))) {
-            self.withheld.extend_from_slice(reply.bytes());
+            self.withheld.append(reply.take());
         } else {
-            self.client.outbox.borrow_mut().push_own(reply.bytes());
+            self.client.outbox.borrow_mut().push_reply(&mut reply);
         }
         let mut buffer = reply.into_bytes();
         buffer.clear();

@@ -8,6 +8,7 @@ use super::notice::Notice;
 use super::registry::ClientInfo;
 use crate::mailbox::Cost;
 use crate::message::Frame;
+use crate::resp::answer::Answer;
 
 /// The hub of this server: its mailboxes carry orders beside messages.
 pub type Hub = crate::hub::Hub<Order>;
@@ -37,7 +38,7 @@ pub enum Errand {
     /// It is told to forget keys.
     Tell(Notice),
     /// It is given the answer that it has waited for.
-    Serve(Frame),
+    Serve(Answer),
 }
 
 /// Who waits until several workers have obeyed an order.

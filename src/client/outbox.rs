@@ -6,7 +6,11 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
+use bytes::Bytes;
+
 use crate::message::Frame;
+use crate::resp::answer::{Answer, Piece};
+use crate::resp::encode::Reply;
 
 /// Replies are gathered into pieces of up to this many bytes before a new piece is begun.
 const OWN_PIECE: usize = 16 * 1024;
@@ -15,14 +19,20 @@ const KEPT_ENTRIES: usize = 16;
 
 #[derive(Debug)]
 enum Chunk {
+    /// Of its own replies.
     Own(Vec<u8>),
+    /// The same, of which others have a share.
+    Value(Box<Bytes>),
     Shared(Rc<Frame>),
 }
+
+const _: () = assert!(size_of::<Chunk>() == 24);
 
 impl Chunk {
     fn len(&self) -> usize {
         match self {
             Chunk::Own(bytes) => bytes.len(),
+            Chunk::Value(bytes) => bytes.len(),
             Chunk::Shared(frame) => frame.len(),
         }
     }
@@ -30,6 +40,7 @@ impl Chunk {
     fn pieces(&self) -> [&[u8]; 2] {
         match self {
             Chunk::Own(bytes) => [bytes, &[]],
+            Chunk::Value(bytes) => [bytes, &[]],
             Chunk::Shared(frame) => frame.pieces(),
         }
     }
@@ -78,6 +89,30 @@ impl Outbox {
         match self.chunks.back_mut() {
             Some(Chunk::Own(last)) if last.len() + reply.len() <= OWN_PIECE => last.extend_from_slice(reply),
             _ => self.chunks.push_back(Chunk::Own(reply.to_vec())),
+        }
+    }
+
+    /// Queues what has been answered so far, which the reply is rid of then. What is long of it is not copied.
+    pub fn push_reply(&mut self, reply: &mut Reply) {
+        self.push_answer(reply.take_pieces());
+        self.push_own(reply.rest());
+        reply.clear();
+    }
+
+    /// The same for an answer that was made elsewhere.
+    pub fn push_answer(&mut self, answer: Answer) {
+        for piece in answer {
+            match piece {
+                Piece::Written(bytes) if bytes.len() <= OWN_PIECE => self.push_own(&bytes),
+                Piece::Written(bytes) => {
+                    self.bytes += bytes.len();
+                    self.chunks.push_back(Chunk::Own(bytes));
+                }
+                Piece::Shared(bytes) => {
+                    self.bytes += bytes.len();
+                    self.chunks.push_back(Chunk::Value(Box::new(bytes)));
+                }
+            }
         }
     }
 
@@ -235,6 +270,25 @@ mod tests {
         assert_eq!(counted(&outbox), (400, 0), "the newest is the next, and nothing of it is under way");
         outbox.push_own(b"reply");
         assert_eq!(counted(&outbox), (405, 405), "the client's own replies count, and what they wait for");
+    }
+
+    #[test]
+    fn what_is_long_of_an_answer_is_not_copied_and_counts_in_full() {
+        let value = Bytes::from(vec![b'v'; 3 * OWN_PIECE]);
+        let mut reply = Reply::default();
+        reply.raw(&[b'l'; 5 * OWN_PIECE]);
+        reply.shared_bulk(&value);
+        let (len, mut outbox) = (reply.len(), Outbox::default());
+        outbox.push_reply(&mut reply);
+        assert!(reply.is_empty());
+        assert_eq!((outbox.bytes(), outbox.counted_bytes()), (len, len));
+        let mut slices = [IoSlice::new(&[]); 8];
+        let used = outbox.gather(&mut slices, usize::MAX);
+        assert!(slices[..used].iter().any(|slice| slice.as_ptr() == value.as_ptr()));
+        outbox.advance(1);
+        assert_eq!(outbox.counted_bytes(), len - 1, "what is under way of it counts, too");
+        let rest = drain(&mut outbox, usize::MAX);
+        assert!(rest.ends_with(&[&value[..], b"\r\n"].concat()) && rest.len() == len - 1);
     }
 
     #[test]

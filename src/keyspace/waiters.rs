@@ -25,8 +25,8 @@ use super::{Rules, State};
 use crate::client::order::Errand;
 use crate::client::registry::ClientInfo;
 use crate::ids::ClientId;
-use crate::message::Frame;
 use crate::resp::Proto;
+use crate::resp::answer::Answer;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
@@ -141,18 +141,18 @@ pub struct Waiters {
 #[derive(Debug)]
 pub(crate) struct Served {
     client: Arc<ClientInfo>,
-    answer: Vec<u8>,
+    answer: Answer,
 }
 
 impl Served {
-    /// The answer, encoded.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.answer
+    /// The answer.
+    pub(crate) fn into_answer(self) -> Answer {
+        self.answer
     }
 
     /// Sends it to the client's worker.
     pub(crate) fn send(self, outlet: &mut Outlet<'_, '_>) {
-        outlet.order(self.client, Errand::Serve(Frame::whole(self.answer)));
+        outlet.order(self.client, Errand::Serve(self.answer));
     }
 }
 
@@ -196,7 +196,7 @@ impl Waiters {
             Some(error) => reply.error(error),
             None => Absent::Array.answer(&mut reply),
         }
-        Some(Served { client: waiter.client, answer: reply.into_bytes() })
+        Some(Served { client: waiter.client, answer: reply.take() })
     }
 
     fn take(&mut self, client: ClientId) -> Option<Waiter> {
@@ -331,5 +331,5 @@ fn attempt(keys: &mut Keys<'_>, client: ClientId) -> Tried {
     if waiter.wait.tracked {
         waiter.wait.interest.keys.iter().for_each(|key| keys.state.tracking.remember(client, key));
     }
-    Tried::Served(Served { client: waiter.client, answer: reply.into_bytes() })
+    Tried::Served(Served { client: waiter.client, answer: reply.take() })
 }

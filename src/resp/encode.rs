@@ -1,6 +1,9 @@
 //! Replies and pushes in the protocol version that the client speaks.
 
+use bytes::Bytes;
+
 use super::Proto;
+use super::answer::{Answer, LONGEST_PIECE, Piece};
 use super::errors::ReplyError;
 
 /// Collects what a client is answered.
@@ -8,11 +11,18 @@ use super::errors::ReplyError;
 /// While it is muted (CLIENT REPLY OFF and SKIP) replies are dropped, pushes are not.
 #[derive(Debug)]
 pub struct Reply {
+    /// Pieces that are complete.
+    pieces: Answer,
+    /// What has been written behind them.
     bytes: Vec<u8>,
     proto: Proto,
     muted: bool,
     /// How long it may become, in bytes.
     room: usize,
+    /// How long what is written behind the pieces may become before anything else is to be looked at, in bytes.
+    bound: usize,
+    /// Whether what is written must stay in one piece.
+    unparted: bool,
     overflowed: bool,
 }
 
@@ -26,12 +36,15 @@ impl Reply {
     /// An empty reply in `proto`, which reuses the memory of `bytes`.
     pub fn new(mut bytes: Vec<u8>, proto: Proto) -> Self {
         bytes.clear();
-        Reply { bytes, proto, muted: false, room: usize::MAX, overflowed: false }
+        let pieces = Answer::default();
+        let (room, bound) = (usize::MAX, LONGEST_PIECE);
+        Reply { pieces, bytes, proto, muted: false, room, bound, unparted: false, overflowed: false }
     }
 
     /// Lets it grow to this many bytes at most; what would be written beyond is dropped.
     pub fn set_room(&mut self, room: usize) {
         self.room = room;
+        self.find_bound();
     }
 
     /// Whether more would have been written than there was room for.
@@ -54,19 +67,59 @@ impl Reply {
         self.muted = muted;
     }
 
-    /// What has been written.
-    pub fn bytes(&self) -> &[u8] {
+    /// Length of what has been written, in bytes.
+    pub fn len(&self) -> usize {
+        self.pieces.len() + self.bytes.len()
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes the pieces that are complete: mostly none. What is behind them [stays](Reply::rest).
+    pub fn take_pieces(&mut self) -> Answer {
+        if self.pieces.is_empty() {
+            return Answer::default();
+        }
+        let pieces = std::mem::take(&mut self.pieces);
+        self.find_bound();
+        pieces
+    }
+
+    /// What has been written behind the pieces that are complete.
+    pub fn rest(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Takes all that has been written.
+    pub fn take(&mut self) -> Answer {
+        let mut all = self.take_pieces();
+        let mut rest = std::mem::take(&mut self.bytes);
+        rest.shrink_to_fit();
+        all.push(Piece::Written(rest));
+        all
     }
 
     /// Forgets what has been written.
     pub fn clear(&mut self) {
+        self.take_pieces();
         self.bytes.clear();
     }
 
-    /// Gives the memory back for reuse.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// All that has been written, in one piece. If that is short it lies in the memory that the reply was made with.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        if self.pieces.is_empty() {
+            return self.bytes;
+        }
+        let mut all = Vec::with_capacity(self.len());
+        for piece in self.take() {
+            match piece {
+                Piece::Written(bytes) => all.extend_from_slice(&bytes),
+                Piece::Shared(bytes) => all.extend_from_slice(&bytes),
+            }
+        }
+        all
     }
 
     /// Bytes that are already encoded.
@@ -78,8 +131,10 @@ impl Reply {
 
     /// The same whether it is muted or not.
     pub fn raw_unmuted(&mut self, encoded: &[u8]) {
-        if self.has_room(encoded.len()) {
+        if self.bytes.len().saturating_add(encoded.len()) <= self.bound {
             self.bytes.extend_from_slice(encoded);
+        } else {
+            self.raw_parted(encoded);
         }
     }
 
@@ -117,6 +172,21 @@ impl Reply {
         let value = value.as_ref();
         self.length(b'$', value.len());
         self.raw(value);
+        self.raw(b"\r\n");
+    }
+
+    /// As [`Reply::bulk`], without a copy: the value stays where it lies.
+    pub fn shared_bulk(&mut self, value: &Bytes) {
+        if self.unparted {
+            return self.bulk(value);
+        }
+        self.length(b'$', value.len());
+        if !self.muted && self.has_room(value.len()) {
+            self.pieces.push(Piece::Written(self.bytes.as_slice().into()));
+            self.bytes.clear();
+            self.pieces.push(Piece::Shared(value.clone()));
+            self.find_bound();
+        }
         self.raw(b"\r\n");
     }
 
@@ -197,17 +267,29 @@ impl Reply {
 
     /// Makes what `write` writes an array, of as many elements as it answers.
     pub fn array_of(&mut self, write: impl FnOnce(&mut Self) -> usize) {
-        let start = self.bytes.len();
+        let start = self.len();
         let len = write(self);
         self.insert(start, |reply| reply.array(len));
     }
 
-    /// Writes what belongs before that which has been written from `start` on.
+    /// Writes something short that belongs before what has been written from `start` on.
     pub fn insert(&mut self, start: usize, write: impl FnOnce(&mut Self)) {
         let end = self.bytes.len();
+        let unparted = std::mem::replace(&mut self.unparted, true);
+        self.find_bound();
         write(self);
-        let inserted = self.bytes.len() - end;
-        self.bytes[start..].rotate_right(inserted);
+        match start.checked_sub(self.pieces.len()) {
+            Some(start) => {
+                let inserted = self.bytes.len() - end;
+                self.bytes[start..].rotate_right(inserted);
+            }
+            None => {
+                self.pieces.insert(start, &self.bytes[end..]);
+                self.bytes.truncate(end);
+            }
+        }
+        self.unparted = unparted;
+        self.find_bound();
     }
 
     /// Begins a map of `len` pairs; twice as many elements in RESP2.
@@ -247,14 +329,51 @@ impl Reply {
     }
 
     fn header(&mut self, kind: u8, value: i64) {
-        if !self.muted && self.has_room(LONGEST_HEADER) {
+        let fits = self.bytes.len() + LONGEST_HEADER <= self.bound;
+        if !self.muted && (fits || self.has_room_for_header()) {
             header(&mut self.bytes, kind, value);
         }
     }
 
+    /// Whether there is room for a header; begins a new piece if there is none in this one.
+    #[cold]
+    fn has_room_for_header(&mut self) -> bool {
+        let has_room = self.has_room(LONGEST_HEADER);
+        if has_room && !self.unparted {
+            self.complete_piece();
+        }
+        has_room
+    }
+
+    /// Writes what reaches into the next piece, or would if there were room for it.
+    #[cold]
+    fn raw_parted(&mut self, mut encoded: &[u8]) {
+        if !self.has_room(encoded.len()) {
+            return;
+        }
+        while !self.unparted && self.bytes.len() + encoded.len() > LONGEST_PIECE {
+            let (now, later) = encoded.split_at(LONGEST_PIECE.saturating_sub(self.bytes.len()));
+            self.bytes.extend_from_slice(now);
+            self.complete_piece();
+            encoded = later;
+        }
+        self.bytes.extend_from_slice(encoded);
+    }
+
+    fn complete_piece(&mut self) {
+        let piece = std::mem::replace(&mut self.bytes, Vec::with_capacity(LONGEST_PIECE));
+        self.pieces.push(Piece::Written(piece));
+        self.find_bound();
+    }
+
+    fn find_bound(&mut self) {
+        let left = self.room.saturating_sub(self.pieces.len());
+        self.bound = if self.unparted { left } else { left.min(LONGEST_PIECE) };
+    }
+
     /// Whether there is room for `len` more bytes; notes if there is none.
     fn has_room(&mut self, len: usize) -> bool {
-        let has_room = self.bytes.len().saturating_add(len) <= self.room;
+        let has_room = self.len().saturating_add(len) <= self.room;
         self.overflowed |= !has_room;
         has_room
     }
@@ -322,7 +441,7 @@ mod tests {
                 reply.array_of(|_| 0);
                 2
             });
-            let start = reply.bytes().len();
+            let start = reply.len();
             reply.bulk("key");
             reply.ok();
             reply.insert(start, |reply| reply.map(1));
@@ -333,6 +452,64 @@ mod tests {
             write(reply);
         };
         assert_eq!(written(Proto::Resp3, muted), "");
+    }
+
+    #[test]
+    fn a_long_reply_is_written_in_pieces_that_are_never_moved() {
+        let value = Bytes::from(vec![b'v'; 100_000]);
+        let write = |reply: &mut Reply, share: bool| {
+            reply.ok();
+            reply.array_of(|reply| {
+                (0..20_000).for_each(|number| reply.integer(number));
+                reply.bulk(vec![b'x'; 3 * LONGEST_PIECE]);
+                if share {
+                    reply.shared_bulk(&value)
+                } else {
+                    reply.bulk(&value)
+                }
+                reply.null();
+                20_003
+            });
+            let start = reply.len();
+            reply.bulk("key");
+            reply.insert(start, |reply| reply.map(1));
+        };
+        let (mut parted, mut whole) = (Reply::default(), Reply { unparted: true, ..Reply::default() });
+        whole.find_bound();
+        write(&mut parted, true);
+        write(&mut whole, false);
+        let whole = whole.into_bytes();
+        assert_eq!(parted.len(), whole.len());
+        let pieces: Vec<Piece> = parted.take().into_iter().collect();
+        let bytes = pieces.iter().map(|piece| match piece {
+            Piece::Written(bytes) => {
+                assert!(bytes.len() <= LONGEST_PIECE + LONGEST_HEADER && bytes.capacity() <= 2 * LONGEST_PIECE);
+                &bytes[..]
+            }
+            Piece::Shared(bytes) => {
+                assert_eq!(bytes.as_ptr(), value.as_ptr());
+                &bytes[..]
+            }
+        });
+        assert!(bytes.collect::<Vec<_>>().concat() == whole);
+        assert!(parted.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_written_beyond_the_room_that_there_is_in_whatever_pieces() {
+        for room in [100, LONGEST_PIECE - 1, LONGEST_PIECE, 3 * LONGEST_PIECE + 10] {
+            let mut reply = Reply::default();
+            reply.set_room(room);
+            let mut written = 0;
+            while !reply.has_overflowed() {
+                assert!(reply.len() <= room);
+                written = reply.len();
+                reply.raw(&[b'x'; 60]);
+                reply.integer(7);
+                reply.shared_bulk(&Bytes::from_static(&[b'v'; 30]));
+            }
+            assert!(reply.len() <= room && written + 140 > room, "{written} of {room}");
+        }
     }
 
     #[test]

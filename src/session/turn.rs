@@ -81,13 +81,12 @@ impl<'s> Turn<'s> {
 
     /// Queues what has been answered so far.
     pub(crate) fn queue_reply(&mut self) {
-        self.client.outbox.borrow_mut().push_own(self.reply.bytes());
-        self.reply.clear();
+        self.client.outbox.borrow_mut().push_reply(&mut self.reply);
     }
 
     /// Whether others are to have their turn before the client's next command.
     pub(crate) fn is_over(&self) -> bool {
-        let answered = self.client.outbox.borrow().bytes() + self.reply.bytes().len();
+        let answered = self.client.outbox.borrow().bytes() + self.reply.len();
         !self.outcome.sent.crowded.is_empty()
             || self.now.since(self.began) >= LONGEST
             || answered.saturating_sub(self.unwritten) >= self.enough

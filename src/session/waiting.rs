@@ -22,7 +22,7 @@ impl Session {
         }
         self.client.awaits_answer.set(false);
         self.client.info.set_flag(Flag::Blocked, false);
-        self.client.outbox.borrow_mut().push_own(&std::mem::take(&mut self.withheld));
+        self.client.outbox.borrow_mut().push_answer(std::mem::take(&mut self.withheld));
         let blocked = self.conversation.state.blocked.take();
         // Not what its command has begun to wait for elsewhere.
         let waited = if matches!(blocked, Some(Blocked::OnKeys(_))) { Holding::Awaited } else { Holding::Postponed };
@@ -133,7 +133,7 @@ impl Session {
             keys.release();
             match given_up {
                 Some(answer) => {
-                    self.client.outbox.borrow_mut().push_own(answer.bytes());
+                    self.client.outbox.borrow_mut().push_answer(answer.into_answer());
                     return true;
                 }
                 None => self.worker.deliver_all(),

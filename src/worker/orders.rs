@@ -34,13 +34,7 @@ impl Worker {
                     self.push(client, &Rc::new(frame));
                 }
             }
-            Errand::Serve(answer) => {
-                if !answer.is_empty() {
-                    self.push(client, &Rc::new(answer));
-                }
-                client.served.set(client.served.get() + 1);
-                client.bell.notify_one();
-            }
+            Errand::Serve(answer) => client.serve(answer),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::command::table::CommandIndex;
 use crate::command::{run, transaction};
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::resp::Proto;
+use crate::resp::answer::Answer;
 use crate::server::Server;
 use crate::session::{Conversation, Turn};
 
@@ -61,7 +62,7 @@ pub(crate) struct Execution {
     phase: Phase,
     began: Now,
     /// What was answered, where that has to wait for the end.
-    withheld: Option<Vec<u8>>,
+    withheld: Option<Answer>,
 }
 
 impl fmt::Debug for Execution {
@@ -81,7 +82,7 @@ impl Execution {
         Execution {
             exec,
             total: queue.len(),
-            withheld: queue.iter().any(ends_subscriptions).then(Vec::new),
+            withheld: queue.iter().any(ends_subscriptions).then(Answer::default),
             queue: queue.into(),
             borrower: uses_keys.then(|| Borrower::ask(server, &turn.client.info)),
             lent: None,
@@ -235,8 +236,7 @@ impl Execution {
         if done.overflowed {
             turn.client.close(Closing::HardLimit);
         }
-        turn.reply.raw_unmuted(&done.reply);
-        self.answer(turn);
+        self.give(turn, done.reply);
         let whole = done.rest.is_empty();
         done.rest.into_iter().rev().for_each(|request| self.queue.push_front(request));
         self.phase = Phase::Between;
@@ -251,7 +251,7 @@ impl Execution {
         self.leave(turn, conversation);
         turn.client.info.held.set(Holding::Withheld, 0);
         if let Some(withheld) = self.withheld.take() {
-            turn.client.outbox.borrow_mut().push_own(&withheld);
+            turn.client.outbox.borrow_mut().push_answer(withheld);
         }
         turn.client.outbox.borrow_mut().release();
     }
@@ -276,18 +276,24 @@ impl Execution {
         self.lent = turn.keys.return_lent().map(|lent| (lent, self.now_ms));
     }
 
-    /// Queues what has been answered, or keeps it for the end.
+    /// Queues what has been answered on this thread, or keeps it for the end.
     fn answer(&mut self, turn: &mut Turn<'_>) {
-        match &mut self.withheld {
-            Some(withheld) => {
-                withheld.extend_from_slice(turn.reply.bytes());
-                turn.reply.clear();
-                turn.client.info.held.set(Holding::Withheld, withheld.len());
-                if withheld.len() > turn.room() {
-                    turn.client.close(Closing::HardLimit);
-                }
-            }
-            None => turn.queue_reply(),
+        if self.withheld.is_none() {
+            return turn.queue_reply();
+        }
+        let answer = turn.reply.take();
+        self.give(turn, answer);
+    }
+
+    /// The same for what was answered elsewhere.
+    fn give(&mut self, turn: &Turn<'_>, answer: Answer) {
+        let Some(withheld) = &mut self.withheld else {
+            return turn.client.outbox.borrow_mut().push_answer(answer);
+        };
+        withheld.append(answer);
+        turn.client.info.held.set(Holding::Withheld, withheld.len());
+        if withheld.len() > turn.room() {
+            turn.client.close(Closing::HardLimit);
         }
     }
 }

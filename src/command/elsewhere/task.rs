@@ -11,9 +11,9 @@ use crate::command::table::CommandIndex;
 use crate::command::{Call, gate, run, trace, transaction};
 use crate::ids::PortSet;
 use crate::keyspace::access::KeyAccess;
-use crate::message::Frame;
 use crate::observe::stats::WorkerStats;
 use crate::resp::Proto;
+use crate::resp::answer::Answer;
 use crate::resp::decode::OwnedArgs;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
@@ -37,7 +37,7 @@ pub(crate) struct Done {
     /// As the commands left it.
     pub(crate) scope: Scope,
     /// What the commands of a transaction answered; the answer of a single command has gone ahead.
-    pub(crate) reply: Vec<u8>,
+    pub(crate) reply: Answer,
     /// Whether more would have been answered than may wait for a client.
     pub(crate) overflowed: bool,
     /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
@@ -84,15 +84,14 @@ impl Task {
         let Some(request) = self.requests.pop() else { return };
         let Task { client, scope, slot, .. } = &mut self;
         run_one(client, scope, &mut reply, place, &request, true, |call| {
-            let reply = std::mem::take(call.reply);
             let done = Done {
                 scope: std::mem::take(call.scope),
-                overflowed: reply.has_overflowed(),
+                overflowed: call.reply.has_overflowed(),
                 waits: call.outcome.waits.take(),
                 ..Done::default()
             };
             *slot.lock() = Some(done);
-            let answer = Errand::Serve(Frame::whole(reply.into_bytes()));
+            let answer = Errand::Serve(call.reply.take());
             call.order(call.info.worker(), Order::To(call.info.clone(), answer));
         });
         if let Some(done) = &mut *slot.lock() {
@@ -112,7 +111,7 @@ impl Task {
         for request in requests.by_ref() {
             hold_to_publish(place, request.0, &mut published);
             run_one(&self.client, &mut self.scope, &mut reply, place, &request, false, |_| {});
-            if reply.bytes().len() >= ANSWERED_AT_ONCE {
+            if reply.len() >= ANSWERED_AT_ONCE {
                 break;
             }
         }
@@ -122,7 +121,7 @@ impl Task {
             run::settle_transaction(&place.server.settings(), place.keys, place.hub, place.outcome);
         }
         let (overflowed, crowded) = (reply.has_overflowed(), place.outcome.sent.crowded);
-        let done = Done { scope: self.scope, reply: reply.into_bytes(), overflowed, waits: None, rest, crowded };
+        let done = Done { scope: self.scope, reply: reply.take(), overflowed, waits: None, rest, crowded };
         *self.slot.lock() = Some(done);
     }
 

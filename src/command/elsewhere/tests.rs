@@ -263,6 +263,18 @@ fn p11_no_answer_is_longer_than_the_output_limit_however_it_is_asked_for() {
 }
 
 #[test]
+fn p11_an_answer_that_comes_from_elsewhere_counts_in_full_against_the_output_limit() {
+    let world = world(&[]);
+    let client = world.client();
+    client.transmit(b"COMMAND DOCS\r\n", usize::MAX);
+    work(&world);
+    let mut outbox = client.client.outbox.borrow_mut();
+    outbox.advance(1);
+    assert!(outbox.bytes() > 50_000, "{} bytes", outbox.bytes());
+    assert_eq!(outbox.counted_bytes(), outbox.bytes(), "it is no message, which may be longer than the limit");
+}
+
+#[test]
 fn a_command_that_fails_as_none_should_ends_the_connection_of_its_client_only() {
     let world = world(&[]);
     let (client, other) = (world.client(), world.client());

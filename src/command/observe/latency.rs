@@ -123,7 +123,7 @@ fn histogram(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let mut named = HashSet::new();
     entries.retain(|entry| named.insert(entry.index));
     let reply = &mut *call.reply;
-    let start = reply.bytes().len();
+    let start = reply.len();
     let mut measured = 0;
     for entry in entries {
         // One at a time, because each takes some kilobytes.

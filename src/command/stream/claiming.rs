@@ -154,7 +154,7 @@ pub(super) fn xautoclaim(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let claim = Claim { consumer, delivered_ms: now_ms, deliveries: None, only_ids };
     let (mut deleted, mut next) = (Vec::new(), StreamId::MIN);
     reply.array(3);
-    let behind = reply.bytes().len();
+    let behind = reply.len();
     reply.array_of(|reply| {
         let (mut claimed, mut at, mut looks) = (0, Some(start), count.saturating_mul(LOOKS));
         while let Some((id, pending)) = at.and_then(|at| group.pending().range(at..).next()) {

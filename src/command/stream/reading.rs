@@ -165,7 +165,7 @@ impl<'a> Request<'a> {
     /// Answers what there is in those streams that have something.
     fn attempt(&self, keys: &mut Keys<'_>, reply: &mut Reply) -> Result<Outcome, ReplyError> {
         let starts = self.starts(keys)?;
-        let (begin, mut served) = (reply.bytes().len(), 0);
+        let (begin, mut served) = (reply.len(), 0);
         for (key, from) in self.keys().zip(starts) {
             if self.answer_stream(keys, key, from, reply)? {
                 served += 1;
