@@ -13,8 +13,8 @@ pub(super) fn keys(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
     let entries = keys.database().iter().filter(|entry| !entry.is_due(now_ms));
-    let found: Vec<&[u8]> = entries.map(|entry| entry.key()).filter(|key| pattern::matches(&args[1], key)).collect();
-    reply.bulks(&found);
+    let found = entries.map(|entry| entry.key()).filter(|key| pattern::matches(&args[1], key));
+    reply.array_of(|reply| found.map(|key| reply.bulk(key)).count());
     Ok(())
 }
 
