@@ -343,6 +343,7 @@ pub(super) const COMMANDS: &[Command] = &[
 /// Answers a string, or that there is none.
 fn answer(reply: &mut Reply, text: Option<&Text>) {
     match text {
+        Some(Text::Shared(bytes)) => reply.shared_bulk(bytes),
         Some(text) => reply.bulk(text.bytes(&mut itoa::Buffer::new())),
         None => reply.null(),
     }

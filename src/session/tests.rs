@@ -23,6 +23,23 @@ fn longest_piece(peer: &Peer) -> (*const u8, usize) {
 }
 
 #[test]
+fn a_long_value_is_in_memory_once_however_many_answers_it_is_in() {
+    let world = World::new();
+    let (writer, readers) = (world.client(), [world.client(), world.client()]);
+    writer.transmit(&request(&[b"SET", b"key", &vec![b'x'; LONG]]), 64 * 1024);
+    let get = request(&[b"GET", b"key"]);
+    readers[0].transmit(&get, usize::MAX);
+    readers[1].transmit(&[b"MULTI\r\n", &get[..], b"EXEC\r\n"].concat(), usize::MAX);
+    let pieces = readers.each_ref().map(longest_piece);
+    assert_eq!(pieces[0].1, LONG);
+    assert_eq!(pieces[0], pieces[1]);
+    assert_eq!(writer.say("APPEND key y"), format!("+OK\r\n:{}\r\n", LONG + 1));
+    let answer = format!("${LONG}\r\n{}\r\n", "x".repeat(LONG));
+    assert!(readers[0].heard() == answer, "what was answered stays as it was");
+    assert!(readers[1].heard() == format!("+OK\r\n+QUEUED\r\n*1\r\n{answer}"));
+}
+
+#[test]
 fn what_is_long_is_answered_like_what_is_short_however_it_comes() {
     let payload = vec![b'x'; LONG];
     let requests = [
