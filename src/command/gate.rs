@@ -5,9 +5,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::elsewhere::task::Request;
 use super::run::{self, Ran};
 use super::spec::{Flags, Run};
-use super::table::{CommandIndex, Entry, Lookup};
+use super::table::{Entry, Lookup};
 use super::trace::count_error;
 use crate::client::Closing;
 use crate::client::held::Holding;
@@ -21,7 +22,7 @@ use crate::keyspace::eviction::{self, Room};
 use crate::pause::PauseMode;
 use crate::process::placement;
 use crate::resp::Proto;
-use crate::resp::decode::{Args, OwnedArgs};
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::session::{Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn, TurnOutcome};
@@ -207,15 +208,13 @@ fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<Paus
     concerned.then_some(mode)
 }
 
-/// What a command that MULTI has queued costs beside its arguments, in bytes.
-const QUEUED_BYTES: usize = size_of::<(CommandIndex, OwnedArgs)>();
-
 fn queue(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, entry: &Entry) {
     if let Some(transaction) = state.transaction.as_deref_mut().filter(|transaction| !transaction.failed) {
-        let args = args.to_owned();
-        turn.client.info.held.add(Holding::Queued, args.size_bytes() + QUEUED_BYTES);
-        transaction.queue.push((entry.index, args));
-        turn.client.info.queued.store(transaction.queue.len() as u32, Relaxed);
+        let Transaction { queue, shelf, .. } = transaction;
+        queue.push((entry.index, shelf.keep(args)));
+        let bytes = shelf.size_bytes() + queue.capacity() * size_of::<Request>();
+        turn.client.info.held.set(Holding::Queued, bytes);
+        turn.client.info.queued.store(queue.len() as u32, Relaxed);
     }
     turn.reply.simple("QUEUED");
 }

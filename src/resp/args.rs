@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// The longest request, in bytes: spans have no room for more. Only limits raised far above their defaults let one be as
 /// long.
@@ -164,7 +164,12 @@ enum Spans {
 impl OwnedArgs {
     /// Copies `args` into one allocation.
     pub fn new<'a>(args: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
-        let mut buffer = Vec::with_capacity(args.clone().map(<[u8]>::len).sum());
+        let buffer = BytesMut::with_capacity(args.clone().map(<[u8]>::len).sum());
+        OwnedArgs::within(buffer, args)
+    }
+
+    /// Copies `args` to the end of `buffer`, which has been empty.
+    fn within<'a>(mut buffer: BytesMut, args: impl Iterator<Item = &'a [u8]>) -> Self {
         let spans = args
             .map(|arg| {
                 let start = buffer.len();
@@ -172,7 +177,7 @@ impl OwnedArgs {
                 Span::new(start, arg.len())
             })
             .collect();
-        OwnedArgs { buffer: buffer.into(), spans: Spans::Few(spans) }
+        OwnedArgs { buffer: buffer.freeze(), spans: Spans::Few(spans) }
     }
 
     /// The arguments, as a handler takes them.
@@ -190,6 +195,45 @@ impl OwnedArgs {
             Spans::Many(spans) => spans.len(),
         };
         self.buffer.len() + spans * size_of::<Span>()
+    }
+}
+
+/// The longest request that is copied beside others, in bytes.
+const LONGEST_BESIDE: usize = 8 * 1024;
+/// How much memory there is at once for such requests, in bytes: as much again as there is already, within these bounds.
+const SHELF_BYTES: (usize, usize) = (512, 64 * 1024);
+
+/// Memory for many requests that are kept together. They lie beside each other: the allocator would round each up.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// Room that is left.
+    free: BytesMut,
+    /// What there is in all, in bytes.
+    size_bytes: usize,
+}
+
+impl Shelf {
+    /// As [`Args::to_owned`].
+    pub fn keep(&mut self, args: Args<'_>) -> OwnedArgs {
+        let len = args.iter().map(<[u8]>::len).sum();
+        if len > LONGEST_BESIDE || args.many.is_some() {
+            let kept = args.to_owned();
+            self.size_bytes += kept.size_bytes();
+            return kept;
+        }
+        if self.free.capacity() < len {
+            let size = self.size_bytes.clamp(SHELF_BYTES.0, SHELF_BYTES.1).max(len);
+            self.free = BytesMut::with_capacity(size);
+            self.size_bytes += size;
+        }
+        let rest = self.free.split_off(len);
+        self.size_bytes += args.len() * size_of::<Span>();
+        OwnedArgs::within(std::mem::replace(&mut self.free, rest), args.iter())
+    }
+
+    /// What the requests occupy, and what is there for more, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
     }
 }
 
@@ -249,6 +293,22 @@ mod tests {
         let behind = args.behind(2).expect("there are more");
         assert!(behind.to_owned().args().iter().eq(args.from(2)));
         assert!(kept.size_bytes() >= request.len() - 2 && kept.size_bytes() < request.len() + 8 * args.len());
+    }
+
+    #[test]
+    fn requests_that_are_kept_together_lie_beside_each_other_and_all_of_their_memory_counts() {
+        let mut shelf = Shelf::default();
+        let short = OwnedArgs::new([&b"SET"[..], b"key", &[b'x'; 900]].into_iter());
+        let long = OwnedArgs::new([&b"ECHO"[..], &vec![b'y'; LONGEST_BESIDE]].into_iter());
+        let kept: Vec<OwnedArgs> = (0..1000).map(|_| shelf.keep(short.args())).collect();
+        assert!(kept.iter().all(|kept| kept.args().iter().eq(short.args().iter())));
+        let beside = kept.windows(2).filter(|two| two[0].buffer.as_ptr_range().end == two[1].buffer.as_ptr());
+        assert!(beside.count() > 970, "few pieces of memory");
+        let needed = 1000 * short.size_bytes();
+        assert!((needed..needed + needed / 50 + SHELF_BYTES.1).contains(&shelf.size_bytes()), "{}", shelf.size_bytes());
+        let before = shelf.size_bytes();
+        assert!(shelf.keep(long.args()).args().iter().eq(long.args().iter()));
+        assert_eq!(shelf.size_bytes() - before, long.size_bytes(), "it lies alone");
     }
 
     #[test]

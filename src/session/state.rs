@@ -10,6 +10,7 @@ use crate::command::pubsub::subscribing::Subscribing;
 use crate::config::Settings;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
+use crate::resp::args::Shelf;
 use crate::resp::decode::{Limits, OwnedArgs};
 use crate::server::governor::Answer;
 use crate::shutdown::Round;
@@ -33,6 +34,8 @@ pub enum ReplyMode {
 pub struct Transaction {
     /// The commands, with their places in the table.
     pub(crate) queue: Vec<Request>,
+    /// Where their arguments lie.
+    pub(crate) shelf: Shelf,
     /// Whether a command was refused, so that EXEC must fail.
     pub failed: bool,
 }
