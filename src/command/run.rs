@@ -222,7 +222,7 @@ fn delegate(
     let slot = Slot::default();
     let task = Task {
         client: turn.client.info.clone(),
-        requests: vec![(entry.index, keep(turn, args))],
+        requests: [(entry.index, keep(turn, args))].into(),
         scope: std::mem::take(&mut conversation.scope),
         proto: turn.reply.proto(),
         room: turn.room(),

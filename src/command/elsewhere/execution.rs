@@ -140,7 +140,7 @@ impl Execution {
             Phase::Elsewhere(slot, _) => slot.clone(),
         };
         conversation.scope.executing = true;
-        let requests = self.queue.drain(..).collect();
+        let requests = std::mem::take(&mut self.queue);
         let mut rest = self.task(client, conversation, requests, Proto::default(), 0, true);
         rest.slot = slot;
         match self.borrower.take() {
@@ -185,8 +185,9 @@ impl Execution {
             return None;
         }
         let count = self.queue.iter().take_while(|request| !runs_here(request)).count();
-        let requests: Vec<Request> = self.queue.drain(..count).collect();
-        let last = self.queue.is_empty();
+        let last = count == self.queue.len();
+        // Mostly all of them, as they are: to copy what is left with each step would cost more than to run it.
+        let requests = if last { std::mem::take(&mut self.queue) } else { self.queue.drain(..count).collect() };
         let slot = self.send(turn, conversation, requests, last);
         self.phase = Phase::Elsewhere(slot, last);
         Some(Progress::Waits)
@@ -206,7 +207,13 @@ impl Execution {
     }
 
     /// Sends commands to the executor, with the lock if there is one.
-    fn send(&mut self, turn: &Turn<'_>, conversation: &mut Conversation, requests: Vec<Request>, last: bool) -> Slot {
+    fn send(
+        &mut self,
+        turn: &Turn<'_>,
+        conversation: &mut Conversation,
+        requests: VecDeque<Request>,
+        last: bool,
+    ) -> Slot {
         let task = self.task(&turn.client.info, conversation, requests, turn.reply.proto(), turn.room(), last);
         let (slot, server) = (task.slot.clone(), &turn.worker.server);
         match (&self.borrower, self.lent.take()) {
@@ -220,7 +227,7 @@ impl Execution {
         &self,
         client: &Arc<ClientInfo>,
         conversation: &mut Conversation,
-        requests: Vec<Request>,
+        requests: VecDeque<Request>,
         proto: Proto,
         room: usize,
         last: bool,
@@ -238,7 +245,11 @@ impl Execution {
         }
         self.give(turn, done.reply);
         let whole = done.rest.is_empty();
-        done.rest.into_iter().rev().for_each(|request| self.queue.push_front(request));
+        if self.queue.is_empty() {
+            self.queue = done.rest;
+        } else {
+            done.rest.into_iter().rev().for_each(|request| self.queue.push_front(request));
+        }
         self.phase = Phase::Between;
         whole
     }

@@ -119,7 +119,8 @@ fn finish(server: &Server, stats: &WorkerStats, lent: Lent, now_ms: i64, rest: O
         let left = task.slot.lock().take();
         if let Some(done) = left {
             task.scope = done.scope;
-            task.requests.splice(0..0, done.rest);
+            let behind = std::mem::replace(&mut task.requests, done.rest);
+            task.requests.extend(behind);
         }
         let slot = task.slot.clone();
         let template = task.followed_by_nothing();

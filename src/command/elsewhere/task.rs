@@ -1,5 +1,6 @@
 //! Commands on their way to another thread, and what comes back.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -43,7 +44,7 @@ pub(crate) struct Done {
     /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
     pub(crate) waits: Option<Option<u64>>,
     /// Commands that were left for later.
-    pub(crate) rest: Vec<Request>,
+    pub(crate) rest: VecDeque<Request>,
     /// Workers that have fallen so far behind with what was sent to them that the client should wait for them.
     pub(crate) crowded: PortSet,
 }
@@ -52,7 +53,7 @@ pub(crate) struct Done {
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) client: Arc<ClientInfo>,
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: VecDeque<Request>,
     pub(crate) scope: Scope,
     pub(crate) proto: Proto,
     /// The most that may be answered, in bytes.
@@ -81,7 +82,7 @@ impl Task {
     /// Runs the one command of it and answers its client, before anybody hears of what the command did.
     pub(super) fn run_alone(mut self, place: &mut Place<'_, '_>) {
         let mut reply = self.reply();
-        let Some(request) = self.requests.pop() else { return };
+        let Some(request) = self.requests.pop_front() else { return };
         let Task { client, scope, slot, .. } = &mut self;
         run_one(client, scope, &mut reply, place, &request, true, |call| {
             let done = Done {
@@ -106,9 +107,10 @@ impl Task {
             // Its client has gone before the transaction began.
             self.requests.clear();
         }
-        let mut requests = std::mem::take(&mut self.requests).into_iter();
+        // Only moved on from step to step: there may be very many of them, and little of them is run in each.
+        let mut rest = std::mem::take(&mut self.requests);
         let mut published = 0;
-        for request in requests.by_ref() {
+        while let Some(request) = rest.pop_front() {
             hold_to_publish(place, request.0, &mut published);
             run_one(&self.client, &mut self.scope, &mut reply, place, &request, false, |_| {});
             if reply.len() >= ANSWERED_AT_ONCE {
@@ -116,7 +118,6 @@ impl Task {
             }
         }
         place.hub.release();
-        let rest: Vec<Request> = requests.collect();
         if rest.is_empty() && self.last {
             run::settle_transaction(&place.server.settings(), place.keys, place.hub, place.outcome);
         }
@@ -131,7 +132,7 @@ impl Task {
         let (client, slot) = (client.clone(), slot.clone());
         Box::new(Task {
             client,
-            requests: Vec::new(),
+            requests: VecDeque::new(),
             scope: Scope::default(),
             proto: *proto,
             room: *room,

@@ -281,7 +281,7 @@ fn a_command_that_fails_as_none_should_ends_the_connection_of_its_client_only() 
     let nowhere = CommandIndex::MAX;
     let task = Task {
         client: client.client.info.clone(),
-        requests: vec![(nowhere, OwnedArgs::new(["GET", "k"].map(str::as_bytes).into_iter()))],
+        requests: [(nowhere, OwnedArgs::new(["GET", "k"].map(str::as_bytes).into_iter()))].into(),
         scope: Scope::default(),
         proto: Proto::Resp2,
         room: usize::MAX,
