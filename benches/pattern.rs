@@ -75,11 +75,29 @@ fn hostile(criterion: &mut Criterion) {
         assert_eq!(count(&mut index, &channel), 0);
         group.bench_function(name, |bencher| bencher.iter(|| count(&mut index, &channel)));
     }
-    for shape in ["*[aWXYZ#]1", "*???[ab#]1", "*[ab#][ac#][ad#]1", "*[aWXYZ#]1*", "?*[a#]*1b", "a*[#]a*[a#]"] {
+    let (only_a, with_b) = (&channel[..100], &[b"b", &channel[..99]].concat());
+    let of_letters = [
+        ("*[aWXYZ#]1", only_a),
+        ("*???[ab#]1", only_a),
+        ("*[ab#][ac#][ad#]1", only_a),
+        ("*[aWXYZ#]1*", only_a),
+        ("?*[a#]*1b", only_a),
+        ("a*[#]a*[a#]", only_a),
+        ("*[a#][b#]*", with_b),
+        ("*[a#]?[a#]??[a#]?[b#]?*", with_b),
+        ("*[a#]*[a#]*[a#]*[b#]a*[b#]*", with_b),
+    ];
+    for (shape, channel) in of_letters {
         let mut index = index_of((0..20_000).map(|number| shape.replace('#', &letters(number))));
-        assert_eq!(count(&mut index, &channel[..100]), 0, "{shape}");
-        let name = format!("20,000 x {shape}");
-        group.bench_function(name, |bencher| bencher.iter(|| count(&mut index, &channel[..100])));
+        assert_eq!(count(&mut index, channel), 0, "{shape}");
+        group.bench_function(format!("20,000 x {shape}"), |bencher| bencher.iter(|| count(&mut index, channel)));
+    }
+    for pieces in [["a", "?"], ["[ab]", "[ac]"], ["a*", "?*"]] {
+        let combination = |number: usize| (0..14).map(|level| pieces[number >> level & 1]).collect::<String>();
+        let mut index = index_of((0..16_384).map(|number| format!("*{}b*", combination(number))));
+        assert_eq!(count(&mut index, with_b), 0, "{pieces:?}");
+        let name = format!("16,384 x *({}|{}){{14}}b*", pieces[0], pieces[1]);
+        group.bench_function(name, |bencher| bencher.iter(|| count(&mut index, with_b)));
     }
     let mut sets = index_of((0..1_000).map(|number| format!("[a{number}]*[a{number}]b")));
     group.bench_function("1,000 x [a#]*[a#]b", |bencher| bencher.iter(|| count(&mut sets, b"aaaaaaaaaaaaaaaaaaaa")));

@@ -24,12 +24,16 @@
 mod automaton;
 mod byte_set;
 mod part;
+mod positions;
 #[cfg(test)]
 mod tests;
 mod token;
 
+use std::ops::Range;
+
 pub(crate) use byte_set::ByteSet;
 use part::Part;
+pub(crate) use positions::{BLOCK, Positions, Starts, Text};
 use token::Case;
 pub(crate) use token::Token;
 
@@ -49,16 +53,31 @@ pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     matches_with(pattern, text, Case::Ignored, &mut 0)
 }
 
-/// Whether a text has what stands between the stars of `parts`, one behind the other.
+/// Whether a text has between these positions what stands between the stars of `parts`, one behind the other.
 ///
-/// Takes what [`matches()`] takes; the steps are added up.
-pub(crate) fn parts_found(parts: &[u8], text: &[u8], steps: &mut usize) -> bool {
-    let (mut parts, mut text) = (Some(parts), text);
+/// Takes what [`matches()`] takes, and a fraction of it for sets and question marks; the steps are added up.
+pub(crate) fn parts_found(parts: &[u8], text: &mut Text<'_>, window: Range<usize>, steps: &mut usize) -> bool {
+    let (mut parts, mut from) = (Some(parts), window.start);
     while let Some(pattern) = parts {
+        if text.is_read() {
+            // most are near
+            let (mut depth, mut starts) = (0, Starts::all(from, window.end + 1));
+            let rest = text.positions().keep_part(pattern, &mut depth, &mut starts);
+            *steps += pattern.len() - rest.len();
+            starts.cut((window.end + 1).saturating_sub(depth));
+            if let Some(start) = starts.first() {
+                (parts, from) = (rest.split_first().map(|(_, behind)| behind), start + depth);
+                continue;
+            }
+            from += BLOCK;
+            if from >= window.end {
+                return false;
+            }
+        }
         let (part, behind) = Part::split_first(pattern);
         *steps += pattern.len() - behind.map_or(0, <[u8]>::len);
-        let Some(after) = part.find(text, Case::Exact, steps) else { return false };
-        (parts, text) = (behind, after);
+        let Some(after) = part.find_in(text, (from, window.end), steps) else { return false };
+        (parts, from) = (behind, after);
     }
     true
 }

@@ -15,7 +15,7 @@ impl ByteSet {
     pub(crate) fn of(set: Set<'_>) -> Self {
         let mut bytes = ByteSet::default();
         for (low, high) in set.ranges() {
-            bytes.insert_range(bit_of(low), bit_of(high));
+            bytes.insert_range(low, high);
         }
         if set.is_negated() {
             bytes.words = bytes.words.map(|word| !word);
@@ -40,6 +40,21 @@ impl ByteSet {
 
     pub(crate) fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether any byte is in both.
+    pub(crate) fn meets(&self, other: &ByteSet) -> bool {
+        self.and(other) != ByteSet::default()
+    }
+
+    /// The bytes that are in both.
+    pub(crate) fn and(&self, other: &ByteSet) -> Self {
+        ByteSet { words: std::array::from_fn(|index| self.words[index] & other.words[index]) }
+    }
+
+    /// The bytes that are in this set only.
+    pub(crate) fn without(&self, other: &ByteSet) -> Self {
+        ByteSet { words: std::array::from_fn(|index| self.words[index] & !other.words[index]) }
     }
 
     /// How many bytes of the set come before this one in the set's order.
@@ -79,7 +94,9 @@ impl ByteSet {
         out.push(b']');
     }
 
-    fn insert_range(&mut self, low: usize, high: usize) {
+    /// Inserts all bytes from the lower one to the higher one, in the set's order.
+    pub(super) fn insert_range(&mut self, low: u8, high: u8) {
+        let (low, high) = (bit_of(low), bit_of(high));
         for (index, word) in self.words.iter_mut().enumerate() {
             let (first, last) = (index * 64, index * 64 + 63);
             if low <= last && high >= first {

@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::automaton;
+use super::positions::Text;
 use super::token::{Case, Token};
 
 /// A run of tokens without a star: each stands for one byte, so all that it matches has one length.
@@ -67,6 +68,38 @@ impl<'p> Part<'p> {
     /// question marks it is one step for each byte of the text and 64 tokens of the part, as far as the text agrees with
     /// it. Where case is ignored, it takes as many steps as both have bytes, multiplied: texts are names of ours then.
     pub(super) fn find<'t>(self, text: &'t [u8], case: Case, steps: &mut usize) -> Option<&'t [u8]> {
+        self.find_with(text, case, TRIES, steps, |rest, steps| automaton::find(self.tokens(), self.len, rest, steps))
+    }
+
+    /// The same between two positions of a text in which much is searched. Answers where the text goes on.
+    ///
+    /// Sets and question marks take one step for each token of the part and [`BLOCK`](super::positions::BLOCK) bytes of the
+    /// text.
+    pub(super) fn find_in(
+        self,
+        text: &mut Text<'_>,
+        (from, until): (usize, usize),
+        steps: &mut usize,
+    ) -> Option<usize> {
+        let tries = if text.is_read() { 0 } else { TRIES };
+        let window = &text.bytes()[from..until];
+        let after = self.find_with(window, Case::Exact, tries, steps, |rest, steps| {
+            let positions = text.positions();
+            let start = until - rest.len();
+            positions.find(|| self.tokens(), self.len, (start, until), steps).map(|end| end - start)
+        });
+        after.map(|after| until - after.len())
+    }
+
+    /// The same, where `search` finds sets and question marks after so many tries, and answers where they end.
+    fn find_with<'t>(
+        self,
+        text: &'t [u8],
+        case: Case,
+        tries: usize,
+        steps: &mut usize,
+        search: impl FnOnce(&'t [u8], &mut usize) -> Option<usize>,
+    ) -> Option<&'t [u8]> {
         if self.len > text.len() {
             return None;
         }
@@ -78,11 +111,11 @@ impl<'p> Part<'p> {
             }
             (Kind::Plain | Kind::Escaped, _, Some(literal)) => self.try_at(literal, text, usize::MAX, steps).ok()??,
             (Kind::Plain | Kind::Escaped, _, None) => 0,
-            (Kind::Classes, _, Some(literal)) => match self.try_at(literal, text, TRIES, steps) {
+            (Kind::Classes, _, Some(literal)) => match self.try_at(literal, text, tries, steps) {
                 Ok(end) => end?,
-                Err(tried) => tried + automaton::find(self.tokens(), self.len, &text[tried..], steps)?,
+                Err(tried) => tried + search(&text[tried..], steps)?,
             },
-            (Kind::Classes, _, None) => automaton::find(self.tokens(), self.len, text, steps)?,
+            (Kind::Classes, _, None) => search(text, steps)?,
         };
         Some(&text[end..])
     }

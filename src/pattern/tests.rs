@@ -62,6 +62,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_searched_in_a_text_that_has_been_read_is_found_where_it_is_otherwise(
+        pieces in vec(prop::sample::select(PIECES), 1..40),
+        repeated in 1..5usize,
+        text in vec(prop::sample::select(&["a", "b", "ab", "A", "ba"][..]), 1..150),
+        cut in (0..3usize, 0..3usize),
+    ) {
+        let pattern = pieces.concat().repeat(repeated).into_bytes();
+        let text = text.concat().into_bytes();
+        let window = cut.0.min(text.len())..text.len().saturating_sub(cut.1).max(cut.0.min(text.len()));
+        prop_assume!(!window.is_empty());
+        let expected = matches(&[b"*", &pattern[..], b"*"].concat(), &text[window.clone()]);
+        let mut positions = Positions::default();
+        let mut read = Text::new(&text, &mut positions);
+        read.positions();
+        prop_assert_eq!(parts_found(&pattern, &mut read, window.clone(), &mut 0), expected);
+        let mut positions = Positions::default();
+        prop_assert_eq!(parts_found(&pattern, &mut Text::new(&text, &mut positions), window, &mut 0), expected);
+    }
+
+    #[test]
     fn an_escaped_text_matches_itself(text in vec(any::<u8>(), 0..20)) {
         let pattern: Vec<u8> = text.iter().flat_map(|&byte| [b'\\', byte]).collect();
         prop_assert!(matches(&pattern, &text));

@@ -23,6 +23,9 @@ pub(super) struct Node {
     pub(super) seen: u64,
 }
 
+/// More ways than these are many.
+const WIDE: usize = 4;
+
 /// The one way on from a node that does not branch.
 pub(super) enum OnlyWay {
     Child(Edge, Link),
@@ -91,6 +94,11 @@ impl Node {
     pub(super) fn only_literal(&self) -> Option<u8> {
         let alone = self.sets.is_none() && self.any.is_none() && self.literals.len() == 1;
         self.literals.iter().next().filter(|_| alone).map(|(byte, _)| byte)
+    }
+
+    /// Whether so many ways lead on that it is worth to know beforehand which bytes come next.
+    pub(super) fn is_wide(&self) -> bool {
+        self.literals.len() > WIDE || self.sets.as_ref().is_some_and(|sets| sets.len() > WIDE)
     }
 
     /// How many ways lead on from here, the patterns that end here counted as one.

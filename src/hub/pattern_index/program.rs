@@ -14,8 +14,9 @@ use crate::pattern::{ByteSet, Token};
 /// | `abc*1*[23]*xyz` | `abc*zyx*11*[23]` |
 ///
 /// What follows the first star is the pattern's end, backwards. The token behind the second star is the *key*: a byte that
-/// has to be somewhere in a channel, or `?` if there is none to name. Only patterns with sets or question marks between
-/// their stars have one, because a walk can take many ways with these before it finds that a byte is missing.
+/// has to be somewhere in a channel, or a set of which one byte has to be, or `?` if there is none to name. Only patterns
+/// with sets or question marks between their stars have one, because a walk can take many ways with these before it finds
+/// that a byte is missing.
 ///
 /// What means the same is written in the same way: `[a]` as `a`, `[c-a]` as `[a-c]`, `[^]` as `?`, `**` as `*`. So programs
 /// that begin with the same bytes begin with the same tokens.
@@ -124,8 +125,8 @@ fn tokens_of(mut pattern: &[u8]) -> Vec<&[u8]> {
     tokens
 }
 
-/// The byte by which patterns with these parts are left aside, and all that a channel needs for them. Neither is worth its
-/// while where all parts are plain bytes.
+/// The byte or set by which patterns with these parts are left aside, and all bytes that a channel needs for them. Neither
+/// is worth its while where all parts are plain bytes.
 fn key(parts: &[&[u8]]) -> (Edge, Letters) {
     let mut needed = Letters::default();
     if parts.iter().all(|part| memchr::memchr3(b'?', b'[', b'\\', part).is_none()) {
@@ -133,18 +134,26 @@ fn key(parts: &[&[u8]]) -> (Edge, Letters) {
     }
     let mut rarest = None;
     for edge in parts.iter().flat_map(|part| edges(part)) {
-        if let Edge::Byte(byte) = edge {
-            needed.insert(byte);
-            rarest = rarest.max(Some((rarity(byte), byte)));
+        let rarity = match &edge {
+            Edge::Byte(byte) => {
+                needed.insert(*byte);
+                rarity(|common| common == *byte)
+            }
+            Edge::Set(bytes) => rarity(|common| bytes.contains(common)),
+            Edge::Any | Edge::Star => continue,
+        };
+        if rarest.as_ref().is_none_or(|(most, _)| *most < rarity) {
+            rarest = Some((rarity, edge));
         }
     }
-    (rarest.map_or(Edge::Any, |(_, byte)| Edge::Byte(byte)), needed)
+    (rarest.map_or(Edge::Any, |(_, edge)| edge), needed)
 }
 
-/// How seldom channels have a byte, roughly: the letters in their order in English, and what separates words before them.
-fn rarity(byte: u8) -> usize {
+/// How seldom channels have one of these bytes, roughly: the letters in their order in English, and what separates words
+/// before them.
+fn rarity(is_one: impl Fn(u8) -> bool) -> usize {
     const COMMON: &[u8] = b":./-_ etaoinsrhldcumfpgwybvkxjqz0123456789";
-    memchr::memchr(byte, COMMON).unwrap_or(COMMON.len())
+    COMMON.iter().position(|&byte| is_one(byte)).unwrap_or(COMMON.len())
 }
 
 /// Some bytes, as 64 bits: letters of either case share one, most others share theirs with bytes that names do not have.
@@ -194,7 +203,10 @@ mod tests {
             ("a*\\?[^x]", "a*[^x]\\?"),
             ("*ab*cd*", "**?ab*cd"),
             ("x*z?[ab]*yz*", "x**zz?[ab]*yz"),
-            ("*?*[ab]*", "**??*[ab]"),
+            ("*?*[ab]*", "**[ab]?*[ab]"),
+            ("*x*[A-F]*", "**[A-F]x*[A-F]"),
+            ("*x*[A-e]*", "**xx*[A-e]"),
+            ("*?*??*", "**??*??"),
             ("[c-a][a][^][]", "[a-c]a?[]"),
             ("[a", "a"),
             ("[\\]-^]x", "[\\-\\]\\^]x"),

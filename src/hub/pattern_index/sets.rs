@@ -66,18 +66,30 @@ impl Sets {
         self.blocks.iter().flat_map(move |block| block.children(block.having(byte)))
     }
 
-    /// The same in a walk that comes here at many positions: an entry is answered once, because whoever is given it
-    /// decides it for all later positions, too.
-    pub(super) fn open_of_byte(&mut self, byte: u8, walk: u64) -> impl Iterator<Item = Link> + '_ {
+    /// The children whose set holds any of the bytes.
+    pub(super) fn of_any(&self, bytes: &ByteSet) -> impl Iterator<Item = Link> + '_ {
+        let bytes = *bytes;
+        self.blocks.iter().flat_map(move |block| block.children(block.having_any(&bytes)))
+    }
+
+    /// Calls `enter` with the children whose set holds one of these bytes, in a walk that comes here several times. It
+    /// answers whether it has entered that. An entry is not offered again then, because whoever enters it decides it.
+    pub(super) fn for_each_open(&mut self, bytes: &ByteSet, walk: u64, mut enter: impl FnMut(&ByteSet, Link) -> bool) {
         if self.walk != walk {
             self.walk = walk;
             self.blocks.iter_mut().for_each(|block| block.open = u64::MAX);
         }
-        self.blocks.iter_mut().flat_map(move |block| {
-            let found = if block.open == 0 { 0 } else { block.having(byte) & block.open };
-            block.close_entries(found);
-            block.children(found)
-        })
+        for block in self.blocks.iter_mut().filter(|block| block.open != 0) {
+            let mut bits = block.open & block.having_any(bytes);
+            while bits != 0 {
+                let place = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let (bytes, child) = &block.members[place];
+                if enter(bytes, *child) && matches!(child.target(), Target::Entry(_)) {
+                    block.open &= !(1 << place);
+                }
+            }
+        }
     }
 
     pub(super) fn insert(&mut self, bytes: ByteSet, child: Link) {
@@ -143,23 +155,21 @@ impl Block {
         self.members.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
     }
 
+    /// The members that hold any of the bytes, one bit each.
+    fn having_any(&self, bytes: &ByteSet) -> u64 {
+        if let Some(rows) = &self.rows {
+            return bytes.iter().fold(0, |bits, byte| bits | rows[usize::from(byte)]);
+        }
+        let bit = |(place, (own, _)): (usize, &(ByteSet, Link))| u64::from(own.meets(bytes)) << place;
+        self.members.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+    }
+
     fn children(&self, mut bits: u64) -> impl Iterator<Item = Link> + '_ {
         std::iter::from_fn(move || {
             let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
             bits &= bits - 1;
             self.members.get(place).map(|&(_, child)| child)
         })
-    }
-
-    /// Takes those of these members that lead to entries off the open ones.
-    fn close_entries(&mut self, mut bits: u64) {
-        while bits != 0 {
-            let place = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            if matches!(self.members[place].1.target(), Target::Entry(_)) {
-                self.open &= !(1 << place);
-            }
-        }
     }
 
     fn push(&mut self, bytes: ByteSet, child: Link) {

@@ -31,6 +31,13 @@ fn check(index: &mut PatternIndex<Vec<u8>>, channel: &[u8]) {
     assert_eq!(found(index, channel), expected, "{}", channel.escape_ascii());
 }
 
+/// Channels with many different bytes, and sets that hold few or most of them.
+fn set_patterns() -> impl Strategy<Value = Vec<u8>> {
+    let piece =
+        prop::sample::select(&["*", "*", "?", "[a-m]", "[^a-m]", "[c-zA-Z]", "[^x]", "[efg]", "g", "hi", "[]"][..]);
+    vec(piece, 0..=9).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
 fn bytes(alphabet: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(prop::sample::select(alphabet), 0..=most)
 }
@@ -57,6 +64,17 @@ proptest! {
     fn finds_what_plain_matching_finds(
         patterns in vec(patterns(), 0..60),
         channels in vec(bytes(b"abc\\", 9), 1..20),
+    ) {
+        let mut index = index_of(&patterns);
+        for channel in &channels {
+            check(&mut index, channel);
+        }
+    }
+
+    #[test]
+    fn finds_what_plain_matching_finds_in_channels_of_many_bytes(
+        patterns in vec(set_patterns(), 1..60),
+        channels in vec(bytes(b"abcdefghijklmnopqrstuvwxyzABCDEFGH", 300), 1..12),
     ) {
         let mut index = index_of(&patterns);
         for channel in &channels {
@@ -192,6 +210,9 @@ fn the_work_lists_stay_bounded() {
     let mut index = index_of(&sets);
     check(&mut index, b"axxxx");
     assert!(index.work.capacity() <= super::KEPT_WORK);
+    let every_byte: Vec<u8> = (0..=255).collect();
+    check(&mut index, &every_byte.repeat(200));
+    assert!(index.work.capacity() <= super::KEPT_WORK);
 }
 
 /// How many steps a walk for `channel` takes among one pattern that matches and `others` that do not.
@@ -249,6 +270,8 @@ fn p10_patterns_of_sets_that_match_nothing_cost_a_publish_little() {
         "[a#]*[ab#]?1",
         "*[a#]*2?1*",
         "*[#]*",
+        "a*[#]a*[a#]",
+        "*[#][b#]*",
     ] {
         let mut index = index_of(&(0..20_000).map(|number| shape.replace('#', &letters(number))).collect::<Vec<_>>());
         assert!(found(&mut index, &channel).is_empty());
@@ -257,13 +280,29 @@ fn p10_patterns_of_sets_that_match_nothing_cost_a_publish_little() {
 }
 
 #[test]
-fn patterns_that_only_searching_can_tell_apart_are_searched_once() {
-    let channel = [&[b'a'; 100][..], b"1"].concat();
-    for shape in ["*[a#]1?*", "a*[#]a*[1#]"] {
+fn patterns_that_only_searching_can_tell_apart_are_searched_once_at_many_positions_at_a_time() {
+    let channel = [&b"1"[..], &[b'a'; 99], b"1"].concat();
+    for shape in ["*[a#]1?*", "*1[a#]*1[#1]", "*[a#][1#][1#]*", "?*[^#]*1[^a]*", "*[a#]*1[a#]*[a#]?[1#]?*"] {
         let mut index = index_of(&(0..5_000).map(|number| shape.replace('#', &letters(number))).collect::<Vec<_>>());
         assert!(found(&mut index, &channel).is_empty());
-        assert!(index.steps() <= 5_000 * 150, "{shape}: {} steps", index.steps());
+        assert!(index.steps() <= 5_000 * 2 * shape.len() * 3, "{shape}: {} steps", index.steps());
     }
+}
+
+#[test]
+fn patterns_that_a_channel_follows_in_very_many_ways_are_followed_once() {
+    let combination =
+        |number: usize, pieces: [&str; 2]| -> String { (0..12).map(|level| pieces[number >> level & 1]).collect() };
+    for pieces in [["a", "?"], ["[ab]", "[ac]"], ["a", "[^x]"], ["?", "[^x]"]] {
+        let patterns: Vec<String> = (0..4_096).map(|number| format!("*{}b*", combination(number, pieces))).collect();
+        let mut index = index_of(&patterns);
+        assert!(found(&mut index, &[b"b", &[b'a'; 100][..]].concat()).is_empty());
+        assert!(index.steps() <= 4_096 * 8, "{pieces:?}: {} steps", index.steps());
+    }
+    let runs = |number: usize| [number % 16, number / 16 % 16, number / 256].map(|len| "a".repeat(len + 1)).join("*");
+    let mut index = index_of(&(0..4_096).map(|number| format!("*{}*b*", runs(number))).collect::<Vec<_>>());
+    assert!(found(&mut index, &[b"b", &[b'a'; 100][..]].concat()).is_empty());
+    assert!(index.steps() <= 4_096 * 20, "{} steps", index.steps());
 }
 
 #[test]
@@ -303,7 +342,9 @@ fn nodes_are_only_where_patterns_part() {
 
 #[test]
 fn p11_a_pattern_counts_for_no_less_than_it_takes() {
-    let shapes: [fn(usize) -> String; 9] = [
+    let shapes: [fn(usize) -> String; 11] = [
+        |i| format!("*[{}]*", letters(i)),
+        |i| format!("*[a{0}]?[b{0}]*[c{0}]*", letters(i / 2)) + &"?".repeat(i % 2 + 1) + "*",
         |i| i.to_string(),
         |i| format!("news:*:{i}"),
         |i| format!("*[a{}]1*", letters(i)),
