@@ -14,6 +14,8 @@ use crate::client::{Client, Closing};
 
 /// Subscriptions of clients that have ended are ended, and clients looked after, until others have their turn.
 const ENDED_AT_ONCE: usize = 1024;
+/// So few subscriptions end with their client: very many clients can end at once.
+const FEW: usize = 32;
 /// Connections are closed until others have their turn: each takes the system some hundredths of a millisecond.
 const CLOSED_AT_ONCE: usize = 16;
 
@@ -26,13 +28,12 @@ pub(super) struct Leaver {
 }
 
 impl Worker {
-    /// Lets a connection go: its number is free, and its subscriptions end now, or after those of others that have gone.
+    /// Lets a connection go: its number is free, and its subscriptions end now if they are few, or else when others have had
+    /// their turns.
     pub fn unregister(&self, client: &Rc<Client>) {
         self.server.clients.remove(client.info.id);
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
-        if self.leaving.borrow().is_empty() {
-            self.leave_some(client, ENDED_AT_ONCE, &mut self.hub());
-        }
+        self.leave_some(client, FEW, &mut self.hub());
         if client.is_subscriber() {
             client.abandon();
             self.see_to(client.clone(), None);
