@@ -31,7 +31,7 @@ pub(crate) use locked::Locked;
 use name::Name;
 use name_table::NameTable;
 pub(crate) use name_table::PARTS;
-use pattern_index::PatternIndex;
+use pattern_index::{Compiled, PatternIndex};
 
 use crate::ids::{PortId, PortSet, Slot, Topic};
 use crate::mailbox::{Cost, Mailboxes, Sent};
@@ -87,6 +87,28 @@ impl<T: Cost> Hub<T> {
     }
 }
 
+/// A name to be subscribed to, with all that is to be done for that before the hub's lock is taken.
+#[derive(Debug)]
+pub(crate) enum Wanted<'n> {
+    /// For SUBSCRIBE.
+    Channel(&'n [u8]),
+    /// For SSUBSCRIBE.
+    ShardChannel(&'n [u8]),
+    /// For PSUBSCRIBE.
+    Pattern(Compiled),
+}
+
+impl<'n> Wanted<'n> {
+    /// Takes time in proportion to the length of a pattern.
+    pub(crate) fn new(topic: Topic, name: &'n [u8]) -> Self {
+        match topic {
+            Topic::Channel => Wanted::Channel(name),
+            Topic::ShardChannel => Wanted::ShardChannel(name),
+            Topic::Pattern => Wanted::Pattern(Compiled::of(name)),
+        }
+    }
+}
+
 /// What the hub's lock guards.
 #[derive(Debug)]
 pub(crate) struct HubState<T> {
@@ -119,22 +141,21 @@ impl<T: Cost> HubState<T> {
         }
     }
 
-    /// Counts one more subscriber of `name` at `port`; `new_slot` is asked where the port keeps the first one.
+    /// Counts one more subscriber of a name at `port`; `new_slot` is asked where the port keeps the first one.
     ///
     /// The caller has taken its mailbox under the same lock and delivers it before it adds the subscriber.
     pub(crate) fn subscribe(
         &mut self,
         port: PortId,
-        topic: Topic,
-        name: &[u8],
+        wanted: &mut Wanted<'_>,
         new_slot: impl FnOnce() -> Slot,
     ) -> (Name, Slot) {
         self.steps += 1;
-        let names = match topic {
-            Topic::Channel => &mut self.channels,
-            Topic::ShardChannel => &mut self.shard_channels,
-            Topic::Pattern => {
-                let (name, listeners) = self.patterns.get_or_insert_with(name, Listeners::default);
+        let (names, name) = match wanted {
+            Wanted::Channel(name) => (&mut self.channels, *name),
+            Wanted::ShardChannel(name) => (&mut self.shard_channels, *name),
+            Wanted::Pattern(pattern) => {
+                let (name, listeners) = self.patterns.get_or_insert_compiled(pattern, Listeners::default);
                 return (name.clone(), listeners.join(port, new_slot));
             }
         };

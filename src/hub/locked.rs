@@ -49,8 +49,7 @@ impl<T> DerefMut for Locked<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::Hub;
-    use crate::ids::Topic;
+    use crate::hub::{Hub, Wanted};
 
     /// Lets many subscribe under as many holds of the lock as there are groups.
     fn subscribe_in_groups_of(names: usize, groups: usize) {
@@ -58,7 +57,7 @@ mod tests {
         for group in 0..groups {
             let mut locked = hub.lock();
             for name in 0..names {
-                locked.subscribe(0, Topic::Channel, format!("{group}:{name}").as_bytes(), || 0);
+                locked.subscribe(0, &mut Wanted::Channel(format!("{group}:{name}").as_bytes()), || 0);
             }
         }
     }

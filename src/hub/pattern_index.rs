@@ -111,7 +111,16 @@ impl<V> PatternIndex<V> {
     /// The value of exactly this pattern, which is inserted with `value()` if it is new, and the one copy of the pattern
     /// that all who keep it share.
     pub fn get_or_insert_with(&mut self, pattern: &[u8], value: impl FnOnce() -> V) -> (&Name, &mut V) {
-        let key = match self.find(pattern) {
+        self.get_or_insert_compiled(&mut Compiled::of(pattern), value)
+    }
+
+    /// The same with a pattern that has been compiled before, of which a new one takes what it needs.
+    pub(super) fn get_or_insert_compiled(
+        &mut self,
+        pattern: &mut Compiled,
+        value: impl FnOnce() -> V,
+    ) -> (&Name, &mut V) {
+        let key = match self.find_hashed(&pattern.name, pattern.hash) {
             Some(key) => key,
             None => self.insert(pattern, value()),
         };
@@ -138,20 +147,24 @@ impl<V> PatternIndex<V> {
     }
 
     fn find(&self, pattern: &[u8]) -> Option<usize> {
-        let hash = name::hash(pattern);
+        self.find_hashed(pattern, name::hash(pattern))
+    }
+
+    fn find_hashed(&self, pattern: &[u8], hash: u64) -> Option<usize> {
         let key = self.keys[part_of(hash)].find(hash, |&key| *self.entries[key as usize].name == *pattern)?;
         Some(*key as usize)
     }
 
     /// Adds a pattern that is not there yet.
-    fn insert(&mut self, pattern: &[u8], value: V) -> usize {
-        let Program { text: program, needed } = Program::of(pattern);
-        let name = Name::from(pattern);
+    fn insert(&mut self, pattern: &mut Compiled, value: V) -> usize {
+        let Compiled { name, hash, program } = pattern;
+        let Program { text, first_part, needed } = std::mem::take(program);
         let key = self.entries.insert(Entry {
-            name,
-            program,
+            name: name.clone(),
+            program: text,
             tail: 0,
             part: 0,
+            first_part,
             previous: None,
             next: None,
             needed,
@@ -159,8 +172,8 @@ impl<V> PatternIndex<V> {
             value,
         });
         let key_in_table = u32::try_from(key).expect("2^32 patterns do not fit into memory");
-        let (hash, entries) = (name::hash(pattern), &self.entries);
-        self.keys[part_of(hash)].insert_unique(hash, key_in_table, |&key| name::hash(&entries[key as usize].name));
+        let entries = &self.entries;
+        self.keys[part_of(*hash)].insert_unique(*hash, key_in_table, |&key| name::hash(&entries[key as usize].name));
         self.link(key);
         key
     }
@@ -169,6 +182,21 @@ impl<V> PatternIndex<V> {
 impl<V> Default for PatternIndex<V> {
     fn default() -> Self {
         PatternIndex::new()
+    }
+}
+
+/// A pattern with all that can be made of it without the index, so that who waits for the index does not wait for that.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    name: Name,
+    hash: u64,
+    program: Program,
+}
+
+impl Compiled {
+    /// Takes time in proportion to the pattern's length.
+    pub(super) fn of(pattern: &[u8]) -> Self {
+        Compiled { name: Name::from(pattern), hash: name::hash(pattern), program: Program::of(pattern) }
     }
 }
 
@@ -182,6 +210,8 @@ struct Entry<V> {
     tail: u32,
     /// Where what may stand anywhere begins, as far as the tail belongs to it.
     part: u32,
+    /// See [`Program`].
+    first_part: u32,
     /// Neighbours among the patterns that have no way on from one node.
     previous: Option<Link>,
     next: Option<Link>,

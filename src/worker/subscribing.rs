@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::Worker;
 use crate::client::Client;
 use crate::client::order::HubAccess;
-use crate::hub::NAMES_AT_ONCE;
+use crate::hub::{NAMES_AT_ONCE, Wanted};
 use crate::ids::Topic;
 
 impl Worker {
@@ -25,10 +25,11 @@ impl Worker {
         let new = distinct(names, |name| !client.listens_to(topic, name));
         let mut places = Vec::new();
         if !new.is_empty() {
+            let mut wanted: Vec<Wanted<'_>> = new.iter().map(|name| Wanted::new(topic, name)).collect();
             let taken = hub.with(|hub| {
                 let taken = hub.take_all(self.id);
                 let open = || self.lists.borrow_mut().open();
-                places.extend(new.iter().map(|name| hub.subscribe(self.id, topic, name, open)));
+                places.extend(wanted.iter_mut().map(|wanted| hub.subscribe(self.id, wanted, open)));
                 taken
             });
             self.settle(taken, hub);

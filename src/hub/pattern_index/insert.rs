@@ -76,14 +76,8 @@ impl<V> PatternIndex<V> {
     /// Notes where an entry's program goes on alone.
     fn place(&mut self, key: usize, reach: Reach) {
         let entry = &mut self.entries[key];
-        let part = match reach.phase {
-            Phase::Begin => program::first_part(&entry.program, reach.at, 0),
-            Phase::End => program::first_part(&entry.program, reach.at, 1),
-            Phase::Key => program::first_part(&entry.program, reach.at, 2),
-            Phase::Parts => reach.part,
-        };
-        let narrow = |place| u32::try_from(place).expect("arguments are shorter than 4 GiB");
-        (entry.tail, entry.part) = (narrow(reach.at), narrow(part));
+        entry.tail = program::narrow(reach.at);
+        entry.part = if reach.phase == Phase::Parts { program::narrow(reach.part) } else { entry.first_part };
     }
 
     fn remove_end(&mut self, node: usize, key: usize) {

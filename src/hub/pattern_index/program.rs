@@ -20,9 +20,11 @@ use crate::pattern::{ByteSet, Token};
 ///
 /// What means the same is written in the same way: `[a]` as `a`, `[c-a]` as `[a-c]`, `[^]` as `?`, `**` as `*`. So programs
 /// that begin with the same bytes begin with the same tokens.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Program {
     pub(super) text: Box<[u8]>,
+    /// Where in it the first part begins that may stand anywhere; its length if there is none.
+    pub(super) first_part: u32,
     /// The bytes that a channel must have between beginning and end, if it has a key.
     pub(super) needed: Letters,
 }
@@ -33,7 +35,7 @@ impl Program {
         let mut text = Vec::with_capacity(pattern.len() + 4);
         let (begin, rest) = split_at_star(pattern);
         write(begin, &mut text);
-        let Some(mut rest) = rest else { return Program { text: text.into(), needed: Letters::default() } };
+        let Some(mut rest) = rest else { return Program::without_parts(text) };
         text.push(b'*');
         let mut parts = Vec::new();
         let end = loop {
@@ -46,32 +48,29 @@ impl Program {
         };
         tokens_of(end).into_iter().rev().for_each(|token| write(token, &mut text));
         if parts.is_empty() {
-            return Program { text: text.into(), needed: Letters::default() };
+            return Program::without_parts(text);
         }
         let (key, needed) = key(&parts);
         text.push(b'*');
         key.write(&mut text);
+        let first_part = narrow(text.len());
         for (number, part) in parts.into_iter().enumerate() {
             if number > 0 {
                 text.push(b'*');
             }
             write(part, &mut text);
         }
-        Program { text: text.into(), needed }
+        Program { text: text.into(), first_part, needed }
+    }
+
+    fn without_parts(text: Vec<u8>) -> Self {
+        Program { first_part: narrow(text.len()), text: text.into(), needed: Letters::default() }
     }
 }
 
-/// Where in a program the first part begins that may stand anywhere; its length if there is none. `at` is a place before
-/// it with so many stars in front of it.
-pub(super) fn first_part(program: &[u8], at: usize, mut stars: usize) -> usize {
-    let mut rest = &program[at..];
-    while stars < 2 {
-        let Some((token, after)) = Token::split_first(rest) else { return program.len() };
-        stars += usize::from(token == Token::Star);
-        rest = after;
-    }
-    // behind the key
-    program.len() - Token::split_first(rest).map_or(0, |(_, after)| after.len())
+/// A place in a program in four bytes.
+pub(super) fn narrow(place: usize) -> u32 {
+    u32::try_from(place).expect("arguments are shorter than 4 GiB")
 }
 
 /// How many bytes both programs begin with, as whole tokens and without a star; at most `room`.
@@ -217,9 +216,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_part_is_found_behind_the_key() {
-        let program = b"ab*cd*xyz";
-        assert_eq!([first_part(program, 1, 0), first_part(program, 4, 1), first_part(program, 6, 2)], [7; 3]);
-        assert_eq!([first_part(b"ab*cd", 0, 0), first_part(b"ab", 2, 0), first_part(b"", 0, 0)], [5, 2, 0]);
+    fn the_first_part_is_behind_the_key() {
+        for (pattern, first_part) in [("ab*1*xyz*cd", 7), ("ab*cd", 5), ("ab", 2), ("", 0), ("*[ab]?*", 6)] {
+            assert_eq!(Program::of(pattern.as_bytes()).first_part, first_part, "{pattern}");
+        }
     }
 }

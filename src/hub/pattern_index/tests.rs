@@ -1,7 +1,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{PatternIndex, weight};
+use super::{Compiled, PatternIndex, weight};
 use crate::pattern::matches;
 
 fn index_of<P: AsRef<[u8]>>(patterns: &[P]) -> PatternIndex<Vec<u8>> {
@@ -133,6 +133,19 @@ fn a_pattern_is_kept_once_and_found_by_its_bytes() {
     }
     assert_eq!((index.remove(b"a"), index.remove(b"a*"), index.remove(b"a*")), (None, Some(9), None));
     assert!(index.is_empty());
+}
+
+#[test]
+fn a_pattern_that_has_been_compiled_before_is_taken_where_it_is_new_and_left_whole_where_it_is_not() {
+    let mut index = PatternIndex::new();
+    let [mut first, mut second] = [Compiled::of(b"a*[bc]*"), Compiled::of(b"a*[bc]*")];
+    assert_eq!(index.get_or_insert_compiled(&mut first, || 1).1, &1);
+    let program = second.program.text.clone();
+    assert_eq!(index.get_or_insert_compiled(&mut second, || 2).1, &1);
+    assert_eq!((first.program.text.len(), &second.program.text), (0, &program));
+    let mut matching = 0;
+    index.for_each_match(b"axb", |_, _| matching += 1);
+    assert_eq!((matching, index.remove(b"a*[bc]*")), (1, Some(1)));
 }
 
 #[test]
