@@ -34,6 +34,7 @@ pub mod generic;
 pub mod info;
 pub mod introspect;
 mod keys;
+pub(crate) mod leaving;
 pub mod list;
 pub mod observe;
 pub mod pubsub;

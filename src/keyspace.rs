@@ -257,11 +257,11 @@ impl Keyspace {
         self.first_deadline_ms.store(first_ms.unwrap_or(i64::MAX), Relaxed);
     }
 
-    /// Drops some of what is remembered of clients that cache keys if these are more than `most` keys, and answers whether
-    /// more will have to go.
-    pub(crate) fn trim_tracked(&self, most: u64, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) -> bool {
+    /// Drops some of what is remembered of clients that cache keys if these are more than `most` keys, and some places of
+    /// clients that wait for keys no more, and answers whether more will have to go.
+    pub(crate) fn trim(&self, most: u64, now_ms: i64, rules: Rules, outlet: &mut Outlet<'_, '_>) -> bool {
         let mut state = self.lock();
-        let more = state.trim_tracked(most);
+        let more = state.trim_tracked(most) | state.waiters.clear_some(waiters::CLEARED_AT_ONCE);
         effects::settle(&mut state, now_ms, rules, outlet);
         self.give_back(state);
         more

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use crate::client::held::Holding;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
-use crate::command::{gate, run};
+use crate::command::{gate, leaving, run};
 use crate::ids::PortSet;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::counters::Counter;
@@ -229,7 +229,7 @@ impl Session {
     /// mailboxes are not empty, so no other publisher would.
     pub fn end(&mut self) {
         self.worker.server.wake(std::mem::take(&mut self.outcome.sent.wake));
-        run::end(&self.worker, &self.client, &mut self.conversation);
+        leaving::end(&self.worker, &self.client, &mut self.conversation);
     }
 
     /// Runs what was received while it could not.

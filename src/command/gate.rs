@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::elsewhere::task::Request;
+use super::leaving;
 use super::run::{self, Ran};
 use super::spec::{Flags, Run};
 use super::table::{Entry, Lookup};
@@ -231,7 +232,7 @@ fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, 
         turn.worker.stats().by_command[usize::from(entry.index)].rejected.add(1);
     }
     if found.is_some_and(|entry| entry.command.flags.has(Flags::EXECUTES)) {
-        run::discard(turn, conversation);
+        leaving::discard(turn, conversation);
         let error = ReplyError::exec_abort(error);
         count_error(turn.worker.stats(), &turn.worker.server, &error);
         return turn.reply.error(&error);

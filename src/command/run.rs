@@ -9,14 +9,14 @@ use super::cost::{self, View};
 use super::elsewhere::execution::Execution;
 use super::elsewhere::executor::Job;
 use super::elsewhere::loan::Borrower;
-use super::elsewhere::task::{Place, Request, Slot, Task};
+use super::elsewhere::task::{Request, Slot, Task};
 use super::spec::{Flags, Run};
 use super::table::{CommandIndex, Entry};
 use super::trace::{count, count_error};
 use super::{Call, LocalCall};
 use crate::client::held::Holding;
 use crate::client::order::HubAccess;
-use crate::client::registry::{ClientInfo, Flag};
+use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
@@ -152,7 +152,7 @@ fn local_call<'c, 's>(
 ///
 /// A client that is told which keys to forget hears of all changes so far before an answer that may show them: otherwise it
 /// would have a new value beside an older one in its cache. Most is delivered before the lock is taken.
-fn obtain_keys(turn: &mut Turn<'_>) -> bool {
+pub(super) fn obtain_keys(turn: &mut Turn<'_>) -> bool {
     if turn.keys.is_held() {
         return true;
     }
@@ -382,61 +382,4 @@ pub(crate) fn close_after_reply(worker: &Worker, client: &Client, state: &mut Se
     worker.stop_monitoring(client);
     state.close_after_reply = true;
     client.info.set_flag(Flag::CloseAfterReply, true);
-}
-
-/// Answers a client that its time is up, if it still waits for keys.
-pub(super) fn give_up(place: &mut Place<'_, '_>, client: &ClientInfo) {
-    let (state, _) = place.keys.hold(place.server.clock.now());
-    if let Some(answer) = state.waiters.give_up(client.id, None) {
-        answer.send(&mut Outlet { hub: place.hub, sent: &mut place.outcome.sent, used: false });
-    }
-}
-
-/// Lets go of what a client that has gone holds of the keys: what it watches, caches and waits for.
-pub(super) fn let_go_of_keys(client: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) {
-    keys.hold(now).0.waiters.remove(client.id);
-    super::transaction::end_watch(client, scope, keys, now);
-    super::client::stop_tracking(client, scope, keys, now);
-}
-
-/// Leaves a transaction that is refused. What the client watches goes when the keys can be had.
-pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
-    super::transaction::forget_queue(&turn.client.info, &mut conversation.state);
-    if conversation.scope.watch.is_none() {
-        return;
-    }
-    if obtain_keys(turn) {
-        let scope = &mut conversation.scope;
-        super::transaction::end_watch(&turn.client.info, scope, &mut turn.keys, turn.now);
-        turn.keys.release();
-    } else {
-        let watch = conversation.scope.watch.take();
-        let scope = Box::new(Scope { watch, ..Scope::default() });
-        turn.worker.server.executors.keys.add(Job::EndWatch(turn.client.info.clone(), scope));
-    }
-}
-
-/// Lets go of what the client's conversation holds elsewhere in the server. What it holds of the keys goes when these can
-/// be had.
-pub(crate) fn end(worker: &Worker, client: &Client, conversation: &mut Conversation) {
-    worker.stop_monitoring(client);
-    super::transaction::forget_queue(&client.info, &mut conversation.state);
-    let (server, info) = (&worker.server, &client.info);
-    let mut slot = None;
-    match conversation.state.blocked.take() {
-        Some(Blocked::Executing(execution)) => execution.abandon(server, info, conversation),
-        Some(Blocked::Elsewhere(left, _)) => slot = Some(left),
-        Some(Blocked::OnKeys(_)) => {}
-        _ if conversation.scope.watch.is_none() && !info.has_flag(Flag::Tracking) => return,
-        _ => {}
-    }
-    let mut keys = KeyAccess::new(&server.keyspace);
-    let executor = &server.executors.keys;
-    if !executor.is_attached() || (slot.is_none() && executor.is_idle() && keys.try_hold(worker.now())) {
-        let_go_of_keys(info, &mut conversation.scope, &mut keys, worker.now());
-        keys.release();
-    } else {
-        let scope = Box::new(std::mem::take(&mut conversation.scope));
-        executor.add(Job::LetGo(info.clone(), scope, slot));
-    }
 }

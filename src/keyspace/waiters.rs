@@ -11,6 +11,7 @@
 
 mod queue;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -121,6 +122,18 @@ impl Waiter {
     }
 }
 
+/// Places that a client has left.
+#[derive(Debug)]
+struct Left {
+    db: DatabaseId,
+    class: Class,
+    turn: u64,
+    keys: Vec<Box<[u8]>>,
+}
+
+/// So many places are cleared at once: a client may have waited for very many keys.
+pub(super) const CLEARED_AT_ONCE: usize = 1024;
+
 /// All clients that wait.
 #[derive(Debug, Default)]
 pub struct Waiters {
@@ -129,6 +142,8 @@ pub struct Waiters {
     queues: HashMap<Address, Queue, RandomState>,
     /// Keys whose removal somebody minds.
     minded: HashSet<Address, RandomState>,
+    /// Places in lines of clients that wait no more, still to be cleared.
+    left: VecDeque<Left>,
     /// How many clients do not wait for ever.
     ending: usize,
     turns: u64,
@@ -170,6 +185,8 @@ impl Waiters {
     /// Lets a client wait, last of all. Its replies are in `proto`, or nothing if it is `muted`.
     pub(crate) fn add(&mut self, client: Arc<ClientInfo>, db: DatabaseId, proto: Proto, muted: bool, wait: Wait) {
         self.turns += 1;
+        // As many as it adds, so that they never become more than those of all who wait.
+        self.clear_some(wait.interest.keys.len());
         let class = &wait.interest.class;
         for key in &wait.interest.keys {
             let address = Address { db, key: key.clone() };
@@ -200,19 +217,35 @@ impl Waiters {
     }
 
     fn take(&mut self, client: ClientId) -> Option<Waiter> {
-        let waiter = self.clients.remove(&client)?;
-        self.leave(&waiter);
+        let mut waiter = self.clients.remove(&client)?;
+        self.leave(&mut waiter);
         Some(waiter)
     }
 
-    /// Takes a client out of all its lines.
-    fn leave(&mut self, waiter: &Waiter) {
+    /// Takes a client out of all its lines: at once where they are few, and otherwise some at a time.
+    fn leave(&mut self, waiter: &mut Waiter) {
         self.ending -= usize::from(waiter.wait.ends);
-        for key in &waiter.wait.interest.keys {
-            let place = AddressRef { db: waiter.db, key };
+        let Interest { class, keys, .. } = &mut waiter.wait.interest;
+        let (class, keys) = (class.clone(), std::mem::take(keys));
+        self.left.push_back(Left { db: waiter.db, class, turn: waiter.turn, keys });
+        self.clear_some(CLEARED_AT_ONCE);
+    }
+
+    /// Clears up to `most` places of clients that wait no more; whether there are others.
+    pub(super) fn clear_some(&mut self, most: usize) -> bool {
+        let mut cleared = 0;
+        while cleared < most
+            && let Some(left) = self.left.front_mut()
+        {
+            let Some(key) = left.keys.pop() else {
+                self.left.pop_front();
+                continue;
+            };
+            cleared += 1;
+            let place = AddressRef { db: left.db, key: &key };
             // A key that was named twice has been left already.
             let Some(queue) = self.queues.get_mut(&place) else { continue };
-            queue.remove(&waiter.wait.interest.class, waiter.turn);
+            queue.remove(&left.class, left.turn);
             if !queue.minds_removal() {
                 self.minded.remove(&place);
             }
@@ -220,6 +253,10 @@ impl Waiters {
                 self.queues.remove(&place);
             }
         }
+        if self.left.front().is_some_and(|left| left.keys.is_empty()) {
+            self.left.pop_front();
+        }
+        !self.left.is_empty()
     }
 
     /// Notes that there may be a value of `kind` for those who wait for `key`; false if nobody waits for that, or it is
@@ -267,7 +304,7 @@ impl Waiters {
 enum Tried {
     Served(Served),
     Waits,
-    /// The client has been killed and was only still to leave.
+    /// The client waits no more, or has been killed: its place was only still to be left.
     Gone,
 }
 
@@ -292,7 +329,7 @@ fn serve_line(keys: &mut Keys<'_>, key: &[u8], class: &Class, outlet: &mut Outle
         if kind != Some(class.kind()) && !class.minds_removal() {
             break;
         }
-        let tried = attempt(keys, client);
+        let tried = attempt(keys, client, next);
         let is_over = matches!(tried, Tried::Waits) && !class.is_for_all();
         if let Tried::Served(served) = tried {
             served.send(outlet);
@@ -305,11 +342,16 @@ fn serve_line(keys: &mut Keys<'_>, key: &[u8], class: &Class, outlet: &mut Outle
     }
 }
 
-/// Runs the attempt of a client that waits again.
-fn attempt(keys: &mut Keys<'_>, client: ClientId) -> Tried {
-    let Some(waiter) = keys.state.waiters.clients.remove(&client) else { return Tried::Gone };
+/// Runs the attempt of a client again that has waited since this turn.
+fn attempt(keys: &mut Keys<'_>, client: ClientId, turn: u64) -> Tried {
+    let clients = &mut keys.state.waiters.clients;
+    // It may have been served elsewhere, and wait anew.
+    if clients.get(&client).is_none_or(|waiter| waiter.turn != turn) {
+        return Tried::Gone;
+    }
+    let Some(mut waiter) = clients.remove(&client) else { return Tried::Gone };
     if waiter.client.is_killed() {
-        keys.state.waiters.leave(&waiter);
+        keys.state.waiters.leave(&mut waiter);
         return Tried::Gone;
     }
     #[cfg(test)]
@@ -327,9 +369,9 @@ fn attempt(keys: &mut Keys<'_>, client: ClientId) -> Tried {
     if let Err(error) = &result {
         reply.error(error);
     }
-    keys.state.waiters.leave(&waiter);
     if waiter.wait.tracked {
         waiter.wait.interest.keys.iter().for_each(|key| keys.state.tracking.remember(client, key));
     }
+    keys.state.waiters.leave(&mut waiter);
     Tried::Served(Served { client: waiter.client, answer: reply.take() })
 }

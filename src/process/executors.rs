@@ -52,5 +52,5 @@ fn serve(server: &Server, executor: &Executor, thread: usize, at_times: impl Fn(
 /// Removes keys whose time is over, and what is too much.
 fn look_after_keys(server: &Server) {
     let (begin, thread) = (Instant::now(), server.keys_thread());
-    while upkeep::remove_keys(server, thread) | upkeep::trim_tracked(server) && begin.elapsed() < LONGEST_UPKEEP {}
+    while upkeep::remove_keys(server, thread) | upkeep::trim(server) && begin.elapsed() < LONGEST_UPKEEP {}
 }

@@ -40,11 +40,11 @@ pub fn remove_keys(server: &Server, thread: usize) -> bool {
 }
 
 /// Drops some of what is remembered of clients that cache keys if that is too much, which may be so without any command
-/// because the limit was lowered. Answers whether more will have to go.
-pub fn trim_tracked(server: &Server) -> bool {
+/// because the limit was lowered, and of clients that waited for very many keys. Answers whether more will have to go.
+pub fn trim(server: &Server) -> bool {
     look_after_keys(server, |settings, outlet| {
         let (most, now_ms) = (settings.tracking_table_max_keys, server.clock.now().unix_ms());
-        server.keyspace.trim_tracked(most, now_ms, Rules::of(settings), outlet)
+        server.keyspace.trim(most, now_ms, Rules::of(settings), outlet)
     })
 }
 

@@ -13,7 +13,7 @@ use super::task::{Place, Slot, Task};
 use crate::client::Closing;
 use crate::client::order::{Errand, HubAccess};
 use crate::client::registry::ClientInfo;
-use crate::command::{run, transaction};
+use crate::command::{leaving, transaction};
 use crate::keyspace::access::KeyAccess;
 use crate::observe::stats::WorkerStats;
 use crate::server::Server;
@@ -126,14 +126,14 @@ impl Executor {
                 super::resume(server, &client);
             }
             Job::Lend(loan) => return loan.serve(server, &self.stats),
-            Job::GiveUp(client) => run::give_up(&mut place, &client),
+            Job::GiveUp(client) => leaving::give_up(&mut place, &client),
             Job::EndWatch(client, mut scope) => {
                 transaction::end_watch(&client, &mut scope, place.keys, server.clock.now());
             }
             Job::LetGo(client, scope, slot) => {
                 let left = slot.and_then(|slot| slot.lock().take());
                 for mut scope in left.map(|done| done.scope).into_iter().chain([*scope]) {
-                    run::let_go_of_keys(&client, &mut scope, place.keys, server.clock.now());
+                    leaving::let_go_of_keys(&client, &mut scope, place.keys, server.clock.now());
                 }
             }
         }

@@ -256,9 +256,9 @@ fn a_table_whose_bound_is_lowered_shrinks_without_any_command() {
     let keys: Vec<String> = (0..500).map(|i| format!("k{i:03}")).collect();
     client.say(&format!("CLIENT TRACKING ON NOLOOP\r\nMGET {}", keys.join(" ")));
     admin.say("CONFIG SET tracking-table-max-keys 0");
-    assert!(!upkeep::trim_tracked(&world.server));
+    assert!(!upkeep::trim(&world.server));
     admin.say("CONFIG SET tracking-table-max-keys 7");
-    while upkeep::trim_tracked(&world.server) {}
+    while upkeep::trim(&world.server) {}
     world.settle();
     assert_eq!(client.heard().matches("invalidate").count(), 493);
     assert_eq!(extent(&admin), ["1", "7", "7", "0"]);

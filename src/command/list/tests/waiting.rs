@@ -1,6 +1,7 @@
 //! How many of the clients that wait are looked at.
 
 use crate::command::test_support::{Peer, World};
+use crate::process::upkeep;
 
 /// How many attempts of clients that wait have been run again.
 fn tried(world: &World) -> usize {
@@ -107,4 +108,25 @@ fn a_client_that_waits_for_many_keys_is_tried_once_whatever_number_of_them_is_fe
     let pushes: String = (0..1000).map(|i| format!("RPUSH k{i} a\r\n")).collect();
     world.client().say(&format!("MULTI\r\n{pushes}EXEC"));
     assert_eq!((answered(&world, &idle), tried(&world)), (vec![0], 1));
+}
+
+#[test]
+fn a_client_that_waited_for_very_many_keys_leaves_them_in_steps_and_keeps_no_turn_there() {
+    let world = World::new();
+    let places = || world.server.keyspace.lock().waiters.keys().0;
+    let (many, other, pusher) = (world.client(), world.client(), world.client());
+    assert_eq!(many.say(&format!("BLPOP {}0", keys(5000))), "");
+    assert_eq!(pusher.say("RPUSH k0 a"), ":1\r\n");
+    world.settle();
+    assert_eq!(many.resume(), "*2\r\n$2\r\nk0\r\n$1\r\na\r\n");
+    let left = places();
+    assert!((3900..5000).contains(&left), "{left} places are left");
+    assert_eq!(other.say("BLPOP k5 0"), "");
+    assert_eq!(many.say("BLPOP k5 0"), "");
+    assert_eq!(pusher.say("RPUSH k5 b"), ":1\r\n");
+    world.settle();
+    assert_eq!((many.resume(), other.resume()), (String::new(), "*2\r\n$2\r\nk5\r\n$1\r\nb\r\n".to_owned()));
+    let steps = 1 + (0..100).take_while(|_| upkeep::trim(&world.server)).count();
+    assert!(steps > 2, "{steps} steps");
+    assert_eq!(places(), 1);
 }
