@@ -79,7 +79,7 @@ impl Neighbour {
 }
 
 /// All of them.
-pub(crate) const ALL: [Neighbour; 52] = [
+pub(crate) const ALL: [Neighbour; 53] = [
     neighbour("KEYS", "KEYS of a million", keys::keys),
     neighbour("SORT", "SORT of a list of a million", keys::sort),
     neighbour("LCS", "LCS of two strings of 11 KB", keys::lcs),
@@ -115,6 +115,7 @@ pub(crate) const ALL: [Neighbour; 52] = [
         names::long_pattern,
     ),
     neighbour("many patterns", "PUBLISH beside 20,000 patterns that nearly match", names::many_patterns),
+    neighbour("patterns of sets", "PUBLISH beside 16,384 patterns that differ by their sets", names::sets),
     neighbour("large patterns", "pairs of patterns of 1 MB that differ at their end", names::large_patterns),
     neighbour("events", "SET of names of 1 KB, for one who listens to events and does not read", names::events)
         .limit(32 * MB),

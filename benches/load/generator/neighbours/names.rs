@@ -91,12 +91,24 @@ pub(super) fn many_patterns(stage: &Stage<'_>) -> io::Result<()> {
         2 => format!("*[ab][ac][ad]{number}"),
         _ => format!("*a?[a{number}]*b"),
     };
-    let patterns: Vec<String> = (0..20_000).map(shapes).collect();
-    let _held = stage.target.subscribe_many("PSUBSCRIBE", &patterns)?;
+    beside_patterns(stage, (0..20_000).map(shapes), "a".repeat(100))
+}
+
+/// Patterns that agree with the channel in both ends and in all plain bytes, and differ only by sets.
+pub(super) fn sets(stage: &Stage<'_>) -> io::Result<()> {
+    let sets = |number: usize| -> String { (0..14).map(|bit| ["[ab]", "[ac]"][number >> bit & 1]).collect() };
+    let patterns = (0..1 << 14).map(|number| format!("*{}b*", sets(number)));
+    beside_patterns(stage, patterns, format!("b{}", "a".repeat(99)))
+}
+
+/// Publishes to a channel again and again, while clients listen to these patterns.
+fn beside_patterns(stage: &Stage<'_>, patterns: impl Iterator<Item = String>, channel: String) -> io::Result<()> {
+    let _held = stage.target.subscribe_many("PSUBSCRIBE", &patterns.collect::<Vec<_>>())?;
     let mut client = stage.client()?;
+    let publish = ["PUBLISH".to_owned(), channel, "1".into()];
     stage.begin()?;
     while stage.goes_on() {
-        client.ask(&["PUBLISH".to_owned(), "a".repeat(100), "1".into()])?;
+        client.ask(&publish)?;
     }
     Ok(())
 }
