@@ -113,6 +113,7 @@ impl Config {
         for (name, value) in pairs {
             loader.directive(&[name.as_bytes().to_vec(), value.as_bytes().to_vec()])?;
         }
+        loader.judge()?;
         Ok(Self::loaded(loader, None))
     }
 
@@ -184,7 +185,8 @@ impl Config {
             };
             // The name that was used, but as the table writes it.
             let failed = |reason| SetError::failed(String::from_utf8_lossy(name).to_ascii_lowercase(), reason);
-            param.set(&mut values, &args, false).map_err(failed)?;
+            param.set(&mut values, &args, false).map_err(&failed)?;
+            param.objection(&values).map_or(Ok(()), |why| Err(failed(why.to_owned())))?;
         }
         params.retain(|param| param.get(&values) != param.get(&self.values));
         Ok(Plan { changed: params, values })

@@ -66,7 +66,8 @@ impl Value for Anything {
 }
 
 /// A user's rights. The user that every Redis has, without a password and with every right, shows as empty: Redis'
-/// CONFIG REWRITE writes that line into each file, and it asks for nothing that this server does not do.
+/// CONFIG REWRITE writes that line into each file, and it asks for nothing that this server does not do. Lines add up, so
+/// it does not take back another user's.
 #[derive(Default)]
 pub(super) struct StockUser(Vec<u8>);
 
@@ -77,9 +78,10 @@ impl StockUser {
 impl Value for StockUser {
     const SEVERAL: bool = true;
 
-    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
         let words = given.args.iter().map(Vec::as_slice).filter(|word| *word != b"sanitize-payload");
-        if words.eq(Self::WORDS) { Ok(Self::default()) } else { Ok(Self(given.args.join(&b' '))) }
+        let is_stock = words.eq(Self::WORDS);
+        Ok(Self(if is_stock { old.0.clone() } else { given.args.join(&b' ') }))
     }
 
     fn show(&self) -> Vec<u8> {

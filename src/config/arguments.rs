@@ -42,6 +42,9 @@ pub enum Invocation {
 /// Whoever packs the server sets defaults with it that a file and the command line still overrule.
 pub const DEFAULTS_VARIABLE: &str = "PREGON_DEFAULTS";
 
+/// What errors call the place of an option.
+const COMMAND_LINE: &str = "command line";
+
 /// Reads [`DEFAULTS_VARIABLE`], the arguments that follow the program's name, the file they name, and standard input if
 /// they say `-`.
 pub fn invocation(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, StartError> {
@@ -154,15 +157,17 @@ impl Arguments {
             loader.text("standard input", &text)?;
         }
         for option in &self.options {
-            loader.directive(option).map_err(|error| on_command_line(with_hint(error, option)))?;
+            let read = loader.directive(option).map_err(|error| with_hint(error, option));
+            loader.placed(read, COMMAND_LINE, None)?;
         }
+        loader.judge()?;
         let warnings = loader.warnings();
         Ok((Box::new(Config::loaded(loader, file)), warnings))
     }
 }
 
 fn on_command_line(error: StartError) -> StartError {
-    error.at("command line", None)
+    error.at(COMMAND_LINE, None)
 }
 
 /// The commonest slip: the file stands behind an option and so became its value.

@@ -24,11 +24,16 @@ impl StartError {
 
     /// Says where it happened, unless that is known already (from an included file).
     pub(super) fn at(mut self, origin: &str, line: Option<usize>) -> Self {
+        self.place(origin, line);
+        self
+    }
+
+    /// As [`StartError::at`].
+    pub(super) fn place(&mut self, origin: &str, line: Option<usize>) {
         if self.origin.is_none() {
             self.origin = Some(origin.to_owned());
             self.line = line;
         }
-        self
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) struct Loader {
     pub(super) explicit: BTreeSet<&'static str>,
     /// Names of directives without effect that were used, in the order of their first use.
     ignored: Vec<String>,
+    /// Where directives got values that they must not end with, because nothing here does what they ask for. A later value
+    /// may replace such a one, so they are judged when all has been read.
+    objections: Vec<(&'static Param, StartError)>,
     depth: usize,
 }
 
@@ -44,9 +47,36 @@ impl Loader {
     /// Reads the text of a file or of standard input.
     pub(super) fn text(&mut self, origin: &str, text: &[u8]) -> Result<(), StartError> {
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            self.line(line).map_err(|error| error.at(origin, Some(index + 1)))?;
+            let read = self.line(line);
+            self.placed(read, origin, Some(index + 1))?;
         }
         Ok(())
+    }
+
+    /// Says of what has just been read where that is: of its error, or of what may turn out to be one.
+    pub(super) fn placed(
+        &mut self,
+        read: Result<(), StartError>,
+        origin: &str,
+        line: Option<usize>,
+    ) -> Result<(), StartError> {
+        for (_, objection) in &mut self.objections {
+            objection.place(origin, line);
+        }
+        read.map_err(|error| error.at(origin, line))
+    }
+
+    /// Judges values that later ones might have replaced, when all has been read.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for the first directive that ends with a value of which nothing here does what it asks for.
+    pub(super) fn judge(&self) -> Result<(), StartError> {
+        let stands = |param: &Param| param.objection(&self.values).is_some();
+        match self.objections.iter().find(|(param, _)| stands(param)) {
+            Some((_, objection)) => Err(objection.clone()),
+            None => Ok(()),
+        }
     }
 
     /// Sets one directive from its words; the first is its name.
@@ -94,16 +124,20 @@ impl Loader {
             _ => Some(args.to_vec()),
         };
         let again = self.explicit.contains(param.name);
+        let before = param.only_default.map(|_| param.get(&self.values));
         let result = match inner {
             Some(args) if !args.is_empty() => param.set(&mut self.values, &args, again),
             Some(_) => Err(WRONG_COUNT.to_owned()),
             None => Err(UNBALANCED.to_owned()),
         };
-        result.map_err(|why| match param.only_default {
-            Some(cure) if why == cure => refused(param, cure),
-            _ => StartError::new(format!("{}: {why}", param.name), format!("it takes: {}", param.expects())),
+        result.map_err(|why| {
+            StartError::new(format!("{}: {why}", param.name), format!("it takes: {}", param.expects()))
         })?;
         self.explicit.insert(param.name);
+        if before.is_some_and(|before| before != param.get(&self.values)) {
+            self.objections.retain(|(known, _)| known.name != param.name);
+            self.objections.extend(param.objection(&self.values).map(|why| (param, refused(param, why))));
+        }
         if param.is_ignored() && param.only_default.is_none() {
             self.note_ignored(param.name);
         }

@@ -212,14 +212,19 @@ impl Param {
         let given = Given { args, rule: &self.rule, again };
         match self.store {
             Store::Setting { set, .. } => set(Arc::make_mut(&mut values.settings), &given),
-            Store::Ignored { default, accept, .. } => {
+            Store::Ignored { accept, .. } => {
                 let value = accept(&given, &self.get(values))?;
-                if let Some(why) = self.only_default.filter(|_| value != default.as_bytes()) {
-                    return Err(why.into());
-                }
                 values.ignored.insert(self.name, value);
                 Ok(())
             }
+        }
+    }
+
+    /// Why the server cannot work with the present value, and what to do instead, if that is so.
+    pub(super) fn objection(&self, values: &Values) -> Option<&'static str> {
+        match self.store {
+            Store::Ignored { default, .. } => self.only_default.filter(|_| self.get(values) != default.as_bytes()),
+            Store::Setting { .. } => None,
         }
     }
 }

@@ -121,6 +121,44 @@ fn every_mistake_is_one_line_with_a_cure() {
     }
 }
 
+/// Values that ask for something that does not exist here, and values of the same directives that do not.
+const ONE_VALUE_ONLY: [(&str, &str); 3] =
+    [("daemonize yes", "daemonize no"), ("tls-port 6380", "tls-port 0"), ("aclfile users.acl", "aclfile \"\"")];
+
+#[test]
+fn what_takes_one_value_only_is_judged_when_all_has_been_read() {
+    for (refused, taken) in ONE_VALUE_ONLY {
+        let (name, value) = taken.split_once(' ').expect("a name and a value");
+        let files = Files::new(&[("inner.conf", &format!("timeout 1\n{refused}\n"))]);
+        let include = format!("include {}", files.text("inner.conf"));
+        files.write("redis.conf", &format!("{include}\n"));
+        for (text, args) in [
+            (format!("{refused}\n{taken}\n"), vec![]),
+            (format!("{include}\n{taken}\n"), vec![]),
+            (String::new(), vec![files.text("redis.conf"), format!("--{name}"), value.replace('"', "")]),
+            (String::new(), vec![format!("--{refused}"), format!("--{taken}")]),
+        ] {
+            let mut all: Vec<&str> = args.iter().map(String::as_str).collect();
+            all.push("-");
+            let read = call_with(&all, &text);
+            assert!(matches!(read, Ok(Invocation::Run { .. })), "{text} {args:?}: {read:?}");
+        }
+        let error = error(&[&files.text("redis.conf"), "--timeout", "1"]);
+        assert!(error.starts_with(&format!("{} line 2: {name}: ", files.text("inner.conf"))), "{error}");
+        let error = call_with(&["-"], &format!("{taken}\n{refused}\n{refused}\n")).expect_err("the last wins");
+        assert_eq!((error.origin.as_deref(), error.line), (Some("standard input"), Some(2)));
+    }
+}
+
+#[test]
+fn another_user_is_not_taken_back_by_the_one_that_every_redis_has() {
+    let stock = "user default on nopass ~* &* +@all";
+    let error = call_with(&["-"], &format!("{stock}\nuser alice on >x +@all\n")).expect_err("there is one user");
+    assert_eq!(error.line, Some(2));
+    let error = call_with(&["-"], &format!("user alice on >x +@all\n{stock}\n")).expect_err("there is one user");
+    assert_eq!(error.line, Some(1));
+}
+
 #[test]
 fn the_user_that_redis_writes_into_every_file_is_no_error() {
     let (_, warnings) =
