@@ -171,8 +171,9 @@ directives! {
     /// How much the log says: debug, verbose, notice, warning or nothing. No level logs single messages.
     loglevel: LogLevel = LogLevel::Notice, "loglevel", Process, Runtime, ANY => Effect::Log;
 
-    /// How a log line looks: human for people, json for programs that collect logs, one object on each line. Redis has
-    /// no such directive.
+    /// How a log line looks: human for people, redis as Redis writes it, with the number of the process and the local time,
+    /// for programs that read its log, json for programs that collect logs, one object on each line. Redis has no such
+    /// directive.
     logformat: LogFormat = LogFormat::Human, "logformat", Process, Start, ANY;
 
     /// File to which the log is appended; empty for standard output, which suits containers and systemd.

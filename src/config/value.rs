@@ -368,6 +368,8 @@ choices! {
     LogFormat {
         /// For people.
         Human = "human",
+        /// As Redis writes it, for programs that read its log.
+        Redis = "redis",
         /// One JSON object on each line.
         Json = "json"
     }

@@ -56,6 +56,14 @@ impl Listener {
         }
     }
 
+    /// The address and port or the path, for the log.
+    pub(crate) fn place(&self) -> String {
+        match &self.place {
+            Place::Tcp(address) => address.to_string(),
+            Place::Unix(path) => path.display().to_string(),
+        }
+    }
+
     /// Accepts one connection.
     ///
     /// # Errors

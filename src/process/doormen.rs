@@ -66,6 +66,7 @@ impl Doormen {
     /// Has connections accepted from these listeners from now on.
     pub(super) fn open(&self, listeners: Vec<Listener>) {
         for listener in listeners.into_iter().map(Arc::new) {
+            tracing::info!(address = listener.place(), "listening");
             self.doors.attend(ACCEPTING, listener.clone());
             self.all.borrow_mut().push(listener);
         }

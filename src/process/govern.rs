@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_local;
+use tokio::task::{spawn_blocking, spawn_local};
 
 use super::affairs::{carry_out_changes, carry_out_rewrites};
 use super::deputy::Deputy;
 use super::doormen::{Doormen, House};
 use super::ending::{self, Phase};
+use super::log;
 use super::vital::vital;
 use crate::config::{Settings, ShutdownFlags};
 use crate::net::handover::Doors;
@@ -39,15 +40,9 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     let deputy = Deputy::new(doormen.clone(), House::new(server.clone(), doors, phase.subscribe()));
     spawn_local(vital(deputy.stand_by()));
     let (changes, rewrites) = server.governor.open();
-    spawn_local(vital(carry_out_changes(server.clone(), doormen, changes)));
+    spawn_local(vital(carry_out_changes(server.clone(), doormen.clone(), changes)));
     spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));
-    tracing::info!(
-        version = VERSION,
-        pid = std::process::id(),
-        port = server.settings().port,
-        io_threads = server.workers.len(),
-        "ready to accept connections"
-    );
+    announce(&server, &doormen);
     loop {
         server.shutdown.bell.notified().await;
         if server.shutdown.is_requested() && ending::end(&server, &phase).await {
@@ -56,14 +51,34 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     }
 }
 
-fn hear_signals(server: &Arc<Server>) {
-    hear(server, SignalKind::terminate(), "SIGTERM", Some(|settings| settings.shutdown_on_sigterm));
-    hear(server, SignalKind::interrupt(), "SIGINT", Some(|settings| settings.shutdown_on_sigint));
-    // A terminal that goes away does not end a server.
-    hear(server, SignalKind::hangup(), "SIGHUP", None);
+/// Says in the log that clients are served, and on what kinds of sockets.
+fn announce(server: &Server, doormen: &Doormen) {
+    let (settings, io_threads) = (server.settings(), server.workers.len());
+    tracing::info!(version = VERSION, pid = std::process::id(), port = settings.port, io_threads, "started");
+    let is_tcp: Vec<bool> = doormen.listeners().iter().map(|listener| listener.address().is_some()).collect();
+    for (kind, tcp) in [("tcp", true), ("unix", false)] {
+        if is_tcp.contains(&tcp) {
+            log::ready(&settings, io_threads, kind);
+        }
+    }
 }
 
-fn hear(server: &Arc<Server>, kind: SignalKind, name: &'static str, ends: Option<fn(&Settings) -> ShutdownFlags>) {
+fn hear_signals(server: &Arc<Server>) {
+    hear(server, SignalKind::terminate(), "SIGTERM", |server| end(server, |settings| settings.shutdown_on_sigterm));
+    hear(server, SignalKind::interrupt(), "SIGINT", |server| end(server, |settings| settings.shutdown_on_sigint));
+    hear(server, SignalKind::hangup(), "SIGHUP", reopen_log);
+    // Scripts made for other servers send these; none of them is meant to end this one.
+    for (kind, name) in [
+        (SignalKind::user_defined1(), "SIGUSR1"),
+        (SignalKind::user_defined2(), "SIGUSR2"),
+        (SignalKind::alarm(), "SIGALRM"),
+    ] {
+        hear(server, kind, name, |_| {});
+    }
+}
+
+/// Does something whenever a signal comes.
+fn hear(server: &Arc<Server>, kind: SignalKind, name: &'static str, act: impl Fn(&Arc<Server>) + 'static) {
     let mut signals = match signal(kind) {
         Ok(signals) => signals,
         Err(error) => return tracing::warn!(%error, "cannot hear {name}"),
@@ -71,11 +86,26 @@ fn hear(server: &Arc<Server>, kind: SignalKind, name: &'static str, ends: Option
     let server = server.clone();
     spawn_local(vital(async move {
         while signals.recv().await.is_some() {
-            let Some(flags) = ends else { continue };
-            // Told a second time, it does not wait for anybody.
-            let again = server.shutdown.is_requested();
             tracing::info!("received {name}");
-            server.shutdown.request(again || flags(&server.settings()).now);
+            act(&server);
         }
+    }));
+}
+
+/// Has the server end. Told a second time, it does not wait for anybody.
+fn end(server: &Server, flags: impl Fn(&Settings) -> ShutdownFlags) {
+    let again = server.shutdown.is_requested();
+    server.shutdown.request(again || flags(&server.settings()).now);
+}
+
+/// Opens the log file anew, on a thread that may wait for the file system.
+fn reopen_log(server: &Arc<Server>) {
+    let settings = server.settings();
+    if settings.logfile.is_none() {
+        return;
+    }
+    drop(spawn_blocking(move || match log::reopen(&settings) {
+        Ok(()) => tracing::info!("log file opened anew"),
+        Err(error) => tracing::warn!(%error, "log file not opened anew"),
     }));
 }

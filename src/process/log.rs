@@ -1,15 +1,17 @@
-//! The log: one line for each event, for people or as JSON, at a level that CONFIG SET can change.
+//! The log: one line for each event, for people, as Redis writes it, or as JSON, at a level that CONFIG SET can change.
 //!
 //! Lines are written by a thread of their own, so that a reader of them who stalls costs lines and nothing else.
 
 mod queue;
+mod redis_line;
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -17,13 +19,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use crate::config::{LogFormat, LogLevel, Settings, StartError};
+use crate::observe::VERBOSE;
+use crate::version::VERSION;
 use queue::{Line, Queue};
+use redis_line::RedisLine;
 
 /// How long the end of the process waits for what is still to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 static LINES: Queue = Queue::new();
+/// What lines go to from the next one on, instead of what they have gone to.
+static SUCCESSOR: Mutex<Option<File>> = Mutex::new(None);
 
 /// The log of this process. What has been logged is written when it is dropped, if the reader takes it in time.
 pub(crate) struct Log(());
@@ -41,10 +48,11 @@ impl Drop for Log {
 /// [`StartError`] if `logfile` cannot be written or there is no thread to be had.
 pub(crate) fn start(settings: &Settings) -> Result<Log, StartError> {
     let (filter, handle) = reload::Layer::new(filter(settings.loglevel));
-    let output = output(settings)?;
+    let output = Output(output(settings)?);
     let lines = fmt::layer().with_writer(|| Line(&LINES)).with_ansi(false).with_target(false);
     let lines = match settings.logformat {
         LogFormat::Human => lines.boxed(),
+        LogFormat::Redis => lines.event_format(RedisLine).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     if tracing_subscriber::registry().with(lines.with_filter(filter)).try_init().is_ok() {
@@ -66,6 +74,33 @@ pub(crate) fn apply(settings: &Settings) {
     }
 }
 
+/// Opens the log file anew, because who rotates logs has given the old one another name. Lines that wait go to the new one.
+/// May take as long as the file system does.
+///
+/// # Errors
+///
+/// As [`start`]; the old file is written on then.
+pub(crate) fn reopen(settings: &Settings) -> Result<(), StartError> {
+    *SUCCESSOR.lock() = Some(output(settings)?);
+    Ok(())
+}
+
+/// Says that connections of a kind are accepted, in the spelling of Redis, because scripts and test containers wait for that
+/// line.
+pub(crate) fn ready(settings: &Settings, io_threads: usize, kind: &str) {
+    match settings.logformat {
+        LogFormat::Human => tracing::info!("* Ready to accept connections {kind}"),
+        LogFormat::Redis => tracing::info!("Ready to accept connections {kind}"),
+        LogFormat::Json => tracing::info!(
+            version = VERSION,
+            pid = std::process::id(),
+            port = settings.port,
+            io_threads,
+            "Ready to accept connections {kind}"
+        ),
+    }
+}
+
 /// Lets what has been logged be written before the process ends, if the reader takes it in time.
 pub(crate) fn finish() {
     LINES.drain(LAST_LINES);
@@ -76,8 +111,24 @@ pub(crate) fn dropped_lines() -> u64 {
     LINES.dropped()
 }
 
+/// Where lines go: standard output, or the log file, which may be opened anew between two of them.
+struct Output(File);
+
+impl Write for Output {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        if let Some(successor) = SUCCESSOR.lock().take() {
+            self.0 = successor;
+        }
+        self.0.write(lines)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Writes lines for as long as the process lives.
-fn write(mut output: File) {
+fn write(mut output: Output) {
     loop {
         let dropped = LINES.write_next(&mut output);
         if dropped > 0 {
@@ -87,13 +138,14 @@ fn write(mut output: File) {
 }
 
 fn filter(level: LogLevel) -> Targets {
+    let verbose = if level == LogLevel::Verbose { vec![(VERBOSE, Level::DEBUG)] } else { Vec::new() };
     let level = match level {
         LogLevel::Debug => LevelFilter::from_level(Level::DEBUG),
         LogLevel::Verbose | LogLevel::Notice => LevelFilter::from_level(Level::INFO),
         LogLevel::Warning => LevelFilter::from_level(Level::WARN),
         LogLevel::Nothing => LevelFilter::OFF,
     };
-    Targets::new().with_target("pregon", level)
+    Targets::new().with_target("pregon", level).with_targets(verbose)
 }
 
 fn output(settings: &Settings) -> Result<File, StartError> {

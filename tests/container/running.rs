@@ -125,6 +125,7 @@ impl Server {
     fn when_ready(mut child: Child, container: Container, port: u16) -> Result<Server, Failed> {
         let log = lines_of(child.stdout.take());
         let mut printed = String::new();
+        let mut pid = None;
         loop {
             let line = match log.recv_timeout(DEADLINE) {
                 Ok(line) => line,
@@ -134,9 +135,10 @@ impl Server {
                 }
             };
             printed += &format!("{line}\n");
-            if line.contains("ready to accept connections") {
-                let pid = line.split(' ').find_map(|word| word.strip_prefix("pid=")?.parse().ok());
-                let pid = pid.and_then(Pid::from_raw).ok_or_else(|| format!("no pid in: {line}"))?;
+            let number = || line.split(' ').find_map(|word| word.strip_prefix("pid=")?.parse().ok());
+            pid = pid.or_else(|| number().and_then(Pid::from_raw));
+            if line.contains("Ready to accept connections") {
+                let pid = pid.ok_or_else(|| format!("no pid in: {printed}"))?;
                 return Ok(Server { child, container, port, pid, log });
             }
         }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::DEADLINE;
 
 /// How a call ended and what it printed.
@@ -52,6 +54,12 @@ impl Running {
         let mut command = Command::new(binary());
         command.args(args).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         Running(command.spawn().unwrap_or_else(|e| panic!("starting: {e}")))
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process has a number");
+        kill_process(pid, signal).unwrap_or_else(|e| panic!("{signal:?}: {e}"));
     }
 }
 

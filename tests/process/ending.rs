@@ -174,10 +174,14 @@ fn nobody_is_connected_after_the_end_and_the_log_says_it_ended() {
 }
 
 #[test]
-fn a_terminal_that_goes_away_does_not_end_it() {
+fn signals_that_are_not_meant_to_end_it_do_no_harm() {
     let server = TestServer::start(&[]);
-    server.signal(Signal::HUP);
-    server.signal(Signal::PIPE);
+    for signal in [Signal::HUP, Signal::PIPE, Signal::USR1, Signal::USR2, Signal::ALARM] {
+        server.signal(signal);
+    }
+    for name in ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM"] {
+        server.expect_log(&format!("received {name}"));
+    }
     for _ in 0..10 {
         assert_eq!(Peer::connect(&server.addr()).call(&["PING"]), b"+PONG\r\n");
     }

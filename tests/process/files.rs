@@ -5,6 +5,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
+use rustix::process::Signal;
+use tempfile::TempDir;
+
 use crate::child::{Running, call, eventually};
 use crate::support::{DEADLINE, Peer, TestServer};
 
@@ -81,14 +84,45 @@ fn a_pid_file_that_cannot_be_written_is_a_warning() {
 
 #[test]
 fn the_log_file_is_appended_to() {
-    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
-    let path = dir.path().join("pregon.log");
-    fs::write(&path, "of before\n").unwrap_or_else(|e| panic!("a log: {e}"));
-    let _server = Running::start(dir.path(), &["--port", "0", "--unixsocket", "s", "--logfile", "pregon.log"]);
-    let log = eventually("the server is ready", || {
-        fs::read_to_string(&path).ok().filter(|log| log.contains("ready to accept connections"))
-    });
+    let (dir, _server) = logging_to("pregon.log");
+    let log = fs::read_to_string(dir.path().join("pregon.log")).unwrap_or_default();
     assert!(log.starts_with("of before\n"), "{log}");
+}
+
+/// A server that is ready and appends its log to a file that is not empty.
+fn logging_to(file: &str) -> (TempDir, Running) {
+    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
+    let path = dir.path().join(file);
+    let made = fs::create_dir_all(path.parent().unwrap_or(&path)).and_then(|()| fs::write(&path, "of before\n"));
+    made.unwrap_or_else(|e| panic!("a log: {e}"));
+    let server = Running::start(dir.path(), &["--port", "0", "--unixsocket", "s", "--logfile", file]);
+    eventually("the server is ready", || {
+        fs::read_to_string(&path).ok().filter(|log| log.contains("Ready to accept connections"))
+    });
+    (dir, server)
+}
+
+#[test]
+fn a_hangup_opens_the_log_file_anew_so_that_the_old_one_can_be_renamed() {
+    let (dir, server) = logging_to("pregon.log");
+    let (path, old) = (dir.path().join("pregon.log"), dir.path().join("pregon.log.1"));
+    fs::rename(&path, &old).unwrap_or_else(|e| panic!("renaming: {e}"));
+    server.signal(Signal::HUP);
+    let log = eventually("the new file says so", || fs::read_to_string(&path).ok().filter(|log| !log.is_empty()));
+    assert!(log.contains("log file opened anew"), "{log}");
+    let old = fs::read_to_string(&old).unwrap_or_default();
+    assert!(old.contains("Ready to accept connections") && !old.contains("opened anew"), "{old}");
+}
+
+#[test]
+fn a_log_file_that_cannot_be_opened_anew_goes_on_being_written() {
+    let (dir, server) = logging_to("logs/pregon.log");
+    let old = dir.path().join("old");
+    fs::rename(dir.path().join("logs"), &old).unwrap_or_else(|e| panic!("renaming: {e}"));
+    server.signal(Signal::HUP);
+    eventually("the old file says so", || {
+        fs::read_to_string(old.join("pregon.log")).ok().filter(|log| log.contains("log file not opened anew"))
+    });
 }
 
 #[test]

@@ -4,16 +4,20 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::child::{Running, eventually};
 use crate::support::{Peer, TestServer};
 
 #[test]
-fn one_line_says_what_started_and_that_it_is_ready() {
-    let server = TestServer::start(&[]);
-    let line = server.expect_log("ready to accept connections");
+fn the_start_says_what_started_where_it_listens_and_as_redis_does_that_it_is_ready() {
+    let server = TestServer::start(&["--unixsocket", "s"]);
+    assert!(server.expect_log("* Ready to accept connections tcp").ends_with(" * Ready to accept connections tcp"));
+    assert!(server.expect_log("* Ready to accept connections unix").ends_with(" * Ready to accept connections unix"));
+    server.expect_log(&format!("listening address=\"{}\"", server.addr()));
+    server.expect_log("listening address=\"s\"");
+    let line = server.expect_log("started");
     let facts = [format!("port={}", server.port()), format!("pid={}", server.pid().unwrap_or_default())];
     for fact in facts.iter().map(String::as_str).chain(["version=\"", "io_threads="]) {
         assert!(line.contains(fact), "{fact} is missing in {line}");
@@ -58,10 +62,32 @@ fn every_line_of_a_json_log_is_an_object() {
             assert!(event[field].is_string(), "{field} is missing in {line}");
         }
     }
-    let ready = log.lines().find(|line| line.contains("ready to accept")).unwrap_or_default();
+    let ready = log.lines().find(|line| line.contains("Ready to accept connections tcp")).unwrap_or_default();
     let ready: Value = serde_json::from_str(ready).unwrap_or_default();
     assert_eq!(ready["port"], u64::from(server.port()));
     assert_eq!(ready["level"], "INFO");
+}
+
+#[test]
+fn lines_in_the_form_of_redis_have_process_role_time_and_sign_before_the_text() {
+    let mut server = TestServer::start(&["--logformat", "redis", "--appendonly", "yes", "--loglevel", "debug"]);
+    Peer::connect(&server.addr()).call(&["PING"]);
+    server.expect_log("disconnected");
+    let pid = format!("{}:M", server.pid().unwrap_or_default());
+    server.stop();
+    let log = server.log();
+    let mut signs = Vec::new();
+    for line in log.lines() {
+        let words: Vec<&str> = line.splitn(7, ' ').collect();
+        let [process, day, month, year, time, sign, _text] = words[..] else { panic!("{line}") };
+        assert_eq!(process, pid, "{line}");
+        assert_eq!([day.len(), month.len(), year.len(), time.len()], [2, 3, 4, 12], "{line}");
+        signs.push(sign);
+    }
+    for sign in ["#", "*", "."] {
+        assert!(signs.contains(&sign), "{sign} is missing in {log}");
+    }
+    assert!(log.contains(" * Ready to accept connections tcp\n"), "{log}");
 }
 
 /// More connections than are needed to fill the log's buffer and the pipe behind it.
@@ -98,8 +124,7 @@ fn p11_a_log_that_nobody_reads_costs_lines_and_delays_nobody_not_even_the_end() 
     let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
     let (mut server, socket) = unread(dir.path());
     assert_eq!(ask(&socket, "PING\r\n", "\r\n"), "+PONG\r\n");
-    let pid = i32::try_from(server.0.id()).ok().and_then(Pid::from_raw).expect("a process has a number");
-    kill_process(pid, Signal::TERM).unwrap_or_else(|e| panic!("SIGTERM: {e}"));
+    server.signal(Signal::TERM);
     assert_eq!(server.0.wait().ok().and_then(|status| status.code()), Some(0));
 }
 
