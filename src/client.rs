@@ -196,6 +196,11 @@ impl Client {
         self.memberships.borrow().is_some()
     }
 
+    /// Whether it listens to patterns.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.memberships.borrow().as_ref().is_some_and(|all| !all[Topic::Pattern as usize].is_empty())
+    }
+
     /// Changes what it listens to, and lets other threads see how many names that are.
     pub(crate) fn change_memberships<R>(&self, topic: Topic, change: impl FnOnce(&mut Memberships) -> R) -> R {
         let mut memberships = self.memberships.borrow_mut();

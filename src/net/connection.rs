@@ -29,6 +29,8 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 
 /// After this much has been read of one client others have their turn, in bytes, also if there is always more.
 const TURN_BYTES: usize = 1024 * 1024;
+/// For so many turns of all others a client with much input waits until those have gone that are evicted.
+const LONGEST_WAIT: usize = 100;
 /// From so much on, what a client has sent that waits to be run is worth a look at what all clients hold, in bytes.
 const MUCH_INPUT: usize = 32 * 1024;
 
@@ -64,6 +66,7 @@ pub(crate) async fn serve(
         alarm: None,
         moved: false,
         unyielded_bytes: 0,
+        has_much_input: false,
     };
     connection.converse().await;
     if connection.client.closing().is_none() && !connection.moved {
@@ -84,6 +87,8 @@ struct Connection {
     moved: bool,
     /// What has been read since others last had their turn for it, in bytes.
     unyielded_bytes: usize,
+    /// Whether much of what has been read waits to be run.
+    has_much_input: bool,
 }
 
 /// What a connection waited for.
@@ -113,8 +118,11 @@ impl Connection {
                     if ready.is_writable() {
                         self.worker.flush(&self.client);
                     }
-                    if (ready.is_readable() || ready.is_read_closed()) && self.read().is_break() {
-                        return;
+                    if ready.is_readable() || ready.is_read_closed() {
+                        self.let_others_go().await;
+                        if self.read().is_break() {
+                            return;
+                        }
                     }
                 }
             }
@@ -164,7 +172,8 @@ impl Connection {
                 } else {
                     self.session.feed(&buffer[..count]);
                 }
-                if self.client.info.held.get(Holding::Input) >= MUCH_INPUT {
+                self.has_much_input = self.client.info.held.get(Holding::Input) >= MUCH_INPUT;
+                if self.has_much_input {
                     self.worker.evict_in_between();
                 }
             }
@@ -196,6 +205,19 @@ impl Connection {
             tokio::task::yield_now().await;
         }
         while self.worker.is_crowded() && !self.session.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits before more of a long request is read, as long as all clients together hold too much and those that hold most
+    /// have still to go, which are told to. For a bounded time, because the others may be such that may not be evicted.
+    async fn let_others_go(&mut self) {
+        for _ in 0..LONGEST_WAIT {
+            let goes_on = !self.has_much_input || !self.worker.clients_hold_too_much() || self.session.is_finished();
+            if goes_on {
+                return;
+            }
+            self.worker.evict_in_between();
             tokio::task::yield_now().await;
         }
     }

@@ -126,10 +126,9 @@ impl Decoder {
         is_multibulk && matches!(self.multibulk(buffer, limits), Ok(true))
     }
 
-    /// What it occupies beside its own size, in bytes. Room for what has not come is counted up to as much as has.
+    /// What it occupies beside its own size, in bytes.
     pub fn size_bytes(&self) -> usize {
-        let spans = self.spans.capacity().min(2 * self.spans.len().max(KEPT_SPANS));
-        spans * size_of::<Span>() + self.words.capacity()
+        self.spans.capacity() * size_of::<Span>() + self.words.capacity()
     }
 
     /// Whether it is in the middle of no request: the last one was complete.

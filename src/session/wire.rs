@@ -163,11 +163,10 @@ impl Wire {
         }
     }
 
-    /// Says what it holds. Room that is far from being filled is no memory yet: it counts up to as much as has come.
+    /// Says what it holds. Room counts in full, though it becomes memory only as it is filled: the allocator counts it, too.
     pub(super) fn declare(&self, held: &Held) {
         held.set(Holding::Input, self.input.len() - self.consumed);
-        let unfilled = self.input.capacity() - self.input.len();
-        held.set(Holding::InputRoom, self.consumed + unfilled.min(self.input.len()));
+        held.set(Holding::InputRoom, self.input.capacity() - self.input.len() + self.consumed);
         held.set(Holding::Spans, self.decoder.as_ref().map_or(0, |decoder| decoder.size_bytes()));
     }
 }

@@ -13,7 +13,9 @@ use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
 
 /// Subscriptions of clients that have ended are ended, and clients looked after, until others have their turn.
-const ENDED_AT_ONCE: usize = 1024;
+const ENDED_AT_ONCE: usize = 256;
+/// The same for a client with patterns, of which each takes much longer.
+const PATTERNS_AT_ONCE: usize = 32;
 /// So few subscriptions end with their client: very many clients can end at once.
 const FEW: usize = 32;
 /// Connections are closed until others have their turn: each takes the system some hundredths of a millisecond.
@@ -40,7 +42,7 @@ impl Worker {
         }
     }
 
-    /// Closes `client` by order of another, who waits until its subscriptions have ended: call [`Worker::end_some`] for that.
+    /// Closes `client` by order of another, who waits until its subscriptions have ended: [`Worker::end_some`] does that.
     pub(crate) fn kill(&self, client: &Rc<Client>, receipt: Receipt) {
         client.close(Closing::Killed);
         self.see_to(client.clone(), Some(receipt));
@@ -52,7 +54,8 @@ impl Worker {
         let mut ended = 0;
         while ended < ENDED_AT_ONCE {
             let Some(leaver) = self.leaving.borrow_mut().pop_front() else { return };
-            ended += 1 + self.leave_some(&leaver.client, ENDED_AT_ONCE, hub);
+            let most = if leaver.client.has_patterns() { PATTERNS_AT_ONCE } else { ENDED_AT_ONCE };
+            ended += 1 + self.leave_some(&leaver.client, most, hub) * ENDED_AT_ONCE / most;
             if leaver.client.is_subscriber() {
                 self.leaving.borrow_mut().push_front(leaver);
             } else if let Some(receipt) = leaver.receipt {

@@ -15,6 +15,13 @@ impl Worker {
         }
     }
 
+    /// Whether all clients together hold more than they may: who is about to make that more lets those go first that have to.
+    pub(crate) fn clients_hold_too_much(&self) -> bool {
+        let settings = self.settings();
+        let limit = settings.maxmemory_clients.limit(settings.maxmemory);
+        limit.is_some_and(|limit| self.server.clients.held.total() as u64 > limit)
+    }
+
     /// Closes the clients that hold most if all together are beyond `maxmemory-clients`: one look at a number as long as all
     /// is well.
     pub(crate) fn evict_clients(&self) {
