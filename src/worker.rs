@@ -245,6 +245,7 @@ impl Worker {
     pub(crate) fn deliver(&self, hub: &mut HubAccess<'_>) {
         let taken = hub.with(|hub| hub.take_all(self.id));
         self.settle(taken, hub);
+        self.end_few(hub);
     }
 
     /// Delivers some of what is in the mailbox: no more than others on this thread should wait for, nor than outboxes
@@ -266,6 +267,7 @@ impl Worker {
             self.more_waits.set(more_waits);
         }
         self.send_after(&mut hub);
+        self.end_few(&mut hub);
         self.more_waits.get() || !self.incoming.borrow().is_empty()
     }
 

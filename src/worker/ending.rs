@@ -14,8 +14,8 @@ use crate::client::{Client, Closing};
 
 /// Subscriptions of clients that have ended are ended, and clients looked after, until others have their turn.
 const ENDED_AT_ONCE: usize = 256;
-/// The same for a client with patterns, of which each takes much longer.
-const PATTERNS_AT_ONCE: usize = 32;
+/// For how many subscriptions the end of one of a client with patterns counts, because that takes much longer.
+const PATTERN_STEPS: usize = 8;
 /// So few subscriptions end with their client: very many clients can end at once.
 const FEW: usize = 32;
 /// Connections are closed until others have their turn: each takes the system some hundredths of a millisecond.
@@ -42,20 +42,25 @@ impl Worker {
         }
     }
 
-    /// Closes `client` by order of another, who waits until its subscriptions have ended: [`Worker::end_some`] does that.
+    /// Closes `client` by order of another, who waits until its subscriptions have ended: [`Worker::end_few`] does that.
     pub(crate) fn kill(&self, client: &Rc<Client>, receipt: Receipt) {
         client.close(Closing::Killed);
         self.see_to(client.clone(), Some(receipt));
     }
 
-    /// Ends some subscriptions of clients that have ended, and says so to those who wait for it. If there are more, that goes
+    /// Ends a few subscriptions of clients that have ended, and says so to those who wait for it. If there are more, that goes
     /// on when others have had their turns.
-    pub(crate) fn end_some(&self, hub: &mut HubAccess<'_>) {
-        let mut ended = 0;
-        while ended < ENDED_AT_ONCE {
+    pub(crate) fn end_few(&self, hub: &mut HubAccess<'_>) {
+        self.end_some(FEW, hub);
+    }
+
+    /// The same in so many steps.
+    fn end_some(&self, most: usize, hub: &mut HubAccess<'_>) {
+        let mut steps = 0;
+        while steps < most {
             let Some(leaver) = self.leaving.borrow_mut().pop_front() else { return };
-            let most = if leaver.client.has_patterns() { PATTERNS_AT_ONCE } else { ENDED_AT_ONCE };
-            ended += 1 + self.leave_some(&leaver.client, most, hub) * ENDED_AT_ONCE / most;
+            let each = if leaver.client.has_patterns() { PATTERN_STEPS } else { 1 };
+            steps += 1 + each * self.leave_some(&leaver.client, most / each, hub);
             if leaver.client.is_subscriber() {
                 self.leaving.borrow_mut().push_front(leaver);
             } else if let Some(receipt) = leaver.receipt {
@@ -67,10 +72,10 @@ impl Worker {
         }
     }
 
-    /// Goes on with what [`Worker::end_some`] has left, and closes some of what clients that have ended came through.
+    /// Goes on with what [`Worker::end_few`] has left, and closes some of what clients that have ended came through.
     pub(crate) fn go_on_ending(&self) {
         self.close_some();
-        self.end_some(&mut self.hub());
+        self.end_some(ENDED_AT_ONCE, &mut self.hub());
     }
 
     /// Whether clients that have ended still have subscriptions, or connections that are open.

@@ -87,7 +87,9 @@ fn what_was_published_before_a_panic_in_the_same_read_is_delivered_on_every_io_t
     }
     let mut failing = Peer::connect(&server.addr());
     failing.send("PUBLISH news hello\r\nDEBUG PANIC\r\n");
-    failing.expect_closed();
+    // On a busy machine others may have their turn between both; then the first has been answered.
+    let heard = failing.read_to_end();
+    assert!(heard.is_empty() || heard == b":4\r\n", "{}", heard.escape_ascii());
     for peer in &mut subscribers {
         peer.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
     }

@@ -112,7 +112,7 @@ fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
     for (info, home) in elsewhere {
         call.order(home, Order::To(info.clone(), Errand::Kill(receipt.clone())));
     }
-    call.worker.end_some(call.call.hub);
+    call.worker.end_few(call.call.hub);
     if missing.load(Acquire) > 0 && !call.scope.executing {
         call.session.blocked = Some(Blocked::Ordered(missing));
     }
