@@ -33,7 +33,7 @@
 //! of the system, and ends the server, whatever the io-threads are busy with. The first io-thread [accepts](process::doormen)
 //! connections; while it is late the main thread does, as its [deputy](process::deputy).
 //!
-//! To wake a thread costs more than most requests, so clients [gather](process::placement) on the first threads while these have
+//! To wake a thread costs more than most requests, so clients [gather](worker::placement) on the first threads while these have
 //! time to spare, and only subscribers are dealt out to all from the start. A connection moves to another thread while
 //! nothing of it is under way: when it subscribes for the first time, and when its thread is saturated while another is
 //! not.
@@ -79,7 +79,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`process`] | the process: threads, signals, time, log, which io-thread serves which client |
+//! | [`process`] | the process: threads, signals, the end |
 //! | [`net`] | listeners, transports, one client's loop |
 //! | [`session`] | one client's protocol state; bytes in, replies out, no I/O |
 //! | [`command`] | the commands: table, gate, families |
@@ -87,9 +87,9 @@
 //! | [`hub`], [`pattern`] | who listens to what, at which port; the index of patterns |
 //! | [`mailbox`] | what waits for a port, and what it costs |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
-//! | [`worker`], [`client`], [`message`] | a thread's clients, what waits for them, shared frames |
+//! | [`worker`], [`client`], [`message`] | a thread's clients and which they are, what waits for them, shared frames |
 //! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
-//! | [`observe`] | what is counted and kept for operators |
+//! | [`observe`] | what is counted, logged and kept for operators; what the process uses |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
 //! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |

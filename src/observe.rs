@@ -1,9 +1,11 @@
-//! What is counted and kept for operators.
+//! What is counted, logged and kept for operators, and what this process uses.
 
 pub mod counters;
 pub(crate) mod latency;
 pub(crate) mod load;
+pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod resources;
 pub(crate) mod seldom;
 pub mod slowlog;
 pub mod stats;

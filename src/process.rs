@@ -7,9 +7,6 @@ pub(crate) mod ending;
 mod executors;
 pub(crate) mod govern;
 pub mod io_thread;
-pub(crate) mod log;
-pub(crate) mod placement;
-pub(crate) mod resources;
 pub mod upkeep;
 mod vital;
 
@@ -25,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings, StartError};
 use crate::net::handover::Doors;
 use crate::net::listen::{self, Listener};
+use crate::observe::{log, resources};
 use crate::server::Server;
 use ending::{Alive, Phase};
 use govern::Reins;

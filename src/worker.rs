@@ -10,6 +10,7 @@ mod fan_out;
 mod lists;
 mod monitors;
 mod orders;
+pub(crate) mod placement;
 mod subscribing;
 #[cfg(test)]
 mod tests;

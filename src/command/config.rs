@@ -6,7 +6,7 @@ use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::config::{Caller, Effect, Plan, SetError, Settings, find};
 use crate::observe::stats::WorkerStats;
-use crate::process::{log, resources};
+use crate::observe::{log, resources};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;

@@ -21,13 +21,13 @@ use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
 use crate::pause::PauseMode;
-use crate::process::placement;
 use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::session::{Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn, TurnOutcome};
 use crate::worker::Worker;
+use crate::worker::placement;
 
 /// What the gate decided.
 enum Verdict<'s> {

@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::keyspace::access::KeyAccess;
 use crate::message::Kind;
 use crate::observe::memory::AllocatorUse;
-use crate::process::resources::{self, Memory};
+use crate::observe::resources::{self, Memory};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use keyspace::KeyFacts;

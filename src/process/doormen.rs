@@ -13,13 +13,13 @@ use tokio::io::Interest;
 use tokio::sync::watch;
 
 use super::ending::Phase;
-use super::placement;
 use crate::config::Settings;
 use crate::ids::{Address, WorkerId};
 use crate::net::handover::{Doors, Guest};
 use crate::net::listen::{Accepted, Listener, Wanted};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
+use crate::worker::placement;
 
 /// The worker whose thread accepts.
 pub(super) const ACCEPTING: WorkerId = 0;

@@ -14,11 +14,11 @@ use super::affairs::{carry_out_changes, carry_out_rewrites};
 use super::deputy::Deputy;
 use super::doormen::{Doormen, House};
 use super::ending::{self, Phase};
-use super::log;
 use super::vital::vital;
 use crate::config::{Settings, ShutdownFlags};
 use crate::net::handover::Doors;
 use crate::net::listen::Listener;
+use crate::observe::log;
 use crate::server::Server;
 use crate::version::VERSION;
 

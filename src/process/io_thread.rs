@@ -15,11 +15,11 @@ use crate::net::connection;
 use crate::net::handover::{Doors, Errand, Guest};
 use crate::process::doormen::{self, House};
 use crate::process::ending::Phase;
-use crate::process::placement::Strain;
 use crate::process::upkeep;
 use crate::process::vital::vital;
 use crate::server::Server;
 use crate::worker::Worker;
+use crate::worker::placement::Strain;
 
 /// Outboxes that are flushed before other tasks run, while messages keep coming: few enough that a publisher is answered
 /// soon, so that messages gather in the outboxes that are still waiting and leave together.

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::log;
+use crate::observe::log;
 
 /// The exit code when the server cannot go on, as of a Rust program that panics.
 const FAILED: i32 = 101;

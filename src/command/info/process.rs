@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
-use crate::process::resources::{self, CpuTime};
+use crate::observe::resources::{self, CpuTime};
 use crate::version::{REDIS_VERSION, VERSION};
 
 const SECONDS_A_DAY: u64 = 86_400;

@@ -3,7 +3,7 @@
 use super::Report;
 use crate::command::table::Entry;
 use crate::observe::counters::{Figures, METRICS, Metric, Shape, Source};
-use crate::process::log;
+use crate::observe::log;
 
 /// The table of what is counted.
 pub(super) fn stats(report: &mut Report<'_, '_>) {

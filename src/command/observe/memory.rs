@@ -7,7 +7,7 @@ use crate::command::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, Ke
 use crate::command::{Call, introspect};
 use crate::keyspace::database::Database;
 use crate::observe::memory::AllocatorUse;
-use crate::process::resources::{self, Memory};
+use crate::observe::resources::{self, Memory};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::client::Client;
 use crate::ids::WorkerId;
 use crate::observe::load::Load;
-use crate::process::resources::{idle_time, thread_time};
+use crate::observe::resources::{idle_time, thread_time};
 use crate::server::WorkerHandle;
 use crate::worker::Worker;
 
