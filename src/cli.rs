@@ -2,9 +2,9 @@
 //!
 //! It exists so that container health checks, scripts and people who know redis-cli need no other tool: what it prints,
 //! its options and its exit codes are those of redis-cli 7.2, as far as they concern talking to one server. Left out:
-//! TLS, cluster redirections, history and completion, and the modes that inspect keys or measure latency. It blocks and
-//! shares nothing with the server, whose decoder reads requests only. It goes further than redis-cli where that gives up:
-//! big numbers are printed as integers, attributes are left out.
+//! TLS, cluster redirections, and the modes that ask for what this server does not have ([`options`] names them). It
+//! blocks and shares nothing with the server, whose decoder reads requests only. It goes further than redis-cli where that
+//! gives up: big numbers are printed as integers, attributes are left out.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -12,15 +12,24 @@
 //! | [`connection`], [`reply`] | the socket; replies and their reader |
 //! | [`client`], [`meaning`] | what is sent, received and remembered; what is known of commands and replies |
 //! | [`format`](mod@format) | replies as text |
-//! | [`interactive`] | commands from standard input |
+//! | [`modes`] | what is done beside sending commands: `--scan`, `--stat`, `--pipe` and others |
+//! | [`interactive`], [`source`], [`editor`] | commands from standard input; its lines; those that people type |
+//! | [`docs`] | what the server says of its commands: help, hints, completion |
+//! | [`terminal`], [`interrupt`] | modes of the terminal; Ctrl-C |
 
 mod client;
 mod connection;
+mod docs;
+mod editor;
 mod format;
 mod interactive;
+mod interrupt;
 mod meaning;
+mod modes;
 mod options;
 mod reply;
+mod source;
+mod terminal;
 mod uri;
 
 use std::ffi::OsString;
@@ -28,7 +37,7 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 
 use client::{Client, Failure};
-use options::{Action, Environment, Options};
+use options::{Action, Environment, Mode, Options, StdinArgument};
 
 /// Runs the client to its end: one command from the arguments, or the lines of standard input where there is none.
 /// `arguments[0]` is the program's name and not looked at; for `pregon cli ping` leave the `cli` out.
@@ -53,20 +62,17 @@ fn start(mut options: Options, terminal: bool) -> ExitCode {
     if options.password_warning {
         warn("Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.");
     }
-    let interactive = options.command.is_empty();
-    if options.argument_from_stdin && !interactive {
-        let mut argument = Vec::new();
-        if let Err(error) = io::stdin().lock().read_to_end(&mut argument) {
-            return fail(&format!("Reading from standard input: {}", connection::system_text(&error)));
-        }
-        options.command.push(argument);
+    if let Err(complaint) = complete(&mut options) {
+        return fail(&complaint);
     }
+    let interactive = options.command.is_empty() && options.mode == Mode::Commands;
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     let mut client = Client::new(&options, interactive, &mut out, &mut err);
     if interactive {
         return interactive::run(&mut client, &options, terminal);
     }
-    match run_command(&mut client, &options) {
+    let result = modes::run(&mut client, &options).unwrap_or_else(|| run_command(&mut client, &options));
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Lost(lost)) => {
             client.complain(format_args!("Error: {lost}"));
@@ -76,7 +82,40 @@ fn start(mut options: Options, terminal: bool) -> ExitCode {
     }
 }
 
+/// Takes in what standard input has to add: the password, an argument of the command.
+fn complete(options: &mut Options) -> Result<(), String> {
+    let unreadable = |error| format!("Reading from standard input: {}", connection::system_text(&error));
+    if options.ask_password {
+        options.password = Some(terminal::ask_for_password().map_err(unreadable)?);
+    }
+    if options.command.is_empty() || options.mode != Mode::Commands {
+        return Ok(());
+    }
+    if options.quoted_input {
+        let words = options.command.iter().map(|word| options::unquote(word)).collect::<Option<_>>();
+        options.command = words.ok_or("Invalid quoted string")?;
+    }
+    let at = match &options.argument_from_stdin {
+        StdinArgument::None => return Ok(()),
+        StdinArgument::Last => {
+            options.command.push(Vec::new());
+            options.command.len() - 1
+        }
+        StdinArgument::Tagged(tag) => {
+            let at = options.command.iter().position(|word| word == tag);
+            at.ok_or("Using -X option but stdin tag not match.")?
+        }
+    };
+    let mut argument = Vec::new();
+    io::stdin().lock().read_to_end(&mut argument).map_err(unreadable)?;
+    options.command[at] = argument;
+    Ok(())
+}
+
 fn run_command(client: &mut Client<'_>, options: &Options) -> Result<(), Failure> {
+    if matches!(options.command[0].to_ascii_lowercase().as_slice(), b"help" | b"?") {
+        return interactive::print_help(client, &options.command[1..]);
+    }
     client.run(&options.command, options.repeat)?;
     while client.is_subscribed() {
         client.print_message()?;

@@ -1,12 +1,15 @@
 //! One session with a server: connects and reconnects, sends commands, prints replies and pushes.
 
+mod connecting;
+
 use std::io::Write;
 use std::thread;
 
-use super::connection::{Connection, Lost, Target, system_text};
+use super::connection::{Connection, Lost, Target};
 use super::format::Format;
+use super::interrupt::Interrupt;
 use super::meaning::{answers_with_text, invalidated_keys, lower, message_kind};
-use super::options::{Options, Protocol};
+use super::options::Options;
 use super::reply::Reply;
 
 /// Why a command came to no end. What the user has to know is printed, except for [`Failure::Lost`].
@@ -32,9 +35,13 @@ pub(super) struct Client<'a> {
     /// The database before MULTI, while in a transaction.
     before_transaction: Option<i32>,
     subscribed: bool,
+    /// How many names it listens to, by kind: channels and patterns together, sharded channels.
+    listens_to: [i64; 2],
     resp3: bool,
     /// Error replies do not end the program, and a lost connection is made again.
     interactive: bool,
+    /// Where people can press Ctrl-C to end what goes on without end.
+    interrupt: Option<Interrupt>,
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
 }
@@ -49,33 +56,13 @@ impl<'a> Client<'a> {
             database: 0,
             before_transaction: None,
             subscribed: false,
+            listens_to: [0; 2],
             resp3: false,
             interactive,
+            interrupt: None,
             out,
             err,
         }
-    }
-
-    /// Connects, dropping a connection that is open. A refused password, database or protocol is reported and leaves
-    /// the connection open: the next command then shows what the server makes of it.
-    pub(super) fn connect(&mut self) -> Result<(), Failure> {
-        self.connection = None;
-        self.database = 0;
-        self.before_transaction = None;
-        self.subscribed = false;
-        self.resp3 = false;
-        match Connection::open(&self.target) {
-            Ok(connection) => self.connection = Some(connection),
-            Err(error) => {
-                let reason = system_text(&error);
-                self.complain(format_args!("Could not connect to Redis at {}: {reason}", self.target.clone()));
-                return Err(Failure::Unreachable);
-            }
-        }
-        if self.authenticate()? && self.select()? {
-            self.switch_protocol()?;
-        }
-        Ok(())
     }
 
     /// Connects to another server, which later connects go to as well.
@@ -88,8 +75,28 @@ impl<'a> Client<'a> {
         self.connection = None;
     }
 
-    pub(super) fn connection(&self) -> Option<&Connection> {
-        self.connection.as_ref()
+    /// What to wait for beside the input; none without a connection.
+    pub(super) fn descriptors(&self) -> Option<(&Connection, Option<&Interrupt>)> {
+        Some((self.connection.as_ref()?, self.interrupt.as_ref()))
+    }
+
+    /// Ctrl-C ends monitoring from now on, and what the caller does where it asks for [`Self::interrupt`].
+    pub(super) fn heed(&mut self, interrupt: Interrupt) {
+        self.interrupt = Some(interrupt);
+    }
+
+    pub(super) fn interrupt(&mut self) -> Option<&mut Interrupt> {
+        self.interrupt.as_mut()
+    }
+
+    /// Takes the connection from the client.
+    pub(super) fn take_connection(&mut self) -> Result<Connection, Failure> {
+        self.connection.take().ok_or(Failure::Lost(Lost::Closed))
+    }
+
+    /// Whether a command that the user did not type would be answered with nothing else happening.
+    pub(super) fn is_idle(&self) -> bool {
+        self.connection.is_some() && !self.subscribed && self.before_transaction.is_none()
     }
 
     pub(super) fn is_subscribed(&self) -> bool {
@@ -118,6 +125,25 @@ impl<'a> Client<'a> {
             thread::sleep(self.options.interval);
         }
         Ok(())
+    }
+
+    /// The reply to a command that the user did not type; error replies included, pushes left out.
+    pub(super) fn ask(&mut self, command: &[impl AsRef<[u8]>]) -> Result<Reply, Failure> {
+        self.send(command)?;
+        loop {
+            match self.receive()? {
+                Reply::Push(_) => {}
+                reply => return Ok(reply),
+            }
+        }
+    }
+
+    /// The replies to several, sent together.
+    pub(super) fn ask_all(&mut self, commands: &[Vec<&[u8]>]) -> Result<Vec<Reply>, Failure> {
+        for command in commands {
+            self.send(command)?;
+        }
+        commands.iter().map(|_| self.receive_in_band()).collect()
     }
 
     /// Prints the next message of a subscription.
@@ -162,53 +188,7 @@ impl<'a> Client<'a> {
         let _ = writeln!(self.err, "{line}");
     }
 
-    fn authenticate(&mut self) -> Result<bool, Failure> {
-        let Some(password) = &self.options.password else {
-            return Ok(true);
-        };
-        let mut command = vec![b"AUTH".to_vec()];
-        command.extend(self.options.user.clone());
-        command.push(password.clone());
-        self.set_up("AUTH", &command)
-    }
-
-    /// Selects the wanted database unless it is selected.
-    fn select(&mut self) -> Result<bool, Failure> {
-        if self.wanted_database == self.database {
-            return Ok(true);
-        }
-        let number = self.wanted_database.to_string();
-        let selected = self.set_up(&format!("SELECT {number}"), &[b"SELECT".to_vec(), number.into_bytes()])?;
-        if selected {
-            self.database = self.wanted_database;
-        }
-        Ok(selected)
-    }
-
-    fn switch_protocol(&mut self) -> Result<(), Failure> {
-        if self.options.protocol != Protocol::Resp2 {
-            self.resp3 = self.set_up("HELLO 3", &[b"HELLO".to_vec(), b"3".to_vec()])?;
-        }
-        Ok(())
-    }
-
-    /// Sends a command that the user did not type. An error reply is reported as `shown failed: ...`.
-    fn set_up(&mut self, shown: &str, command: &[Vec<u8>]) -> Result<bool, Failure> {
-        let reply = self.send(command).and_then(|()| self.receive());
-        match reply {
-            Ok(Reply::Error(text)) => {
-                self.complain(format_args!("{shown} failed: {}", String::from_utf8_lossy(&text)));
-                Ok(false)
-            }
-            Ok(_) => Ok(true),
-            Err(failure) => {
-                self.complain("\nI/O error");
-                Err(failure)
-            }
-        }
-    }
-
-    fn send(&mut self, command: &[Vec<u8>]) -> Result<(), Failure> {
+    fn send(&mut self, command: &[impl AsRef<[u8]>]) -> Result<(), Failure> {
         let connection = self.connection.as_mut().ok_or(Failure::Lost(Lost::Closed))?;
         connection.send(command).map_err(Failure::Lost)
     }
@@ -229,21 +209,35 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// Prints commands as they run, until Ctrl-C is pressed or the connection ends.
     fn print_monitored(&mut self) -> Result<(), Failure> {
         loop {
-            let received = self.receive();
-            let reply = match received {
+            let reply = match self.receive_monitored() {
+                Ok(Some(reply)) => reply,
+                Ok(None) => return self.connect(),
                 Err(Failure::Lost(lost)) => {
                     self.complain(format_args!("Error: {lost}"));
                     return Err(Failure::Fatal);
                 }
-                received => received?,
+                Err(failure) => return Err(failure),
             };
             self.print_checked(&reply, false)?;
             if matches!(reply, Reply::Error(_)) {
                 return Ok(());
             }
         }
+    }
+
+    /// The next command that runs; none after Ctrl-C.
+    fn receive_monitored(&mut self) -> Result<Option<Reply>, Failure> {
+        let Some(interrupt) = &mut self.interrupt else {
+            return self.receive().map(Some);
+        };
+        let connection = self.connection.as_mut().ok_or(Failure::Lost(Lost::Closed))?;
+        interrupt.is_waited_for(true);
+        let received = connection.receive_unless(interrupt);
+        interrupt.is_waited_for(false);
+        received.map_err(Failure::Lost)
     }
 
     /// Reads and prints until the command is answered. Commands of the subscribe family are answered by one message for
@@ -263,16 +257,33 @@ impl<'a> Client<'a> {
                 if confirmations == 0 || !kind.eq_ignore_ascii_case(name.as_bytes()) {
                     continue;
                 }
+                self.count_names(name, &reply);
                 self.subscribed |= subscribes;
                 confirmations -= 1;
                 if confirmations > 0 {
                     continue;
                 }
+                self.subscribed &= self.listens_to != [0; 2];
             } else if matches!(reply, Reply::Push(_)) {
                 continue;
             }
             return self.note(command, name, &reply);
         }
+    }
+
+    /// How many names a confirmation says that are listened to.
+    fn count_names(&mut self, name: &str, confirmation: &Reply) {
+        let (Reply::Array(items) | Reply::Push(items)) = confirmation else {
+            return;
+        };
+        if let Some(Reply::Integer(count)) = items.get(2) {
+            self.listens_to[usize::from(matches!(name, "ssubscribe" | "sunsubscribe"))] = *count;
+        }
+    }
+
+    fn leave_subscriptions(&mut self) {
+        self.subscribed = false;
+        self.listens_to = [0; 2];
     }
 
     /// Keeps in mind what the answered command changed.
@@ -293,7 +304,7 @@ impl<'a> Client<'a> {
                 self.before_transaction = None;
                 self.use_database(0);
                 self.resp3 = false;
-                self.subscribed = false;
+                self.leave_subscriptions();
             }
             ("hello", _) => match reply {
                 Reply::Map(_) => self.resp3 = true,
@@ -347,7 +358,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Writes bytes for the user beside replies.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(|_| Failure::Fatal)
     }
 }

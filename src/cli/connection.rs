@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 
+use super::interrupt::Interrupt;
 use super::reply::{Reply, ReplyReader};
 
 /// Where the server is. Displayed as error messages and the prompt name it.
@@ -26,6 +29,13 @@ impl fmt::Display for Target {
             Self::Unix(path) => write!(out, "{}", path.display()),
         }
     }
+}
+
+/// Which addresses of a host's name are tried first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
 }
 
 /// Why no reply came. Displayed with the words of redis-cli.
@@ -76,10 +86,10 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects, with Nagle's algorithm off and keepalive on, so that a subscriber notices a server that vanished.
-    /// IPv4 addresses of a name are tried first.
-    pub(super) fn open(target: &Target) -> io::Result<Self> {
+    /// Each address of a name gets this long; as long as the system lets it where that is zero.
+    pub(super) fn open(target: &Target, timeout: Duration, first: Family) -> io::Result<Self> {
         let stream = match target {
-            Target::Tcp { host, port } => Stream::Tcp(connect_tcp(host, *port)?),
+            Target::Tcp { host, port } => Stream::Tcp(connect_tcp(host, *port, timeout, first)?),
             Target::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
         };
         Ok(Self { stream, reader: ReplyReader::default() })
@@ -87,7 +97,7 @@ impl Connection {
 
     /// Sends one command. That the peer has closed is not reported here but by [`Self::receive`], after what the peer
     /// still said: a server that refuses a connection says why and closes.
-    pub(super) fn send(&mut self, arguments: &[Vec<u8>]) -> Result<(), Lost> {
+    pub(super) fn send(&mut self, arguments: &[impl AsRef<[u8]>]) -> Result<(), Lost> {
         match self.stream.write_all(&request(arguments)) {
             Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
                 Err(Lost::Io(error))
@@ -112,6 +122,48 @@ impl Connection {
         }
     }
 
+    /// Waits for the next reply; none when Ctrl-C came before it.
+    pub(super) fn receive_unless(&mut self, interrupt: &mut Interrupt) -> Result<Option<Reply>, Lost> {
+        loop {
+            if let Some(reply) = self.buffered()? {
+                return Ok(Some(reply));
+            }
+            let mut waiting = [PollFd::new(&self.stream, PollFlags::IN), PollFd::new(interrupt, PollFlags::IN)];
+            while poll(&mut waiting, None) == Err(Errno::INTR) {}
+            let readable = !waiting[0].revents().is_empty();
+            if interrupt.take() {
+                return Ok(None);
+            }
+            if readable && !self.read_some().map_err(Lost::Io)? {
+                return Err(Lost::Closed);
+            }
+        }
+    }
+
+    /// Reading and writing take what is possible at once from now on, and [`Self::receive`] must not be used any more.
+    pub(super) fn stop_blocking(&self) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.set_nonblocking(true),
+            Stream::Unix(stream) => stream.set_nonblocking(true),
+        }
+    }
+
+    /// Writes as much as the socket takes, and says how much that was.
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    /// Reads what has arrived, for [`Self::buffered`] to take replies from; false at the end.
+    pub(super) fn read_some(&mut self) -> io::Result<bool> {
+        let mut chunk = [0; 16 * 1024];
+        let length = self.stream.read(&mut chunk)?;
+        self.reader.feed(&chunk[..length]);
+        Ok(length > 0)
+    }
+
     /// The next reply if it has arrived already.
     pub(super) fn buffered(&mut self) -> Result<Option<Reply>, Lost> {
         self.reader.next().map_err(Lost::Protocol)
@@ -120,28 +172,41 @@ impl Connection {
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
-        }
+        self.stream.as_fd()
     }
 }
 
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+fn connect_tcp(host: &str, port: u16, timeout: Duration, first: Family) -> io::Result<TcpStream> {
     let mut addresses: Vec<_> = (host, port).to_socket_addrs()?.collect();
-    addresses.sort_by_key(|address| address.is_ipv6());
-    let stream = TcpStream::connect(addresses.as_slice())?;
+    addresses.sort_by_key(|address| address.is_ipv6() != (first == Family::V6));
+    let stream = connect_to_one(&addresses, timeout)?;
     stream.set_nodelay(true)?;
     SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3))?;
     Ok(stream)
 }
 
+/// The first of the addresses where somebody answers.
+fn connect_to_one(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
+    if timeout.is_zero() {
+        return TcpStream::connect(addresses);
+    }
+    let mut failure = io::Error::other("Name or service not known");
+    for address in addresses {
+        match TcpStream::connect_timeout(address, timeout) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
 /// A command as an array of bulk strings.
-fn request(arguments: &[Vec<u8>]) -> Vec<u8> {
+fn request(arguments: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
     for argument in arguments {
+        let argument = argument.as_ref();
         bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
         bytes.extend_from_slice(argument);
         bytes.extend_from_slice(b"\r\n");
@@ -166,6 +231,15 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes),
             Self::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! How replies are printed: for people, raw, as CSV, as JSON. Byte for byte what redis-cli prints.
 
 use super::reply::Reply;
-use crate::quoting::quote;
+use crate::quoting::{quote, quoted};
 
-/// One of the four forms.
+/// One of the forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Typed, numbered and quoted; the default on a terminal.
@@ -12,6 +12,8 @@ pub(super) enum Format {
     Raw,
     Csv,
     Json,
+    /// JSON whose strings are quoted as people read them, in ASCII.
+    QuotedJson,
 }
 
 /// The form, and what separates values in the raw one.
@@ -39,7 +41,11 @@ impl Style {
                 out.push(b'\n');
             }
             Format::Json => {
-                json(reply, &mut out);
+                json(reply, json_string, &mut out);
+                out.push(b'\n');
+            }
+            Format::QuotedJson => {
+                json(reply, quoted_json_string, &mut out);
                 out.push(b'\n');
             }
         }
@@ -165,27 +171,27 @@ fn csv(reply: &Reply, out: &mut Vec<u8>) {
     }
 }
 
-/// Strings keep their bytes, so the output is JSON where they are UTF-8. Errors have no form in JSON; as redis-cli does,
+/// Strings keep their bytes with [`json_string`], so the output is JSON where they are UTF-8. Errors have no form in JSON; as redis-cli does,
 /// `error:` stands before their text.
-fn json(reply: &Reply, out: &mut Vec<u8>) {
+fn json(reply: &Reply, string: fn(&[u8], &mut Vec<u8>), out: &mut Vec<u8>) {
     match reply {
         Reply::Nil => out.extend_from_slice(b"null"),
         Reply::Error(text) => {
             out.extend_from_slice(b"error:");
-            json_string(text, out);
+            string(text, out);
         }
-        Reply::Status(text) | Reply::Bulk(text) | Reply::Verbatim(text) => json_string(text, out),
+        Reply::Status(text) | Reply::Bulk(text) | Reply::Verbatim(text) => string(text, out),
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
             out.push(b'[');
-            separated(items, b",", out, json);
+            separated(items, b",", out, |item, out| json(item, string, out));
             out.push(b']');
         }
         Reply::Map(pairs) => {
             out.push(b'{');
             separated(pairs, b",", out, |(key, value), out| {
-                json_key(key, out);
+                json_key(key, string, out);
                 out.push(b':');
-                json(value, out);
+                json(value, string, out);
             });
             out.push(b'}');
         }
@@ -194,12 +200,12 @@ fn json(reply: &Reply, out: &mut Vec<u8>) {
 }
 
 /// Keys of an object are strings, whatever they were.
-fn json_key(key: &Reply, out: &mut Vec<u8>) {
+fn json_key(key: &Reply, string: fn(&[u8], &mut Vec<u8>), out: &mut Vec<u8>) {
     match key {
-        Reply::Error(_) | Reply::Status(_) | Reply::Bulk(_) | Reply::Verbatim(_) => json(key, out),
+        Reply::Error(_) | Reply::Status(_) | Reply::Bulk(_) | Reply::Verbatim(_) => json(key, string, out),
         _ => {
             out.push(b'"');
-            json(key, out);
+            json(key, string, out);
             out.push(b'"');
         }
     }
@@ -220,6 +226,16 @@ fn json_string(text: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
+}
+
+/// The text as people read it, in ASCII, its escapes escaped once more for JSON.
+fn quoted_json_string(text: &[u8], out: &mut Vec<u8>) {
+    for byte in quoted(text) {
+        if byte == b'\\' {
+            out.push(byte);
+        }
+        out.push(byte);
+    }
 }
 
 /// What values look like where no form adds anything to them. Aggregates have no such text.

@@ -1,31 +1,39 @@
 //! Commands from standard input, one on a line, typed or piped.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, read as read_descriptor};
 
 use super::client::{Client, Failure};
+use super::docs::{self, Docs};
 use super::format::Format;
+use super::interrupt::Interrupt;
 use super::options::Options;
+use super::source::Source;
+use super::terminal::Quiet;
 use crate::quoting;
 
 /// Reads and runs lines until the input ends or says so. Errors of commands and connections are printed and do not end
 /// it; the exit code is 1 only where nothing more can be done.
 pub(super) fn run(client: &mut Client<'_>, options: &Options, terminal: bool) -> ExitCode {
-    let input = match Input::open() {
-        Ok(input) => input,
+    let edited = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let source = match Source::open(edited) {
+        Ok(source) => source,
         Err(error) => {
             client.complain(format_args!("Reading from standard input: {error}"));
             return ExitCode::FAILURE;
         }
     };
+    if let (Source::Editor(_), Ok(interrupt)) = (&source, Interrupt::listen()) {
+        client.heed(interrupt);
+    }
     let show_hint = terminal && options.style.format != Format::Raw;
     let slow_is_said = options.style.format == Format::Human;
-    let mut shell = Shell { client, input, show_hint, slow_is_said };
+    let mut shell = Shell { client, source, show_hint, slow_is_said, docs: Docs::default() };
     match shell.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Lost(lost)) => {
@@ -36,66 +44,59 @@ pub(super) fn run(client: &mut Client<'_>, options: &Options, terminal: bool) ->
     }
 }
 
-/// Standard input in lines, with its own buffer, so that it is known whether a line waits in it.
-struct Input {
-    lines: BufReader<File>,
-    typed: bool,
-}
-
-impl Input {
-    fn open() -> io::Result<Self> {
-        let stdin = io::stdin();
-        let typed = stdin.is_terminal();
-        let file = File::from(stdin.as_fd().try_clone_to_owned()?);
-        Ok(Self { lines: BufReader::new(file), typed })
+/// Prints what `help` says of these words, asking the server what it knows.
+pub(super) fn print_help(client: &mut Client<'_>, words: &[Vec<u8>]) -> Result<(), Failure> {
+    if words.is_empty() {
+        return client.say(&docs::general_help());
     }
-
-    /// The next line without its end, `None` at the end of the input.
-    fn next(&mut self) -> Option<Vec<u8>> {
-        let mut line = Vec::new();
-        let length = self.lines.read_until(b'\n', &mut line).unwrap_or(0);
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        (length > 0).then_some(line)
-    }
+    client.connect()?;
+    let docs = Docs::read(&client.ask(&["COMMAND", "DOCS"])?);
+    client.say(&docs.help(words))
 }
 
 /// What a line asks for, beside commands for the server.
 enum Line {
     Nothing,
     Quit,
-    Help,
+    Help(Vec<Vec<u8>>),
     Clear,
+    Prefer(Vec<Vec<u8>>),
     Connect(String, u16),
     Unreadable(&'static str),
     Command(Vec<Vec<u8>>, i64),
 }
 
+/// What a subscriber waits for.
+enum Event {
+    Message,
+    Input,
+    Interrupt,
+}
+
 struct Shell<'a, 'b> {
     client: &'a mut Client<'b>,
-    input: Input,
+    source: Source,
     show_hint: bool,
     slow_is_said: bool,
+    /// What the server says of its commands, once it was asked.
+    docs: Docs,
 }
 
 impl Shell<'_, '_> {
     fn run(&mut self) -> Result<(), Failure> {
         self.tolerate(|client| client.connect())?;
         let mut hint_is_shown = false;
+        let mut typed = String::new();
         loop {
-            if self.input.typed && !hint_is_shown {
-                let prompt = self.client.prompt();
-                self.client.say(&prompt)?;
-            }
-            let Some(line) = self.input.next() else {
-                if !(self.input.typed && self.client.is_subscribed()) {
+            let Some(line) = self.next_line(hint_is_shown, &typed)? else {
+                if !(self.source.is_typed() && self.client.is_subscribed()) {
                     return Ok(());
                 }
-                hint_is_shown = false;
+                (hint_is_shown, typed) = (false, String::new());
                 self.tolerate(|client| client.connect())?;
                 continue;
             };
+            typed.clear();
             let only_woke_up = hint_is_shown && line.is_empty();
             hint_is_shown = false;
             if only_woke_up {
@@ -105,10 +106,42 @@ impl Shell<'_, '_> {
                 return Ok(());
             }
             if self.client.is_subscribed() {
-                self.print_messages()?;
-                hint_is_shown = self.input.typed;
+                typed = self.print_messages()?;
+                hint_is_shown = self.source.is_typed() && !self.source.is_edited();
             }
         }
+    }
+
+    /// The next line of the input, of which people have typed the start already; none at its end.
+    fn next_line(&mut self, hint_is_shown: bool, typed: &str) -> Result<Option<Vec<u8>>, Failure> {
+        if self.source.is_edited() {
+            self.learn()?;
+        } else if self.source.is_typed() && !hint_is_shown {
+            let prompt = self.client.prompt();
+            self.client.say(&prompt)?;
+        }
+        Ok(match &mut self.source {
+            Source::Lines(lines) => lines.next(),
+            Source::Editor(editor) => {
+                let line = editor.read(&self.client.prompt(), typed);
+                line.inspect(|line| editor.remember(line)).map(String::into_bytes)
+            }
+        })
+    }
+
+    /// Asks the server what there is to know of its commands, unless that is known or not the time for it.
+    fn learn(&mut self) -> Result<(), Failure> {
+        let Source::Editor(editor) = &mut self.source else {
+            return Ok(());
+        };
+        if editor.docs().is_some_and(Docs::is_empty) && self.client.is_idle() {
+            match self.client.ask(&["COMMAND", "DOCS"]) {
+                Ok(reply) => editor.learn(Docs::read(&reply)),
+                Err(Failure::Lost(_)) => self.client.disconnect(),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
     }
 
     /// Does what a line says; false if it says to stop.
@@ -116,8 +149,18 @@ impl Shell<'_, '_> {
         match line {
             Line::Nothing => {}
             Line::Quit => return Ok(false),
-            Line::Help => self.client.say(HELP)?,
-            Line::Clear => self.client.say("\x1b[H\x1b[2J")?,
+            Line::Help(words) => self.help(&words)?,
+            Line::Clear => match &mut self.source {
+                Source::Editor(editor) => editor.clear_screen(),
+                Source::Lines(_) => self.client.say("\x1b[H\x1b[2J")?,
+            },
+            Line::Prefer(words) => {
+                if let Source::Editor(editor) = &mut self.source
+                    && let Err(complaint) = editor.prefer(&words)
+                {
+                    self.client.say(&format!("{complaint}\n"))?;
+                }
+            }
             Line::Connect(host, port) => self.tolerate(|client| client.connect_to(host, port))?,
             Line::Unreadable(why) => self.client.say(&format!("{why}\n"))?,
             Line::Command(command, repeat) => {
@@ -130,6 +173,23 @@ impl Shell<'_, '_> {
             }
         }
         Ok(true)
+    }
+
+    fn help(&mut self, words: &[Vec<u8>]) -> Result<(), Failure> {
+        if words.is_empty() {
+            return self.client.say(&docs::general_help());
+        }
+        let known = match &self.source {
+            Source::Editor(editor) => editor.docs().filter(|docs| !docs.is_empty()),
+            Source::Lines(_) => None,
+        };
+        if let Some(docs) = known {
+            return self.client.say(&docs.help(words));
+        }
+        if self.docs.is_empty() && self.client.is_idle() {
+            self.docs = Docs::read(&self.client.ask(&["COMMAND", "DOCS"])?);
+        }
+        self.client.say(&self.docs.help(words))
     }
 
     /// Lets the shell live on after a failure that a new connection may cure.
@@ -145,45 +205,70 @@ impl Shell<'_, '_> {
         }
     }
 
-    /// Prints messages of subscriptions until there is a line to read. The server goes first where both have something.
-    fn print_messages(&mut self) -> Result<(), Failure> {
+    /// Prints messages of subscriptions until there is a line to read, or the start of it, which is returned. Ctrl-C leaves
+    /// the subscriptions with their connection. The server goes first where it and the input have something.
+    fn print_messages(&mut self) -> Result<String, Failure> {
+        let keys = self.source.is_edited().then(Quiet::keys);
+        let way_out = if keys.is_some() { "any key" } else { "Enter" };
         loop {
             self.client.print_arrived()?;
             if self.show_hint {
-                self.client.say("Reading messages... (press Ctrl-C to quit or Enter to type command)\r")?;
+                self.client
+                    .say(&format!("Reading messages... (press Ctrl-C to quit or {way_out} to type command)\r"))?;
             }
-            let message = self.wait();
+            let event = self.wait();
             if self.show_hint {
                 self.client.say("\x1b[K")?;
             }
-            if !message {
-                return Ok(());
+            match event {
+                Event::Message => self.client.print_message()?,
+                Event::Input if keys.is_some() => return Ok(first_key()),
+                Event::Input => return Ok(String::new()),
+                Event::Interrupt => {
+                    self.client.say("Closing current connection. Ready to reconnect to Redis server... \n")?;
+                    self.tolerate(|client| client.connect())?;
+                    return Ok(String::new());
+                }
             }
-            self.client.print_message()?;
         }
     }
 
-    /// Waits for the server or the input; true if it is the server.
-    fn wait(&self) -> bool {
-        let Some(connection) = self.client.connection() else {
-            return false;
-        };
-        let input = self.input.lines.get_ref();
-        let mut waiting =
-            [PollFd::new(connection, PollFlags::IN), PollFd::from_borrowed_fd(input.as_fd(), PollFlags::IN)];
+    fn wait(&mut self) -> Event {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let timeout = (!self.input.lines.buffer().is_empty()).then_some(&at_once);
-        while poll(&mut waiting, timeout) == Err(rustix::io::Errno::INTR) {}
-        !waiting[0].revents().is_empty()
+        let timeout = self.source.has_line().then_some(&at_once);
+        let stdin = io::stdin();
+        if let Some(interrupt) = self.client.interrupt() {
+            interrupt.is_waited_for(true);
+        }
+        let Some((connection, interrupt)) = self.client.descriptors() else {
+            return Event::Input;
+        };
+        let input = PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN);
+        let mut waiting = vec![PollFd::new(connection, PollFlags::IN), input];
+        waiting.extend(interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
+        while poll(&mut waiting, timeout) == Err(Errno::INTR) {}
+        let message = !waiting[0].revents().is_empty();
+        if let Some(interrupt) = self.client.interrupt() {
+            interrupt.is_waited_for(false);
+            if interrupt.take() {
+                return Event::Interrupt;
+            }
+        }
+        if message { Event::Message } else { Event::Input }
+    }
+}
+
+/// The key that was pressed, if it is the start of a line.
+fn first_key() -> String {
+    let mut key = [0];
+    match read_descriptor(io::stdin(), &mut key) {
+        Ok(1) if key[0] == b' ' || key[0].is_ascii_graphic() => char::from(key[0]).to_string(),
+        _ => String::new(),
     }
 }
 
 /// A command that took at least this long is followed by its time.
 const SLOW: Duration = Duration::from_millis(500);
-
-const HELP: &str = "Type a command of the server, with quotes as in \"a b\\n\\x00\", \
-    or a number before it to send it so many times.\n\
-    COMMAND DOCS <name> describes a command. CONNECT <host> <port> goes to another server, QUIT leaves.\n";
 
 fn read(line: &[u8]) -> Line {
     let Ok(mut words) = quoting::split(line) else {
@@ -204,7 +289,8 @@ fn read(line: &[u8]) -> Line {
     };
     match (first.to_ascii_lowercase().as_slice(), words.as_slice()) {
         (b"quit" | b"exit", _) => Line::Quit,
-        (b"help" | b"?", _) => Line::Help,
+        (b"help" | b"?", [_, topic @ ..]) => Line::Help(topic.to_vec()),
+        ([b':', ..], _) => Line::Prefer(words),
         (b"clear", [_]) => Line::Clear,
         (b"connect", [_, host, port]) => {
             let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
@@ -260,7 +346,7 @@ mod tests {
     fn some_words_are_for_the_client_itself() {
         assert!(matches!(read(b"QUIT"), Line::Quit));
         assert!(matches!(read(b"exit now"), Line::Quit));
-        assert!(matches!(read(b"help @pubsub"), Line::Help));
+        assert!(matches!(read(b"help @pubsub"), Line::Help(topic) if topic == words(&["@pubsub"])));
         assert!(matches!(read(b"clear"), Line::Clear));
         assert!(matches!(read(b"connect h 7000"), Line::Connect(host, 7000) if host == "h"));
         assert!(matches!(read(b"  "), Line::Nothing));

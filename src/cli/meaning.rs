@@ -22,6 +22,20 @@ pub(super) fn answers_with_text(command: &[Vec<u8>]) -> bool {
     )
 }
 
+/// Whether a command holds a password, or may, so that it should not be written anywhere.
+pub(super) fn is_secret(command: &[Vec<u8>]) -> bool {
+    let words: Vec<String> = command.iter().map(|word| lower(word)).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["auth", ..] | ["acl", "setuser" | "getuser" | "deluser", ..] => true,
+        ["hello", _, options @ ..] => options.contains(&"auth"),
+        ["config", "set", pairs @ ..] => pairs.iter().step_by(2).any(|name| {
+            let names = ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+            names.contains(name)
+        }),
+        _ => false,
+    }
+}
+
 /// The first word of a message or confirmation of a subscription.
 pub(super) fn message_kind(reply: &Reply, resp3: bool) -> Option<&[u8]> {
     let items = match reply {
@@ -55,7 +69,7 @@ pub(super) fn invalidated_keys(push: &Reply) -> Option<Vec<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{answers_with_text, invalidated_keys, message_kind};
+    use super::{answers_with_text, invalidated_keys, is_secret, message_kind};
     use crate::cli::reply::Reply;
     use bytes::Bytes;
 
@@ -74,6 +88,16 @@ mod tests {
         }
         for line in ["get info", "client", "client id", "memory stats", "latency doctor x", "latency graph"] {
             assert!(!answers_with_text(&command(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn commands_with_passwords_are_known() {
+        for line in ["AUTH x", "hello 3 auth u p", "Config Set port 1 requirepass x", "acl setuser ann >x"] {
+            assert!(is_secret(&command(line)), "{line}");
+        }
+        for line in ["get auth", "hello 3", "config set port requirepass", "config get requirepass", "acl list"] {
+            assert!(!is_secret(&command(line)), "{line}");
         }
     }
 

@@ -1,18 +1,20 @@
 //! The arguments of the client and the environment, made into what it does.
 
+mod arguments;
+
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use super::connection::Target;
-use super::format::{Format, Style};
-use super::uri::{self, Uri};
-use crate::version::{REDIS_VERSION, VERSION};
+use super::connection::{Family, Target};
+use super::format::Style;
+use super::modes::scan::Selection;
+use crate::quoting;
+use arguments::Arguments;
+pub(super) use arguments::VERSION_SHOWN;
 
 /// What surrounds the client, apart from its arguments.
 #[derive(Debug, Default)]
@@ -35,6 +37,10 @@ pub(super) enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub(super) target: Target,
+    /// How long connecting may take; as long as the system lets it where zero.
+    pub(super) timeout: Duration,
+    /// Which addresses of a name to try first.
+    pub(super) family: Family,
     pub(super) user: Option<Vec<u8>>,
     pub(super) password: Option<Vec<u8>>,
     /// Whether the user is to be told that others can read the password on the command line.
@@ -45,13 +51,52 @@ pub(super) struct Options {
     pub(super) repeat: i64,
     /// The pause after each command.
     pub(super) interval: Duration,
-    pub(super) argument_from_stdin: bool,
+    pub(super) argument_from_stdin: StdinArgument,
+    /// Whether the arguments of the command are quoted strings.
+    pub(super) quoted_input: bool,
+    /// Whether the user is asked for the password.
+    pub(super) ask_password: bool,
     pub(super) fail_on_error: bool,
     pub(super) style: Style,
     /// Whether pushes outside of a subscription are printed.
     pub(super) show_pushes: bool,
+    pub(super) mode: Mode,
     /// Empty: commands are read from standard input.
     pub(super) command: Vec<Vec<u8>>,
+}
+
+/// Beside what is connected to and printed how: what is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The command of the arguments, or those of standard input.
+    Commands,
+    Eval(PathBuf),
+    Scan(Selection),
+    BigKeys(Selection),
+    /// With how many elements of each key to look at, if not as many as the server does by itself.
+    MemoryKeys(Selection, Option<u64>),
+    Stat,
+    Latency {
+        /// Whether one interval follows the other.
+        history: bool,
+    },
+    Spectrum {
+        /// Shades of grey instead of colours.
+        grey: bool,
+    },
+    Pipe {
+        /// How long to wait for a reply when all is sent; for ever without.
+        timeout: Option<Duration>,
+    },
+}
+
+/// Which argument of the command standard input is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StdinArgument {
+    None,
+    Last,
+    /// The one that is this word.
+    Tagged(Vec<u8>),
 }
 
 /// Which version of the protocol to ask for.
@@ -86,196 +131,40 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>, environment: 
     arguments.into_options(&matches, environment).map(|options| Action::Run(Box::new(options)))
 }
 
-/// As redis-cli shows its own, and who it really is.
-static VERSION_SHOWN: LazyLock<String> = LazyLock::new(|| format!("{REDIS_VERSION} (pregon {VERSION})"));
-
-/// A small client for servers that speak the Redis protocol. Without a command, it reads commands from standard input.
-#[derive(Debug, Parser)]
-#[command(
-    name = "redis-cli",
-    version = VERSION_SHOWN.as_str(),
-    disable_help_flag = true,
-    disable_version_flag = true,
-    args_override_self = true,
-    override_usage = "redis-cli [OPTIONS] [COMMAND [ARGUMENT ...]]"
-)]
-struct Arguments {
-    /// Host name or address of the server
-    #[arg(short = 'h', value_name = "HOST", default_value = "127.0.0.1", allow_hyphen_values = true)]
-    host: String,
-    /// Port of the server
-    #[arg(short, default_value_t = 6379, allow_hyphen_values = true)]
-    port: u16,
-    /// Unix socket of the server, instead of host and port
-    #[arg(short, allow_hyphen_values = true)]
-    socket: Option<PathBuf>,
-    /// Password; the environment variable REDISCLI_AUTH hides it from the list of processes
-    #[arg(short = 'a', long = "pass", value_name = "PASSWORD", allow_hyphen_values = true)]
-    password: Option<OsString>,
-    /// User that the password belongs to
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
-    user: Option<OsString>,
-    /// Do not warn about a password on the command line
-    #[arg(long)]
-    no_auth_warning: bool,
-    #[arg(short, help = "Address as redis://[user[:password]@][host][:port][/database]", allow_hyphen_values = true)]
-    uri: Option<String>,
-    /// Send the command this many times; for ever if negative
-    #[arg(short, value_name = "TIMES", default_value_t = 1, allow_hyphen_values = true)]
-    repeat: i64,
-    /// Wait so many seconds after each command, 0.1 for example
-    #[arg(short, value_name = "SECONDS", value_parser = seconds, default_value = "0", allow_hyphen_values = true)]
-    interval: Duration,
-    /// Number of the database
-    #[arg(short = 'n', value_name = "NUMBER", default_value_t = 0, allow_hyphen_values = true)]
-    database: i32,
-    /// Speak RESP2
-    #[arg(short = '2')]
-    resp2: bool,
-    /// Speak RESP3
-    #[arg(short = '3')]
-    resp3: bool,
-    /// Read the last argument of the command from standard input
-    #[arg(short = 'x')]
-    argument_from_stdin: bool,
-    /// What stands between elements in raw output [default: a line end]
-    #[arg(short = 'd', value_name = "DELIMITER", allow_hyphen_values = true)]
-    element_delimiter: Option<OsString>,
-    /// What stands after a reply in raw output [default: a line end]
-    #[arg(short = 'D', value_name = "DELIMITER", allow_hyphen_values = true)]
-    reply_delimiter: Option<OsString>,
-    /// Exit with code 1 when the reply is an error
-    #[arg(short = 'e')]
-    fail_on_error: bool,
-    /// Print replies raw, as is done where the output is not a terminal
-    #[arg(long, overrides_with_all = ["no_raw", "csv", "json"])]
-    raw: bool,
-    /// Print replies for people, also where the output is not a terminal
-    #[arg(long, overrides_with_all = ["raw", "csv", "json"])]
-    no_raw: bool,
-    /// Print replies as CSV
-    #[arg(long, overrides_with_all = ["raw", "no_raw", "json"])]
-    csv: bool,
-    /// Print replies as JSON, asking for RESP3 unless -2 is given
-    #[arg(long, overrides_with_all = ["raw", "no_raw", "csv"])]
-    json: bool,
-    /// Print RESP3 pushes (yes or no) [default: yes on a terminal]
-    #[arg(long, value_name = "YN", value_parser = yes_or_no)]
-    show_pushes: Option<bool>,
-    /// Print help
-    #[arg(long, action = ArgAction::HelpShort)]
-    help: Option<bool>,
-    /// Print version
-    #[arg(short, long, action = ArgAction::Version)]
-    version: Option<bool>,
-    /// The command and its arguments
-    #[arg(trailing_var_arg = true, hide = true)]
-    command: Vec<OsString>,
+/// The word that a quoted string is, if it is one.
+pub(super) fn unquote(text: &[u8]) -> Option<Vec<u8>> {
+    let words = quoting::split(text).ok()?;
+    <[_; 1]>::try_from(words).ok().map(|[word]| word)
 }
 
-impl Arguments {
-    fn into_options(self, matches: &ArgMatches, environment: Environment) -> Result<Options, String> {
-        if self.resp2 && self.resp3 {
-            return Err("Options -2 and -3 are mutually exclusive.".to_owned());
-        }
-        let style = self.style(environment.terminal);
-        let protocol = self.protocol();
-        let place = self.place(matches)?;
-        let password = place.password;
-        Ok(Options {
-            target: self.socket.map_or(place.target, Target::Unix),
-            user: place.user,
-            password_warning: password.is_some() && !self.no_auth_warning,
-            password: password.or(environment.password.map(OsString::into_vec)),
-            database: place.database,
-            protocol,
-            repeat: self.repeat,
-            interval: self.interval,
-            argument_from_stdin: self.argument_from_stdin,
-            fail_on_error: self.fail_on_error,
-            style,
-            show_pushes: self.show_pushes.unwrap_or(environment.terminal),
-            command: self.command.into_iter().map(OsString::into_vec).collect(),
-        })
-    }
+/// Options of redis-cli that are not here, and what is to be known instead. An entry whose name ends with `-` stands
+/// for all that begin with it.
+const ABSENT: [(&str, &str); 18] = [
+    ("--cluster", "there is no cluster to manage: one server holds everything"),
+    ("--cluster-", "there is no cluster to manage: one server holds everything"),
+    ("--rdb", "there are no snapshots: nothing is on disk"),
+    ("--functions-rdb", "there are no functions"),
+    ("--replica", "there is no replication; MONITOR shows commands as they run"),
+    ("--slave", "there is no replication; MONITOR shows commands as they run"),
+    ("--lru-test", "use redis-cli of the package redis-tools"),
+    ("--intrinsic-latency", "use redis-cli of the package redis-tools; it needs no server"),
+    ("--hotkeys", "OBJECT FREQ tells it of one key; redis-cli of the package redis-tools looks at all"),
+    ("--keystats", "use --bigkeys and --memkeys"),
+    ("--keystats-samples", "use --bigkeys and --memkeys-samples"),
+    ("--ldb", "there is no debugger for scripts"),
+    ("--ldb-sync-mode", "there is no debugger for scripts"),
+    ("--tls", "it has no TLS: use redis-cli of the package redis-tools"),
+    ("--tls-", "it has no TLS: use redis-cli of the package redis-tools"),
+    ("--sni", "it has no TLS: use redis-cli of the package redis-tools"),
+    ("--cacert", "it has no TLS: use redis-cli of the package redis-tools"),
+    ("--insecure", "it has no TLS: use redis-cli of the package redis-tools"),
+];
 
-    /// What the URI and the options beside it say together: an option counts over the URI if it stands behind it.
-    fn place(&self, matches: &ArgMatches) -> Result<Place, &'static str> {
-        let uri = self.uri.as_deref().map(uri::parse).transpose()?.unwrap_or_default();
-        let Uri { user, password, host, port, database } = uri;
-        let uri_index = last_index(matches, "uri");
-        let wins = |option| last_index(matches, option) > uri_index;
-        let bytes = |word: &Option<OsString>| word.clone().map(OsString::into_vec);
-        Ok(Place {
-            target: Target::Tcp {
-                host: choose(host, self.host.clone(), wins("host")),
-                port: choose(port, self.port, wins("port")),
-            },
-            user: choose(user.map(Some), bytes(&self.user), wins("user")),
-            password: choose(password.map(Some), bytes(&self.password), wins("password")),
-            database: choose(database, self.database, wins("database")),
-        })
-    }
-
-    fn style(&self, terminal: bool) -> Style {
-        let format = match self {
-            Self { raw: true, .. } => Format::Raw,
-            Self { no_raw: true, .. } => Format::Human,
-            Self { csv: true, .. } => Format::Csv,
-            Self { json: true, .. } => Format::Json,
-            _ if terminal => Format::Human,
-            _ => Format::Raw,
-        };
-        let delimiter = |given: &Option<OsString>| given.clone().map_or(b"\n".to_vec(), OsString::into_vec);
-        Style {
-            format,
-            element_delimiter: delimiter(&self.element_delimiter),
-            reply_delimiter: delimiter(&self.reply_delimiter),
-        }
-    }
-
-    fn protocol(&self) -> Protocol {
-        match self {
-            Self { resp2: true, .. } => Protocol::Resp2,
-            Self { resp3: true, .. } => Protocol::Resp3,
-            Self { json: true, .. } => Protocol::PreferResp3,
-            _ => Protocol::Resp2,
-        }
-    }
-}
-
-/// Where to go and as whom, before the socket and the environment count.
-struct Place {
-    target: Target,
-    user: Option<Vec<u8>>,
-    password: Option<Vec<u8>>,
-    database: i32,
-}
-
-fn choose<T>(from_uri: Option<T>, option: T, option_wins: bool) -> T {
-    match from_uri {
-        Some(value) if !option_wins => value,
-        _ => option,
-    }
-}
-
-/// Where an option stands among the arguments, unless it is at its default.
-fn last_index(matches: &ArgMatches, option: &str) -> Option<usize> {
-    let given = matches.value_source(option) == Some(clap::parser::ValueSource::CommandLine);
-    given.then(|| matches.indices_of(option)?.max()).flatten()
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-fn yes_or_no(text: &str) -> Result<bool, &'static str> {
-    match text.as_bytes().first() {
-        Some(b'y' | b'Y') => Ok(true),
-        Some(b'n' | b'N') => Ok(false),
-        _ => Err("valid: '[y]es', '[n]o'"),
-    }
+/// Why an option of redis-cli is not here.
+fn absent(option: &str) -> Option<String> {
+    let is_it = |name: &str| name == option || (name.ends_with('-') && option.starts_with(name));
+    let (_, instead) = ABSENT.iter().find(|(name, _)| is_it(name))?;
+    Some(format!("This client does not know '{option}': {instead}."))
 }
 
 /// One line, worded as redis-cli words it. An option misses its value only as the last word.
@@ -288,8 +177,10 @@ fn complaint(error: &clap::Error, last: &str) -> String {
     let value = text(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::ValueValidation if option == "-p" => "Invalid server port.".to_owned(),
+        ErrorKind::ValueValidation if option == "-t" => "Invalid connection timeout for -t.".to_owned(),
         ErrorKind::InvalidValue => unrecognized(last),
         ErrorKind::ValueValidation => format!("Invalid value for '{option}': '{value}'"),
+        ErrorKind::UnknownArgument => absent(option).unwrap_or_else(|| unrecognized(option)),
         _ => unrecognized(option),
     }
 }

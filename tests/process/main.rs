@@ -4,6 +4,7 @@
 pub mod support;
 
 mod child;
+mod client;
 mod descriptors;
 mod ending;
 mod files;

@@ -1,9 +1,10 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{Action, Environment, Options, Protocol, parse};
-use crate::cli::connection::Target;
+use super::{ABSENT, Action, Environment, Mode, Options, Protocol, StdinArgument, parse};
+use crate::cli::connection::{Family, Target};
 use crate::cli::format::Format;
+use crate::cli::modes::scan::Selection;
 
 fn try_options(line: &str, environment: Environment) -> Result<Options, String> {
     let words = line.split(' ').filter(|word| !word.is_empty());
@@ -43,7 +44,7 @@ fn everything_behind_the_command_belongs_to_it() {
     let options = options("-h host -p 7000 -n 3 -r 5 -i 0.25 -x -e publish -h -- --raw -p 1");
     assert_eq!(options.target, tcp("host", 7000));
     assert_eq!((options.database, options.repeat, options.interval), (3, 5, Duration::from_millis(250)));
-    assert!(options.argument_from_stdin && options.fail_on_error);
+    assert_eq!((options.argument_from_stdin, options.fail_on_error), (StdinArgument::Last, true));
     assert_eq!(options.command, words(&["publish", "-h", "--", "--raw", "-p", "1"]));
 }
 
@@ -123,4 +124,60 @@ fn version_and_help_are_shown() {
     assert_eq!(error("-v"), error("--version"));
     assert!(error("--help").contains("redis://[user[:password]@]"));
     assert_eq!(error("-h"), error("--help"));
+}
+
+#[test]
+fn a_mode_is_asked_for_by_its_option_and_the_first_of_several_counts() {
+    let selection = |pattern: Option<&str>, count| Selection {
+        pattern: pattern.map(|pattern| pattern.as_bytes().to_vec()),
+        count,
+        key_type: None,
+    };
+    let modes = [
+        ("ping", Mode::Commands),
+        ("--scan", Mode::Scan(selection(None, 10))),
+        ("--scan --pattern a* --count 7", Mode::Scan(selection(Some("a*"), 7))),
+        ("--scan --quoted-pattern \"\\x41*\"", Mode::Scan(selection(Some("A*"), 10))),
+        ("--stat --bigkeys", Mode::BigKeys(selection(None, 10))),
+        ("--memkeys", Mode::MemoryKeys(selection(None, 10), None)),
+        ("--memkeys-samples 5", Mode::MemoryKeys(selection(None, 10), Some(5))),
+        ("--memkeys-samples 0", Mode::MemoryKeys(selection(None, 10), None)),
+        ("--stat --scan", Mode::Stat),
+        ("--latency", Mode::Latency { history: false }),
+        ("--latency-history", Mode::Latency { history: true }),
+        ("--latency-dist --mono", Mode::Spectrum { grey: true }),
+        ("--pipe", Mode::Pipe { timeout: Some(Duration::from_secs(30)) }),
+        ("--pipe --pipe-timeout 0", Mode::Pipe { timeout: None }),
+        ("--eval x.lua a , b", Mode::Eval("x.lua".into())),
+    ];
+    for (line, mode) in modes {
+        assert_eq!(options(line).mode, mode, "{line}");
+    }
+    assert_eq!(error("--scan --quoted-pattern \"a"), "Invalid quoted string specified for --quoted-pattern.");
+}
+
+#[test]
+fn how_to_connect_can_be_chosen() {
+    assert_eq!((options("").timeout, options("").family), (Duration::ZERO, Family::V4));
+    assert_eq!((options("-t 0.5 -6").timeout, options("-6").family), (Duration::from_millis(500), Family::V6));
+    assert_eq!(error("-t soon"), "Invalid connection timeout for -t.");
+    assert_eq!(options("-c --verbose get x").command, words(&["get", "x"]));
+}
+
+#[test]
+fn options_that_exclude_each_other_are_refused() {
+    for (line, pair) in
+        [("-2 -3", "-2 and -3"), ("-x -X t", "-x and -X"), ("-4 -6", "-4 and -6"), ("-c -s x", "-c and -s")]
+    {
+        assert_eq!(error(line), format!("Options {pair} are mutually exclusive."));
+    }
+}
+
+#[test]
+fn an_option_that_is_not_here_is_explained_in_one_line() {
+    for (option, instead) in ABSENT {
+        assert_eq!(error(&format!("{option} x")), format!("This client does not know '{option}': {instead}."));
+    }
+    assert!(error("--cluster-replicas 1").contains("'--cluster-replicas': there is no cluster"));
+    assert_eq!(error("--nonsense"), "Unrecognized option or bad number of args for: '--nonsense'");
 }
