@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
-pub use compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+pub use compound::{BindAddress, Directory, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};

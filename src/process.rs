@@ -11,6 +11,7 @@ pub mod upkeep;
 mod vital;
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -53,7 +54,7 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
         let _ = fs::remove_file(path);
     }
     if let Some(path) = &settings.unixsocket {
-        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(settings.dir.place(path));
     }
     tracing::info!("ended");
     result
@@ -124,9 +125,9 @@ fn fit_descriptors(config: &mut Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn write_pidfile(settings: &Settings) -> Option<&std::path::Path> {
-    let path = settings.pidfile.as_deref()?;
-    match fs::write(path, format!("{}\n", std::process::id())) {
+fn write_pidfile(settings: &Settings) -> Option<PathBuf> {
+    let path = settings.dir.place(settings.pidfile.as_deref()?);
+    match fs::write(&path, format!("{}\n", std::process::id())) {
         Ok(()) => Some(path),
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "cannot write the pid file");

@@ -1,6 +1,9 @@
-//! Values with an inner structure: addresses, percentiles, shutdown flags, renamed commands, secrets, threads.
+//! Values with an inner structure: addresses, percentiles, shutdown flags, renamed commands, secrets, directories, threads.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use super::error::WRONG_COUNT;
 use super::value::{Given, Rule, Value, word_index};
@@ -230,6 +233,41 @@ impl Value for Secret {
 
     fn expects(_rule: &Rule) -> String {
         "a text, or \"\" for none".into()
+    }
+}
+
+/// Where relative names of files begin; none is the directory in which the server was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory(Option<PathBuf>);
+
+impl Directory {
+    /// The place of a file that a directive names.
+    pub fn place(&self, path: &Path) -> PathBuf {
+        self.0.as_ref().map_or_else(|| path.to_owned(), |directory| directory.join(path))
+    }
+}
+
+impl Value for Directory {
+    const SAMPLE: Option<&'static str> = Some("/var/lib/pregon");
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let path = Path::new(OsStr::from_bytes(given.one()));
+        // Absolute, and without the slash at the end of "./".
+        let path = std::path::absolute(path).map(|path| path.components().collect()).ok();
+        Ok(Self(path.filter(|path| std::env::current_dir().ok().as_ref() != Some(path))))
+    }
+
+    fn show(&self) -> Vec<u8> {
+        let path = self.0.clone().or_else(|| std::env::current_dir().ok());
+        path.unwrap_or_default().into_os_string().into_encoded_bytes()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        vec![quoted(&self.show())]
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "a directory".into()
     }
 }
 

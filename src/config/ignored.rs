@@ -61,7 +61,6 @@ static PERSISTENCE: &[Param] = &[
     flag("rdb-del-sync-files", "no"),
     flag("rdb-save-incremental-fsync", "yes"),
     text("dbfilename", "dump.rdb").change(Protected),
-    text("dir", "").change(Protected),
     word("sanitize-dump-payload", "no", &["no", "yes", "clients"]),
     flag("appendonly", "no"),
     text("appendfilename", "appendonly.aof").change(Start),

@@ -184,7 +184,6 @@ impl Param {
             Store::Setting { get, .. } => get(&values.settings),
             Store::Ignored { default, .. } => match values.ignored.get(self.name) {
                 Some(value) => value.clone(),
-                None if self.name == WORKING_DIRECTORY => working_directory(),
                 None => default.as_bytes().to_vec(),
             },
         }
@@ -227,13 +226,6 @@ impl Param {
             Store::Setting { .. } => None,
         }
     }
-}
-
-/// The directive whose default is not a text but the directory in which the process runs.
-const WORKING_DIRECTORY: &str = "dir";
-
-fn working_directory() -> Vec<u8> {
-    std::env::current_dir().map_or(Vec::new(), |path| path.into_os_string().into_encoded_bytes())
 }
 
 /// An entry whose value is checked by type `T`, answered again, and otherwise without effect.

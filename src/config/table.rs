@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::compound::{BindAddress, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+use super::compound::{BindAddress, Directory, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Effect, Param, Section, Store};
@@ -83,7 +83,7 @@ directives! {
     enable_debug_command: Permission = Permission::No, "enable-debug-command", Security, Start, ANY;
 
     /// Who may change protected directives by CONFIG SET: no, local or yes, as for enable-debug-command. Protected are
-    /// dir and dbfilename, which have no effect here, so this only decides what CONFIG SET answers.
+    /// dir and dbfilename. Of these only dir has an effect here: it moves the log file when that is opened anew.
     enable_protected_configs: Permission = Permission::No, "enable-protected-configs", Security, Start, ANY;
 
     /// Number of databases that SELECT knows. Channels do not belong to a database: a message reaches its subscribers
@@ -175,6 +175,10 @@ directives! {
     /// for programs that read its log, json for programs that collect logs, one object on each line. Redis has no such
     /// directive.
     logformat: LogFormat = LogFormat::Human, "logformat", Process, Start, ANY;
+
+    /// Directory in which logfile, pidfile and unixsocket are where they are written without a directory. The default is the
+    /// directory in which the server was started; nothing else is read or written there, so neither has to be writable.
+    dir: Directory = Directory::default(), "dir", Process, Protected, ANY;
 
     /// File to which the log is appended; empty for standard output, which suits containers and systemd.
     logfile: Option<PathBuf> = None, "logfile", Process, Start, ANY;

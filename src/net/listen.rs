@@ -264,7 +264,8 @@ fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
     }
 }
 
-fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
+fn bind_unix(name: &Path, settings: &Settings) -> Result<Listener, StartError> {
+    let path = &settings.dir.place(name);
     let fail = |error: io::Error| {
         let cure = "choose a path in unixsocket that this user may write to and no other server uses";
         StartError::new(format!("cannot listen on {}: {error}", path.display()), cure)
@@ -281,7 +282,7 @@ fn bind_unix(path: &Path, settings: &Settings) -> Result<Listener, StartError> {
     }
     let socket = bind_closed(path, settings).map_err(fail)?;
     socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX)).map_err(fail)?;
-    Ok(Listener::new(socket.into(), Place::Unix(path.to_owned())))
+    Ok(Listener::new(socket.into(), Place::Unix(name.to_owned())))
 }
 
 /// Binds a socket file and gives it its permissions before anybody is listening: until then, connecting is refused, so at

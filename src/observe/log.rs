@@ -155,7 +155,8 @@ fn output(settings: &Settings) -> Result<File, StartError> {
         };
         return io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(cannot_log);
     };
-    OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+    let path = settings.dir.place(path);
+    OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
         StartError::new(
             format!("cannot write the log to {}: {error}", path.display()),
             "name a file in logfile that this user may write to",

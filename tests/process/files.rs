@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::child::{Running, call, eventually};
+use crate::child::{Running, binary, call, eventually};
 use crate::support::{DEADLINE, Peer, TestServer};
 
 /// What comes back for one inline command whose reply has this length.
@@ -72,6 +73,27 @@ fn the_pid_file_names_the_process_and_goes_with_it() {
     assert_eq!(Some(pid), server.pid().map(|pid| format!("{pid}\n")));
     server.stop();
     assert!(!path.exists());
+}
+
+#[test]
+fn relative_names_begin_at_dir_and_the_directory_of_the_start_may_be_missing() {
+    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a directory: {e}"));
+    let (start, files) = (dir.path().join("start"), dir.path().join("files"));
+    let made = fs::create_dir(&start).and_then(|()| fs::create_dir(&files));
+    made.unwrap_or_else(|e| panic!("directories: {e}"));
+    let names = ["--unixsocket", "s", "--pidfile", "pid", "--logfile", "log"];
+    let at = files.display().to_string();
+    // Nobody can write to it after this: it is gone.
+    let script = "cd start && rmdir ../start && exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, binary(), "--port", "0", "--dir", &at]).args(names).current_dir(dir.path());
+    let server = Running(command.spawn().unwrap_or_else(|e| panic!("starting: {e}")));
+    let mut stream = eventually("the socket is there", || UnixStream::connect(files.join("s")).ok());
+    let expected = format!("*2\r\n$3\r\ndir\r\n${}\r\n{at}\r\n", at.len());
+    let answer = ask(&mut stream, "CONFIG GET dir\r\n", expected.len());
+    assert_eq!(String::from_utf8_lossy(&answer), expected);
+    assert_eq!(fs::read_to_string(files.join("pid")).ok(), Some(format!("{}\n", server.0.id())));
+    eventually("the log is written", || fs::read_to_string(files.join("log")).ok().filter(|log| log.contains("Ready")));
 }
 
 #[test]

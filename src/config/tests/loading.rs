@@ -253,10 +253,10 @@ fn a_stock_file_of_redis_starts_with_one_warning_that_names_what_has_no_effect()
             .starts_with("these directives are accepted for compatibility and have no effect: always-show-logo, ")
     );
     assert!(warnings[0].ends_with(", jemalloc-bg-thread") && !warnings[0].contains(['\n']));
-    for named in [" appendonly,", " dir,", " hz,"] {
+    for named in [" appendonly,", " dbfilename,", " hz,"] {
         assert!(warnings[0].contains(named), "{named}");
     }
-    for working in [" port,", " timeout,", " daemonize,"] {
+    for working in [" port,", " timeout,", " dir,", " daemonize,"] {
         assert!(!warnings[0].contains(working), "{working}");
     }
     assert_eq!(config.settings().bind.len(), 2);
