@@ -8,6 +8,7 @@
 //! | [`settings`] | what a client says of itself and how it wants to be treated |
 //! | [`tracking`] | TRACKING and what belongs to it |
 
+mod filters;
 mod kill;
 mod list;
 mod pause;
@@ -231,6 +232,18 @@ const KILL_FILTERS: &[Arg] = &[
     Arg::string("laddr").display("ip:port").token("LADDR").optional().since("6.2.0"),
     Arg::one_of("skipme", &[Arg::word("yes", "YES"), Arg::word("no", "NO")]).token("SKIPME").optional(),
     Arg::integer("maxage").token("MAXAGE").optional().since("7.4.0"),
+    Arg::one_of("more", MORE_FILTERS),
+];
+
+/// Filters that Redis does not have.
+const MORE_FILTERS: &[Arg] = &[
+    Arg::string("name").token("NAME"),
+    Arg::string("lib-name").token("LIB-NAME"),
+    Arg::string("lib-ver").token("LIB-VER"),
+    Arg::integer("idle").token("IDLE"),
+    Arg::string("flags").token("FLAGS"),
+    Arg::string("ip").token("IP"),
+    Arg::integer("db").token("DB"),
 ];
 
 const LIST: Command = Command {
@@ -255,6 +268,7 @@ const LIST: Command = Command {
         .optional()
         .since("5.0.0"),
         Arg::integer("client-id").token("ID").optional().multiple().since("6.2.0"),
+        Arg::one_of("more", MORE_FILTERS).optional().multiple(),
     ],
     history: &[
         ("2.8.12", "Shows `id`."),

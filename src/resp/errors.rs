@@ -86,6 +86,10 @@ fixed! {
     MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
     /// CLIENT KILL MAXAGE with zero or less.
     MAXAGE_POSITIVE = "ERR maxage should be greater than 0";
+    /// A filter IDLE with something else than an integer.
+    IDLE_NOT_AN_INTEGER = "ERR idle is not an integer or out of range";
+    /// A filter IDLE with zero or less.
+    IDLE_POSITIVE = "ERR idle should be greater than 0";
     /// CLIENT UNBLOCK with an unknown reason.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     /// COMMAND GETKEYS of a command that does not exist.
@@ -234,6 +238,11 @@ impl ReplyError {
     /// CLIENT LIST and CLIENT KILL with a TYPE that does not exist.
     pub fn unknown_client_type(name: &[u8]) -> Self {
         Self::err([b"Unknown client type '", name, b"'"].concat())
+    }
+
+    /// A filter FLAGS with letters that no client has.
+    pub fn unknown_client_flags(letters: &[u8]) -> Self {
+        Self::err([b"Unknown flags found in the provided filter: ", letters].concat())
     }
 
     /// ACL CAT with a category that does not exist.

@@ -320,7 +320,7 @@ fn hello_answers_who_the_server_is_and_changes_nothing_when_it_is_refused() {
         let mut peer = world.stranger(0);
         let id = peer.client.info.id;
         let facts = |proto| {
-            format!("server redis version 7.2.4 proto :{proto} id :{id} mode standalone role master modules []")
+            format!("server redis version 7.4.2 proto :{proto} id :{id} mode standalone role master modules []")
         };
         assert_eq!(peer.ask("HELLO").to_string(), format!("[{}]", facts(2)));
         assert_eq!(peer.ask("HELLO 3").to_string(), format!("{{{}}}", facts(3)));

@@ -27,7 +27,7 @@ fn assert_refused(ended: &Ended, complaint: &str) {
 #[test]
 fn version_and_help_are_printed_with_exit_code_0() {
     let dir = dir_with(&[]);
-    for (arg, part) in [("--version", "v=7.2.4;"), ("-v", "pregon_version="), ("--help", "--check"), ("-h", "Usage: ")]
+    for (arg, part) in [("--version", "v=7.4.2;"), ("-v", "pregon_version="), ("--help", "--check"), ("-h", "Usage: ")]
     {
         let ended = call(dir.path(), &[arg]);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{arg}");
@@ -114,7 +114,7 @@ fn a_server_that_listens_nowhere_does_not_start() {
 fn called_as_the_container_calls_it_the_name_of_the_program_comes_first() {
     let dir = dir_with(&[]);
     let ended = call(dir.path(), &["redis-server", "--version"]);
-    assert!(ended.out.contains("v=7.2.4;"), "{ended:?}");
+    assert!(ended.out.contains("v=7.4.2;"), "{ended:?}");
     let server = TestServer::start(&["--requirepass", "secret"]);
     for name in ["redis-cli", "cli"] {
         let ended = call(dir.path(), &[name, "-p", &server.port().to_string(), "ping"]);

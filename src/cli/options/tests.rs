@@ -120,7 +120,7 @@ fn what_cannot_be_understood_is_named() {
 
 #[test]
 fn version_and_help_are_shown() {
-    assert!(error("--version").starts_with("redis-cli 7.2.4 (pregon "));
+    assert!(error("--version").starts_with("redis-cli 7.4.2 (pregon "));
     assert_eq!(error("-v"), error("--version"));
     assert!(error("--help").contains("redis://[user[:password]@]"));
     assert_eq!(error("-h"), error("--help"));

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::filters::{self, Filters};
 use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
@@ -56,21 +57,19 @@ pub(super) fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 pub(super) fn list(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let mut text = String::new();
-    if call.args.len() == 2 {
-        call.server.clients.all().iter().for_each(|info| text.push_str(&line(call, info)));
-    } else if call.args.len() == 4 && call.is_word(2, "type") {
-        let class = ClientType::parse(&call.args[3])?;
-        let clients = call.server.clients.all();
-        let wanted = clients.iter().filter(|info| ClientType::of(info) == class);
-        wanted.for_each(|info| text.push_str(&line(call, info)));
-    } else if call.args.len() > 3 && call.is_word(2, "id") {
-        for id in call.args.from(3) {
-            let id = parse_integer(id).ok_or(ReplyError::INVALID_CLIENT_ID)?;
+    let ids = call.args.from(3).map(parse_integer);
+    if call.args.len() > 3 && call.is_word(2, "id") && !call.args.from(4).any(filters::is_name) {
+        // In the order in which they are asked for.
+        for id in ids {
+            let id = id.ok_or(ReplyError::INVALID_CLIENT_ID)?;
             let client = u64::try_from(id).ok().and_then(|id| call.server.clients.get(id));
             text.extend(client.map(|info| line(call, &info)));
         }
     } else {
-        return Err(ReplyError::SYNTAX);
+        let filters = Filters::read(call, false)?;
+        let clients = call.server.clients.all();
+        let wanted = clients.iter().filter(|info| filters.pass(call, info));
+        wanted.for_each(|info| text.push_str(&line(call, info)));
     }
     call.reply.verbatim(&text);
     Ok(())
@@ -150,7 +149,7 @@ fn uses(call: &Call<'_, '_>, info: &ClientInfo) -> String {
 }
 
 /// The letters of a client's truths, `N` for none.
-fn flags(info: &ClientInfo) -> String {
+pub(super) fn flags(info: &ClientInfo) -> String {
     let letters = [
         (info.has_flag(Flag::Monitor), 'O'),
         (info.is_subscriber(), 'P'),

@@ -71,7 +71,7 @@ fn the_server_names_its_level_and_itself() {
     world.server.clock.advance(Duration::from_secs(2 * 86_400 + 5));
     let text = report(&world.client(), "INFO server");
     for (name, value) in [
-        ("redis_version", "7.2.4"),
+        ("redis_version", "7.4.2"),
         ("server_name", "pregon"),
         ("pregon_version", env!("CARGO_PKG_VERSION")),
         ("redis_mode", "standalone"),

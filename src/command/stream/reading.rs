@@ -69,6 +69,12 @@ enum From {
     New,
 }
 
+/// The id behind which only the last entry is; without any, the one behind which what is added will be.
+fn before_last(log: &Log) -> StreamId {
+    let last = log.last_valid_id();
+    if last == StreamId::MIN { log.last_id } else { last.previous().unwrap_or(StreamId::MIN) }
+}
+
 impl<'a> Request<'a> {
     fn read(args: Args<'a>, grouped: bool) -> Result<Self, ReplyError> {
         let mut request =
@@ -124,14 +130,14 @@ impl<'a> Request<'a> {
         self.args.from(self.first).take(self.streams)
     }
 
-    /// The request with the ids that `$` means at this moment.
+    /// The request with the ids that `$` means at this moment, and `+`, too, because there is no last entry yet.
     fn anchored(&self, keys: &mut Keys<'_>, args: Args<'_>) -> OwnedArgs {
         let ids = self.first + self.streams;
         let resolved: Vec<Vec<u8>> = args
             .iter()
             .enumerate()
             .map(|(i, arg)| match arg {
-                b"$" if i >= ids => {
+                b"$" | b"+" if i >= ids => {
                     let stream = keys.stream_mut(&args[i - self.streams]).ok().flatten();
                     stream.map_or(StreamId::MIN, |stream| stream.log.last_id).to_string().into_bytes()
                 }
@@ -154,6 +160,8 @@ impl<'a> Request<'a> {
             match text {
                 b"$" if self.group.is_some() => Err(ReplyError::XREADGROUP_FROM_NOW),
                 b"$" => Ok(From::Id(stream.map_or(StreamId::MIN, |stream| stream.log.last_id))),
+                b"+" if self.group.is_some() => Err(ReplyError::XREADGROUP_LAST),
+                b"+" => Ok(From::Id(stream.map_or(StreamId::MIN, |stream| before_last(&stream.log)))),
                 b">" if self.group.is_none() => Err(ReplyError::XREAD_NEW),
                 b">" => Ok(From::New),
                 text => Ok(From::Id(id(text, 0)?)),

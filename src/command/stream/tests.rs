@@ -110,3 +110,25 @@ fn an_entry_that_is_refused_as_too_large_makes_no_stream() {
     assert!(client.say(&add).starts_with("-ERR "));
     assert_eq!(client.say("XLEN s"), ":1\r\n");
 }
+
+#[test]
+fn a_reader_may_begin_with_the_last_entry_that_is_there() {
+    let world = World::new();
+    let (client, reader, late) = (world.client(), world.client(), world.client());
+    let entry = |id: &str| format!("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n{id}\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+    assert_eq!(client.say("XREAD STREAMS s +"), "*-1\r\n");
+    assert_eq!(reader.say("XREAD BLOCK 0 STREAMS s +"), "");
+    client.say("XADD s 1-0 a 1\r\nXADD s 2-0 a 1");
+    world.settle();
+    assert_eq!(reader.resume(), entry("1-0"), "what comes first, where nothing was there");
+    assert_eq!(client.say("XREAD COUNT 9 STREAMS s +"), entry("2-0"));
+    client.say("XDEL s 2-0");
+    assert_eq!(client.say("XREAD BLOCK 0 STREAMS s +"), entry("1-0"), "not one that was deleted");
+    client.say("XDEL s 1-0");
+    assert_eq!(late.say("XREAD BLOCK 0 STREAMS s +"), "");
+    client.say("XADD s 3-0 a 1");
+    world.settle();
+    assert_eq!(late.resume(), entry("3-0"));
+    let answer = client.say("XGROUP CREATE s g 0\r\nXREADGROUP GROUP g c STREAMS s +");
+    assert!(answer.starts_with("+OK\r\n-ERR The + ID is meaningless in the context of XREADGROUP: "), "{answer}");
+}

@@ -122,6 +122,6 @@ fn help_and_version_are_printed_without_reading_anything() {
         assert!(matches!(call(args), Ok(Invocation::Print(text)) if text.starts_with("Usage: pregon ")), "{args:?}");
     }
     for args in [&["--version"][..], &["-v"]] {
-        assert!(matches!(call(args), Ok(Invocation::Print(text)) if text.contains("v=7.2.4;")), "{args:?}");
+        assert!(matches!(call(args), Ok(Invocation::Print(text)) if text.contains("v=7.4.2;")), "{args:?}");
     }
 }

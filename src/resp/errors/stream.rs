@@ -56,6 +56,10 @@ fixed! {
     XREADGROUP_FROM_NOW = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
         consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty \
         result set.";
+    /// XREADGROUP with +.
+    XREADGROUP_LAST = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this \
+        consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty \
+        result set.";
     /// XREAD with >.
     XREAD_NEW = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
     /// XCLAIM with a minimum that is no number.

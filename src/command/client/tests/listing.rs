@@ -133,3 +133,47 @@ fn filters_of_list_that_make_no_sense_are_errors() {
         assert_eq!(client.say(&format!("CLIENT LIST {filters}")), format!("-ERR {error}\r\n"), "{filters}");
     }
 }
+
+#[test]
+fn a_listing_shows_those_who_pass_every_filter_and_a_kill_ends_them() {
+    let world = World::new();
+    let clients: Vec<_> = (0..4).map(|_| world.client()).collect();
+    clients[0].say("CLIENT SETNAME a\r\nCLIENT SETINFO LIB-NAME x\r\nCLIENT SETINFO LIB-VER 1");
+    clients[1].say("CLIENT SETNAME b\r\nSELECT 3");
+    clients[2].say("SUBSCRIBE news");
+    world.advance(Duration::from_secs(10));
+    clients[3].say("PING");
+    for (filters, wanted) in [
+        ("NAME a", vec![1]),
+        ("NOT-NAME a", vec![2, 3, 4]),
+        ("LIB-NAME x LIB-VER 1", vec![1]),
+        ("lib-name x lib-ver 2", vec![]),
+        ("DB 3", vec![2]),
+        ("NOT-DB 0 NAME b", vec![2]),
+        ("FLAGS P", vec![3]),
+        ("NOT-FLAGS P NOT-NAME a", vec![2, 4]),
+        ("IDLE 10", vec![1, 2, 3]),
+        ("IDLE 11", vec![]),
+        ("MAXAGE 10 TYPE normal", vec![1, 2, 4]),
+        ("NOT-TYPE normal", vec![3]),
+        ("IP 127.0.0.1", vec![1, 2, 3, 4]),
+        ("NOT-IP 127.0.0.1", vec![]),
+        ("ID 1 2 3 NOT-ID 2", vec![1, 3]),
+        ("SKIPME yes", vec![1, 2, 3]),
+        ("USER default NOT-USER default", vec![]),
+    ] {
+        let wanted: Vec<String> = wanted.iter().map(i32::to_string).collect();
+        assert_eq!(listed(&clients[3], &format!("CLIENT LIST {filters}")), wanted, "{filters}");
+    }
+    for (filters, error) in [
+        ("FLAGS Z", "-ERR Unknown flags found in the provided filter: Z\r\n"),
+        ("IDLE x", "-ERR idle is not an integer or out of range\r\n"),
+        ("NOT-IDLE 1", "-ERR syntax error\r\n"),
+        ("NAME", "-ERR syntax error\r\n"),
+        ("DB x", "-ERR value is not an integer or out of range\r\n"),
+    ] {
+        assert_eq!(clients[3].say(&format!("CLIENT LIST {filters}")), error, "{filters}");
+    }
+    assert_eq!(clients[3].say("CLIENT KILL NOT-NAME a NOT-FLAGS P"), ":1\r\n");
+    assert!(clients[1].is_killed() && !clients[0].is_killed());
+}

@@ -135,7 +135,7 @@ fn lolwut_says_the_versions() {
         let client = world.client().speaking(proto);
         for command in ["LOLWUT", "LOLWUT VERSION 5 6 7 8", "LOLWUT 40 10"] {
             let text = client.say(command);
-            assert!(text.starts_with(kind) && text.ends_with("\nRedis ver. 7.2.4\n\r\n"), "{text}");
+            assert!(text.starts_with(kind) && text.ends_with("\nRedis ver. 7.4.2\n\r\n"), "{text}");
         }
     }
 }
