@@ -8,6 +8,7 @@ mod traffic;
 use std::cell::OnceCell;
 use std::fmt::{Display, Write as _};
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Call;
 use super::spec::{Arg, Command, Flags, Group};
@@ -167,6 +168,9 @@ impl Report<'_, '_> {
 struct ClientTotals {
     /// Clients that listen to anything.
     subscribers: u64,
+    watching: u64,
+    /// Keys, each once for each client that watches it.
+    watched: u64,
     /// Clients whose commands wait.
     blocked: u64,
     /// The most that one client has sent and that waits to be run, with the memory kept for more, in bytes.
@@ -187,6 +191,9 @@ impl ClientTotals {
         let held = |holding| client.held.get(holding) as u64;
         let input = held(Holding::Input) + held(Holding::InputRoom);
         self.subscribers += u64::from(client.is_subscriber());
+        let watched = u64::from(client.watched.load(Relaxed));
+        self.watching += u64::from(watched > 0);
+        self.watched += watched;
         self.blocked += u64::from(client.has_flag(Flag::Blocked));
         self.max_input = self.max_input.max(input);
         self.max_output = self.max_output.max(held(Holding::Output));

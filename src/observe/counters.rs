@@ -228,6 +228,7 @@ counters! {
     absent "acl_access_denied_cmd" = "0";
     absent "acl_access_denied_key" = "0";
     absent "acl_access_denied_channel" = "0";
+    absent "acl_access_denied_tls_cert" = "0";
 }
 
 #[cfg(test)]

@@ -76,7 +76,9 @@ pub(super) fn clients(report: &mut Report<'_, '_>) {
         ("blocked_clients", totals.blocked),
         ("tracking_clients", keys.tracking.clients as u64),
         ("pubsub_clients", totals.subscribers),
+        ("watching_clients", totals.watching),
         ("clients_in_timeout_table", keys.ending as u64),
+        ("total_watched_keys", totals.watched),
         ("total_blocking_keys", keys.awaited as u64),
         ("total_blocking_keys_on_nokey", keys.minded as u64),
     ];

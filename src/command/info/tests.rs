@@ -100,10 +100,13 @@ fn clients_and_names_are_counted() {
     second.say("SSUBSCRIBE s");
     let unfinished = "*2\r\n$4\r\nECHO\r\n$5\r\nab";
     world.client().say(unfinished);
+    world.client().say("WATCH a b");
     let text = report(&world.client(), "INFO clients stats");
     for (name, value) in [
-        ("connected_clients", "4"),
+        ("connected_clients", "5"),
         ("pubsub_clients", "2"),
+        ("watching_clients", "1"),
+        ("total_watched_keys", "2"),
         ("blocked_clients", "0"),
         ("maxclients", "10000"),
         ("pubsub_channels", "2"),
