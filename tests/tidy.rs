@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top of `src/`. Each may use those before it.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
     "version",
     "quoting",
     "clock",
@@ -26,6 +26,7 @@ const LAYERS: [&str; 24] = [
     "observe",
     "client",
     "keyspace",
+    "script",
     "lazy_free",
     "server",
     "worker",
