@@ -43,7 +43,9 @@ pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Effect, Param, Section};
 pub use settings::Settings;
-pub use value::{ByteSize, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds};
+pub use value::{
+    ByteSize, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds, Supervised,
+};
 
 use load::Loader;
 use param::Values;

@@ -173,7 +173,6 @@ static PROCESS: &[Param] = &[
     flag("daemonize", "no").change(Start).only_default(
         "the server stays in the foreground; let systemd, a container or 'setsid pregon ... &' run it in the background",
     ),
-    word("supervised", "no", &["upstart", "systemd", "auto", "no"]).change(Start),
     int("hz", "10", 0, INT_MAX),
     flag("dynamic-hz", "yes"),
     flag("io-threads-do-reads", "no").change(Start),

@@ -16,6 +16,9 @@ use crate::quoting;
 /// How deep files may include one another; a file that includes itself ends here.
 const MAX_INCLUDE_DEPTH: usize = 16;
 
+/// The directive that asks for the background.
+const DAEMONIZE: &str = "daemonize";
+
 const UNBALANCED: &str = "unbalanced quotes";
 const CHECK_PATH: &str = "check the path and its permissions";
 
@@ -72,7 +75,10 @@ impl Loader {
     ///
     /// [`StartError`] for the first directive that ends with a value of which nothing here does what it asks for.
     pub(super) fn judge(&self) -> Result<(), StartError> {
-        let stands = |param: &Param| param.objection(&self.values).is_some();
+        // Who is supervised stays in the foreground whatever `daemonize` says, as in Redis.
+        let is_supervised = self.values.settings.supervised.is_in_effect();
+        let stands =
+            |param: &Param| param.objection(&self.values).is_some() && !(is_supervised && param.name == DAEMONIZE);
         match self.objections.iter().find(|(param, _)| stands(param)) {
             Some((_, objection)) => Err(objection.clone()),
             None => Ok(()),

@@ -13,7 +13,7 @@ use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::value::{
     ANY, ByteSize, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission,
-    Seconds, Value, number,
+    Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -188,6 +188,11 @@ directives! {
     /// Clients never wait for the log. At least 64kb. Redis has no such directive.
     log_buffer_limit: ByteSize = ByteSize::mib(1), "log-buffer-limit", Process, Runtime, number(64 * 1024, LONG_MAX), bounds
         => Effect::Log;
+
+    /// Who is told that the server is ready, alive, or ending: systemd, in a unit of Type=notify or notify-reload and with
+    /// WatchdogSec, if you like; auto for systemd if it has started the server; no for nobody. upstart is accepted and not
+    /// told anything.
+    supervised: Supervised = Supervised::No, "supervised", Process, Start, ANY;
 
     /// File into which the process id is written at start, and which is removed at the end; empty for none. A file that
     /// cannot be written is a warning, not an error.

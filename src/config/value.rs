@@ -373,6 +373,17 @@ choices! {
         /// One JSON object on each line.
         Json = "json"
     }
+    /// Who is told that the server is ready, alive, or ending.
+    Supervised {
+        /// Nobody: upstart hears nothing of this server.
+        Upstart = "upstart",
+        /// systemd.
+        Systemd = "systemd",
+        /// systemd, where it has started the server.
+        Auto = "auto",
+        /// Nobody.
+        No = "no"
+    }
     /// Who may do something that is dangerous.
     Permission {
         /// Nobody.
@@ -389,6 +400,16 @@ impl EvictionPolicy {
     pub fn counts_use(self) -> bool {
         matches!(self, Self::VolatileLfu | Self::AllKeysLfu)
     }
+}
+
+impl Supervised {
+    /// Whether there is somebody who wants to be told.
+    pub fn is_in_effect(self) -> bool {
+        matches!(self, Self::Systemd | Self::Auto) && std::env::var_os(Self::SOCKET_VARIABLE).is_some()
+    }
+
+    /// The environment variable in which systemd says where it listens.
+    pub const SOCKET_VARIABLE: &str = "NOTIFY_SOCKET";
 }
 
 impl Permission {

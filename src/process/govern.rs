@@ -14,6 +14,7 @@ use super::affairs::{carry_out_changes, carry_out_rewrites};
 use super::deputy::Deputy;
 use super::doormen::{Doormen, House};
 use super::ending::{self, Phase};
+use super::supervision;
 use super::vital::vital;
 use crate::config::{Settings, ShutdownFlags};
 use crate::net::handover::Doors;
@@ -43,11 +44,21 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     spawn_local(vital(carry_out_changes(server.clone(), doormen.clone(), changes)));
     spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));
     announce(&server, &doormen);
+    let settings = server.settings();
+    supervision::look_for_supervisor(&settings);
+    supervision::ready(&settings);
+    spawn_local(vital(async move { supervision::keep_alive(&settings).await }));
     loop {
         server.shutdown.bell.notified().await;
-        if server.shutdown.is_requested() && ending::end(&server, &phase).await {
+        if !server.shutdown.is_requested() {
+            continue;
+        }
+        supervision::draining(&server.settings());
+        if ending::end(&server, &phase).await {
+            supervision::stopping(&server.settings());
             return ending::part(threads).await;
         }
+        supervision::ready(&server.settings());
     }
 }
 
@@ -66,7 +77,7 @@ fn announce(server: &Server, doormen: &Doormen) {
 fn hear_signals(server: &Arc<Server>) {
     hear(server, SignalKind::terminate(), "SIGTERM", |server| end(server, |settings| settings.shutdown_on_sigterm));
     hear(server, SignalKind::interrupt(), "SIGINT", |server| end(server, |settings| settings.shutdown_on_sigint));
-    hear(server, SignalKind::hangup(), "SIGHUP", reopen_log);
+    hear(server, SignalKind::hangup(), "SIGHUP", reload);
     // Scripts made for other servers send these; none of them is meant to end this one.
     for (kind, name) in [
         (SignalKind::user_defined1(), "SIGUSR1"),
@@ -99,13 +110,16 @@ fn end(server: &Server, flags: impl Fn(&Settings) -> ShutdownFlags) {
 }
 
 /// Opens the log file anew, on a thread that may wait for the file system.
-fn reopen_log(server: &Arc<Server>) {
+fn reload(server: &Arc<Server>) {
     let settings = server.settings();
-    if settings.logfile.is_none() {
-        return;
-    }
-    drop(spawn_blocking(move || match log::reopen(&settings) {
-        Ok(()) => tracing::info!("log file opened anew"),
-        Err(error) => tracing::warn!(%error, "log file not opened anew"),
+    supervision::reloading(&settings);
+    drop(spawn_blocking(move || {
+        if settings.logfile.is_some() {
+            match log::reopen(&settings) {
+                Ok(()) => tracing::info!("log file opened anew"),
+                Err(error) => tracing::warn!(%error, "log file not opened anew"),
+            }
+        }
+        supervision::ready(&settings);
     }));
 }

@@ -13,4 +13,5 @@ mod logging;
 mod memory;
 mod requests;
 mod starting;
+mod supervision;
 mod tracking;
