@@ -13,10 +13,12 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let (program, args) = program(std::env::args_os());
-    if program == Program::Client {
-        return pregon::cli::run(args);
-    }
-    match start(args) {
+    let result = match program {
+        Program::Client => return pregon::cli::run(args),
+        Program::Server => start(args),
+        Program::Absent(why) => Err(absent(why)),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pregon: {error}");
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
 enum Program {
     Server,
     Client,
+    /// One that Redis has, with why it is not here and what to do instead.
+    Absent(&'static str),
 }
 
 impl Program {
@@ -38,6 +42,13 @@ impl Program {
         match name.to_str()? {
             "pregon" | "redis-server" => Some(Self::Server),
             "redis-cli" => Some(Self::Client),
+            "redis-sentinel" => Some(Self::Absent("there is no Sentinel; let clients connect to this server directly")),
+            "redis-check-rdb" | "redis-check-aof" => {
+                Some(Self::Absent("there are no files of data to check; leave it out"))
+            }
+            "redis-benchmark" => {
+                Some(Self::Absent("no benchmark is in here; call the redis-benchmark of Redis or Valkey"))
+            }
             _ => None,
         }
     }
@@ -60,8 +71,8 @@ fn program(args: impl IntoIterator<Item = OsString>) -> (Program, Vec<OsString>)
     let mut args: Vec<OsString> = args.into_iter().collect();
     let name = args.first().and_then(|path| Path::new(path).file_name());
     let called = name.and_then(Program::called).unwrap_or(Program::Server);
-    if called == Program::Client {
-        return (Program::Client, args);
+    if called != Program::Server {
+        return (called, args);
     }
     match args.get(1).and_then(|word| Program::asked_for(word)) {
         Some(asked_for) => {
@@ -72,11 +83,18 @@ fn program(args: impl IntoIterator<Item = OsString>) -> (Program, Vec<OsString>)
     }
 }
 
+/// Why a program cannot run, behind which stands what to do instead.
+fn absent(why: &str) -> StartError {
+    let (text, cure) = why.split_once("; ").unwrap_or((why, ""));
+    StartError::new(text, cure)
+}
+
 fn start(args: Vec<OsString>) -> Result<(), StartError> {
     match invocation(args.into_iter().skip(1))? {
         // Nobody reads it to its end: there is nobody to tell.
         Invocation::Print(text) => drop(std::io::stdout().write_all(text.as_bytes())),
-        Invocation::Check { warnings, .. } => {
+        Invocation::Check { config, warnings } => {
+            pregon::process::check(*config)?;
             warnings.iter().for_each(|warning| eprintln!("pregon: {warning}"));
             println!("the configuration is valid");
         }
@@ -87,7 +105,7 @@ fn start(args: Vec<OsString>) -> Result<(), StartError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Program::{Client, Server};
+    use super::Program::{Absent, Client, Server};
     use super::*;
 
     /// The program and what follows its name.
@@ -104,6 +122,7 @@ mod tests {
             ("/usr/bin/redis-server redis.conf", Server, "redis.conf"),
             ("pregon-0.1 redis.conf", Server, "redis.conf"),
             ("redis-cli ping", Client, "ping"),
+            ("pregon help", Server, "help"),
             ("./redis-cli redis-server", Client, "redis-server"),
             ("pregon", Server, ""),
         ] {
@@ -122,6 +141,13 @@ mod tests {
             ("redis-server redis-cli ping", Client, "ping"),
         ] {
             assert_eq!(asked(line), (program, args.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn programs_of_redis_that_are_not_here_are_known_by_name() {
+        for line in ["redis-sentinel s.conf", "pregon redis-sentinel s.conf", "pregon /usr/bin/redis-check-rdb x"] {
+            assert!(matches!(asked(line).0, Absent(_)), "{line}");
         }
     }
 

@@ -61,6 +61,19 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
     result
 }
 
+/// Finds what would keep a server with this configuration from starting, so far as that can be seen beside a server that runs
+/// already: its ports and its log stay as they are.
+///
+/// # Errors
+///
+/// [`StartError`] for the first of it.
+pub fn check(config: Config) -> Result<(), StartError> {
+    let settings = config.settings().clone();
+    log::check(&settings)?;
+    listen::check(&settings)?;
+    Server::new(config, Clock::real()).map(drop)
+}
+
 /// Starts the io-threads and governs them on this one.
 fn start(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
     let no_thread = |error: std::io::Error| {

@@ -106,8 +106,8 @@ impl Arguments {
             let before_options = index == 0 || (index == 1 && all.file.is_some());
             match arg.as_slice() {
                 b"-" if before_options || next.is_none() => all.stdin = true,
-                b"-h" if index == 0 => all.wish = Wish::Print(print::help),
-                b"-v" if index == 0 => all.wish = Wish::Print(print::version),
+                b"-h" | b"help" if index == 0 => all.wish = Wish::Print(print::help),
+                b"-v" | b"version" if index == 0 => all.wish = Wish::Print(print::version),
                 [b'-', b'-', ..] if !awaits_value => match Wish::named(arg) {
                     Some(wish) => all.wish = wish,
                     None => awaits_value = all.option(&arg[2..], next)?,
@@ -125,6 +125,9 @@ impl Arguments {
 
     /// Begins an option; true when its value is still to come.
     fn option(&mut self, text: &[u8], next: Option<&Vec<u8>>) -> Result<bool, StartError> {
+        if let Some((why, cure)) = absent_mode(text) {
+            return Err(StartError::new(format!("--{}: {why}", String::from_utf8_lossy(text)), cure));
+        }
         let mut words = quoting::split(text).ok().filter(|words| !words.is_empty()).ok_or_else(|| unexpected(text))?;
         let bare_save = words.len() == 1
             && words[0].eq_ignore_ascii_case(b"save")
@@ -163,6 +166,16 @@ impl Arguments {
         loader.judge()?;
         let warnings = loader.warnings();
         Ok((Box::new(Config::loaded(loader, file)), warnings))
+    }
+}
+
+/// What redis-server does with these options instead of serving.
+fn absent_mode(option: &[u8]) -> Option<(&'static str, &'static str)> {
+    match option {
+        b"sentinel" => Some(("there is no Sentinel", "let clients connect to this server directly")),
+        b"test-memory" => Some(("there is no test of memory", "use memtest86+ or stressapptest")),
+        b"check-system" => Some(("there is no check of the system", "start the server, which logs what it finds")),
+        _ => None,
     }
 }
 

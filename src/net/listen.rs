@@ -147,13 +147,28 @@ pub(crate) fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
     if let Some(path) = &settings.unixsocket {
         listeners.push(bind_unix(path, settings)?);
     }
-    if listeners.is_empty() {
-        return Err(StartError::new(
-            "there is nothing to listen on: port is 0 and unixsocket is empty, or no address of bind exists here",
-            "set port, unixsocket or bind",
-        ));
+    if listeners.is_empty() { Err(nowhere()) } else { Ok(listeners) }
+}
+
+fn nowhere() -> StartError {
+    StartError::new(
+        "there is nothing to listen on: port is 0 and unixsocket is empty, or no address of bind exists here",
+        "set port, unixsocket or bind",
+    )
+}
+
+/// Finds what would keep [`bind`] from it, except that somebody else listens there already or this user may not.
+///
+/// # Errors
+///
+/// As [`bind`].
+pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
+    let has_address = !look_up(settings)?.is_empty();
+    match settings.unixsocket.as_ref().map(|path| settings.dir.place(path)) {
+        Some(path) => stale(&path).map(drop).map_err(|error| cannot_listen_at(&path, &error)),
+        None if has_address => Ok(()),
+        None => Err(nowhere()),
     }
-    Ok(listeners)
 }
 
 /// Binds `port` on all addresses of `bind`; none if the port is 0.
@@ -266,23 +281,32 @@ fn keep_alive(socket: &SockRef<'_>, settings: &Settings) -> io::Result<()> {
 
 fn bind_unix(name: &Path, settings: &Settings) -> Result<Listener, StartError> {
     let path = &settings.dir.place(name);
-    let fail = |error: io::Error| {
-        let cure = "choose a path in unixsocket that this user may write to and no other server uses";
-        StartError::new(format!("cannot listen on {}: {error}", path.display()), cure)
-    };
+    let fail = |error: io::Error| cannot_listen_at(path, &error);
     if UnixStream::connect(path).is_ok() {
         return Err(fail(io::ErrorKind::AddrInUse.into()));
     }
-    // Only a socket can have been left by a former run; a mistyped path must not cost another file.
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(fail(io::ErrorKind::AlreadyExists.into())),
-        Ok(_) => std::fs::remove_file(path).map_err(fail)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(fail(error)),
+    if stale(path).map_err(fail)? {
+        std::fs::remove_file(path).map_err(fail)?;
     }
     let socket = bind_closed(path, settings).map_err(fail)?;
     socket.listen(i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX)).map_err(fail)?;
     Ok(Listener::new(socket.into(), Place::Unix(name.to_owned())))
+}
+
+/// Whether there is a socket, which a former run has left if nobody listens on it. Only a socket can be such; a mistyped path
+/// must not cost another file.
+fn stale(path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn cannot_listen_at(path: &Path, error: &io::Error) -> StartError {
+    let cure = "choose a path in unixsocket that this user may write to and no other server uses";
+    StartError::new(format!("cannot listen on {}: {error}", path.display()), cure)
 }
 
 /// Binds a socket file and gives it its permissions before anybody is listening: until then, connecting is refused, so at

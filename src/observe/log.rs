@@ -8,10 +8,12 @@ mod redis_line;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustix::fs::Access;
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -148,6 +150,29 @@ fn filter(level: LogLevel) -> Targets {
     Targets::new().with_target("pregon", level).with_targets(verbose)
 }
 
+/// Finds what would keep [`start`] from writing to `logfile`, which is not made.
+///
+/// # Errors
+///
+/// As [`start`].
+pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
+    let Some(path) = settings.logfile.as_ref().map(|path| settings.dir.place(path)) else { return Ok(()) };
+    let written = match OpenOptions::new().append(true).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+            rustix::fs::access(directory.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK)
+                .map_err(Into::into)
+        }
+        opened => opened.map(drop),
+    };
+    written.map_err(|error| cannot_log_to(&path, &error))
+}
+
+fn cannot_log_to(path: &Path, error: &io::Error) -> StartError {
+    let cure = "name a file in logfile that this user may write to";
+    StartError::new(format!("cannot write the log to {}: {error}", path.display()), cure)
+}
+
 fn output(settings: &Settings) -> Result<File, StartError> {
     let Some(path) = &settings.logfile else {
         let cannot_log = |error: io::Error| {
@@ -156,10 +181,5 @@ fn output(settings: &Settings) -> Result<File, StartError> {
         return io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(cannot_log);
     };
     let path = settings.dir.place(path);
-    OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
-        StartError::new(
-            format!("cannot write the log to {}: {error}", path.display()),
-            "name a file in logfile that this user may write to",
-        )
-    })
+    OpenOptions::new().create(true).append(true).open(&path).map_err(|error| cannot_log_to(&path, &error))
 }

@@ -27,8 +27,14 @@ fn assert_refused(ended: &Ended, complaint: &str) {
 #[test]
 fn version_and_help_are_printed_with_exit_code_0() {
     let dir = dir_with(&[]);
-    for (arg, part) in [("--version", "v=7.4.2;"), ("-v", "pregon_version="), ("--help", "--check"), ("-h", "Usage: ")]
-    {
+    for (arg, part) in [
+        ("--version", "v=7.4.2;"),
+        ("-v", "pregon_version="),
+        ("version", "pregon_version="),
+        ("--help", "--check"),
+        ("-h", "Usage: "),
+        ("help", "Usage: "),
+    ] {
         let ended = call(dir.path(), &[arg]);
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{arg}");
         assert!(ended.out.contains(part), "{arg}: {ended:?}");
@@ -77,12 +83,40 @@ fn errors_of_a_file_name_the_file_and_the_line() {
 
 #[test]
 fn check_says_that_a_configuration_is_valid_and_does_not_serve() {
-    let dir = dir_with(&[("redis.conf", "port 0\nappendonly no\nsave 60 1\n")]);
+    let dir = dir_with(&[("redis.conf", "port 0\nunixsocket s\nappendonly no\nsave 60 1\n")]);
     let ended = call(dir.path(), &["redis.conf", "--check"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "the configuration is valid\n"));
     assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
     assert!(ended.err.contains("have no effect: "), "{ended:?}");
     assert_eq!(call(dir.path(), &["--check"]).code, Some(0));
+}
+
+#[test]
+fn check_finds_what_the_start_would_refuse() {
+    let dir = dir_with(&[("file", "")]);
+    for args in [
+        &["--port", "0"][..],
+        &["--port", "0", "--unixsocket", "file"],
+        &["--bind", "no.such.host.invalid"],
+        &["--port", "0", "--unixsocket", "s", "--logfile", "nowhere/pregon.log"],
+        &["--port", "0", "--unixsocket", "s", "--rename-command", "FROBNICATE", "X"],
+        &["--sentinel"],
+    ] {
+        let refused = call(dir.path(), args);
+        assert_refused(&refused, "pregon: ");
+        let checked = call(dir.path(), &[args, &["--check"]].concat());
+        assert_eq!((checked.code, checked.err), (Some(1), refused.err), "{args:?}");
+    }
+    let valid = call(dir.path(), &["--port", "0", "--unixsocket", "s", "--logfile", "log", "--check"]);
+    assert_eq!((valid.code, dir.path().join("log").exists()), (Some(0), false), "{valid:?}");
+}
+
+#[test]
+fn programs_of_redis_that_are_not_here_are_one_line() {
+    let dir = dir_with(&[]);
+    for name in ["redis-sentinel", "redis-check-rdb", "redis-check-aof", "redis-benchmark"] {
+        assert_refused(&call(dir.path(), &[name, "x"]), "pregon: ");
+    }
 }
 
 #[test]

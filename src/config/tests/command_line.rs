@@ -76,6 +76,10 @@ fn errors_name_the_command_line_or_standard_input() {
         (vec!["--port", "x"], "command line: port: argument couldn't be parsed into an integer; it takes: 0..65535"),
         (vec!["--port=70"], "command line: unknown directive 'port=70'; write the value after a blank: port 70"),
         (vec!["--maxclient", "1"], "command line: unknown directive 'maxclient'; did you mean 'maxclients'?"),
+        (vec!["--sentinel"], "command line: --sentinel: there is no Sentinel; let clients connect to this server"),
+        (vec!["s.conf", "--sentinel", "--port", "1"], "command line: --sentinel: there is no Sentinel; "),
+        (vec!["--test-memory", "100"], "command line: --test-memory: there is no test of memory; "),
+        (vec!["--check-system"], "command line: --check-system: there is no check of the system; "),
         (vec!["-p", "1"], "command line: unexpected argument '-p'; the configuration file comes first, and "),
         (vec!["--"], "command line: unexpected argument ''; the configuration file comes first, and "),
         (
@@ -118,10 +122,10 @@ fn check_reads_everything_and_prints_nothing_else() {
 
 #[test]
 fn help_and_version_are_printed_without_reading_anything() {
-    for args in [&["--help"][..], &["-h"], &["--help", "--port", "x"]] {
+    for args in [&["--help"][..], &["-h"], &["help"], &["--help", "--port", "x"]] {
         assert!(matches!(call(args), Ok(Invocation::Print(text)) if text.starts_with("Usage: pregon ")), "{args:?}");
     }
-    for args in [&["--version"][..], &["-v"]] {
+    for args in [&["--version"][..], &["-v"], &["version"]] {
         assert!(matches!(call(args), Ok(Invocation::Print(text)) if text.contains("v=7.4.2;")), "{args:?}");
     }
 }
