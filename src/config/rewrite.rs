@@ -1,12 +1,16 @@
 //! CONFIG REWRITE: brings the configuration file up to date and leaves the rest of it as it is.
 //!
-//! A line of a directive is replaced where it stands; further lines of it are blanked; a directive that is not in the
-//! file and differs from its default is appended under a signature. Comments, `include`, `rename-command` and what is
+//! Lines that give a directive the value that it has stay as they are. Otherwise a line of it is replaced where it stands
+//! and further ones are blanked; a directive that is not in the file and differs from its default is appended under a
+//! signature. Comments, `include`, `rename-command` and what is
 //! not understood stay (the last marked with `# ???`). Several empty lines become one. So does Redis, whose
-//! `rewriteConfig` is the source; only the empty line that it leaves at the end is not written.
+//! `rewriteConfig` is the source; only the empty line that it leaves at the end is not written, and it writes each line in
+//! its own form.
 //!
 //! The new file is written beside the old one and renamed over it, so a reader or a crash never sees half of it. It gets
-//! the permissions of the old one; a symbolic link keeps pointing to it.
+//! the permissions of the old one; a symbolic link keeps pointing to it. Where that cannot be, because nothing can be
+//! made beside it or it is a mount of its own, as a file that a container is given, it is written in place: with room for
+//! all of it reserved before, and with what it had in its end hidden behind a `#` until it is cut off.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
@@ -14,7 +18,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::param::{Change, Values};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+use super::load::Loader;
+use super::param::{Change, Param, Values};
 use super::{find, params};
 use crate::quoting;
 
@@ -31,7 +39,7 @@ pub(super) fn rewrite(path: &Path, values: &Values) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         result => result?,
     };
-    replace(&path, &rewritten(&old, values))
+    replace(&path, &old, &rewritten(&old, values))
 }
 
 /// The new content of a file that had the old one.
@@ -39,8 +47,10 @@ fn rewritten(old: &[u8], values: &Values) -> Vec<u8> {
     let mut layout = Layout::read(old);
     let defaults = Values::default();
     for param in params().filter(|param| param.change != Change::FileOnly) {
-        let wanted = !param.is_default(values, &defaults);
-        layout.put(param.name, param.lines(values), wanted);
+        if !layout.says(param, values) {
+            let wanted = !param.is_default(values, &defaults);
+            layout.put(param.name, param.lines(values), wanted);
+        }
     }
     layout.finish()
 }
@@ -49,12 +59,14 @@ fn rewritten(old: &[u8], values: &Values) -> Vec<u8> {
 struct Layout {
     lines: Vec<Vec<u8>>,
     places: BTreeMap<&'static str, VecDeque<usize>>,
+    /// What the lines of a directive give it, where all of them can be read.
+    said: BTreeMap<&'static str, Option<Loader>>,
     signed: bool,
 }
 
 impl Layout {
     fn read(text: &[u8]) -> Self {
-        let mut layout = Self { lines: Vec::new(), places: BTreeMap::new(), signed: false };
+        let mut layout = Self { lines: Vec::new(), places: BTreeMap::new(), said: BTreeMap::new(), signed: false };
         if text.is_empty() {
             return layout;
         }
@@ -71,13 +83,24 @@ impl Layout {
             self.signed |= line == SIGNATURE;
             return;
         }
-        let name = quoting::split(line).ok().and_then(|words| words.into_iter().next()).unwrap_or_default();
+        let words = quoting::split(line).unwrap_or_default();
+        let name = words.first().cloned().unwrap_or_default();
         match find(&name) {
             Some(param) if param.change == Change::FileOnly => {}
-            Some(param) => self.places.entry(param.name).or_default().push_back(place),
+            Some(param) => {
+                self.places.entry(param.name).or_default().push_back(place);
+                let said = self.said.entry(param.name).or_insert_with(|| Some(Loader::default()));
+                *said = said.take().and_then(|mut loader| loader.directive(&words).ok().map(|()| loader));
+            }
             None if name.eq_ignore_ascii_case(b"include") || name.contains(&b'.') => {}
             None => self.lines[place] = [b"# ??? ", line].concat(),
         }
+    }
+
+    /// Whether the file has lines of a directive that give it the value that it has.
+    fn says(&self, param: &Param, values: &Values) -> bool {
+        let said = self.said.get(param.name).and_then(Option::as_ref);
+        said.is_some_and(|said| param.get(&said.values) == param.get(values))
     }
 
     /// Writes a directive where it stood, and blanks what is left of it. One that did not stand anywhere is appended if
@@ -113,16 +136,24 @@ impl Layout {
     }
 }
 
-/// Puts the content in the file's place in one step.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Puts the content in the file's place, in one step where that is possible.
+fn replace(path: &Path, old: &[u8], content: &[u8]) -> io::Result<()> {
     let new = neighbour(path);
     // A crash may have left one; in a container the next process has the same id. Usually there is none to remove.
     let _ = fs::remove_file(&new);
-    let result = write_new(&new, path, content).and_then(|()| fs::rename(&new, path));
-    if result.is_err() {
-        // The error to report is the first one; a file that was not even created cannot be removed.
+    let file = match OpenOptions::new().write(true).create_new(true).mode(NEW_FILE_MODE).open(&new) {
+        Ok(file) => file,
+        // The error to report is the first one.
+        Err(error) => return write_in_place(path, old, content).map_err(|_| error),
+    };
+    let written = write_new(file, path, content);
+    let renamed = written.as_ref().map_or(Ok(()), |()| fs::rename(&new, path));
+    if written.is_err() || renamed.is_err() {
         let _ = fs::remove_file(&new);
-        return result;
+    }
+    written?;
+    if let Err(error) = renamed {
+        return write_in_place(path, old, content).map_err(|_| error);
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
@@ -135,8 +166,7 @@ fn neighbour(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_new(new: &Path, old: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(NEW_FILE_MODE).open(new)?;
+fn write_new(mut file: File, old: &Path, content: &[u8]) -> io::Result<()> {
     match fs::metadata(old) {
         // A file may hold a password: whoever could not read it before cannot afterwards.
         Ok(metadata) => file.set_permissions(metadata.permissions())?,
@@ -144,5 +174,20 @@ fn write_new(new: &Path, old: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Writes the content over the old one, in one call, so that a crash leaves one of them in all likelihood. A longer old one is
+/// a comment at the end for a moment. What fails before anything has changed is that there is no room.
+fn write_in_place(path: &Path, old: &[u8], content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, content.len() as u64) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut bytes = content.to_vec();
+    bytes.resize(content.len().max(old.len()), b'#');
+    file.write_all(&bytes)?;
+    file.set_len(content.len() as u64)?;
     file.sync_all()
 }
