@@ -81,6 +81,8 @@ pub struct Server {
     pub latency: LatencyMonitor,
     /// When the log last told of a browser that was made to speak to this server.
     pub(crate) cross_protocol: Seldom,
+    /// Wrong passwords that the log tells of.
+    pub(crate) wrong_passwords: Seldom,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// SHUTDOWN and signals.
@@ -141,6 +143,7 @@ impl Server {
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             cross_protocol: Seldom::default(),
+            wrong_passwords: Seldom::default(),
             pause: Pause::default(),
             shutdown: Shutdown::default(),
             connections: AtomicUsize::new(0),

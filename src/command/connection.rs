@@ -6,6 +6,7 @@ use super::pubsub::subscribing::{self, Change};
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, LocalCall, client, run, transaction};
 use crate::client::registry::Flag;
+use crate::observe::VERBOSE;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
@@ -203,11 +204,20 @@ fn authenticate(call: &mut LocalCall<'_, '_>, user: &[u8], password: &[u8]) -> R
     let right = call.settings.requirepass.password().is_none_or(|secret| equal_in_constant_time(secret, password));
     if user != DEFAULT_USER.as_bytes() || !right {
         call.server.stats.counters.denied_auth.add_shared(1);
+        report_wrong_password(call);
         return Err(ReplyError::WRONGPASS);
     }
     call.session.authenticated = true;
     call.client.set_proven(true);
     Ok(())
+}
+
+/// Tells the log who has given a wrong password, now and then, because anybody can do that again and again.
+fn report_wrong_password(call: &Call<'_, '_>) {
+    if let Some(not_shown) = call.server.wrong_passwords.show(call.now.ms()) {
+        let peer = call.info.address.peer();
+        tracing::debug!(target: VERBOSE, client = call.info.id, peer, not_shown, "wrong user or password");
+    }
 }
 
 /// Whether both are equal, in a time that does not tell how far they are.

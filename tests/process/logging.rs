@@ -37,6 +37,28 @@ fn a_changed_loglevel_changes_what_is_logged() {
 }
 
 #[test]
+fn wrong_passwords_are_told_of_at_verbose_with_the_address_and_once_a_minute() {
+    for (format, sign) in [("human", "DEBUG"), ("redis", " - wrong user or password")] {
+        let args = ["--loglevel", "verbose", "--logformat", format, "--requirepass", "a-password"];
+        let mut server = TestServer::start(&args);
+        let mut peer = Peer::connect(&server.addr());
+        for _ in 0..3 {
+            assert_eq!(peer.call(&["AUTH", "a-guess"])[0], b'-');
+        }
+        let line = server.expect_log("wrong user or password");
+        assert!(line.contains(sign) && line.contains("peer=\"127.0.0.1:") && line.contains("not_shown=0"), "{line}");
+        server.stop();
+        let log = server.log();
+        assert_eq!(log.matches("wrong user or password").count(), 1, "{log}");
+        assert!(!log.contains("a-guess") && !log.contains("disconnected"), "{log}");
+    }
+    let mut server = TestServer::start(&["--requirepass", "a-password"]);
+    assert_eq!(Peer::connect(&server.addr()).call(&["AUTH", "a-guess"])[0], b'-');
+    server.stop();
+    assert!(!server.log().contains("wrong user or password"));
+}
+
+#[test]
 fn no_message_is_logged_at_any_level() {
     let server = TestServer::start(&["--loglevel", "debug"]);
     let mut peer = Peer::connect(&server.addr());
