@@ -233,6 +233,7 @@ mod tests {
         for stranger in ["192.0.2.7:5000", "[2001:db8::7]:5000", "0.0.0.0:5000"] {
             let text = told(&[], stranger);
             assert!(text.starts_with("-DENIED ") && text.ends_with("\r\n"), "{stranger}: {text}");
+            assert!(text.contains("loopback") && text.contains("requirepass"), "{text}");
             assert_eq!(text.lines().count(), 1);
         }
     }

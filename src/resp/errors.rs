@@ -139,7 +139,7 @@ fixed! {
     NO_CLUSTER = "ERR This instance has cluster support disabled";
     /// A connection from another machine in protected mode.
     PROTECTED_MODE = "DENIED Pregon is running in protected mode: no password is set for the default user, so only \
-        clients on its own machine are served. To connect from elsewhere, do one of the following: 1) set a password, \
+        clients on its own machine, over the loopback interface or a Unix socket, are served. To connect from elsewhere, do one of the following: 1) set a password, \
         with 'requirepass' in the configuration file or with CONFIG SET requirepass from the server's machine, and give \
         it with AUTH; 2) if the network keeps strangers away, switch protected mode off with CONFIG SET protected-mode \
         no from the server's machine, and CONFIG REWRITE to keep it; 3) switch it off in the configuration file with \
