@@ -62,6 +62,14 @@ fn start(mut options: Options, terminal: bool) -> ExitCode {
     if options.password_warning {
         warn("Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.");
     }
+    if options.quoted_input && options.mode == Mode::Commands {
+        let Some(words) = options.command.iter().map(|word| options::unquote(word)).collect() else {
+            // Where redis-cli says it.
+            let _ = writeln!(io::stdout(), "Invalid quoted string");
+            return ExitCode::FAILURE;
+        };
+        options.command = words;
+    }
     if let Err(complaint) = complete(&mut options) {
         return fail(&complaint);
     }
@@ -90,10 +98,6 @@ fn complete(options: &mut Options) -> Result<(), String> {
     }
     if options.command.is_empty() || options.mode != Mode::Commands {
         return Ok(());
-    }
-    if options.quoted_input {
-        let words = options.command.iter().map(|word| options::unquote(word)).collect::<Option<_>>();
-        options.command = words.ok_or("Invalid quoted string")?;
     }
     let at = match &options.argument_from_stdin {
         StdinArgument::None => return Ok(()),

@@ -17,6 +17,7 @@ use libtest_mimic::{Arguments, Failed};
 pub mod support;
 
 mod cases;
+mod own_cli;
 mod packages;
 mod program;
 mod redis_cli;

@@ -1,10 +1,11 @@
 //! redis-cli as people type it and as scripts call it, in RESP2 and with `-3`.
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
 use crate::cases::PASSWORD;
+use crate::own_cli;
 use crate::support::language::{output_of, version};
 use crate::support::lines::read_lines;
 use crate::support::trial::Unchecked;
@@ -18,7 +19,7 @@ pub(crate) fn missing() -> Option<&'static str> {
 
 /// One trial for each case and protocol version.
 pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
-    let open = CASES.iter().map(|&(name, case)| (name, case, &[] as &[&str]));
+    let open = CASES.iter().chain(own_cli::CASES).map(|&(name, case)| (name, case, &[] as &[&str]));
     let protected = PROTECTED_CASES.iter().map(|&(name, case)| (name, case, &["--requirepass", PASSWORD] as &[&str]));
     let runs = open.chain(protected).flat_map(|run| [2, 3].map(|resp| (run, resp)));
     runs.map(|((name, case, arguments), resp)| Unchecked {
@@ -30,7 +31,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
     })
 }
 
-type Case = fn(&Cli);
+pub(crate) type Case = fn(&Cli);
 
 const CASES: &[(&str, Case)] = &[
     ("publish_prints_how_many_received", publish_prints_how_many_received),
@@ -45,6 +46,7 @@ const CASES: &[(&str, Case)] = &[
     ("info_names_the_version", info_names_the_version),
     ("the_client_list_names_the_command", the_client_list_names_the_command),
     ("the_message_comes_from_standard_input", the_message_comes_from_standard_input),
+    ("redis_benchmark_measures_what_exists_and_ends_where_it_does_not", redis_benchmark_measures_what_exists),
 ];
 
 /// Cases whose server asks for [`PASSWORD`].
@@ -55,14 +57,18 @@ const PROTECTED_CASES: &[(&str, Case)] = &[
 ];
 
 /// redis-cli with the options that reach the server of one test.
-struct Cli {
+pub(crate) struct Cli {
     server: TestServer,
     resp: u8,
 }
 
 impl Cli {
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("redis-cli");
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.prepare(Command::new("redis-cli"), args)
+    }
+
+    /// The same for a program that takes redis-cli's options.
+    pub(crate) fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
         command.args(["-h", "127.0.0.1", "-p", &self.server.port().to_string()]);
         if self.resp == 3 {
             command.arg("-3");
@@ -80,7 +86,7 @@ impl Cli {
 
     /// The same, with `input` on its standard input. What it complains about stands before what it answers, because
     /// nothing says which of the two streams it wrote to first.
-    fn run_with_input(&self, args: &[&str], input: &[u8]) -> String {
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &[u8]) -> String {
         let mut child = Running(spawn(self.command(args).stdin(Stdio::piped())));
         let (complaint, complaints) = mpsc::channel();
         read_lines(child.0.stderr.take(), complaint);
@@ -100,6 +106,16 @@ impl Cli {
         read_lines(child.0.stdout.take(), sender);
         Listener { _child: child, lines }
     }
+}
+
+/// Gives a program its standard input and waits for its end.
+pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = spawn(command.stdin(Stdio::piped()));
+    if let Some(mut stdin) = child.stdin.take() {
+        // It may end without having read it.
+        let _ = stdin.write_all(input);
+    }
+    child.wait_with_output().unwrap_or_else(|e| panic!("waiting: {e}"))
 }
 
 /// What redis-cli writes to one of its streams until it ends.
@@ -249,6 +265,30 @@ fn the_message_comes_from_standard_input(cli: &Cli) {
     listener.expect(&[ANNOUNCEMENT, "1) \"subscribe\"", "2) \"news\"", "3) (integer) 1"]);
     assert_eq!(cli.run_with_input(&["-x", "publish", "news"], b"\x00\xff\n"), "1\n");
     listener.expect(&["1) \"message\"", "2) \"news\"", "3) \"\\x00\\xff\\n\""]);
+}
+
+/// With the list that the README names.
+fn redis_benchmark_measures_what_exists(cli: &Cli) {
+    let readme = include_str!("../../README.md");
+    let line = readme.lines().find_map(|line| line.trim().strip_prefix("redis-benchmark -q -t "));
+    let list = line.unwrap_or_else(|| panic!("the README names no list"));
+    let run = |tests: &[&str]| {
+        let mut command = Command::new("redis-benchmark");
+        command.args(["-p", &cli.server.port().to_string(), "-q", "-n", "200", "-c", "5"]).args(tests);
+        finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()), b"")
+    };
+    let some = run(&["-t", list]);
+    let printed = String::from_utf8_lossy(&some.stdout).into_owned();
+    assert!(some.status.success(), "{printed}");
+    for name in
+        ["PING_INLINE: ", "SET: ", "GET: ", "INCR: ", "RPOP: ", "LRANGE_600 (first 600 elements): ", "MSET (10 keys): "]
+    {
+        assert!(printed.contains(name), "{name} is missing in {printed}");
+    }
+    let all = run(&[]);
+    assert_eq!(all.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&all.stderr);
+    assert!(complaint.starts_with("Error from server: ERR unknown command 'SADD'"), "{complaint}");
 }
 
 fn the_right_password_opens_the_server(cli: &Cli) {
