@@ -13,6 +13,7 @@
 //! | [`string`] | SET, GET, INCR and their families |
 //! | [`list`] | LPUSH, BRPOP and their families |
 //! | [`stream`] | XADD, XREAD, XGROUP and their families |
+//! | [`scripting`] | EVAL and its family, SCRIPT |
 //! | [`transaction`] | MULTI, EXEC, DISCARD, WATCH |
 //! | `keys` | where the keys of a request stand |
 //! | [`introspect`] | COMMAND and its subcommands |
@@ -39,6 +40,7 @@ pub mod list;
 pub mod observe;
 pub mod pubsub;
 pub(crate) mod run;
+pub mod scripting;
 pub mod server;
 pub mod spec;
 pub mod stream;
@@ -77,7 +79,7 @@ use spec::{Command, Flags};
 use table::Entry;
 
 /// All commands, a slice for each family.
-fn families() -> [&'static [Command]; 13] {
+fn families() -> [&'static [Command]; 14] {
     [
         pubsub::COMMANDS,
         connection::COMMANDS,
@@ -92,6 +94,7 @@ fn families() -> [&'static [Command]; 13] {
         string::COMMANDS,
         list::COMMANDS,
         stream::COMMANDS,
+        scripting::COMMANDS,
     ]
 }
 

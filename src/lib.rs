@@ -87,7 +87,7 @@
 //! | [`hub`], [`pattern`] | who listens to what, at which port; the index of patterns |
 //! | [`mailbox`] | what waits for a port, and what it costs |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
-//! | [`script`] | what scripts find in their interpreter |
+//! | `script` | the interpreter of scripts |
 //! | [`worker`], [`client`], [`message`] | a thread's clients and which they are, what waits for them, shared frames |
 //! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
 //! | [`observe`] | what is counted, logged and kept for operators; what the process uses |

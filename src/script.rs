@@ -1,4 +1,41 @@
-//! Scripts: what they find in their interpreter.
+//! Scripts: the interpreter in its sandbox, the scripts that it knows, and the one that is running.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `cache` | scripts by their digests |
+//! | `header` | what the first line of a script says of it |
+//! | `running` | which script runs, and whether it may go on |
+//! | `vm` | one interpreter: makes functions of scripts, and runs them |
+//! | `sandbox`, `api` | what scripts find there |
+//! | `lib` | the libraries that scripts have beside Lua's own |
+//! | `raised` | errors on their way through a script |
+//! | `convert` | values of scripts and answers |
+//!
+//! Nothing here knows a command: who runs a script says how it runs commands.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the libraries come before the commands that run scripts"))]
+mod api;
+pub(crate) mod cache;
+mod convert;
+pub(crate) mod header;
 mod lib;
+pub(crate) mod raised;
+pub(crate) mod running;
+mod sandbox;
+pub(crate) mod vm;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::Mutex;
+
+use cache::Cache;
+use running::Running;
+
+/// What a server knows of scripts.
+#[derive(Debug, Default)]
+pub(crate) struct Scripts {
+    pub(crate) cache: Mutex<Cache>,
+    pub(crate) running: Arc<Running>,
+    /// What the interpreter occupies, in bytes.
+    pub(crate) vm_bytes: AtomicU64,
+}

@@ -27,6 +27,7 @@ use crate::observe::seldom::Seldom;
 use crate::observe::slowlog::Slowlog;
 use crate::observe::stats::{CommandStats, ServerStats, WorkerStats, new_histogram};
 use crate::pause::Pause;
+use crate::script::Scripts;
 use crate::shutdown::Shutdown;
 use governor::Governor;
 
@@ -83,6 +84,8 @@ pub struct Server {
     pub(crate) cross_protocol: Seldom,
     /// Wrong passwords that the log tells of.
     pub(crate) wrong_passwords: Seldom,
+    /// Scripts, and the one that is running.
+    pub(crate) scripts: Scripts,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// SHUTDOWN and signals.
@@ -144,6 +147,7 @@ impl Server {
             latency: LatencyMonitor::default(),
             cross_protocol: Seldom::default(),
             wrong_passwords: Seldom::default(),
+            scripts: Scripts::default(),
             pause: Pause::default(),
             shutdown: Shutdown::default(),
             connections: AtomicUsize::new(0),

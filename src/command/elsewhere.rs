@@ -18,11 +18,33 @@ pub(crate) mod task;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::order::{Errand, Order};
 use crate::client::registry::ClientInfo;
+use crate::clock::Now;
+use crate::command::trace;
 use crate::mailbox::Sent;
+use crate::resp::errors::ReplyError;
 use crate::server::Server;
+
+/// Whether a script has been running for longer than `busy-reply-threshold` at this moment.
+pub(crate) fn is_busy(server: &Server, now: Now) -> bool {
+    let threshold = Duration::from_millis(server.settings().busy_reply_threshold.0);
+    server.scripts.running.is_busy(now.ms(), threshold)
+}
+
+/// While a script runs for so long, answers that to those whose commands wait behind it. To be called from time to time.
+pub(crate) fn refuse_waiting(server: &Server) {
+    if !is_busy(server, server.clock.now()) {
+        return;
+    }
+    for task in server.executors.keys.take_waiting() {
+        let client = task.client.clone();
+        trace::count_error(&server.executors.others.stats, server, &ReplyError::BUSY);
+        send(server, client, Errand::Serve(task.refuse(&ReplyError::BUSY)));
+    }
+}
 
 /// Lets a client's session go on.
 pub(crate) fn resume(server: &Server, client: &Arc<ClientInfo>) {

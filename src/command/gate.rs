@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::elsewhere::task::Request;
+use super::elsewhere::{self, task::Request};
 use super::leaving;
 use super::run::{self, Ran};
 use super::spec::{Flags, Run};
@@ -112,6 +112,9 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);
     }
+    if is_busy(turn, state, flags) {
+        return Err(ReplyError::BUSY);
+    }
     if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ReplyError::NOT_IN_MULTI);
     }
@@ -146,6 +149,18 @@ fn find<'s>(worker: &'s Worker, args: Args<'_>) -> Result<(&'s Entry, Run), Repl
         Some(command) if entry.command.accepts(args.len()) => Ok((entry, command)),
         _ => Err(ReplyError::arity(&entry.full_name)),
     }
+}
+
+/// Whether a script has been running for so long that what needs the keys is refused.
+fn is_busy(turn: &Turn<'_>, state: &SessionState, flags: Flags) -> bool {
+    let server = &turn.worker.server;
+    if server.executors.keys.is_idle() || flags.has(Flags::ALLOW_BUSY) {
+        return false;
+    }
+    let of_keys = |(index, _): &Request| server.commands.entry(*index).command.flags.has_any(Flags::KEYS);
+    let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
+    let needs_keys = flags.has_any(Flags::KEYS) || (flags.has(Flags::EXECUTES) && queue.any(of_keys));
+    needs_keys && elsewhere::is_busy(server, turn.now)
 }
 
 /// Whether a command, or a transaction of such, needs more memory than there is; makes room if it can.

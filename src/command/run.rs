@@ -219,6 +219,11 @@ fn delegate(
     uses_keys: bool,
 ) -> Ran {
     turn.keys.release();
+    if entry.command.flags.has(Flags::RUNS_SCRIPT) {
+        // What it publishes to its own client follows its answer.
+        turn.queue_reply();
+        turn.client.outbox.borrow_mut().hold();
+    }
     let slot = Slot::default();
     let task = Task {
         client: turn.client.info.clone(),

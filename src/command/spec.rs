@@ -37,6 +37,8 @@ pub enum Group {
     List,
     /// Publish and subscribe.
     PubSub,
+    /// Scripts.
+    Scripting,
     /// Server management.
     Server,
     /// Streams.
@@ -56,6 +58,7 @@ impl Group {
             Group::Generic => "generic",
             Group::List => "list",
             Group::PubSub => "pubsub",
+            Group::Scripting => "scripting",
             Group::Server => "server",
             Group::Stream => "stream",
             Group::String => "string",
@@ -135,6 +138,8 @@ flags! {
     LETS_GO = 26, "";
     /// Shows how the other subcommands of its container are used.
     HELP = 27, "";
+    /// Runs a script.
+    RUNS_SCRIPT = 28, "";
 }
 
 impl Flags {

@@ -193,7 +193,7 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
     let elsewhere = command.categories.iter().any(|name| ["connection", "list"].contains(name));
     let implied = [
         (flags.has(Flags::WRITE), "write"),
-        (flags.has(Flags::READONLY), "read"),
+        (flags.has(Flags::READONLY) && command.group != Group::Scripting, "read"),
         (flags.has(Flags::ADMIN), "admin"),
         (flags.has(Flags::ADMIN), "dangerous"),
         (flags.has(Flags::PUBSUB), "pubsub"),
@@ -203,6 +203,7 @@ pub fn categories(command: &Command) -> Vec<&'static str> {
         (group == Some(Group::Connection), "connection"),
         (group == Some(Group::Transactions), "transaction"),
         (group == Some(Group::Generic) && !elsewhere, "keyspace"),
+        (group == Some(Group::Scripting), "scripting"),
         (group == Some(Group::String), "string"),
         (group == Some(Group::List), "list"),
         (group == Some(Group::Stream), "stream"),

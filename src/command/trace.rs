@@ -44,15 +44,8 @@ pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyErr
 /// Shows the command to MONITOR, SLOWLOG and LATENCY.
 fn show(call: &mut Call<'_, '_>, us: u64) {
     let flags = call.entry.command.flags;
-    if call.server.monitors.load(Relaxed) > 0 && !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
-        let line = Frame::whole(monitor_line(call));
-        for worker in 0..call.server.workers.len() {
-            if call.server.workers[worker].monitors.load(Relaxed) == 0 {
-                continue;
-            }
-            call.order(worker, Order::Monitor(line.clone()));
-        }
-        call.outcome.published |= call.info.has_flag(Flag::Monitor);
+    if !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+        show_to_monitors(call);
     }
     let unix = call.now.unix().as_secs();
     let slow = call.settings.slowlog_log_slower_than.0;
@@ -69,6 +62,20 @@ fn show(call: &mut Call<'_, '_>, us: u64) {
     }
 }
 
+/// Shows the command to MONITOR; one that runs a script is shown before those that the script runs.
+pub(super) fn show_to_monitors(call: &mut Call<'_, '_>) {
+    if call.server.monitors.load(Relaxed) > 0 {
+        let line = Frame::whole(monitor_line(call));
+        for worker in 0..call.server.workers.len() {
+            if call.server.workers[worker].monitors.load(Relaxed) == 0 {
+                continue;
+            }
+            call.order(worker, Order::Monitor(line.clone()));
+        }
+        call.outcome.published |= call.info.has_flag(Flag::Monitor);
+    }
+}
+
 /// The arguments, without those that logs must not show.
 fn redacted<'c>(call: &'c Call<'_, '_>) -> impl ExactSizeIterator<Item = &'c [u8]> {
     let secret = &call.secret_args;
@@ -80,6 +87,7 @@ fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
     let unix = call.now.unix();
     let db = call.scope.db;
     let peer = match &call.info.address {
+        _ if call.scope.scripted => "lua".to_owned(),
         Address::Unix(path) => format!("unix:{}", path.display()),
         address => address.peer(),
     };

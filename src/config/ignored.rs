@@ -25,7 +25,7 @@ pub(super) static GROUPS: &[Group] = &[
     Group { title: "Persistence", why: "Nothing is kept on disk.", params: PERSISTENCE },
     Group { title: "Replication", why: "There are no replicas.", params: REPLICATION },
     Group { title: "Cluster", why: "There is no cluster mode.", params: CLUSTER },
-    Group { title: "Scripts and modules", why: "There are neither Lua scripts nor modules.", params: SCRIPTS },
+    Group { title: "Modules", why: "There are no modules, and scripts are replicated to nobody.", params: MODULES },
     Group { title: "Encodings", why: "Data is laid out in another way.", params: ENCODINGS },
     Group { title: "Memory", why: "Nothing is defragmented or freed in the background.", params: MEMORY },
     Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
@@ -124,8 +124,7 @@ static CLUSTER: &[Param] = &[
     word("cluster-preferred-endpoint-type", "ip", &["ip", "hostname", "unknown-endpoint"]),
 ];
 
-static SCRIPTS: &[Param] = &[
-    int("busy-reply-threshold", "5000", 0, LONG_MAX).alias("lua-time-limit"),
+static MODULES: &[Param] = &[
     word("enable-module-command", "no", &["no", "yes", "local"]).change(Start),
     ignored::<Anything>("loadmodule", "").change(FileOnly),
     ignored::<Anything>("lua-replicate-commands", "").change(FileOnly),

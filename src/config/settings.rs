@@ -8,13 +8,16 @@ pub use super::table::Settings;
 /// `field: type = default, "name", Section, Change, rule;`, with `, bounds` behind the rule if it bounds what peers can make
 /// grow: then a test must exceed it, whose name begins with `p11_` and holds the field's name. Last comes `=> effect` where
 /// a change means more than another value.
+/// `or "older-name"` behind the name is an older one for the same value.
 /// The doc comment becomes the documentation of the field and the text of the example file.
 macro_rules! directives {
+    (@alias) => { None };
+    (@alias $alias:literal) => { Some($alias) };
     (@bounds) => { false };
     (@bounds bounds) => { true };
     ($(
         $(#[doc = $doc:literal])+
-        $field:ident: $type:ty = $default:expr, $name:literal, $section:ident, $change:ident, $rule:expr $(, $mark:ident)?
+        $field:ident: $type:ty = $default:expr, $name:literal $(or $alias:literal)?, $section:ident, $change:ident, $rule:expr $(, $mark:ident)?
             $(=> $effect:expr)?;
     )+) => {
         /// The values of all directives that have an effect, typed. A field's name is the directive's name with `_` for
@@ -33,7 +36,7 @@ macro_rules! directives {
         /// Directives that have an effect, in the order of the example file.
         pub(super) static WORKING: &[Param] = &[$(Param {
             name: $name,
-            alias: None,
+            alias: directives!(@alias $($alias)?),
             section: Section::$section,
             change: Change::$change,
             effect: const { [$($effect,)? Effect::None][0] },

@@ -157,6 +157,15 @@ directives! {
     /// everybody, make room that is kept ready for a long request or value real memory before anything is in it.
     disable_thp: bool = true, "disable-thp", Limits, Start, ANY;
 
+    /// Milliseconds after which a script counts as busy, and SCRIPT KILL can be thought of: commands on keys are answered
+    /// BUSY from then on. Messages are not concerned, they never wait for a script. 0 is for never.
+    busy_reply_threshold: Millis = Millis(5000), "busy-reply-threshold" or "lua-time-limit",
+        Limits, Runtime, number(0, LONG_MAX);
+
+    /// Bytes that a script may use, beside what the interpreter itself takes; 0 is no limit. A script that needs more ends
+    /// with an error. Scripts that SCRIPT LOAD keeps may take as much. Redis has no such directive.
+    lua_memory_limit: ByteSize = ByteSize::mib(256), "lua-memory-limit", Limits, Runtime, number(0, LONG_MAX), bounds;
+
     /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
     /// clients are told to forget keys that have not changed.
     tracking_table_max_keys: u64 = 1_000_000, "tracking-table-max-keys", Keys, Runtime, number(0, LONG_MAX), bounds;

@@ -175,6 +175,8 @@ counters! {
     figure Counter evicted_keys = "evicted_keys", Plain;
     /// Clients closed because of `maxmemory-clients`.
     counted evicted_clients = "evicted_clients";
+    /// Scripts that EVAL left, forgotten because there were too many.
+    figure Counter evicted_scripts = "evicted_scripts", Plain;
     absent "total_eviction_exceeded_time" = "0";
     absent "current_eviction_exceeded_time" = "0";
     /// Keys that were asked for and there.

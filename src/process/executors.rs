@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::upkeep;
-use crate::command::elsewhere::executor::Executor;
+use crate::command::elsewhere::{executor::Executor, refuse_waiting};
 use crate::server::Server;
 
 /// How often keys are looked after.
@@ -27,7 +27,7 @@ pub(super) fn spawn(server: &Arc<Server>) -> io::Result<()> {
         std::thread::Builder::new().name(name.into()).spawn(move || run(&server)).map(drop)
     };
     start("keys", |server| serve(server, &server.executors.keys, server.keys_thread(), look_after_keys))?;
-    start("long", |server| serve(server, &server.executors.others, server.others_thread(), |_| {}))?;
+    start("long", |server| serve(server, &server.executors.others, server.others_thread(), refuse_waiting))?;
     server.executors.keys.attach();
     server.executors.others.attach();
     Ok(())

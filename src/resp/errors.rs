@@ -18,6 +18,7 @@ macro_rules! fixed {
 
 mod generic;
 mod list;
+mod scripting;
 mod stream;
 mod string;
 mod tracking;
@@ -160,6 +161,12 @@ impl ReplyError {
         bytes.push(b' ');
         bytes.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
         ReplyError(Cow::Owned(bytes))
+    }
+
+    /// An error whose text begins with its code. Line ends become blanks.
+    pub(crate) fn raw(text: &[u8]) -> Self {
+        let bytes = text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte });
+        ReplyError(Cow::Owned(bytes.collect()))
     }
 
     /// No command of this name.

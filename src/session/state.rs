@@ -86,6 +86,8 @@ pub struct Scope {
     pub caching: bool,
     /// While EXEC runs.
     pub executing: bool,
+    /// While a script runs.
+    pub scripted: bool,
     /// CLIENT REPLY.
     pub reply_mode: ReplyMode,
     /// WATCH.

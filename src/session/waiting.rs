@@ -46,6 +46,7 @@ impl Session {
                 run::fail_late(turn, &conversation.scope, &ReplyError::SHUTDOWN_WITHDRAWN);
             }),
             Some(Blocked::Elsewhere(slot, keeps_caching)) => {
+                self.client.outbox.borrow_mut().release();
                 let done = slot.lock().take().unwrap_or_default();
                 self.conversation.scope = done.scope;
                 self.outcome.sent.crowded.extend(done.crowded);

@@ -94,6 +94,21 @@ impl Executor {
         self.bell.notify_one();
     }
 
+    /// Takes out the commands that wait, but for those of clients that have gone and those of transactions.
+    pub(super) fn take_waiting(&self) -> Vec<Task> {
+        let mut jobs = self.jobs.lock();
+        let (mut waiting, mut others) = (Vec::new(), VecDeque::new());
+        for job in jobs.drain(..) {
+            match job {
+                Job::Run(task) => waiting.push(*task),
+                other => others.push_back(other),
+            }
+        }
+        *jobs = others;
+        self.pending.fetch_sub(waiting.len(), Release);
+        waiting
+    }
+
     /// Does the next job, if one comes within `patience`. A panic in it ends the connection of its client, and nothing else.
     pub fn work(&self, server: &Server, patience: Duration) {
         let job = {

@@ -141,6 +141,14 @@ impl Task {
         })
     }
 
+    /// Does not run it, and answers this error.
+    pub(super) fn refuse(self, error: &ReplyError) -> Answer {
+        let mut reply = self.reply();
+        reply.error(error);
+        *self.slot.lock() = Some(Done { scope: self.scope, ..Done::default() });
+        reply.take()
+    }
+
     fn reply(&self) -> Reply {
         let mut reply = Reply::new(Vec::new(), self.proto);
         reply.set_room(self.room);

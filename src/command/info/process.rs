@@ -134,17 +134,23 @@ const GAPS: [[&str; 2]; 4] = [
     ["mem_fragmentation_ratio", "mem_fragmentation_bytes"],
 ];
 
-/// The memory of scripts and functions, of which there are none.
+/// The memory of scripts, and of functions, of which there are none.
 fn scripts(report: &mut Report<'_, '_>) {
-    for name in ["used_memory_lua", "used_memory_vm_total", "used_memory_scripts"] {
-        report.size(name, 0);
+    let scripts = &report.server.scripts;
+    let vm = scripts.vm_bytes.load(Relaxed);
+    let (count, bytes) = {
+        let cache = scripts.cache.lock();
+        (cache.len() as u64, cache.size_bytes() as u64)
+    };
+    for (name, value) in [("used_memory_lua", vm), ("used_memory_vm_total", vm), ("used_memory_scripts", bytes)] {
+        report.size(name, value);
     }
     report.fields(&[
-        ("used_memory_vm_eval", 0),
-        ("used_memory_scripts_eval", 0),
+        ("used_memory_vm_eval", vm),
+        ("used_memory_scripts_eval", bytes),
         ("used_memory_vm_functions", 0),
         ("used_memory_functions", 0),
-        ("number_of_cached_scripts", 0),
+        ("number_of_cached_scripts", count),
         ("number_of_functions", 0),
         ("number_of_libraries", 0),
     ]);

@@ -32,6 +32,7 @@ fn figures(report: &mut Report<'_, '_>) -> Figures {
         output_bytes_per_second: output,
         expired_keys: keys.counts.expired,
         evicted_keys: keys.counts.evicted,
+        evicted_scripts: server.scripts.cache.lock().evicted(),
         key_hits: keys.counts.hits,
         key_misses: keys.counts.misses,
         channels: report.hub.channels as u64,

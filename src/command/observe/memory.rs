@@ -98,7 +98,7 @@ fn stats(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         ("clients.normal", usage.clients),
         ("cluster.links", 0),
         ("aof.buffer", 0),
-        ("lua.caches", 0),
+        ("lua.caches", call.server.scripts.cache.lock().size_bytes() as u64),
         ("functions.caches", 0),
         ("overhead.total", usage.overhead),
         ("keys.count", keys),

@@ -15,6 +15,7 @@ const HEADINGS: &[(Group, &str)] = &[
     (Group::String, "Strings"),
     (Group::List, "Lists"),
     (Group::Stream, "Streams"),
+    (Group::Scripting, "Scripts"),
     (Group::Cluster, "Cluster (known and refused: this server is none)"),
 ];
 

@@ -1,0 +1,135 @@
+//! How a script is found, made ready and run.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::calling::Caller;
+use crate::command::spec::Flags;
+use crate::command::{Call, gate, trace};
+use crate::resp::decode::parse_integer;
+use crate::resp::errors::ReplyError;
+use crate::script::cache::{self, Script};
+use crate::script::header;
+use crate::script::vm::Vm;
+
+thread_local! {
+    /// The interpreter of this thread, made when the first script comes.
+    static VM: RefCell<Option<Vm>> = const { RefCell::new(None) };
+}
+
+/// How a request says which script it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Body,
+    Digest,
+}
+
+/// EVAL and its family.
+pub(super) fn run(call: &mut Call<'_, '_>, source: Source, read_only: bool) -> Result<(), ReplyError> {
+    trace::show_to_monitors(call);
+    if source == Source::Digest && call.args[1].len() != 40 {
+        return Err(ReplyError::NO_SCRIPT);
+    }
+    let keys = parse_integer(&call.args[2]).ok_or(ReplyError::NOT_AN_INTEGER)?;
+    if keys > call.args.len() as i64 - 3 {
+        return Err(ReplyError::err("Number of keys can't be greater than number of args"));
+    }
+    let keys = usize::try_from(keys).map_err(|_| ReplyError::err("Number of keys can't be negative"))?;
+    let script = match source {
+        Source::Digest => super::digest(&call.args[1]).and_then(|sha| call.server.scripts.cache.lock().find(&sha)),
+        Source::Body => Some(find_or_make(call, 1)?),
+    };
+    let script = script.ok_or(ReplyError::NO_SCRIPT)?;
+    with_vm(call, |call, vm| {
+        vm.compile(&script)?;
+        if source == Source::Body {
+            call.server.scripts.cache.lock().keep(script.clone(), false);
+        }
+        run_ready(call, vm, &script, keys, read_only)
+    })
+}
+
+/// SCRIPT LOAD.
+pub(super) fn load(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let script = find_or_make(call, 2)?;
+    let limit = call.settings.lua_memory_limit.limit();
+    let size = call.server.scripts.cache.lock().size_bytes() + script.body.len();
+    if limit.is_some_and(|limit| size as u64 > limit) {
+        return Err(ReplyError::err("there are more scripts than 'lua-memory-limit' allows: use SCRIPT FLUSH"));
+    }
+    with_vm(call, |_, vm| vm.compile(&script))?;
+    call.server.scripts.cache.lock().keep(script.clone(), true);
+    call.reply.bulk(script.sha);
+    Ok(())
+}
+
+/// The script in this argument.
+fn find_or_make(call: &Call<'_, '_>, index: usize) -> Result<Arc<Script>, ReplyError> {
+    let body = &call.args[index];
+    let sha = cache::digest(body);
+    if let Some(script) = call.server.scripts.cache.lock().find(&sha) {
+        return Ok(script);
+    }
+    let (flags, _) = header::parse(body)?;
+    Ok(Arc::new(Script { sha, body: body.into(), flags }))
+}
+
+/// Does something with the interpreter, which is renewed if scripts have been flushed since.
+fn with_vm<R>(
+    call: &mut Call<'_, '_>,
+    work: impl FnOnce(&mut Call<'_, '_>, &mut Vm) -> Result<R, ReplyError>,
+) -> Result<R, ReplyError> {
+    let scripts = &call.server.scripts;
+    let generation = scripts.cache.lock().generation();
+    VM.with_borrow_mut(|vm| {
+        if vm.as_ref().is_none_or(|vm| vm.generation != generation) {
+            *vm = None;
+            let most = call.settings.lua_memory_limit.0;
+            let made = Vm::new(generation, scripts.running.clone(), usize::try_from(most).unwrap_or(usize::MAX));
+            *vm = Some(made.map_err(|error| ReplyError::err(format!("no interpreter could be made: {error}")))?);
+        }
+        let Some(ready) = vm else { return Err(ReplyError::NO_SCRIPT) };
+        let result = work(call, ready);
+        scripts.vm_bytes.store(ready.size_bytes() as u64, Relaxed);
+        // What has no memory left is thrown away; what is compiled can be compiled again.
+        if call.settings.lua_memory_limit.limit().is_some_and(|limit| ready.size_bytes() as u64 > limit / 2) {
+            *vm = None;
+        }
+        result
+    })
+}
+
+fn run_ready(
+    call: &mut Call<'_, '_>,
+    vm: &mut Vm,
+    script: &Script,
+    keys: usize,
+    read_only: bool,
+) -> Result<(), ReplyError> {
+    let declared = script.flags;
+    let writes_nothing = read_only || declared.is_some_and(|flags| flags.no_writes);
+    if read_only && declared.is_some_and(|flags| !flags.no_writes) {
+        return Err(ReplyError::err("Can not execute a script with write flag using *_ro command."));
+    }
+    let lacks_memory = !declared.is_some_and(|flags| flags.allow_oom) && finds_no_memory(call);
+    if lacks_memory && declared.is_some_and(|flags| !flags.no_writes) {
+        let text = "allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+        return Err(ReplyError::coded("OOM", text));
+    }
+    let args = call.args;
+    let names = [args.from(3).take(keys), args.from(3 + keys).take(usize::MAX)];
+    let begun = call.server.scripts.running.begin(call.now.ms());
+    let mut answer = std::mem::take(call.reply);
+    let mut caller = Caller::begin(call, writes_nothing, lacks_memory);
+    let result = vm.run(script, names, &mut |asked| caller.answer(asked), &mut answer);
+    caller.end();
+    drop(begun);
+    *call.reply = answer;
+    result.map(drop)
+}
+
+fn finds_no_memory(call: &mut Call<'_, '_>) -> bool {
+    let (server, flags) = (call.server, Flags::WRITE.and(Flags::DENYOOM));
+    gate::lacks_memory(flags, server, server.keys_thread(), call.settings, call.keys, call.hub, call.outcome)
+}

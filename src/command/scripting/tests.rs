@@ -1,0 +1,179 @@
+//! What scripts answer, and what they may not do to others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use crate::command::elsewhere;
+use crate::command::test_support::{Peer, World};
+use crate::resp::Proto;
+use crate::server::Server;
+
+/// What a script answers to a client of its own.
+fn answer(world: &World, script: &str) -> String {
+    world.client().say(&format!("EVAL \"{script}\" 0"))
+}
+
+#[test]
+fn values_are_answered_as_redis_answers_them() {
+    let world = World::new();
+    for (script, expected) in [
+        ("return 3.99", ":3\r\n"),
+        ("return {1,2,nil,4}", "*2\r\n:1\r\n:2\r\n"),
+        ("return {true,false,'x',{ok='fine'}}", "*4\r\n:1\r\n$-1\r\n$1\r\nx\r\n+fine\r\n"),
+        ("return redis.error_reply('MY error')", "-MY error\r\n"),
+        ("return {double=3.5}", "$3\r\n3.5\r\n"),
+        ("return redis.call('set','k','v')", "+OK\r\n"),
+        ("return {redis.call('get','k'),redis.call('get','none')}", "*2\r\n$1\r\nv\r\n$-1\r\n"),
+        ("return redis.pcall('nosuch').err", "$44\r\nERR Unknown Redis command called from script\r\n"),
+        ("return select(2, pcall(redis.call,'nosuch')).err", "$44\r\nERR Unknown Redis command called from script\r\n"),
+        ("redis.setresp(3) return redis.call('get','none') == nil", ":1\r\n"),
+        ("return redis.sha1hex('')", "$40\r\nda39a3ee5e6b4b0d3255bfef95601890afd80709\r\n"),
+        ("redis.call('select', 3) return redis.call('set','k','other')", "+OK\r\n"),
+        ("return redis.call('get','k')", "$1\r\nv\r\n"),
+    ] {
+        assert_eq!(answer(&world, script), expected, "{script}");
+    }
+}
+
+#[test]
+fn nothing_leads_out_of_the_interpreter_and_nothing_is_left_in_it() {
+    let world = World::new();
+    for script in [
+        "return os",
+        "return io",
+        "return require",
+        "return dofile('x')",
+        "return print('x')",
+        "return debug",
+        "foo = 1",
+        "string.len = 1",
+        "rawset(_G, 'x', 1)",
+        "setmetatable(_G, {})",
+        "getmetatable('').__index = 1 return ('').len",
+        "table.insert(string, 1)",
+        "return loadstring(string.dump(function() end))()",
+        "return load(function() return string.dump(function() end) end)()",
+        "redis.call = nil",
+    ] {
+        let heard = answer(&world, script);
+        assert!(heard.starts_with("-ERR "), "{script}: {heard}");
+    }
+    assert_eq!(answer(&world, "return {_G.foo == nil}").split(':').next(), Some("-ERR user_script"));
+    assert_eq!(answer(&world, "return #('abc')"), ":3\r\n");
+}
+
+#[test]
+fn scripts_are_known_by_their_digests_until_they_are_flushed() {
+    let world = World::new();
+    let client = world.client();
+    let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+    assert_eq!(client.say("SCRIPT LOAD \"return 1\""), format!("$40\r\n{sha}\r\n"));
+    assert_eq!(client.say(&format!("EVALSHA {sha} 0")), ":1\r\n");
+    assert_eq!(client.say(&format!("SCRIPT EXISTS {sha} x")), "*2\r\n:1\r\n:0\r\n");
+    assert_eq!(client.say(&format!("SCRIPT SHOW {sha}")), "$8\r\nreturn 1\r\n");
+    assert_eq!(client.say("SCRIPT FLUSH"), "+OK\r\n");
+    assert!(client.say(&format!("EVALSHA {sha} 0")).starts_with("-NOSCRIPT "));
+    assert_eq!(client.say("SCRIPT KILL"), "-NOTBUSY No scripts in execution right now.\r\n");
+}
+
+#[test]
+fn p11_a_script_that_exceeds_lua_memory_limit_ends_and_the_next_one_runs() {
+    let world = World::with(&[("lua-memory-limit", "2mb")]);
+    let all = "local t = {} for i = 1, 1e7 do t[i] = i end return #t";
+    for script in [all, "return #string.rep('x', 1e8)", "local s = 'x' while true do s = s .. s end"] {
+        let heard = answer(&world, script);
+        assert!(heard.starts_with("-ERR ") && heard.contains("memory"), "{script}: {heard}");
+        assert_eq!(answer(&world, "return 1"), ":1\r\n", "after {script}");
+    }
+    let long = "x".repeat(3_000_000);
+    let client = world.client();
+    client.transmit(format!("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$3000000\r\n{long}\r\n").as_bytes(), 65536);
+    assert!(client.resume().contains("lua-memory-limit"));
+}
+
+#[test]
+fn p8_what_a_script_publishes_to_its_own_client_follows_its_answer() {
+    let world = World::with(&[("notify-keyspace-events", "KA")]);
+    world.server.executors.keys.attach();
+    let client = world.client().speaking(Proto::Resp3);
+    client.say("SUBSCRIBE a __keyspace@0__:k");
+    assert_eq!(client.say("EVAL \"redis.call('set','k','v') return redis.call('publish','a','b')\" 0"), "");
+    while !world.server.executors.keys.is_idle() {
+        world.server.executors.keys.work(&world.server, Duration::ZERO);
+    }
+    world.settle();
+    let heard = client.resume();
+    assert!(heard.starts_with(":1\r\n>3\r\n$7\r\nmessage\r\n"), "{heard}");
+    assert_eq!(heard.matches("message").count(), 2);
+}
+
+#[test]
+fn scripts_in_a_transaction_run_with_it() {
+    let world = World::new();
+    let client = world.client();
+    client.say("MULTI");
+    client.say("SET k 1\r\nEVAL \"return redis.call('incr', KEYS[1])\" 1 k\r\nGET k");
+    assert_eq!(client.say("EXEC"), "*3\r\n+OK\r\n:2\r\n$1\r\n2\r\n");
+}
+
+/// Runs what the executor is given on a thread of its own while `test` runs.
+fn beside_executor(server: &Arc<Server>, test: impl FnOnce()) {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(SeqCst) {
+                server.executors.keys.work(server, Duration::from_millis(1));
+            }
+        });
+        test();
+        ended.store(true, SeqCst);
+    });
+}
+
+fn heard_until(world: &World, peer: &Peer, end: &str) -> String {
+    let mut heard = String::new();
+    while !heard.ends_with(end) {
+        std::thread::yield_now();
+        world.settle();
+        heard += &peer.resume();
+    }
+    heard
+}
+
+#[test]
+fn p12_an_endless_script_delays_no_message_and_can_be_killed() {
+    let world = World::new();
+    world.server.executors.keys.attach();
+    let (client, waiting, other) = (world.client(), world.client(), world.client_of(1));
+    beside_executor(&world.server, || {
+        let endless = "EVAL \"while true do pcall(function() while true do end end) end\" 0";
+        assert_eq!(client.say(endless), "");
+        while !world.server.scripts.running.is_busy(u64::MAX - 1, Duration::from_millis(1)) {
+            std::thread::yield_now();
+        }
+        assert_eq!(waiting.say("GET k"), "");
+        assert!(other.say("SUBSCRIBE a").starts_with("*3"));
+        assert_eq!(world.client().say("PUBLISH a b"), ":1\r\n");
+        world.advance(Duration::from_secs(6));
+        elsewhere::refuse_waiting(&world.server);
+        let busy = "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n";
+        assert_eq!(heard_until(&world, &waiting, "\r\n"), busy);
+        assert_eq!(other.say("PING").lines().next(), Some("*3"), "the message comes first");
+        assert_eq!(world.client().say("GET k"), busy);
+        assert_eq!(world.client().say("EVAL 'return 1' 0"), busy);
+        assert_eq!(world.client().say("SCRIPT KILL"), "+OK\r\n");
+        assert!(heard_until(&world, &client, "\r\n").starts_with("-ERR Script killed by user with SCRIPT KILL"));
+    });
+    assert_eq!(world.server.scripts.running.kill(), Err(crate::script::running::Unkillable::Idle));
+}
+
+#[test]
+fn a_script_that_has_written_is_not_killed() {
+    let world = World::new();
+    let running = &world.server.scripts.running;
+    let begun = running.begin(0);
+    assert!(running.may_write());
+    assert!(world.client().say("SCRIPT KILL").starts_with("-UNKILLABLE "));
+    drop(begun);
+}

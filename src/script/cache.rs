@@ -1,0 +1,157 @@
+//! Scripts by their digests, until they are flushed. Those that nobody asked to keep are evicted when they are too many.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use sha1::{Digest, Sha1};
+
+use super::header::ScriptFlags;
+
+/// Scripts that EVAL has left and nobody has loaded, at most; as in Redis 7.4.
+const MOST_EVALUATED: usize = 500;
+
+/// A digest in 40 hexadecimal digits, lower case.
+pub(crate) type Sha = [u8; 40];
+
+/// Numbers that caches and their flushes have, each another one: what was compiled for one holds for no other.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// The digest of these bytes.
+pub(crate) fn digest(bytes: &[u8]) -> Sha {
+    let mut text = String::with_capacity(40);
+    for byte in Sha1::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    let mut sha = [0; 40];
+    sha.copy_from_slice(text.as_bytes());
+    sha
+}
+
+/// One script.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) sha: Sha,
+    pub(crate) body: Box<[u8]>,
+    /// What its first line says; none if that says nothing.
+    pub(crate) flags: Option<ScriptFlags>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    script: Arc<Script>,
+    /// When it was last used, in uses of the cache; none if it was loaded, and is not evicted.
+    used: Option<u64>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    scripts: HashMap<Sha, Kept>,
+    uses: u64,
+    evaluated: usize,
+    bytes: usize,
+    evicted: u64,
+    generation: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let generation = GENERATIONS.fetch_add(1, Relaxed);
+        Cache { scripts: HashMap::new(), uses: 0, evaluated: 0, bytes: 0, evicted: 0, generation }
+    }
+}
+
+impl Cache {
+    /// The script with this digest, which counts as used.
+    pub(crate) fn find(&mut self, sha: &Sha) -> Option<Arc<Script>> {
+        self.uses += 1;
+        let kept = self.scripts.get_mut(sha)?;
+        if let Some(used) = &mut kept.used {
+            *used = self.uses;
+        }
+        Some(kept.script.clone())
+    }
+
+    /// Whether there is a script with this digest.
+    pub(crate) fn has(&self, sha: &Sha) -> bool {
+        self.scripts.contains_key(sha)
+    }
+
+    /// Keeps a script; if nobody has loaded it, others that nobody has loaded go for it.
+    pub(crate) fn keep(&mut self, script: Arc<Script>, loaded: bool) {
+        if let Some(kept) = self.scripts.get_mut(&script.sha) {
+            if loaded && kept.used.take().is_some() {
+                self.evaluated -= 1;
+            }
+            return;
+        }
+        self.uses += 1;
+        self.bytes += script.body.len();
+        let used = (!loaded).then_some(self.uses);
+        self.evaluated += usize::from(!loaded);
+        self.scripts.insert(script.sha, Kept { script, used });
+        while self.evaluated > MOST_EVALUATED {
+            self.evict_oldest();
+        }
+    }
+
+    fn evict_oldest(&mut self) {
+        let evictable = self.scripts.iter().filter_map(|(sha, kept)| Some((kept.used?, *sha)));
+        if let Some((_, sha)) = evictable.min()
+            && let Some(kept) = self.scripts.remove(&sha)
+        {
+            self.bytes -= kept.script.body.len();
+            self.evaluated -= 1;
+            self.evicted += 1;
+        }
+    }
+
+    /// Forgets all.
+    pub(crate) fn flush(&mut self) {
+        *self = Cache { evicted: self.evicted, ..Cache::default() };
+    }
+
+    /// What compiled scripts hold for.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.scripts.len()
+    }
+
+    /// How many were evicted.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// What they occupy, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.bytes + self.scripts.len() * (size_of::<Kept>() + size_of::<Script>() + size_of::<Sha>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p11_scripts_that_nobody_has_loaded_are_evicted_when_they_are_too_many() {
+        let mut cache = Cache::default();
+        let script = |i: usize| {
+            let body = i.to_string().into_bytes().into_boxed_slice();
+            Arc::new(Script { sha: digest(&body), body, flags: None })
+        };
+        cache.keep(script(0), true);
+        cache.keep(script(1), false);
+        for i in 2..=MOST_EVALUATED + 1 {
+            cache.keep(script(i), false);
+            cache.find(&script(1).sha);
+        }
+        assert_eq!((cache.len(), cache.evicted()), (MOST_EVALUATED + 1, 1));
+        assert!(cache.has(&script(0).sha) && cache.has(&script(1).sha) && !cache.has(&script(2).sha));
+    }
+}
