@@ -16,6 +16,9 @@ const NICENESS: i32 = 5;
 /// How long keys are removed at a time, while commands on keys wait.
 const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
 
+/// The stack of such a thread, in bytes: scripts and what they answer may go deep. It becomes memory as it is used.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
 /// Starts the threads. They end with the process, which does not wait for them: what they are at may take long.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ const LONGEST_UPKEEP: Duration = Duration::from_millis(25);
 pub(super) fn spawn(server: &Arc<Server>) -> io::Result<()> {
     let start = |name: &str, run: fn(&Server)| {
         let server = server.clone();
-        std::thread::Builder::new().name(name.into()).spawn(move || run(&server)).map(drop)
+        std::thread::Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(move || run(&server)).map(drop)
     };
     start("keys", |server| serve(server, &server.executors.keys, server.keys_thread(), look_after_keys))?;
     start("long", |server| serve(server, &server.executors.others, server.others_thread(), refuse_waiting))?;

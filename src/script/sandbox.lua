@@ -3,6 +3,33 @@ local seen, real = ...
 local rawpcall, rawxpcall, rawload = pcall, xpcall, loadstring
 local type, error, setmeta, getmeta, rawset_, concat = type, error, setmetatable, getmetatable, rawset, table.concat
 local byte, resume, select = string.byte, coroutine.resume, select
+local find, match, gmatch, gsub = string.find, string.match, string.gmatch, string.gsub
+
+-- Matching goes one call deeper in the interpreter's own stack for each repetition and each group of a pattern.
+local MOST_REPETITIONS = 200
+local function ensure_shallow(pattern)
+  if type(pattern) == "string" and #pattern > MOST_REPETITIONS then
+    local _, count = gsub(pattern, "[*+?(-]", "")
+    if count > MOST_REPETITIONS then error("pattern too complex", 3) end
+  end
+end
+function string.find(s, pattern, ...)
+  ensure_shallow(pattern)
+  return find(s, pattern, ...)
+end
+function string.match(s, pattern, ...)
+  ensure_shallow(pattern)
+  return match(s, pattern, ...)
+end
+function string.gmatch(s, pattern)
+  ensure_shallow(pattern)
+  return gmatch(s, pattern)
+end
+string.gfind = string.gmatch
+function string.gsub(s, pattern, ...)
+  ensure_shallow(pattern)
+  return gsub(s, pattern, ...)
+end
 
 -- Tables that are not to be changed: what scripts have of them is empty, and shows what is in the real ones.
 local guarded = {}
@@ -21,8 +48,14 @@ function real.pcall(...) return caught(rawpcall(...)) end
 function real.xpcall(f, handler) return caught(rawxpcall(f, function(err) return handler(seen(err)) end)) end
 coroutine.resume = function(...) return caught(resume(...)) end
 
+-- The parser keeps the name of what it reads nowhere: it has to live as long as that takes, as it is, up to its first zero.
+local named = { "@user_script" }
 local function source_only(text, name)
   if type(text) == "string" and byte(text) == 27 then return nil, "bytecode is not loaded" end
+  if type(name) == "string" then
+    name = match(name, "^[^%z]*")
+    named[2] = name
+  end
   return rawload(text, name)
 end
 function real.loadstring(text, name) return source_only(text, name or text) end

@@ -12,6 +12,7 @@ mod limits;
 mod logging;
 mod memory;
 mod requests;
+mod scripts;
 mod starting;
 mod supervision;
 mod tracking;
