@@ -126,7 +126,8 @@ fn help_names_every_subcommand_with_its_arguments() {
         for line in [
             "+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
             "+PAUSE <timeout> [WRITE|ALL]",
-            "+LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <client-id> [<client-id> ...]]",
+            "+LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <client-id> [<client-id> ...]] [(NAME <name>|LIB-NAME \
+             <lib-name>|LIB-VER <lib-ver>|IDLE <idle>|FLAGS <flags>|IP <ip>|DB <db>) ...]",
             "+NO-EVICT (ON|OFF)",
             "+    Print this help.",
         ] {
