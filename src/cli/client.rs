@@ -211,6 +211,20 @@ impl<'a> Client<'a> {
 
     /// Prints commands as they run, until Ctrl-C is pressed or the connection ends.
     fn print_monitored(&mut self) -> Result<(), Failure> {
+        self.wait_for_interrupt(true);
+        let result = self.follow_monitored();
+        self.wait_for_interrupt(false);
+        result
+    }
+
+    /// Ctrl-C ends what is going on from now on, also what is being printed, or the program.
+    pub(super) fn wait_for_interrupt(&mut self, waits: bool) {
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.is_waited_for(waits);
+        }
+    }
+
+    fn follow_monitored(&mut self) -> Result<(), Failure> {
         loop {
             let reply = match self.receive_monitored() {
                 Ok(Some(reply)) => reply,
@@ -234,10 +248,7 @@ impl<'a> Client<'a> {
             return self.receive().map(Some);
         };
         let connection = self.connection.as_mut().ok_or(Failure::Lost(Lost::Closed))?;
-        interrupt.is_waited_for(true);
-        let received = connection.receive_unless(interrupt);
-        interrupt.is_waited_for(false);
-        received.map_err(Failure::Lost)
+        connection.receive_unless(interrupt).map_err(Failure::Lost)
     }
 
     /// Reads and prints until the command is answered. Commands of the subscribe family are answered by one message for

@@ -208,6 +208,14 @@ impl Shell<'_, '_> {
     /// Prints messages of subscriptions until there is a line to read, or the start of it, which is returned. Ctrl-C leaves
     /// the subscriptions with their connection. The server goes first where it and the input have something.
     fn print_messages(&mut self) -> Result<String, Failure> {
+        // All the time, because it may be pressed while something is being printed, too.
+        self.client.wait_for_interrupt(true);
+        let line = self.follow_messages();
+        self.client.wait_for_interrupt(false);
+        line
+    }
+
+    fn follow_messages(&mut self) -> Result<String, Failure> {
         let keys = self.source.is_edited().then(Quiet::keys);
         let way_out = if keys.is_some() { "any key" } else { "Enter" };
         loop {
@@ -237,9 +245,6 @@ impl Shell<'_, '_> {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let timeout = self.source.has_line().then_some(&at_once);
         let stdin = io::stdin();
-        if let Some(interrupt) = self.client.interrupt() {
-            interrupt.is_waited_for(true);
-        }
         let Some((connection, interrupt)) = self.client.descriptors() else {
             return Event::Input;
         };
@@ -248,11 +253,8 @@ impl Shell<'_, '_> {
         waiting.extend(interrupt.map(|interrupt| PollFd::new(interrupt, PollFlags::IN)));
         while poll(&mut waiting, timeout) == Err(Errno::INTR) {}
         let message = !waiting[0].revents().is_empty();
-        if let Some(interrupt) = self.client.interrupt() {
-            interrupt.is_waited_for(false);
-            if interrupt.take() {
-                return Event::Interrupt;
-            }
+        if self.client.interrupt().is_some_and(Interrupt::take) {
+            return Event::Interrupt;
         }
         if message { Event::Message } else { Event::Input }
     }
