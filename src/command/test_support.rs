@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::client::{Client, Closing};
@@ -215,4 +216,39 @@ impl Peer {
     pub(crate) fn wakes_in(&self) -> Option<Duration> {
         self.session.borrow().wakes_in()
     }
+}
+
+/// Does jobs on threads of their own while `test` runs.
+pub(crate) fn beside_executors(server: &Arc<Server>, test: impl FnOnce()) {
+    struct Ends<'e>(&'e AtomicBool);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, SeqCst);
+        }
+    }
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for executor in [&server.executors.keys, &server.executors.others] {
+            let ended = &ended;
+            scope.spawn(move || {
+                while !ended.load(SeqCst) {
+                    executor.work(server, Duration::from_millis(1));
+                }
+            });
+        }
+        let _ends = Ends(&ended);
+        test();
+    });
+}
+
+/// What comes until it ends with `end`.
+pub(crate) fn heard_until(world: &World, peer: &Peer, end: &str) -> String {
+    let mut heard = String::new();
+    while !heard.ends_with(end) {
+        std::thread::yield_now();
+        world.settle();
+        heard += &peer.resume();
+        assert!(!peer.is_finished(), "closed: {:?} after {heard}", peer.client.closing());
+    }
+    heard
 }

@@ -1,15 +1,12 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use super::executor::Job;
 use super::task::{Slot, Task};
 use crate::client::Closing;
 use crate::command::table::CommandIndex;
-use crate::command::test_support::{Peer, World};
+use crate::command::test_support::{Peer, World, beside_executors, heard_until};
 use crate::resp::Proto;
 use crate::resp::decode::OwnedArgs;
-use crate::server::Server;
 use crate::session::Scope;
 
 /// A server with executors, whose jobs are done when a test says so.
@@ -31,45 +28,10 @@ fn work(world: &World) {
     world.settle();
 }
 
-/// Does jobs on threads of their own while `test` runs.
-fn beside_executors(server: &Arc<Server>, test: impl FnOnce()) {
-    struct Ends<'e>(&'e AtomicBool);
-    impl Drop for Ends<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, SeqCst);
-        }
-    }
-    let ended = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for executor in [&server.executors.keys, &server.executors.others] {
-            let ended = &ended;
-            scope.spawn(move || {
-                while !ended.load(SeqCst) {
-                    executor.work(server, Duration::from_millis(1));
-                }
-            });
-        }
-        let _ends = Ends(&ended);
-        test();
-    });
-}
-
 /// The answer to a request of one line, whether it runs here or elsewhere.
 fn ask(world: &World, peer: &Peer, request: &str) -> String {
     let answer = peer.say(request);
     if answer.is_empty() { heard_until(world, peer, "\r\n") } else { answer }
-}
-
-/// What comes until it ends with `end`.
-fn heard_until(world: &World, peer: &Peer, end: &str) -> String {
-    let mut heard = String::new();
-    while !heard.ends_with(end) {
-        std::thread::yield_now();
-        world.settle();
-        heard += &peer.resume();
-        assert!(!peer.is_finished(), "closed: {:?} after {heard}", peer.client.closing());
-    }
-    heard
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! What scripts answer, and what they may not do to others.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::command::elsewhere;
-use crate::command::test_support::{Peer, World};
+use crate::command::test_support::{World, beside_executors, heard_until};
 use crate::resp::Proto;
-use crate::server::Server;
 
 /// What a script answers to a client of its own.
 fn answer(world: &World, script: &str) -> String {
@@ -117,36 +114,12 @@ fn scripts_in_a_transaction_run_with_it() {
     assert_eq!(client.say("EXEC"), "*3\r\n+OK\r\n:2\r\n$1\r\n2\r\n");
 }
 
-/// Runs what the executor is given on a thread of its own while `test` runs.
-fn beside_executor(server: &Arc<Server>, test: impl FnOnce()) {
-    let ended = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(SeqCst) {
-                server.executors.keys.work(server, Duration::from_millis(1));
-            }
-        });
-        test();
-        ended.store(true, SeqCst);
-    });
-}
-
-fn heard_until(world: &World, peer: &Peer, end: &str) -> String {
-    let mut heard = String::new();
-    while !heard.ends_with(end) {
-        std::thread::yield_now();
-        world.settle();
-        heard += &peer.resume();
-    }
-    heard
-}
-
 #[test]
 fn p12_an_endless_script_delays_no_message_and_can_be_killed() {
     let world = World::new();
     world.server.executors.keys.attach();
     let (client, waiting, other) = (world.client(), world.client(), world.client_of(1));
-    beside_executor(&world.server, || {
+    beside_executors(&world.server, || {
         let endless = "EVAL \"while true do pcall(function() while true do end end) end\" 0";
         assert_eq!(client.say(endless), "");
         while !world.server.scripts.running.is_busy(u64::MAX - 1, Duration::from_millis(1)) {
