@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cache` | scripts by their digests |
 //! | `header` | what the first line of a script says of it |
+//! | `brevity` | which scripts are short whatever they find |
 //! | `running` | which script runs, and whether it may go on |
 //! | `vm` | one interpreter: makes functions of scripts, and runs them |
 //! | `sandbox`, `api` | what scripts find there |
@@ -14,6 +15,7 @@
 //! Nothing here knows a command: who runs a script says how it runs commands.
 
 mod api;
+pub(crate) mod brevity;
 pub(crate) mod cache;
 mod convert;
 pub(crate) mod header;
@@ -36,6 +38,6 @@ use running::Running;
 pub(crate) struct Scripts {
     pub(crate) cache: Mutex<Cache>,
     pub(crate) running: Arc<Running>,
-    /// What the interpreter occupies, in bytes.
-    pub(crate) vm_bytes: AtomicU64,
+    /// What the interpreters occupy, in bytes.
+    pub(crate) vm_bytes: Arc<AtomicU64>,
 }

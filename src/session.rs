@@ -33,6 +33,7 @@ use crate::worker::Worker;
 pub(crate) use state::{Blocked, Transaction};
 pub use state::{Conversation, ReplyMode, Scope, SessionState};
 pub(crate) use turn::Turn;
+pub(crate) use turn::ScriptRun;
 pub use turn::TurnOutcome;
 use wire::Wire;
 

@@ -46,6 +46,16 @@ pub struct View<'v> {
     pub(super) db: DatabaseId,
 }
 
+/// Whether a command is short whatever the values at its keys are.
+pub(super) fn is_steady(command: &Command) -> bool {
+    match command.cost {
+        Cost::Arguments => true,
+        Cost::Implied => command.flags.has(Flags::FAST),
+        Cost::Values | Cost::Counted(_) | Cost::Long => false,
+    }
+}
+
+
 impl View<'_> {
     fn entry(&self, key: &[u8]) -> Option<&Entry> {
         self.state?.databases().get(usize::from(self.db))?.get(key)
@@ -62,9 +72,8 @@ pub(super) fn is_short(command: &Command, args: Args<'_>, view: &View<'_>) -> bo
         return false;
     }
     match command.cost {
-        Cost::Arguments => true,
-        Cost::Implied if command.flags.has(Flags::FAST) => true,
-        Cost::Implied | Cost::Values => values(command, args, view) <= SHORT,
+        _ if is_steady(command) => true,
+        Cost::Arguments | Cost::Implied | Cost::Values => values(command, args, view) <= SHORT,
         Cost::Counted(count) => count(args, view) <= SHORT,
         Cost::Long => false,
     }

@@ -27,7 +27,7 @@ use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
-use crate::session::{Blocked, Conversation, Scope, SessionState, Turn, TurnOutcome};
+use crate::session::{Blocked, Conversation, Scope, ScriptRun, SessionState, Turn, TurnOutcome};
 use crate::worker::Worker;
 
 /// Commands of a transaction that is executed in one go at most.
@@ -74,7 +74,13 @@ pub(super) fn run<'s>(
             Ran::Later
         }
         command => {
+            if flags.has(Flags::RUNS_SCRIPT) && turn.worker.server.executors.keys.is_attached() {
+                turn.outcome.script = ScriptRun::Short;
+            }
             run_here(turn, conversation, entry, args, command);
+            if std::mem::take(&mut turn.outcome.script) == ScriptRun::TooLong {
+                return delegate(turn, conversation, entry, args, uses_keys);
+            }
             if uses_keys {
                 turn.keys.pass_on(turn.now);
             }
@@ -197,7 +203,8 @@ fn is_long_transaction(turn: &mut Turn<'_>, conversation: &Conversation, obtaine
     let is_short = |(index, args): &Request| {
         let command = server.commands.entry(*index).command;
         let ends_many = many && command.flags.has(Flags::PUBSUB) && args.args().len() == 1;
-        !ends_many && cost::is_short(command, args.args(), &view)
+        // A script that turns out to be long cannot begin again elsewhere once others have run before it.
+        !ends_many && !command.flags.has(Flags::RUNS_SCRIPT) && cost::is_short(command, args.args(), &view)
     };
     !obtained || transaction.queue.len() > SHORT_TRANSACTION || !transaction.queue.iter().all(is_short)
 }
@@ -258,7 +265,7 @@ pub(crate) fn execute(call: &mut LocalCall<'_, '_>, command: Run) -> Now {
     };
     conclude(call, result.as_ref().err());
     settle_keys(call);
-    if call.session.is_subscribing() {
+    if call.session.is_subscribing() || call.outcome.script == ScriptRun::TooLong {
         // Counted and shown when it has ended.
         return call.server.clock.now_soon_after(call.now);
     }

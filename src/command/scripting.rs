@@ -1,5 +1,6 @@
 //! EVAL and its family, SCRIPT, and what is said of functions, which do not exist here.
 
+mod brief;
 mod calling;
 mod evaluating;
 
@@ -32,7 +33,6 @@ const RUNNING: Command = Command {
     complexity: "Depends on the script that is executed",
     arity: -3,
     flags: WRITES,
-    cost: Cost::Long,
     ..DEFAULT
 };
 
@@ -50,6 +50,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Runs a script",
         keys: &[keys(&["RW", "access", "update"])],
         args: &[Arg::string("script"), ARGS[0], ARGS[1], ARGS[2]],
+        cost: Cost::Counted(brief::of_body),
         run: Some(|call| evaluating::run(call, Source::Body, false)),
         ..RUNNING
     },
@@ -58,6 +59,7 @@ pub(super) const COMMANDS: &[Command] = &[
         summary: "Runs a script that the server knows by its digest",
         keys: &[keys(&["RW", "access", "update"])],
         args: &[Arg::string("sha1"), ARGS[0], ARGS[1], ARGS[2]],
+        cost: Cost::Counted(brief::of_digest),
         run: Some(|call| evaluating::run(call, Source::Digest, false)),
         ..RUNNING
     },
@@ -68,6 +70,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: READS,
         keys: &[keys(&["RO", "access"])],
         args: &[Arg::string("script"), ARGS[0], ARGS[1], ARGS[2]],
+        cost: Cost::Counted(brief::of_body),
         run: Some(|call| evaluating::run(call, Source::Body, true)),
         ..RUNNING
     },
@@ -78,6 +81,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: READS,
         keys: &[keys(&["RO", "access"])],
         args: &[Arg::string("sha1"), ARGS[0], ARGS[1], ARGS[2]],
+        cost: Cost::Counted(brief::of_digest),
         run: Some(|call| evaluating::run(call, Source::Digest, true)),
         ..RUNNING
     },

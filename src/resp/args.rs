@@ -146,6 +146,34 @@ impl std::ops::Index<usize> for Args<'_> {
     }
 }
 
+/// A request that is put together, in memory that is used again for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct ArgsBuilder {
+    buffer: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl ArgsBuilder {
+    /// Begins a request; so much memory is kept from the one before, in bytes, if it took more.
+    pub(crate) fn begin(&mut self, kept: usize) {
+        self.buffer.clear();
+        self.buffer.shrink_to(kept);
+        self.spans.clear();
+        self.spans.shrink_to(kept / size_of::<Span>());
+    }
+
+    /// Adds an argument.
+    pub(crate) fn add(&mut self, arg: &[u8]) {
+        self.spans.push(Span::new(self.buffer.len(), arg.len()));
+        self.buffer.extend_from_slice(arg);
+    }
+
+    /// The request; none if it has no arguments.
+    pub(crate) fn args(&self) -> Option<Args<'_>> {
+        (!self.spans.is_empty()).then(|| Args::new(&self.buffer, &self.spans))
+    }
+}
+
 /// A request that outlives the buffer it was read from.
 #[derive(Clone, Debug)]
 pub struct OwnedArgs {

@@ -1,9 +1,8 @@
 //! Scripts by their digests, until they are flushed. Those that nobody asked to keep are evicted when they are too many.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use sha1::{Digest, Sha1};
 
@@ -20,12 +19,10 @@ static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// The digest of these bytes.
 pub(crate) fn digest(bytes: &[u8]) -> Sha {
-    let mut text = String::with_capacity(40);
-    for byte in Sha1::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
     let mut sha = [0; 40];
-    sha.copy_from_slice(text.as_bytes());
+    for (digits, byte) in sha.chunks_exact_mut(2).zip(Sha1::digest(bytes)) {
+        digits.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+    }
     sha
 }
 
@@ -36,6 +33,15 @@ pub(crate) struct Script {
     pub(crate) body: Box<[u8]>,
     /// What its first line says; none if that says nothing.
     pub(crate) flags: Option<ScriptFlags>,
+    /// Whether it is known to be short, whatever it finds.
+    pub(crate) brief: AtomicBool,
+}
+
+impl Script {
+    /// A script of which nothing more is known yet.
+    pub(crate) fn new(sha: Sha, body: &[u8], flags: Option<ScriptFlags>) -> Self {
+        Script { sha, body: body.into(), flags, brief: AtomicBool::new(false) }
+    }
 }
 
 #[derive(Debug)]
@@ -72,6 +78,11 @@ impl Cache {
             *used = self.uses;
         }
         Some(kept.script.clone())
+    }
+
+    /// Whether there is a script with this digest that is known to be short.
+    pub(crate) fn has_brief(&self, sha: &Sha) -> bool {
+        self.scripts.get(sha).is_some_and(|kept| kept.script.brief.load(Relaxed))
     }
 
     /// Whether there is a script with this digest.
@@ -142,8 +153,8 @@ mod tests {
     fn p11_scripts_that_nobody_has_loaded_are_evicted_when_they_are_too_many() {
         let mut cache = Cache::default();
         let script = |i: usize| {
-            let body = i.to_string().into_bytes().into_boxed_slice();
-            Arc::new(Script { sha: digest(&body), body, flags: None })
+            let body = i.to_string();
+            Arc::new(Script::new(digest(body.as_bytes()), body.as_bytes(), None))
         };
         cache.keep(script(0), true);
         cache.keep(script(1), false);

@@ -1,18 +1,18 @@
 //! One interpreter: makes functions of scripts, and runs them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, Result, Table, Value, VmState};
+use mlua::{Function, HookTriggers, IntoLua, Lua, MultiValue, Result, Table, Value, VmState};
 
 use super::cache::{Script, Sha};
 use super::raised::{self, Raised};
-use super::running::Running;
 use super::sandbox::{self, Sandbox};
-use super::{api, convert, header, lib};
+use super::{Scripts, api, convert, header, lib};
 use crate::resp::Proto;
+use crate::resp::args::{Args, ArgsBuilder};
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 
@@ -23,16 +23,49 @@ const MOST_FUNCTIONS: usize = 1000;
 /// Steps of the caller's chain at most that are looked at for the place of an error.
 const DEEPEST_PLACE: usize = 8;
 
-/// What a script asks of who runs it.
-pub(crate) enum Asked<'a> {
-    /// To run this command, and answer in this protocol.
-    Run(&'a [LuaString], Proto),
+/// Who runs a script, and answers what it asks. Errors are raised in the script.
+pub(crate) trait Host {
+    /// Runs a command, and appends its answer in this protocol to this memory, which is empty.
+    fn run(&mut self, args: Args<'_>, proto: Proto, memory: Vec<u8>) -> std::result::Result<Vec<u8>, Raised>;
+
     /// Whether it may run this command.
-    May(&'a [LuaString]),
+    fn may_run(&mut self, args: Args<'_>) -> std::result::Result<(), Raised>;
 }
 
-/// Answers what a script asks: an encoded answer, or what is raised in the script.
-pub(crate) type Host<'h> = dyn FnMut(Asked<'_>) -> std::result::Result<Vec<u8>, Raised> + 'h;
+/// What one command takes, used again for the next one.
+#[derive(Default)]
+struct Scratch {
+    request: ArgsBuilder,
+    answer: Vec<u8>,
+}
+
+/// So much of that is kept, in bytes.
+const MOST_KEPT: usize = 16 * 1024;
+
+/// What an interpreter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Any scripts, which may be killed, with so much memory in bytes; 0 is no limit.
+    AnyScripts { most_bytes: usize },
+    /// Scripts that are over before anybody could kill them, need no memory worth limiting and only call commands.
+    ShortScripts,
+}
+
+/// What a script finds under a name.
+struct Named {
+    name: &'static str,
+    table: Table,
+    /// How many values are in it.
+    count: Cell<usize>,
+}
+
+impl Named {
+    fn new(lua: &Lua, real: &Table, name: &'static str) -> Result<Self> {
+        let table = lua.create_table()?;
+        real.raw_set(name, &table)?;
+        Ok(Named { name, table, count: Cell::new(0) })
+    }
+}
 
 /// An interpreter. It belongs to one thread.
 pub(crate) struct Vm {
@@ -40,47 +73,99 @@ pub(crate) struct Vm {
     /// Where scripts find their names.
     real: Table,
     redis: Table,
+    keys: Named,
+    argv: Named,
     /// Calls a function, and makes a table of every error.
     guarded_call: Function,
     functions: HashMap<Sha, Function>,
     speaks: api::Speaks,
+    scratch: RefCell<Scratch>,
+    purpose: Purpose,
     /// What its functions were made for.
-    pub(crate) generation: u64,
+    generation: u64,
+    /// Where its size counts, and as what.
+    total_bytes: Arc<AtomicU64>,
+    counted_bytes: Cell<u64>,
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        self.total_bytes.fetch_sub(self.counted_bytes.get(), Relaxed);
+    }
 }
 
 impl Vm {
-    /// An interpreter for scripts of this generation that ends those that `running` says were killed, with so much memory
-    /// in bytes; 0 is no limit.
-    pub(crate) fn new(generation: u64, running: Arc<Running>, most_bytes: usize) -> Result<Self> {
+    /// An interpreter for scripts of this generation.
+    ///
+    /// # Errors
+    ///
+    /// Those of the interpreter, where it has no memory.
+    pub(crate) fn new(generation: u64, scripts: &Scripts, purpose: Purpose) -> Result<Self> {
         let speaks = api::Speaks::default();
         let Sandbox { lua, real, redis, xpcall } = sandbox::make(&speaks)?;
         let handler = lua.create_function(placed)?;
         let maker = lua.load("local xpcall, handler = ... return function(f) return xpcall(f, handler) end");
         let guarded_call: Function = maker.set_name("=sandbox").call((xpcall, handler))?;
-        let triggers = HookTriggers::new().every_nth_instruction(LOOKS_EVERY);
-        lua.set_global_hook(triggers, move |_, _| {
-            if running.is_killed() { Err(Raised::Killed.carried()) } else { Ok(VmState::Continue) }
-        })?;
-        if most_bytes > 0 {
-            lib::set_room(&lua, most_bytes);
+        if let Purpose::AnyScripts { most_bytes } = purpose {
+            let (triggers, running) = (HookTriggers::new().every_nth_instruction(LOOKS_EVERY), scripts.running.clone());
+            lua.set_global_hook(triggers, move |_, _| {
+                if running.is_killed() { Err(Raised::Killed.carried()) } else { Ok(VmState::Continue) }
+            })?;
+            if most_bytes > 0 {
+                lib::set_room(&lua, most_bytes);
+            }
+            lua.set_memory_limit(if most_bytes == 0 { 0 } else { lua.used_memory() + most_bytes })?;
         }
-        lua.set_memory_limit(if most_bytes == 0 { 0 } else { lua.used_memory() + most_bytes })?;
-        Ok(Vm { lua, real, redis, guarded_call, functions: HashMap::new(), speaks, generation })
+        for name in COMMANDS {
+            // Until a script runs.
+            redis.raw_set(name, lua.create_function(|_, _: MultiValue| Ok(()))?)?;
+        }
+        Ok(Vm {
+            keys: Named::new(&lua, &real, "KEYS")?,
+            argv: Named::new(&lua, &real, "ARGV")?,
+            lua,
+            real,
+            redis,
+            guarded_call,
+            functions: HashMap::new(),
+            speaks,
+            scratch: RefCell::default(),
+            purpose,
+            generation,
+            total_bytes: scripts.vm_bytes.clone(),
+            counted_bytes: Cell::new(0),
+        })
     }
 
-    /// What it occupies, in bytes.
-    pub(crate) fn size_bytes(&self) -> usize {
-        self.lua.used_memory()
+    /// Whether it can be used for scripts of this server and generation. Short scripts leave nothing behind but their
+    /// functions, so that an interpreter for them need not be made anew when they are flushed.
+    pub(crate) fn is_still_for(&mut self, generation: u64, scripts: &Scripts, purpose: Purpose) -> bool {
+        if self.generation != generation
+            && purpose == Purpose::ShortScripts
+            && Arc::ptr_eq(&self.total_bytes, &scripts.vm_bytes)
+        {
+            self.functions.clear();
+            self.generation = generation;
+        }
+        self.generation == generation && (self.purpose == Purpose::ShortScripts) == (purpose == Purpose::ShortScripts)
     }
 
-    /// Makes a function of a script.
+    /// What it occupies, in bytes, which is counted among what all occupy.
+    pub(crate) fn measure(&self) -> usize {
+        let bytes = self.lua.used_memory();
+        let before = self.counted_bytes.replace(bytes as u64);
+        self.total_bytes.fetch_add((bytes as u64).wrapping_sub(before), Relaxed);
+        bytes
+    }
+
+    /// Makes a function of a script; none if there is one already.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(crate) fn compile(&mut self, script: &Script) -> std::result::Result<(), ReplyError> {
+    pub(crate) fn compile(&mut self, script: &Script) -> std::result::Result<Option<Function>, ReplyError> {
         if self.functions.contains_key(&script.sha) {
-            return Ok(());
+            return Ok(None);
         }
         let (_, body) = header::parse(&script.body)?;
         let refused = |text: &str| ReplyError::err(format!("Error compiling script (new function): {text}"));
@@ -92,8 +177,8 @@ impl Vm {
         if self.functions.len() >= MOST_FUNCTIONS {
             self.functions.clear();
         }
-        self.functions.insert(script.sha, function);
-        Ok(())
+        self.functions.insert(script.sha, function.clone());
+        Ok(Some(function))
     }
 
     /// Runs a script, which has been compiled, with these keys and arguments, and answers as it does. False if the
@@ -102,14 +187,14 @@ impl Vm {
         &self,
         script: &Script,
         [keys, argv]: [impl Iterator<Item = &'a [u8]>; 2],
-        host: &mut Host<'_>,
+        host: &mut dyn Host,
         reply: &mut Reply,
     ) -> std::result::Result<bool, ReplyError> {
         self.speaks.set(Proto::Resp2);
         let Some(function) = self.functions.get(&script.sha) else { return Ok(false) };
         let outcome = self
-            .names("KEYS", keys)
-            .and_then(|()| self.names("ARGV", argv))
+            .name(&self.keys, keys)
+            .and_then(|()| self.name(&self.argv, argv))
             .and_then(|()| self.with_commands(host, || self.guarded_call.call::<(bool, Value)>(function)));
         match outcome {
             Ok((true, value)) => {
@@ -125,61 +210,122 @@ impl Vm {
         }
     }
 
-    fn names<'a>(&self, name: &str, values: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        let table = self.lua.create_table()?;
-        for (index, value) in values.enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(value)?)?;
+    /// Gives a script these values under a name. Short scripts do not change the table that they are in, so that it is used
+    /// again for the next one.
+    fn name<'a>(&self, named: &Named, values: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        if self.purpose != Purpose::ShortScripts {
+            return self.real.raw_set(named.name, self.lua.create_sequence_from(values.map(Text))?);
         }
-        self.real.raw_set(name, table)
+        let mut count = 0;
+        for value in values {
+            count += 1;
+            named.table.raw_set(count, self.lua.create_string(value)?)?;
+        }
+        for index in count + 1..=named.count.replace(count) {
+            named.table.raw_set(index, Value::Nil)?;
+        }
+        Ok(())
     }
 
     /// Runs something with functions that ask `host`.
-    fn with_commands<R>(&self, host: &mut Host<'_>, run: impl FnOnce() -> Result<R>) -> Result<R> {
-        let host = Rc::new(RefCell::new(host));
+    fn with_commands<R>(&self, host: &mut dyn Host, run: impl FnOnce() -> Result<R>) -> Result<R> {
+        let mut scratch = self.scratch.borrow_mut();
+        let asking = RefCell::new(Asking { host, scratch: &mut scratch });
+        let (asking, speaks) = (&asking, &self.speaks);
         self.lua.scope(|scope| {
-            let (speaks, asked) = (&self.speaks, host.clone());
-            let call =
-                move |lua: &Lua, args: MultiValue| command(lua, &args, &mut **asked.borrow_mut(), speaks.get(), true);
-            self.redis.raw_set("call", scope.create_function(call)?)?;
-            let asked = host.clone();
-            let call =
-                move |lua: &Lua, args: MultiValue| command(lua, &args, &mut **asked.borrow_mut(), speaks.get(), false);
-            self.redis.raw_set("pcall", scope.create_function(call)?)?;
-            let may = move |lua: &Lua, args: MultiValue| {
-                let Some(args) = texts(lua, &args) else { return Err(Raised::of(NOT_TEXT).carried()) };
-                (host.borrow_mut())(Asked::May(&args)).map(|_| true).map_err(Raised::carried)
+            let commands = |raises: bool| {
+                scope.create_function(move |lua: &Lua, args: MultiValue| {
+                    asking.borrow_mut().command(lua, &args, speaks.get(), raises)
+                })
             };
-            self.redis.raw_set("acl_check_cmd", scope.create_function(may)?)?;
+            self.redis.raw_set(CALL, commands(true)?)?;
+            // Short scripts do not use the others.
+            if self.purpose != Purpose::ShortScripts {
+                self.redis.raw_set(PCALL, commands(false)?)?;
+                let may = move |lua: &Lua, args: MultiValue| asking.borrow_mut().may_run(lua, &args);
+                self.redis.raw_set(MAY, scope.create_function(may)?)?;
+            }
             run()
         })
     }
 }
 
-const NOT_TEXT: &[u8] = b"Lua redis lib command arguments must be strings or integers";
+/// Bytes that become a string.
+struct Text<'t>(&'t [u8]);
 
-fn texts(lua: &Lua, args: &MultiValue) -> Option<Vec<LuaString>> {
-    args.iter().map(|value| api::bytes(lua, value)).collect()
-}
-
-/// `redis.call` and, where nothing is raised, `redis.pcall`.
-fn command(lua: &Lua, args: &MultiValue, host: &mut Host<'_>, speaks: Proto, raises: bool) -> Result<Value> {
-    let answered = match texts(lua, args) {
-        _ if args.is_empty() => Err(Raised::of(b"Please specify at least one argument for this redis lib call")),
-        None => Err(Raised::of(NOT_TEXT)),
-        Some(args) => host(Asked::Run(&args, speaks)),
-    };
-    let raised = match answered {
-        Ok(answer) => match answer.strip_prefix(b"-") {
-            Some(error) => Raised::of(&[b"-", error].concat()),
-            None => return convert::to_lua(lua, &answer).map(|(value, _)| value),
-        },
-        Err(raised) => raised,
-    };
-    if raises || raised == Raised::Killed {
-        return Err(raised.carried());
+impl IntoLua for Text<'_> {
+    fn into_lua(self, lua: &Lua) -> Result<Value> {
+        lua.create_string(self.0).map(Value::String)
     }
-    raised::seen(lua, Value::Error(Box::new(raised.carried())))
 }
+
+/// The functions that ask whoever runs the script.
+const COMMANDS: [&str; 3] = [CALL, PCALL, MAY];
+const CALL: &str = "call";
+const PCALL: &str = "pcall";
+const MAY: &str = "acl_check_cmd";
+/// What the functions that ask have at hand.
+struct Asking<'a> {
+    host: &'a mut dyn Host,
+    scratch: &'a mut Scratch,
+}
+
+impl Asking<'_> {
+    /// `redis.call` and, where nothing is raised, `redis.pcall`.
+    fn command(&mut self, lua: &Lua, args: &MultiValue, speaks: Proto, raises: bool) -> Result<Value> {
+        let raised = match self.ask(lua, args, speaks) {
+            Ok(answer) if answer.starts_with(b"-") => Raised::of(&answer),
+            Ok(answer) => {
+                let value = convert::to_lua(lua, &answer).map(|(value, _)| value);
+                self.scratch.answer = answer;
+                return value;
+            }
+            Err(raised) => raised,
+        };
+        if raises || raised == Raised::Killed {
+            return Err(raised.carried());
+        }
+        raised::seen(lua, Value::Error(Box::new(raised.carried())))
+    }
+
+    fn ask(&mut self, lua: &Lua, args: &MultiValue, speaks: Proto) -> std::result::Result<Vec<u8>, Raised> {
+        self.gather(lua, args)?;
+        let Some(args) = self.scratch.request.args() else {
+            return Err(Raised::of(b"Please specify at least one argument for this redis lib call"));
+        };
+        let mut memory = std::mem::take(&mut self.scratch.answer);
+        memory.clear();
+        memory.shrink_to(MOST_KEPT);
+        self.host.run(args, speaks, memory)
+    }
+
+    /// `redis.acl_check_cmd`.
+    fn may_run(&mut self, lua: &Lua, args: &MultiValue) -> Result<bool> {
+        let answered = self.gather(lua, args).and_then(|()| match self.scratch.request.args() {
+            Some(args) => self.host.may_run(args),
+            None => Err(Raised::of(b"Please specify at least one argument for this redis.acl_check_cmd() call")),
+        });
+        answered.map(|()| true).map_err(Raised::carried)
+    }
+
+    /// Makes a request of what a script has given.
+    fn gather(&mut self, lua: &Lua, args: &MultiValue) -> std::result::Result<(), Raised> {
+        let request = &mut self.scratch.request;
+        request.begin(MOST_KEPT);
+        for arg in args {
+            match arg {
+                Value::String(text) => request.add(&text.as_bytes()),
+                other => match api::bytes(lua, other) {
+                    Some(text) => request.add(&text.as_bytes()),
+                    None => return Err(Raised::of(NOT_TEXT)),
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+const NOT_TEXT: &[u8] = b"Lua redis lib command arguments must be strings or integers";
 
 /// Makes a table of an error, with its text and the line of the script in which it happened.
 fn placed(lua: &Lua, error: Value) -> Result<Value> {

@@ -110,6 +110,20 @@ pub struct TurnOutcome {
     pub published: bool,
     /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
     pub waits: Option<Option<u64>>,
+    /// How a script is run.
+    pub(crate) script: ScriptRun,
+}
+
+/// How a script is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ScriptRun {
+    /// It may take as long as it takes.
+    #[default]
+    Any,
+    /// On the thread of its client, because it is short.
+    Short,
+    /// It has turned out not to be, before it did anything, and is to be run elsewhere.
+    TooLong,
 }
 
 impl TurnOutcome {

@@ -1,14 +1,16 @@
 //! What a script asks of the server: commands that it runs.
 
+use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Run};
 use crate::command::table::{Entry, Lookup};
 use crate::command::{Call, run, trace};
 use crate::resp::Proto;
-use crate::resp::decode::OwnedArgs;
+use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::script::raised::Raised;
-use crate::script::vm::Asked;
+use crate::script::vm::Host;
+use crate::session::ScriptRun;
 
 /// Runs commands for the script of a call.
 pub(super) struct Caller<'r, 'c, 's> {
@@ -17,6 +19,8 @@ pub(super) struct Caller<'r, 'c, 's> {
     lacks_memory: bool,
     /// Whether it has written.
     written: bool,
+    /// Whether a command has run that may have done something.
+    ran_writer: bool,
     db: u16,
     was_executing: bool,
 }
@@ -29,7 +33,7 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         call.scope.scripted = true;
         let now = call.now;
         call.keys.hold(now);
-        Caller { call, writes_nothing, lacks_memory, written: false, db, was_executing }
+        Caller { call, writes_nothing, lacks_memory, written: false, ran_writer: false, db, was_executing }
     }
 
     /// The script has ended: what it selected holds for it alone.
@@ -40,29 +44,10 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         scope.scripted = false;
     }
 
-    /// Answers what the script asks.
-    pub(super) fn answer(&mut self, asked: Asked<'_>) -> Result<Vec<u8>, Raised> {
-        let (texts, proto) = match asked {
-            Asked::Run(texts, proto) => (texts, Some(proto)),
-            Asked::May(texts) => (texts, None),
-        };
-        let borrowed: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
-        if borrowed.is_empty() {
-            return Err(Raised::of(b"Please specify at least one argument for this redis.acl_check_cmd() call"));
-        }
-        let args = OwnedArgs::new(borrowed.iter().map(|text| &**text));
-        let found = match self.call.server.commands.lookup(args.args()) {
+    fn find(&self, args: Args<'_>) -> Option<&'s Entry> {
+        match self.call.server.commands.lookup(args) {
             Lookup::Found(entry) if entry.command.runner().is_some() => Some(entry),
             _ => None,
-        };
-        match (proto, found) {
-            (None, Some(_)) => Ok(Vec::new()),
-            (None, None) => Err(Raised::of(b"Invalid command passed to redis.acl_check_cmd()")),
-            (Some(_), None) => Err(Raised::of(b"Unknown Redis command called from script")),
-            (Some(proto), Some(entry)) => {
-                let command = self.permit(entry, args.args().len())?;
-                Ok(self.run(entry, command, &args, proto))
-            }
         }
     }
 
@@ -81,7 +66,7 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
             return Err(Raised::of(&[b"-", ReplyError::OUT_OF_MEMORY.text()].concat()));
         }
         if flags.has(Flags::WRITE) {
-            if !self.call.server.scripts.running.may_write() {
+            if self.call.outcome.script == ScriptRun::Any && !self.call.server.scripts.running.may_write() {
                 return Err(Raised::Killed);
             }
             self.written = true;
@@ -89,18 +74,39 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         Ok(command)
     }
 
-    fn run(
-        &mut self,
-        entry: &'s Entry,
-        command: crate::command::spec::Handler,
-        args: &OwnedArgs,
-        proto: Proto,
-    ) -> Vec<u8> {
+    /// Ends a script that runs on the thread of its client if the command may take long. Once the script may have written,
+    /// it runs only commands that do not.
+    fn ensure_short(&mut self, entry: &Entry, args: Args<'_>) -> Result<(), Raised> {
+        let call = &mut *self.call;
+        if call.outcome.script == ScriptRun::Any || self.ran_writer {
+            return Ok(());
+        }
+        let state = call.keys.held().map(|(state, _)| &*state);
+        let view = View { server: call.server, state, db: call.scope.db };
+        if !cost::is_short(entry.command, args, &view) {
+            call.outcome.script = ScriptRun::TooLong;
+            return Err(Raised::Killed);
+        }
+        self.ran_writer |= entry.command.flags.has_any(Flags::WRITE.and(Flags::MAY_REPLICATE));
+        Ok(())
+    }
+}
+
+impl Host for Caller<'_, '_, '_> {
+    fn may_run(&mut self, args: Args<'_>) -> Result<(), Raised> {
+        let found = self.find(args).map(drop);
+        found.ok_or_else(|| Raised::of(b"Invalid command passed to redis.acl_check_cmd()"))
+    }
+
+    fn run(&mut self, args: Args<'_>, proto: Proto, memory: Vec<u8>) -> Result<Vec<u8>, Raised> {
+        let entry = self.find(args).ok_or_else(|| Raised::of(b"Unknown Redis command called from script"))?;
+        let command = self.permit(entry, args.len())?;
+        self.ensure_short(entry, args)?;
         let outer = &mut *self.call;
-        let mut reply = Reply::new(Vec::new(), proto);
+        let mut reply = Reply::new(memory, proto);
         let mut call = Call {
             entry,
-            args: args.args(),
+            args,
             reply: &mut reply,
             scope: &mut *outer.scope,
             info: outer.info,
@@ -118,6 +124,6 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         run::conclude(&mut call, result.as_ref().err());
         run::settle_keys(&mut call);
         trace::count(&mut call, result.is_err());
-        reply.into_bytes()
+        Ok(reply.into_bytes())
     }
 }

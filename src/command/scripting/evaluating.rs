@@ -4,18 +4,21 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::brief;
 use super::calling::Caller;
 use crate::command::spec::Flags;
 use crate::command::{Call, gate, trace};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
+use crate::script::brevity;
 use crate::script::cache::{self, Script};
 use crate::script::header;
-use crate::script::vm::Vm;
+use crate::script::vm::{Purpose, Vm};
+use crate::session::ScriptRun;
 
 thread_local! {
     /// The interpreter of this thread, made when the first script comes.
-    static VM: RefCell<Option<Vm>> = const { RefCell::new(None) };
+    static VM: RefCell<Option<Box<Vm>>> = const { RefCell::new(None) };
 }
 
 /// How a request says which script it means.
@@ -42,7 +45,7 @@ pub(super) fn run(call: &mut Call<'_, '_>, source: Source, read_only: bool) -> R
     };
     let script = script.ok_or(ReplyError::NO_SCRIPT)?;
     with_vm(call, |call, vm| {
-        vm.compile(&script)?;
+        make_ready(call, vm, &script)?;
         if source == Source::Body {
             call.server.scripts.cache.lock().keep(script.clone(), false);
         }
@@ -58,7 +61,7 @@ pub(super) fn load(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if limit.is_some_and(|limit| size as u64 > limit) {
         return Err(ReplyError::err("there are more scripts than 'lua-memory-limit' allows: use SCRIPT FLUSH"));
     }
-    with_vm(call, |_, vm| vm.compile(&script))?;
+    with_vm(call, |call, vm| make_ready(call, vm, &script))?;
     call.server.scripts.cache.lock().keep(script.clone(), true);
     call.reply.bulk(script.sha);
     Ok(())
@@ -72,7 +75,17 @@ fn find_or_make(call: &Call<'_, '_>, index: usize) -> Result<Arc<Script>, ReplyE
         return Ok(script);
     }
     let (flags, _) = header::parse(body)?;
-    Ok(Arc::new(Script { sha, body: body.into(), flags }))
+    Ok(Arc::new(Script::new(sha, body, flags)))
+}
+
+/// Makes a script ready to run, and finds out whether it is short.
+fn make_ready(call: &Call<'_, '_>, vm: &mut Vm, script: &Script) -> Result<(), ReplyError> {
+    let Some(function) = vm.compile(script)? else { return Ok(()) };
+    if script.body.len() <= brief::MOST_BYTES {
+        let effort = |name: &[u8]| brief::effort(&call.server.commands, name);
+        script.brief.store(brevity::is_brief(&function.dump(false), effort), Relaxed);
+    }
+    Ok(())
 }
 
 /// Does something with the interpreter, which is renewed if scripts have been flushed since.
@@ -82,20 +95,23 @@ fn with_vm<R>(
 ) -> Result<R, ReplyError> {
     let scripts = &call.server.scripts;
     let generation = scripts.cache.lock().generation();
-    VM.with_borrow_mut(|vm| {
-        if vm.as_ref().is_none_or(|vm| vm.generation != generation) {
-            *vm = None;
-            let most = call.settings.lua_memory_limit.0;
-            let made = Vm::new(generation, scripts.running.clone(), usize::try_from(most).unwrap_or(usize::MAX));
-            *vm = Some(made.map_err(|error| ReplyError::err(format!("no interpreter could be made: {error}")))?);
-        }
-        let Some(ready) = vm else { return Err(ReplyError::NO_SCRIPT) };
-        let result = work(call, ready);
-        scripts.vm_bytes.store(ready.size_bytes() as u64, Relaxed);
+    let most_bytes = usize::try_from(call.settings.lua_memory_limit.0).unwrap_or(usize::MAX);
+    let purpose =
+        if call.outcome.script == ScriptRun::Short { Purpose::ShortScripts } else { Purpose::AnyScripts { most_bytes } };
+    VM.with_borrow_mut(|kept| {
+        // Taken out, so that one whose script panics is not used any more.
+        let mut kept_one = kept.take();
+        let mut vm = match kept_one.take_if(|vm| vm.is_still_for(generation, scripts, purpose)) {
+            Some(vm) => vm,
+            None => Box::new(
+                Vm::new(generation, scripts, purpose)
+                    .map_err(|error| ReplyError::err(format!("no interpreter could be made: {error}")))?,
+            ),
+        };
+        let result = work(call, &mut vm);
         // What has no memory left is thrown away; what is compiled can be compiled again.
-        if call.settings.lua_memory_limit.limit().is_some_and(|limit| ready.size_bytes() as u64 > limit / 2) {
-            *vm = None;
-        }
+        let most_kept = call.settings.lua_memory_limit.limit().map_or(u64::MAX, |limit| limit / 2);
+        *kept = Some(vm).filter(|vm| vm.measure() as u64 <= most_kept);
         result
     })
 }
@@ -119,17 +135,24 @@ fn run_ready(
     }
     let args = call.args;
     let names = [args.from(3).take(keys), args.from(3 + keys).take(usize::MAX)];
-    let begun = call.server.scripts.running.begin(call.now.ms());
+    // What is short is over before anybody could end it.
+    let runs_long = call.outcome.script == ScriptRun::Any;
+    let begun = runs_long.then(|| call.server.scripts.running.begin(call.now.ms()));
     let mut answer = std::mem::take(call.reply);
     let mut caller = Caller::begin(call, writes_nothing, lacks_memory);
-    let result = vm.run(script, names, &mut |asked| caller.answer(asked), &mut answer);
+    let result = vm.run(script, names, &mut caller, &mut answer);
     caller.end();
     drop(begun);
     *call.reply = answer;
+    if call.outcome.script == ScriptRun::TooLong {
+        script.brief.store(false, Relaxed);
+        return Ok(());
+    }
     result.map(drop)
 }
 
 fn finds_no_memory(call: &mut Call<'_, '_>) -> bool {
     let (server, flags) = (call.server, Flags::WRITE.and(Flags::DENYOOM));
-    gate::lacks_memory(flags, server, server.keys_thread(), call.settings, call.keys, call.hub, call.outcome)
+    let thread = if call.outcome.script == ScriptRun::Short { call.info.worker() } else { server.keys_thread() };
+    gate::lacks_memory(flags, server, thread, call.settings, call.keys, call.hub, call.outcome)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::command::elsewhere;
-use crate::command::test_support::{World, beside_executors, heard_until};
+use crate::command::test_support::{Peer, World, beside_executors, heard_until};
 use crate::resp::Proto;
 
 /// What a script answers to a client of its own.
@@ -139,6 +139,97 @@ fn p12_an_endless_script_delays_no_message_and_can_be_killed() {
         assert!(heard_until(&world, &client, "\r\n").starts_with("-ERR Script killed by user with SCRIPT KILL"));
     });
     assert_eq!(world.server.scripts.running.kill(), Err(crate::script::running::Unkillable::Idle));
+}
+
+/// A server with an executor for keys, whose jobs are done when a test says so.
+fn beside_keys() -> World {
+    let world = World::new();
+    world.server.executors.keys.attach();
+    world
+}
+
+/// What a request is answered at once, and what when the executor has done its jobs.
+fn answers(world: &World, peer: &Peer, request: &str) -> (String, String) {
+    let at_once = peer.say(request);
+    while !world.server.executors.keys.is_idle() {
+        world.server.executors.keys.work(&world.server, Duration::ZERO);
+    }
+    world.settle();
+    (at_once, peer.resume())
+}
+
+const RELEASE: &str =
+    "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end";
+
+#[test]
+fn a_script_that_is_known_to_be_short_runs_where_its_client_is_served() {
+    let world = beside_keys();
+    let client = world.client();
+    let release = format!("EVAL \"{RELEASE}\" 1 k v");
+    assert_eq!(answers(&world, &client, &release), ("".into(), ":0\r\n".into()), "it is not known yet");
+    client.say("SET k v");
+    assert_eq!(answers(&world, &client, &release).0, ":1\r\n");
+    assert_eq!(client.say("SET k v\r\nGET k"), "+OK\r\n$1\r\nv\r\n", "the script has let go of the keys");
+    let sha = answers(&world, &client, &format!("SCRIPT LOAD \"{RELEASE}\"")).1;
+    let sha = sha.lines().nth(1).expect("a digest").to_ascii_uppercase();
+    assert_eq!(answers(&world, &client, &format!("EVALSHA {sha} 1 k v")).0, ":1\r\n");
+    assert!(world.server.executors.keys.is_idle());
+    for _ in 0..2 {
+        let looped = "EVAL \"for i = 1, 2 do redis.call('get','k') end return 1\" 0";
+        assert_eq!(answers(&world, &client, looped), ("".into(), ":1\r\n".into()));
+    }
+}
+
+#[test]
+fn p12_a_short_script_that_meets_a_long_command_begins_again_elsewhere() {
+    let world = beside_keys();
+    let client = world.client();
+    let release = format!("EVAL \"{RELEASE}\" 1 big x");
+    answers(&world, &client, &release);
+    assert_eq!(answers(&world, &client, &release).0, ":0\r\n");
+    answers(&world, &client, "SETRANGE big 1000000 x");
+    let (at_once, later) = answers(&world, &client, &release);
+    assert_eq!((at_once.as_str(), later.as_str()), ("", ":0\r\n"));
+    assert!(client.say("INFO commandstats").contains("cmdstat_eval:calls=3,"), "each of them has run once");
+}
+
+#[test]
+fn a_short_script_is_shown_to_monitors_once_and_runs_within_transactions() {
+    let world = beside_keys();
+    let (client, monitor) = (world.client(), world.client());
+    let incr = "EVAL \"return redis.call('incr', KEYS[1])\" 1 k";
+    for expected in [":1\r\n", ":2\r\n"] {
+        let (at_once, later) = answers(&world, &client, incr);
+        assert_eq!(at_once + &later, expected);
+    }
+    beside_executors(&world.server, || {
+        let queued = client.say(&format!("MULTI\r\n{incr}\r\nGET k"));
+        assert_eq!(queued, "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+        let executed = client.say("EXEC");
+        assert_eq!(executed + &heard_until(&world, &client, "$1\r\n3\r\n"), "*2\r\n:3\r\n$1\r\n3\r\n");
+    });
+    monitor.say("MONITOR");
+    let (at_once, later) = answers(&world, &client, incr);
+    assert_eq!((at_once.as_str(), later.as_str()), ("", ":4\r\n"));
+    assert_eq!(monitor.resume().to_lowercase().matches("incr").count(), 2, "the script, and its command");
+}
+
+#[test]
+fn what_a_short_script_does_is_undone_by_nothing_that_was_killed_before() {
+    let world = beside_keys();
+    let client = world.client();
+    let script = "EVAL \"redis.call('set','k','v') return redis.call('nosuch') \" 0";
+    let incr = "EVAL \"return redis.call('incr','n')\" 0";
+    answers(&world, &client, incr);
+    let begun = world.server.scripts.running.begin(0);
+    assert_eq!(world.client().say("SCRIPT KILL"), "+OK\r\n");
+    drop(begun);
+    assert_eq!(answers(&world, &client, incr).0, ":2\r\n");
+    answers(&world, &client, script);
+    assert!(answers(&world, &client, script).1.contains("script: "), "what fails says where");
+    assert_eq!(client.say("SCRIPT FLUSH"), "+OK\r\n");
+    assert_eq!(answers(&world, &client, incr), ("".into(), ":3\r\n".into()));
+    assert_eq!(answers(&world, &client, incr).0, ":4\r\n");
 }
 
 #[test]
