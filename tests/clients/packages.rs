@@ -77,11 +77,11 @@ fn install_node(sources: &Path, dir: &Path) -> Result<(), String> {
     })
 }
 
-/// The program itself, from the modules that `go.sum` names by hash. Go knows what has to be built again.
+/// The programs themselves, from the modules that `go.sum` names by hash. Go knows what has to be built again.
 fn build_go(sources: &Path, dir: &Path) -> Result<(), String> {
-    let build = ["build", "-o"];
     let mut command = Command::new("go");
-    command.args(build).arg(dir.join("go_redis")).arg(".").current_dir(sources);
+    // An output that ends with a slash is a folder, for as many programs as there are.
+    command.args(["build", "-o"]).arg(dir.join("")).arg("./...").current_dir(sources);
     // A toolchain that is too old is reported as missing, not replaced by another one.
     command.env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local").env("GOWORK", "off");
     run(&mut command).map(drop)

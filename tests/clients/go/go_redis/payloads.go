@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"pregon/clients/harness"
 )
 
 // everyByte is a name and a message with every byte value, CR LF and NUL included.
@@ -22,16 +23,16 @@ func everyByte() string {
 func everyByteValueSurvivesInNamesAndMessages(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, everyByte())
-	check(pubsub.PSubscribe(ctx, "\x00*\xff"))
+	harness.Check(pubsub.PSubscribe(ctx, "\x00*\xff"))
 	confirm(ctx, pubsub, 1)
 	payload := strings.Repeat(everyByte(), 4)
-	equal(publish(ctx, client, everyByte(), []byte(payload)), 2)
+	harness.Equal(publish(ctx, client, everyByte(), []byte(payload)), 2)
 	expectMessage(ctx, pubsub, everyByte(), payload)
-	message := must(pubsub.ReceiveMessage(ctx))
-	equal(message.Pattern, "\x00*\xff")
-	equal(message.Channel, everyByte())
-	equal(message.Payload, payload)
-	equalSlices(must(client.PubSubChannels(ctx, "*").Result()), []string{everyByte()})
+	message := harness.Must(pubsub.ReceiveMessage(ctx))
+	harness.Equal(message.Pattern, "\x00*\xff")
+	harness.Equal(message.Channel, everyByte())
+	harness.Equal(message.Payload, payload)
+	harness.EqualSlices(harness.Must(client.PubSubChannels(ctx, "*").Result()), []string{everyByte()})
 }
 
 func aMegabyteSurvives(ctx context.Context) {
@@ -39,7 +40,7 @@ func aMegabyteSurvives(ctx context.Context) {
 	pubsub := subscribe(ctx, client, "news")
 	for _, filler := range []string{"a", "z"} {
 		payload := filler + strings.Repeat(everyByte(), 4096) + filler
-		equal(publish(ctx, client, "news", payload), 1)
+		harness.Equal(publish(ctx, client, "news", payload), 1)
 		expectMessage(ctx, pubsub, "news", payload)
 	}
 }
@@ -51,8 +52,8 @@ func aThousandChannelsFitOnOneConnection(ctx context.Context) {
 		names = append(names, fmt.Sprintf("channel:%d", n))
 	}
 	pubsub := client.Subscribe(ctx, names...)
-	equal(confirm(ctx, pubsub, 1000).Count, 1000)
-	must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	harness.Equal(confirm(ctx, pubsub, 1000).Count, 1000)
+	harness.Must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, name := range names {
 			pipe.Publish(ctx, name, "for "+name)
 		}
@@ -68,7 +69,7 @@ func tenThousandMessagesKeepTheirOrder(ctx context.Context) {
 	pubsub := subscribe(ctx, client, "even", "odd")
 	channels := [2]string{"even", "odd"}
 	for start := 0; start < 10_000; start += 1000 {
-		must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		harness.Must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for n := start; n < start+1000; n++ {
 				pipe.Publish(ctx, channels[n%2], n)
 			}
@@ -85,11 +86,11 @@ func theClientListKnowsNameAndID(ctx context.Context) {
 	named.ClientName = "crier"
 	client := redis.NewClient(named)
 	connection := client.Conn()
-	id := must(connection.ClientID(ctx).Result())
-	equal(must(connection.ClientGetName(ctx).Result()), "crier")
-	equal(must(connection.ClientInfo(ctx).Result()).ID, id)
+	id := harness.Must(connection.ClientID(ctx).Result())
+	harness.Equal(harness.Must(connection.ClientGetName(ctx).Result()), "crier")
+	harness.Equal(harness.Must(connection.ClientInfo(ctx).Result()).ID, id)
 	subscribe(ctx, connect(), "news", "sport")
-	list := must(connection.ClientList(ctx).Result())
+	list := harness.Must(connection.ClientList(ctx).Result())
 	own := ""
 	for line := range strings.Lines(list) {
 		if strings.HasPrefix(line, fmt.Sprintf("id=%d ", id)) {
@@ -97,15 +98,15 @@ func theClientListKnowsNameAndID(ctx context.Context) {
 		}
 	}
 	if !strings.Contains(own, " name=crier ") || !strings.Contains(own, " lib-name=go-redis") {
-		fail("connection %d is not listed with name and library:\n%s", id, list)
+		harness.Fail("connection %d is not listed with name and library:\n%s", id, list)
 	}
-	listening := must(connection.Do(ctx, "CLIENT", "LIST", "TYPE", "pubsub").Text())
+	listening := harness.Must(connection.Do(ctx, "CLIENT", "LIST", "TYPE", "pubsub").Text())
 	if strings.Count(listening, "\n") != 1 || !strings.Contains(listening, " flags=P db=0 sub=2 psub=0 ") {
-		fail("want one subscriber, got\n%s", listening)
+		harness.Fail("want one subscriber, got\n%s", listening)
 	}
-	equal(must(connection.ClientSetName(ctx, "town-crier").Result()), true)
-	equal(must(connection.ClientInfo(ctx).Result()).Name, "town-crier")
-	check(connection.Close())
+	harness.Equal(harness.Must(connection.ClientSetName(ctx, "town-crier").Result()), true)
+	harness.Equal(harness.Must(connection.ClientInfo(ctx).Result()).Name, "town-crier")
+	harness.Check(connection.Close())
 }
 
 func aSelectedDatabaseDoesNotSeparateChannels(ctx context.Context) {
@@ -113,35 +114,35 @@ func aSelectedDatabaseDoesNotSeparateChannels(ctx context.Context) {
 	fifth.DB, third.DB = 5, 3
 	pubsub := subscribe(ctx, redis.NewClient(fifth), "news")
 	publisher := redis.NewClient(third)
-	equal(publish(ctx, publisher, "news", "for all"), 1)
+	harness.Equal(publish(ctx, publisher, "news", "for all"), 1)
 	expectMessage(ctx, pubsub, "news", "for all")
-	equal(must(publisher.ClientInfo(ctx).Result()).DB, 3)
+	harness.Equal(harness.Must(publisher.ClientInfo(ctx).Result()).DB, 3)
 }
 
 func pingsAreAnsweredBesideSubscriptions(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, "news")
 	for _, payload := range []string{"", "still there?"} {
-		check(pubsub.Ping(ctx, payload))
-		pong, ok := must(pubsub.Receive(ctx)).(*redis.Pong)
+		harness.Check(pubsub.Ping(ctx, payload))
+		pong, ok := harness.Must(pubsub.Receive(ctx)).(*redis.Pong)
 		if !ok {
-			fail("want a pong")
+			harness.Fail("want a pong")
 		}
-		equal(pong.Payload, payload)
+		harness.Equal(pong.Payload, payload)
 	}
 	// The channel pings by itself when it has heard nothing for the interval.
 	messages := pubsub.Channel(redis.WithChannelHealthCheckInterval(50 * time.Millisecond))
 	for pingsSeen(ctx, client) < 4 {
-		check(ctx.Err())
+		harness.Check(ctx.Err())
 	}
 	publish(ctx, client, "news", "still subscribed")
-	equal((<-messages).Payload, "still subscribed")
+	harness.Equal((<-messages).Payload, "still subscribed")
 }
 
 // pingsSeen is how many PINGs the server has run, from all connections.
 func pingsSeen(ctx context.Context, client *redis.Client) int {
-	info := must(client.Info(ctx, "commandstats").Result())
+	info := harness.Must(client.Info(ctx, "commandstats").Result())
 	_, after, _ := strings.Cut(info, "cmdstat_ping:calls=")
 	calls, _, _ := strings.Cut(after, ",")
-	return must(strconv.Atoi(calls))
+	return harness.Must(strconv.Atoi(calls))
 }

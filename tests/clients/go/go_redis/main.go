@@ -2,17 +2,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"os"
-	"runtime/debug"
-	"slices"
-	"time"
-)
 
-// deadline ends a case that waits for something that never comes.
-const deadline = 20 * time.Second
+	"pregon/clients/harness"
+)
 
 // cases are the functions of cases.go and payloads.go by the names that the test harness uses.
 var cases = map[string]func(context.Context){
@@ -42,51 +35,5 @@ var cases = map[string]func(context.Context){
 }
 
 func main() {
-	if os.Args[1] == "--list" {
-		for name := range cases {
-			fmt.Println(name)
-		}
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	cases[os.Args[1]](ctx)
-}
-
-// restartServer returns when the server runs again, on the same port.
-func restartServer() {
-	fmt.Println("@restart")
-	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	check(err)
-	equal(answer, "ok\n")
-}
-
-// fail ends the program with the place that called it.
-func fail(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n%s", append(args, debug.Stack())...)
-	os.Exit(1)
-}
-
-func check(err error) {
-	if err != nil {
-		fail("%v", err)
-	}
-}
-
-// must returns the value of a call that has to succeed.
-func must[T any](value T, err error) T {
-	check(err)
-	return value
-}
-
-func equal[T comparable](got, want T) {
-	if got != want {
-		fail("got %.200q, want %.200q", fmt.Sprint(got), fmt.Sprint(want))
-	}
-}
-
-func equalSlices[T comparable](got, want []T) {
-	if !slices.Equal(got, want) {
-		fail("got %q, want %q", got, want)
-	}
+	harness.Main(cases)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/push"
+	"pregon/clients/harness"
 )
 
 // invalidations keeps what the server pushes.
@@ -21,34 +22,34 @@ func (received invalidations) HandlePushNotification(
 // aCachedKeyIsForgottenWhenItChanges hears of it by a push in RESP3, by a subscriber in RESP2.
 func aCachedKeyIsForgottenWhenItChanges(ctx context.Context) {
 	client, writer := connect(), connect()
-	check(writer.Set(ctx, "seat", "free", 0).Err())
+	harness.Check(writer.Set(ctx, "seat", "free", 0).Err())
 	reader := client.Conn()
 	if options().Protocol == 3 {
 		received := make(invalidations, 1)
-		check(reader.RegisterPushNotificationHandler("invalidate", received, false))
+		harness.Check(reader.RegisterPushNotificationHandler("invalidate", received, false))
 		readAndTrack(ctx, reader)
-		check(writer.Set(ctx, "seat", "taken", 0).Err())
+		harness.Check(writer.Set(ctx, "seat", "taken", 0).Err())
 		// Pushes are read together with the answer to the next command.
 		for len(received) == 0 {
-			check(reader.Ping(ctx).Err())
+			harness.Check(reader.Ping(ctx).Err())
 		}
-		equal((<-received)[1].([]any)[0].(string), "seat")
-		equal(must(reader.Get(ctx, "seat").Result()), "taken")
+		harness.Equal((<-received)[1].([]any)[0].(string), "seat")
+		harness.Equal(harness.Must(reader.Get(ctx, "seat").Result()), "taken")
 		return
 	}
 	pubsub := subscribe(ctx, client, "__redis__:invalidate")
-	listed := must(writer.Do(ctx, "CLIENT", "LIST", "TYPE", "pubsub").Text())
+	listed := harness.Must(writer.Do(ctx, "CLIENT", "LIST", "TYPE", "pubsub").Text())
 	var id int64
-	must(fmt.Sscanf(listed, "id=%d", &id))
+	harness.Must(fmt.Sscanf(listed, "id=%d", &id))
 	readAndTrack(ctx, reader, "REDIRECT", id)
-	check(writer.Set(ctx, "seat", "taken", 0).Err())
-	message := must(pubsub.ReceiveMessage(ctx))
-	equal(message.Channel, "__redis__:invalidate")
-	equal(len(message.PayloadSlice), 1)
-	equal(message.PayloadSlice[0], "seat")
+	harness.Check(writer.Set(ctx, "seat", "taken", 0).Err())
+	message := harness.Must(pubsub.ReceiveMessage(ctx))
+	harness.Equal(message.Channel, "__redis__:invalidate")
+	harness.Equal(len(message.PayloadSlice), 1)
+	harness.Equal(message.PayloadSlice[0], "seat")
 }
 
 func readAndTrack(ctx context.Context, reader *redis.Conn, options ...any) {
-	check(reader.Do(ctx, append([]any{"CLIENT", "TRACKING", "ON"}, options...)...).Err())
-	equal(must(reader.Get(ctx, "seat").Result()), "free")
+	harness.Check(reader.Do(ctx, append([]any{"CLIENT", "TRACKING", "ON"}, options...)...).Err())
+	harness.Equal(harness.Must(reader.Get(ctx, "seat").Result()), "free")
 }

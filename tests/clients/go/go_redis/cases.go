@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+	"pregon/clients/harness"
 )
 
 // options is what every connection has in common.
 func options() *redis.Options {
-	protocol := must(strconv.Atoi(os.Getenv("PREGON_RESP")))
+	protocol := harness.Must(strconv.Atoi(os.Getenv("PREGON_RESP")))
 	return &redis.Options{
 		Addr:     os.Getenv("PREGON_HOST") + ":" + os.Getenv("PREGON_PORT"),
 		Protocol: protocol,
@@ -28,10 +29,10 @@ func connect() *redis.Client {
 func confirm(ctx context.Context, pubsub *redis.PubSub, count int) *redis.Subscription {
 	var last *redis.Subscription
 	for range count {
-		event := must(pubsub.Receive(ctx))
+		event := harness.Must(pubsub.Receive(ctx))
 		subscription, ok := event.(*redis.Subscription)
 		if !ok {
-			fail("got %v, want a confirmation", event)
+			harness.Fail("got %v, want a confirmation", event)
 		}
 		last = subscription
 	}
@@ -45,25 +46,25 @@ func subscribe(ctx context.Context, client *redis.Client, channels ...string) *r
 }
 
 func expectMessage(ctx context.Context, pubsub *redis.PubSub, channel, payload string) {
-	message := must(pubsub.ReceiveMessage(ctx))
-	equal(message.Channel, channel)
-	equal(message.Payload, payload)
+	message := harness.Must(pubsub.ReceiveMessage(ctx))
+	harness.Equal(message.Channel, channel)
+	harness.Equal(message.Payload, payload)
 }
 
 func publish(ctx context.Context, client *redis.Client, channel string, message any) int64 {
-	return must(client.Publish(ctx, channel, message).Result())
+	return harness.Must(client.Publish(ctx, channel, message).Result())
 }
 
 func expectError(err error, beginning string) {
 	var reply redis.Error
 	if !errors.As(err, &reply) || !strings.HasPrefix(err.Error(), beginning) {
-		fail("got %v, want %s", err, beginning)
+		harness.Fail("got %v, want %s", err, beginning)
 	}
 }
 
 func theConnectionSpeaksTheProtocolAskedFor(ctx context.Context) {
-	info := must(connect().ClientInfo(ctx).Result())
-	equal(info.Resp, options().Protocol)
+	info := harness.Must(connect().ClientInfo(ctx).Result())
+	harness.Equal(info.Resp, options().Protocol)
 }
 
 func aMessageArrivesAsItWasPublished(ctx context.Context) {
@@ -72,88 +73,88 @@ func aMessageArrivesAsItWasPublished(ctx context.Context) {
 	messages := pubsub.Channel()
 	publish(ctx, client, "news", "¡se hace saber!")
 	publish(ctx, client, "news", "")
-	equal((<-messages).Payload, "¡se hace saber!")
-	equal((<-messages).Payload, "")
-	check(pubsub.Close())
+	harness.Equal((<-messages).Payload, "¡se hace saber!")
+	harness.Equal((<-messages).Payload, "")
+	harness.Check(pubsub.Close())
 }
 
 func publishCountsItsReceivers(ctx context.Context) {
 	client := connect()
-	equal(publish(ctx, client, "news", "nobody listens"), 0)
+	harness.Equal(publish(ctx, client, "news", "nobody listens"), 0)
 	first, second := subscribe(ctx, client, "news"), subscribe(ctx, client, "news")
-	equal(publish(ctx, client, "news", "two listen"), 2)
+	harness.Equal(publish(ctx, client, "news", "two listen"), 2)
 	expectMessage(ctx, first, "news", "two listen")
-	check(first.PSubscribe(ctx, "n*", "*s"))
-	equal(confirm(ctx, first, 2).Count, 3)
-	equal(publish(ctx, client, "news", "one of them three times"), 4)
+	harness.Check(first.PSubscribe(ctx, "n*", "*s"))
+	harness.Equal(confirm(ctx, first, 2).Count, 3)
+	harness.Equal(publish(ctx, client, "news", "one of them three times"), 4)
 	expectMessage(ctx, second, "news", "two listen")
 }
 
 func aPatternDeliversPatternChannelAndMessage(ctx context.Context) {
 	client := connect()
 	pubsub := client.PSubscribe(ctx, "weather.[a-c]*.?ay")
-	equal(confirm(ctx, pubsub, 1).Kind, "psubscribe")
-	equal(publish(ctx, client, "weather.delhi.day", "no match"), 0)
-	equal(publish(ctx, client, "weather.bilbao.day", "rain"), 1)
-	message := must(pubsub.ReceiveMessage(ctx))
-	equal(message.Pattern, "weather.[a-c]*.?ay")
-	equal(message.Channel, "weather.bilbao.day")
-	equal(message.Payload, "rain")
+	harness.Equal(confirm(ctx, pubsub, 1).Kind, "psubscribe")
+	harness.Equal(publish(ctx, client, "weather.delhi.day", "no match"), 0)
+	harness.Equal(publish(ctx, client, "weather.bilbao.day", "rain"), 1)
+	message := harness.Must(pubsub.ReceiveMessage(ctx))
+	harness.Equal(message.Pattern, "weather.[a-c]*.?ay")
+	harness.Equal(message.Channel, "weather.bilbao.day")
+	harness.Equal(message.Payload, "rain")
 }
 
 func shardedMessagesReachOnlyShardedSubscribers(ctx context.Context) {
 	client := connect()
 	sharded := client.SSubscribe(ctx, "orders")
-	equal(confirm(ctx, sharded, 1).Kind, "ssubscribe")
+	harness.Equal(confirm(ctx, sharded, 1).Kind, "ssubscribe")
 	plain := subscribe(ctx, client, "orders")
-	equal(must(client.SPublish(ctx, "orders", "sharded").Result()), 1)
-	equal(publish(ctx, client, "orders", "plain"), 1)
+	harness.Equal(harness.Must(client.SPublish(ctx, "orders", "sharded").Result()), 1)
+	harness.Equal(publish(ctx, client, "orders", "plain"), 1)
 	expectMessage(ctx, sharded, "orders", "sharded")
 	expectMessage(ctx, plain, "orders", "plain")
-	equalSlices(must(client.PubSubShardChannels(ctx, "*").Result()), []string{"orders"})
-	equal(must(client.PubSubShardNumSub(ctx, "orders").Result())["orders"], 1)
-	check(sharded.SUnsubscribe(ctx, "orders"))
-	equal(confirm(ctx, sharded, 1).Kind, "sunsubscribe")
-	equal(must(client.SPublish(ctx, "orders", "sharded").Result()), 0)
+	harness.EqualSlices(harness.Must(client.PubSubShardChannels(ctx, "*").Result()), []string{"orders"})
+	harness.Equal(harness.Must(client.PubSubShardNumSub(ctx, "orders").Result())["orders"], 1)
+	harness.Check(sharded.SUnsubscribe(ctx, "orders"))
+	harness.Equal(confirm(ctx, sharded, 1).Kind, "sunsubscribe")
+	harness.Equal(harness.Must(client.SPublish(ctx, "orders", "sharded").Result()), 0)
 }
 
 func severalSubscriptionsShareOneConnection(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, "news", "sport")
-	check(pubsub.PSubscribe(ctx, "s*"))
-	equal(confirm(ctx, pubsub, 1).Count, 3)
+	harness.Check(pubsub.PSubscribe(ctx, "s*"))
+	harness.Equal(confirm(ctx, pubsub, 1).Count, 3)
 	publish(ctx, client, "news", "one")
 	publish(ctx, client, "sport", "two")
 	publish(ctx, client, "stars", "three")
 	var heard []string
 	for range 4 {
-		message := must(pubsub.ReceiveMessage(ctx))
+		message := harness.Must(pubsub.ReceiveMessage(ctx))
 		heard = append(heard, message.Pattern+"|"+message.Channel+"|"+message.Payload)
 	}
-	equalSlices(heard, []string{"|news|one", "|sport|two", "s*|sport|two", "s*|stars|three"})
+	harness.EqualSlices(heard, []string{"|news|one", "|sport|two", "s*|sport|two", "s*|stars|three"})
 }
 
 func unsubscribingOneChannelKeepsTheOthers(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, "news", "sport")
-	check(pubsub.Unsubscribe(ctx, "news"))
+	harness.Check(pubsub.Unsubscribe(ctx, "news"))
 	confirmation := confirm(ctx, pubsub, 1)
-	equal(*confirmation, redis.Subscription{Kind: "unsubscribe", Channel: "news", Count: 1})
-	equal(publish(ctx, client, "news", "unheard"), 0)
-	equal(publish(ctx, client, "sport", "heard"), 1)
+	harness.Equal(*confirmation, redis.Subscription{Kind: "unsubscribe", Channel: "news", Count: 1})
+	harness.Equal(publish(ctx, client, "news", "unheard"), 0)
+	harness.Equal(publish(ctx, client, "sport", "heard"), 1)
 	expectMessage(ctx, pubsub, "sport", "heard")
 }
 
 func unsubscribingFromAllEndsDelivery(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, "news", "sport")
-	check(pubsub.PSubscribe(ctx, "*"))
+	harness.Check(pubsub.PSubscribe(ctx, "*"))
 	confirm(ctx, pubsub, 1)
-	check(pubsub.Unsubscribe(ctx))
-	check(pubsub.PUnsubscribe(ctx))
-	equal(confirm(ctx, pubsub, 3).Count, 0)
-	equal(publish(ctx, client, "news", "unheard"), 0)
-	check(pubsub.Subscribe(ctx, "marker"))
+	harness.Check(pubsub.Unsubscribe(ctx))
+	harness.Check(pubsub.PUnsubscribe(ctx))
+	harness.Equal(confirm(ctx, pubsub, 3).Count, 0)
+	harness.Equal(publish(ctx, client, "news", "unheard"), 0)
+	harness.Check(pubsub.Subscribe(ctx, "marker"))
 	confirm(ctx, pubsub, 1)
 	publish(ctx, client, "marker", "reached")
 	expectMessage(ctx, pubsub, "marker", "reached")
@@ -163,44 +164,44 @@ func introspectionNamesAndCountsSubscriptions(ctx context.Context) {
 	client := connect()
 	first := subscribe(ctx, client, "news.es", "news.fr", "sport")
 	second := subscribe(ctx, client, "news.es")
-	check(first.PSubscribe(ctx, "news.*"))
-	check(second.PSubscribe(ctx, "news.*", "s*"))
+	harness.Check(first.PSubscribe(ctx, "news.*"))
+	harness.Check(second.PSubscribe(ctx, "news.*", "s*"))
 	confirm(ctx, first, 1)
 	confirm(ctx, second, 2)
-	channels := must(client.PubSubChannels(ctx, "*").Result())
+	channels := harness.Must(client.PubSubChannels(ctx, "*").Result())
 	slices.Sort(channels)
-	equalSlices(channels, []string{"news.es", "news.fr", "sport"})
-	channels = must(client.PubSubChannels(ctx, "news.*").Result())
+	harness.EqualSlices(channels, []string{"news.es", "news.fr", "sport"})
+	channels = harness.Must(client.PubSubChannels(ctx, "news.*").Result())
 	slices.Sort(channels)
-	equalSlices(channels, []string{"news.es", "news.fr"})
-	counts := must(client.PubSubNumSub(ctx, "news.es", "sport", "none").Result())
-	equalSlices([]int64{counts["news.es"], counts["sport"], counts["none"]}, []int64{2, 1, 0})
-	equal(must(client.PubSubNumPat(ctx).Result()), 2)
+	harness.EqualSlices(channels, []string{"news.es", "news.fr"})
+	counts := harness.Must(client.PubSubNumSub(ctx, "news.es", "sport", "none").Result())
+	harness.EqualSlices([]int64{counts["news.es"], counts["sport"], counts["none"]}, []int64{2, 1, 0})
+	harness.Equal(harness.Must(client.PubSubNumPat(ctx).Result()), 2)
 }
 
 // go-redis subscribes again by itself and shows the new confirmations to those who ask for them.
 func aSubscriberReturnsAfterTheServerRestarts(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, "news")
-	check(pubsub.PSubscribe(ctx, "s*"))
+	harness.Check(pubsub.PSubscribe(ctx, "s*"))
 	confirm(ctx, pubsub, 1)
 	events := pubsub.ChannelWithSubscriptions()
-	restartServer()
+	harness.RestartServer()
 	for range 2 {
 		event := <-events
 		if _, ok := event.(*redis.Subscription); !ok {
-			fail("got %v, want a confirmation", event)
+			harness.Fail("got %v, want a confirmation", event)
 		}
 	}
-	equal(publish(ctx, client, "news", "back again"), 1)
-	equal(publish(ctx, client, "sport", "back again"), 1)
+	harness.Equal(publish(ctx, client, "news", "back again"), 1)
+	harness.Equal(publish(ctx, client, "sport", "back again"), 1)
 	for _, channel := range []string{"news", "sport"} {
 		message, ok := (<-events).(*redis.Message)
 		if !ok {
-			fail("want a message on %s", channel)
+			harness.Fail("want a message on %s", channel)
 		}
-		equal(message.Channel, channel)
-		equal(message.Payload, "back again")
+		harness.Equal(message.Channel, channel)
+		harness.Equal(message.Payload, "back again")
 	}
 }
 
@@ -208,34 +209,34 @@ func aTransactionPublishesEverythingAtOnce(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, client, "news", "sport")
 	var first, lost, second *redis.IntCmd
-	must(client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+	harness.Must(client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		first = pipe.Publish(ctx, "news", "first")
 		lost = pipe.Publish(ctx, "nobody", "lost")
 		second = pipe.Publish(ctx, "sport", "second")
 		return nil
 	}))
-	equalSlices([]int64{first.Val(), lost.Val(), second.Val()}, []int64{1, 0, 1})
+	harness.EqualSlices([]int64{first.Val(), lost.Val(), second.Val()}, []int64{1, 0, 1})
 	expectMessage(ctx, pubsub, "news", "first")
 	expectMessage(ctx, pubsub, "sport", "second")
 	var ping *redis.StatusCmd
-	must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	harness.Must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.Publish(ctx, "news", "third")
 		ping = pipe.Ping(ctx)
 		pipe.Publish(ctx, "sport", "fourth")
 		return nil
 	}))
-	equal(ping.Val(), "PONG")
+	harness.Equal(ping.Val(), "PONG")
 	expectMessage(ctx, pubsub, "news", "third")
 	expectMessage(ctx, pubsub, "sport", "fourth")
 }
 
 func anUnknownCommandFailsWithoutHarmingTheConnection(ctx context.Context) {
 	connection := connect().Conn()
-	id := must(connection.ClientID(ctx).Result())
+	id := harness.Must(connection.ClientID(ctx).Result())
 	err := connection.Do(ctx, "PROCLAIM", "news", "hello").Err()
 	expectError(err, "ERR unknown command 'PROCLAIM', with args beginning with: 'news' 'hello' ")
-	equal(must(connection.ClientID(ctx).Result()), id)
-	check(connection.Close())
+	harness.Equal(harness.Must(connection.ClientID(ctx).Result()), id)
+	harness.Check(connection.Close())
 }
 
 func theRightPasswordOpensTheServer(ctx context.Context) {
@@ -243,10 +244,10 @@ func theRightPasswordOpensTheServer(ctx context.Context) {
 	protected.Password = os.Getenv("PREGON_PASSWORD")
 	client := redis.NewClient(protected)
 	pubsub := subscribe(ctx, client, "news")
-	equal(publish(ctx, client, "news", "hello"), 1)
+	harness.Equal(publish(ctx, client, "news", "hello"), 1)
 	expectMessage(ctx, pubsub, "news", "hello")
 	protected.Username = "default"
-	equal(must(redis.NewClient(protected).Ping(ctx).Result()), "PONG")
+	harness.Equal(harness.Must(redis.NewClient(protected).Ping(ctx).Result()), "PONG")
 }
 
 func aWrongPasswordIsRefused(ctx context.Context) {
