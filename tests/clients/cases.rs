@@ -38,7 +38,8 @@ pub(crate) const EVERY_CLIENT: &[Case] = &[
     open("a_cached_key_is_forgotten_when_it_changes"),
 ];
 
-const fn open(name: &'static str) -> Case {
+/// A case whose server asks for no password.
+pub(crate) const fn open(name: &'static str) -> Case {
     Case { name, password: false }
 }
 

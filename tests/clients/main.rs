@@ -3,7 +3,7 @@
 //! Each suite is a program beside this file, pinned by its language's lock file. What it needs is fetched once into
 //! `clients/` in Cargo's target directory, never into the source tree. Every case of every suite is a test of its own
 //! with a server of its own; see [`program`] for what harness and program say to each other, and [`cases`] for the
-//! cases.
+//! cases. Beside the clients, which are all asked to do the same, there are [`programs`] that people run on them.
 //!
 //! A language that this machine does not have makes its tests ignored, by name and with the reason; where `CI` is
 //! `true` they fail instead, so that nothing goes untested unseen. libtest cannot ignore a test at run time, which is
@@ -11,7 +11,7 @@
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed};
+use libtest_mimic::Arguments;
 
 #[path = "../support/mod.rs"]
 pub mod support;
@@ -20,6 +20,7 @@ mod cases;
 mod own_cli;
 mod packages;
 mod program;
+mod programs;
 mod redis_cli;
 
 use self::cases::EVERY_CLIENT;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         for suite in SUITES.iter().filter(|suite| suite.program.language == language) {
             trials.extend(suite.trials().map(|trial| trial.unless(missing)));
         }
+        trials.extend(programs::trials(language).map(|trial| trial.unless(missing)));
     }
     let missing = redis_cli::missing();
     trials.extend(redis_cli::trials().map(|trial| trial.unless(missing)));
@@ -61,26 +63,13 @@ impl Suite {
     fn trials(self) -> impl Iterator<Item = Unchecked> {
         let agreement = Unchecked {
             name: format!("{}::program_and_harness_know_the_same_cases", self.name),
-            run: Box::new(move || self.compare_case_lists()),
+            run: Box::new(move || self.program.compare_case_lists(EVERY_CLIENT)),
         };
         let runs = EVERY_CLIENT.iter().flat_map(|case| [2, 3].map(|resp| (case, resp)));
         let trials = runs.map(move |(case, resp)| Unchecked {
             name: format!("{}::resp{resp}::{}", self.name, case.name),
-            run: Box::new(move || self.program.run(case, resp)),
+            run: Box::new(move || self.program.run(case, Some(resp))),
         });
         std::iter::once(agreement).chain(trials)
-    }
-
-    fn compare_case_lists(&self) -> Result<(), Failed> {
-        let mut known: Vec<&str> = EVERY_CLIENT.iter().map(|case| case.name).collect();
-        known.sort_unstable();
-        let listed = self.program.list()?;
-        let mut listed: Vec<&str> = listed.lines().collect();
-        listed.sort_unstable();
-        if known == listed {
-            Ok(())
-        } else {
-            Err(format!("the harness knows {known:#?}\nthe program knows {listed:#?}").into())
-        }
     }
 }

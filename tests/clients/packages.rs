@@ -18,7 +18,8 @@ impl Language {
     ///
     /// A file lock keeps processes apart that share the target directory.
     pub(crate) fn installed(self) -> Result<&'static Path, &'static str> {
-        static INSTALLED: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
+        static INSTALLED: [OnceLock<Result<PathBuf, String>>; Language::ALL.len()] =
+            [const { OnceLock::new() }; Language::ALL.len()];
         let result = INSTALLED[self as usize].get_or_init(|| {
             let dir = clients_dir()?.join(self.dir_name());
             std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
@@ -35,6 +36,7 @@ impl Language {
             Language::Python => install_python(&self.sources(), dir),
             Language::Node => install_node(&self.sources(), dir),
             Language::Go => build_go(&self.sources(), dir),
+            Language::Php => Ok(()),
         }
     }
 
@@ -43,6 +45,7 @@ impl Language {
             Language::Python => "python",
             Language::Node => "node",
             Language::Go => "go",
+            Language::Php => "php",
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | Variable | Meaning |
 //! |---|---|
 //! | `PREGON_HOST`, `PREGON_PORT` | where the server listens |
-//! | `PREGON_RESP` | protocol version to use, 2 or 3 |
+//! | `PREGON_RESP` | protocol version to use, 2 or 3; not there where the library's own choice is what people get |
 //! | `PREGON_PASSWORD` | the password, in the cases whose server asks for one |
 //!
 //! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when
@@ -35,8 +35,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Runs one case against a new server.
-    pub(crate) fn run(&self, case: &Case, resp: u8) -> Result<(), Failed> {
+    /// Runs one case against a new server, in a version of the protocol unless the library shall choose.
+    pub(crate) fn run(&self, case: &Case, resp: Option<u8>) -> Result<(), Failed> {
         let mut command = self.command()?;
         let protection: &[&str] = if case.password { &["--requirepass", PASSWORD] } else { &[] };
         let mut server = TestServer::start(protection);
@@ -44,7 +44,7 @@ impl Program {
             .arg(case.name)
             .env("PREGON_HOST", "127.0.0.1")
             .env("PREGON_PORT", server.port().to_string())
-            .env("PREGON_RESP", resp.to_string())
+            .envs(resp.map(|resp| ("PREGON_RESP", resp.to_string())))
             .env("PREGON_PASSWORD", PASSWORD);
         Conversation::begin(&mut command).finish(&mut server).map_err(|why| {
             let log = server.log();
@@ -52,8 +52,22 @@ impl Program {
         })
     }
 
+    /// An error unless the program knows exactly these cases.
+    pub(crate) fn compare_case_lists(&self, cases: &[Case]) -> Result<(), Failed> {
+        let mut known: Vec<&str> = cases.iter().map(|case| case.name).collect();
+        known.sort_unstable();
+        let listed = self.list()?;
+        let mut listed: Vec<&str> = listed.lines().collect();
+        listed.sort_unstable();
+        if known == listed {
+            Ok(())
+        } else {
+            Err(format!("the harness knows {known:#?}\nthe program knows {listed:#?}").into())
+        }
+    }
+
     /// The names of the cases that the program knows, one in a line.
-    pub(crate) fn list(&self) -> Result<String, Failed> {
+    fn list(&self) -> Result<String, Failed> {
         let output = self.command()?.arg("--list").output()?;
         if output.status.success() {
             Ok(String::from_utf8(output.stdout)?)
@@ -77,6 +91,11 @@ impl Program {
                 node
             }
             Language::Go => Command::new(installed.join(self.source)),
+            Language::Php => {
+                let mut php = Command::new("php");
+                php.arg(self.language.sources().join(self.source));
+                php
+            }
         };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)

@@ -12,17 +12,21 @@ pub enum Language {
     Node,
     /// Go, which fetches modules itself.
     Go,
+    /// PHP with the libraries that the system packages, phpredis, predis and parts of Laravel: its own registry is not
+    /// asked.
+    Php,
 }
 
 impl Language {
     /// Every language, in the order of its number.
-    pub const ALL: [Language; 3] = [Language::Python, Language::Node, Language::Go];
+    pub const ALL: [Language; 4] = [Language::Python, Language::Node, Language::Go, Language::Php];
 
     /// What keeps this machine from running programs in this language; `None` when all is there.
     ///
     /// The versions asked for are the oldest that the pinned libraries run on.
     pub fn missing(self) -> Option<&'static str> {
-        static MISSING: [OnceLock<Option<&str>>; 3] = [const { OnceLock::new() }; 3];
+        static MISSING: [OnceLock<Option<&str>>; Language::ALL.len()] =
+            [const { OnceLock::new() }; Language::ALL.len()];
         *MISSING[self as usize].get_or_init(|| self.look_for())
     }
 
@@ -41,6 +45,14 @@ impl Language {
             Language::Go => {
                 let go = output_of("go", &["env", "GOVERSION"]).filter(|v| version(v) >= (1, 26));
                 go.is_none().then_some("needs go 1.26")
+            }
+            Language::Php => {
+                let check = "extension_loaded('redis') || exit(1);
+                    foreach (['Predis', 'Illuminate/Broadcasting', 'Illuminate/Cache', 'Illuminate/Redis'] as $library) {
+                        stream_resolve_include_path($library . '/autoload.php') || exit(1);
+                    }";
+                let found = output_of("php", &["-r", check]);
+                found.is_none().then_some("needs php with phpredis, predis and Laravel's broadcasting, cache and redis")
             }
         }
     }
