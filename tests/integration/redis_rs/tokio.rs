@@ -4,6 +4,7 @@ use std::future::Future;
 
 use futures_util::StreamExt;
 use redis::aio::{ConnectionManagerConfig, PubSub};
+use redis::caching::CacheConfig;
 use redis::{AsyncConnectionConfig, AsyncTypedCommands, ProtocolVersion, PushInfo, PushKind, RedisResult, cmd, pipe};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -142,6 +143,34 @@ async fn many_tasks_share_one_connection() -> RedisResult<()> {
 }
 
 /// Channel and text of the next message.
+
+#[tokio::test]
+async fn a_cached_key_is_forgotten_when_it_changes() -> RedisResult<()> {
+    let server = TestServer::start(&[]);
+    let client = client(&server, ProtocolVersion::RESP3);
+    let mut writer = client.get_multiplexed_async_connection().await?;
+    writer.set("seat", "free").await?;
+    let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::new());
+    let mut reader = client.get_multiplexed_async_connection_with_config(&config).await?;
+    for _ in 0..3 {
+        assert_eq!(reader.get("seat").await?.as_deref(), Some("free"));
+    }
+    let statistics = reader.get_cache_statistics().expect("it caches");
+    assert_eq!((statistics.hit, statistics.miss), (2, 1));
+    writer.set("seat", "taken").await?;
+    in_time(async {
+        while reader.get("seat").await?.as_deref() != Some("taken") {
+            tokio::task::yield_now().await;
+        }
+        writer.flushall().await?;
+        while reader.get("seat").await?.is_some() {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    })
+    .await
+}
+
 async fn next(subscriber: &mut PubSub) -> (String, String) {
     let message = in_time(subscriber.on_message().next()).await.expect("the stream goes on");
     (message.get_channel_name().to_string(), message.get_payload().expect("text"))
