@@ -9,6 +9,7 @@ pub(crate) const CASES: &[(&str, Case)] = &[
     ("our_own_client_prints_replies_alike", prints_replies_alike),
     ("our_own_client_lists_and_compares_keys_alike", lists_and_compares_keys_alike),
     ("our_own_client_takes_arguments_alike", takes_arguments_alike),
+    ("our_own_client_runs_script_files_alike", runs_script_files_alike),
     ("our_own_client_explains_commands_alike", explains_commands_alike),
     ("our_own_client_pipes_alike", pipes_alike),
     ("our_own_client_measures_in_the_same_form", measures_in_the_same_form),
@@ -88,11 +89,40 @@ fn takes_arguments_alike(cli: &Cli) {
         (&["-c", "--verbose", "--show-pushes", "no", "get", "a"], ""),
         (&["-r", "3", "-i", "0.001", "get", "a"], ""),
         (&["-n", "3", "dbsize"], ""),
-        (&["--eval", "/nowhere/script.lua", "a"], ""),
         (&["--pattern"], ""),
         (&["--nonsense"], ""),
     ] {
         compare(cli, args, input.as_bytes());
+    }
+}
+
+/// A comma of its own stands between keys and arguments; one that touches a word is part of it.
+fn runs_script_files_alike(cli: &Cli) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_string_lossy().into_owned()
+    };
+    let answers = file("answers.lua", "return {KEYS, ARGV, #KEYS, false, {ok = 'FINE'}, redis.call('PING')}\n");
+    for words in ["", "k", "k l , a b", "k ,", ", a", ",", "k, a", "k ,a", "k , , a"] {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        for form in ["--raw", "--no-raw", "--csv", "--json"] {
+            compare(cli, &[&[form, "--eval", &answers], &words[..]].concat(), b"");
+        }
+    }
+    compare(cli, &["--no-raw", "-r", "2", "--eval", &answers, "k", ",", "a"], b"");
+    let scripts = [
+        file("empty.lua", ""),
+        file("misspelt.lua", "retrun 1"),
+        file("failing.lua", "return redis.call('LPUSH', KEYS[1])"),
+        file("refused.lua", "return redis.error_reply('SOLD OUT')"),
+        file("reading.lua", "#!lua flags=no-writes\nreturn redis.call('SET', KEYS[1], 'taken')"),
+        folder.path().join("missing.lua").to_string_lossy().into_owned(),
+    ];
+    for script in &scripts {
+        compare(cli, &["--eval", script, "seat"], b"");
+        compare(cli, &["-e", "--no-raw", "--eval", script, "seat"], b"");
     }
 }
 
