@@ -171,7 +171,7 @@ fn reset_stat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     // The keys' lock is taken before the hub's.
     call.keys.hold(call.now).0.counts.reset();
     let _alone = call.alone();
-    call.server.workers.iter().map(|worker| &worker.stats).for_each(WorkerStats::reset);
+    call.server.all_stats().for_each(WorkerStats::reset);
     call.server.stats.reset();
     call.reply.ok();
     Ok(())
