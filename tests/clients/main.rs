@@ -21,6 +21,7 @@ mod own_cli;
 mod packages;
 mod program;
 mod programs;
+mod readme;
 mod redis_cli;
 
 use self::cases::EVERY_CLIENT;
@@ -45,7 +46,7 @@ const SUITES: &[Suite] = &[
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials = Vec::new();
+    let mut trials = vec![readme::trial()];
     for language in Language::ALL {
         let missing = language.missing();
         for suite in SUITES.iter().filter(|suite| suite.program.language == language) {
