@@ -1,11 +1,12 @@
 """Two caches of two levels, memory and server, that differ in how an instance learns what to forget."""
 
 import os
+import sys
 from threading import Event, Thread
 
 import redis
 from memory import Memory
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
@@ -13,6 +14,15 @@ URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 # How long a value stays on the server, and how long an instance believes its memory at most, whatever got lost.
 SECONDS = 300
 MEMORY_SECONDS = 60
+
+
+def expect_server():
+    """Ends the program with one line when there is no server."""
+    try:
+        with redis.Redis.from_url(URL, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"{error} Start a server there with `cargo run --release`, or name another one in REDIS_URL.")
 
 
 def connect(**options):

@@ -3,6 +3,8 @@
 import sys
 from subprocess import PIPE, Popen
 
+from caches import expect_server
+
 
 class Instance:
     def __init__(self, name, kind):
@@ -41,6 +43,7 @@ def let_price_expire(madrid, bilbao):
 
 
 def main():
+    expect_server()
     for kind, scenes in {"announced": [change_price], "tracked": [change_price, let_price_expire]}.items():
         print(f"== {kind}")
         madrid = Instance("madrid", kind)

@@ -6,12 +6,13 @@ It takes lines like `set price 12`, `set price 12 5` (for five seconds) and `get
 import logging
 import sys
 
-from caches import AnnouncedCache, TrackedCache
+from caches import AnnouncedCache, TrackedCache, expect_server
 
 KINDS = {"announced": AnnouncedCache, "tracked": TrackedCache}
 
 
 def main(name, kind):
+    expect_server()
     # One handler for the threads of the cache and this one: their lines do not mix.
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stdout)
     say = logging.getLogger(name).info

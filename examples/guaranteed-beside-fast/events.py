@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sys
 from threading import Event
 
 import redis
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
@@ -17,8 +18,18 @@ STREAM = "orders:log"
 KEPT = 10_000
 
 
+def expect_server():
+    """Ends the program with one line when there is no server."""
+    try:
+        with redis.Redis.from_url(URL, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"{error} Start a server there with `cargo run --release`, or name another one in REDIS_URL.")
+
+
 def connect():
     """A client that tries for ever to come back, after pauses of up to a second, and notices a peer that is gone."""
+    expect_server()
     forever = Retry(ExponentialBackoff(cap=1, base=0.05), retries=-1)
     return redis.Redis.from_url(URL, decode_responses=True, retry=forever, health_check_interval=5)
 

@@ -2,10 +2,11 @@
 
 import { createServer } from "node:http";
 
-import { channelOf, connect, endOnSignal, listen } from "./bus.mjs";
+import { channelOf, connect, endOnSignal, expectServer, listen } from "./bus.mjs";
 
 const MOST_BYTES = 10_000;
 
+await expectServer();
 const redis = connect();
 
 async function body(request) {

@@ -4,6 +4,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
+import { expectServer } from "./bus.mjs";
+
 const running = [];
 
 // Starts a program; `next` answers its next line.
@@ -21,6 +23,7 @@ const show = async (...parts) => {
   for (const part of parts) console.log(await part.next());
 };
 
+await expectServer();
 const servers = [start("server.mjs"), start("server.mjs")];
 const [one, two] = await Promise.all(servers.map(address));
 const api = await address(start("api.mjs"));

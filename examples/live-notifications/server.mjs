@@ -7,8 +7,9 @@ import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
 
-import { connect, endOnSignal, EVERYBODY, listen, userOf } from "./bus.mjs";
+import { connect, endOnSignal, EVERYBODY, expectServer, listen, userOf } from "./bus.mjs";
 
+await expectServer();
 const page = await readFile(new URL("page.html", import.meta.url));
 const server = createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end(page));
 

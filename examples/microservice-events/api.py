@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from redis.asyncio import Redis
 
-from events import URL, publish
+from events import URL, expect_server, publish
 
 
 class Post(BaseModel):
@@ -28,6 +28,7 @@ async def create(post: Post):
 
 
 def main():
+    expect_server()
     listening = socket.create_server(("127.0.0.1", int(os.environ.get("PORT", "0"))))
     print(f"api ready at http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -7,7 +7,7 @@ import sys
 from subprocess import PIPE, Popen
 from urllib.request import Request, urlopen
 
-from events import URL
+from events import URL, expect_server
 
 MONITOR = [*shlex.split(os.environ.get("REDIS_CLI", "redis-cli")), "-u", URL, "monitor"]
 POSTS = [("ana", "Pub/sub, heard by whoever is there"), ("bea", "Ñandúes y pregones")]
@@ -22,6 +22,7 @@ def line(part):
 
 
 def main():
+    expect_server()
     api, relay = start(sys.executable, "api.py"), start("node", "relay.mjs")
     reader = start("node", "reader.mjs", line(relay).split()[-1])
     consumers = [start(sys.executable, "logger.py"), start(sys.executable, "mailer.py"), reader]

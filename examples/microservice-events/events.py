@@ -3,16 +3,29 @@
 import json
 import os
 import signal
+import sys
 from threading import Event
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 PREFIX = "events:"
 
 
+def expect_server():
+    """Ends the program with one line when there is no server."""
+    try:
+        with redis.Redis.from_url(URL, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"{error} Start a server there with `cargo run --release`, or name another one in REDIS_URL.")
+
+
 def connect():
+    expect_server()
     return redis.Redis.from_url(URL, decode_responses=True)
 
 

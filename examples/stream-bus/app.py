@@ -14,7 +14,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI, Query, WebSocket, WebSocketDisconnect
 
-from bus import PATIENCE_MS, connect, entries, last_id
+from bus import PATIENCE_MS, connect, entries, expect_server, last_id
 
 # Entries in one message at most.
 BATCH = 1000
@@ -54,6 +54,7 @@ async def send_all(websocket, redis, name, after, pause):
 
 
 def main():
+    expect_server()
     listening = socket.create_server(("127.0.0.1", int(os.environ.get("PORT", "0"))))
     print(f"bus ready at ws://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -1,13 +1,26 @@
 """What everybody agrees on: where the server is, and how entries look."""
 
 import os
+import sys
 
+import redis
 from redis.asyncio import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 # How long a read waits for entries, in milliseconds, before it looks whether anybody still wants them.
 PATIENCE_MS = 1000
+
+
+def expect_server():
+    """Ends the program with one line when there is no server."""
+    try:
+        with redis.Redis.from_url(URL, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"{error} Start a server there with `cargo run --release`, or name another one in REDIS_URL.")
 
 
 def connect():

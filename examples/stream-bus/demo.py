@@ -6,7 +6,7 @@ import subprocess
 import sys
 from subprocess import PIPE, Popen
 
-from bus import URL
+from bus import URL, expect_server
 
 CLI = [*shlex.split(os.environ.get("REDIS_CLI", "redis-cli")), "-u", URL]
 
@@ -58,5 +58,6 @@ def group():
 
 
 if __name__ == "__main__":
+    expect_server()
     relay()
     group()

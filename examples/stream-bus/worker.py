@@ -11,7 +11,7 @@ import signal
 
 from redis.exceptions import ResponseError
 
-from bus import PATIENCE_MS, connect, entries
+from bus import PATIENCE_MS, connect, entries, expect_server
 
 GROUP = "workers"
 
@@ -42,6 +42,7 @@ async def main():
     parser.add_argument("--idle", type=int, default=60_000)
     parser.add_argument("--dies", action="store_true")
     args = parser.parse_args()
+    expect_server()
     # Between two entries, so that none is left half done.
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

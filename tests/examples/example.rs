@@ -54,15 +54,20 @@ impl Example {
         self.languages.iter().find_map(|language| language.missing())
     }
 
-    /// Installs it if that has not been done, and starts a server with `options` for its programs.
-    pub(crate) fn stage(&self, options: &[&str]) -> Result<Stage, Failed> {
+    /// Its folder, where it is installed if that has not been done.
+    pub(crate) fn installed(&self) -> Result<&Path, Failed> {
         let installed = self.installed.get_or_init(|| install(self.folder));
-        let dir = &installed.as_ref().map_err(String::clone)?.dir;
+        Ok(&installed.as_ref().map_err(String::clone)?.dir)
+    }
+
+    /// Installs it, and starts a server with `options` for its programs.
+    pub(crate) fn stage(&self, options: &[&str]) -> Result<Stage, Failed> {
+        let dir = self.installed()?.to_path_buf();
         let server = TestServer::start(options);
         let url = ("REDIS_URL".to_string(), format!("redis://{}", server.addr()));
         // Lines are awaited while the programs run; Python keeps them back when nobody looks.
         let unbuffered = ("PYTHONUNBUFFERED".to_string(), "1".to_string());
-        Ok(Stage { server, dir: dir.clone(), environment: vec![url, unbuffered] })
+        Ok(Stage { server, dir, environment: vec![url, unbuffered] })
     }
 }
 

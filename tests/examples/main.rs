@@ -23,6 +23,7 @@ mod fire_and_forget_tour;
 mod guaranteed_beside_fast;
 mod live_notifications;
 mod microservice_events;
+mod no_server;
 mod part;
 mod queue_chat;
 mod stream_bus;
@@ -58,9 +59,14 @@ fn main() -> ExitCode {
             Unchecked { name: format!("{}::{name}", example.folder()), run }.unless(missing)
         })
     });
+    let without = no_server::PROGRAMS.iter().map(|(example, programs)| {
+        let name = format!("{}::every_program_says_that_there_is_no_server", example.folder());
+        let run = Box::new(|| no_server::says_so(example, programs));
+        Unchecked { name, run }.unless(example.missing())
+    });
     let complete =
         Trial::test("every_folder_is_explained_listed_and_tested", every_folder_is_explained_listed_and_tested);
-    libtest_mimic::run(&arguments, trials.chain([complete]).collect()).exit_code()
+    libtest_mimic::run(&arguments, trials.chain(without).chain([complete]).collect()).exit_code()
 }
 
 fn nothing() -> Option<&'static str> {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,24 @@ impl Part {
 
     /// Closes its standard input, waits until it ends with exit code 0, and returns all lines that it printed.
     pub(crate) fn finish(mut self) -> Vec<String> {
+        let status = self.end();
+        if !status.success() {
+            self.fail(&format!("ended with {status}"));
+        }
+        std::mem::take(&mut self.printed)
+    }
+
+    /// Closes its standard input, waits until it ends with exit code 1, and returns all lines that it complained with.
+    pub(crate) fn refuse(mut self) -> Vec<String> {
+        let status = self.end();
+        if status.code() != Some(1) || !self.printed.is_empty() {
+            self.fail(&format!("ended with {status}"));
+        }
+        self.complaints.iter().map(|line| line.trim_end().to_string()).collect()
+    }
+
+    /// How it ends, after it was given no more input; what it still printed is kept.
+    fn end(&mut self) -> ExitStatus {
         self.input = None;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -103,8 +121,7 @@ impl Part {
             }
         }
         match self.child.wait() {
-            Ok(status) if status.success() => std::mem::take(&mut self.printed),
-            Ok(status) => self.fail(&format!("ended with {status}")),
+            Ok(status) => status,
             Err(e) => self.fail(&format!("could not be waited for: {e}")),
         }
     }

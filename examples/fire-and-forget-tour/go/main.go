@@ -27,12 +27,16 @@ func main() {
 	defer stop()
 	switch arguments := os.Args[1:]; {
 	case len(arguments) == 0:
+		expectServer()
 		tour(ctx)
 	case arguments[0] == "resilient" && len(arguments) > 1:
+		expectServer()
 		resilient(ctx, arguments[1:])
 	case arguments[0] == "monitor" && len(arguments) == 1:
+		expectServer()
 		monitor(ctx, "*")
 	case arguments[0] == "monitor" && len(arguments) == 2:
+		expectServer()
 		monitor(ctx, arguments[1])
 	default:
 		log.Fatal("usage: tour [resilient CHANNEL... | monitor [PATTERN]]")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"os"
 	"time"
 
@@ -15,13 +16,28 @@ const deadline = 10 * time.Second
 
 // connect returns a client of this name, whose connections are made when they are used.
 func connect(name string) *redis.Client {
+	options := server()
+	options.ClientName = name
+	return redis.NewClient(options)
+}
+
+// server says where the server is.
+func server() *redis.Options {
 	url, given := os.LookupEnv("REDIS_URL")
 	if !given {
 		url = "redis://127.0.0.1:6379"
 	}
-	options := must(redis.ParseURL(url))
-	options.ClientName = name
-	return redis.NewClient(options)
+	return must(redis.ParseURL(url))
+}
+
+// expectServer ends the program with one line when there is no server.
+func expectServer() {
+	options := server()
+	connection, err := net.DialTimeout(options.Network, options.Addr, 5*time.Second)
+	if err != nil {
+		log.Fatalf("%v. Start a server there with `cargo run --release`, or name another one in REDIS_URL.", err)
+	}
+	connection.Close()
 }
 
 // guide shows what happens at a station of the tour.

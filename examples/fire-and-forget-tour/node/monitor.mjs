@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 
-import { connectForGood } from "./server.mjs";
+import { connectForGood, expectServer } from "./server.mjs";
 
 const interval = 500;
 
@@ -14,6 +14,7 @@ async function snapshot(client, pattern) {
 }
 
 const [pattern = "*"] = process.argv.slice(2);
+await expectServer();
 const client = connectForGood();
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());

@@ -5,7 +5,7 @@
 import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import { connectForGood, publish, queue } from "./server.mjs";
+import { connectForGood, expectServer, publish, queue } from "./server.mjs";
 
 const name = "tour-resilient";
 
@@ -46,6 +46,7 @@ async function kill(client) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await expectServer();
   const subscriber = listen(process.argv.slice(2), show);
   process.once("SIGINT", () => subscriber.disconnect());
 }

@@ -8,6 +8,21 @@ const url = process.env.REDIS_URL ?? "redis://127.0.0.1:6379";
 // Milliseconds after which a station that still waits for a message gives up.
 export const deadline = 10_000;
 
+// Ends the program with one line when there is no server.
+export async function expectServer() {
+  const client = new Redis(url, { lazyConnect: true, connectTimeout: 5000, retryStrategy: null });
+  let reason;
+  client.on("error", (error) => (reason = error));
+  try {
+    await client.connect();
+    client.disconnect();
+  } catch (closed) {
+    const help = "Start a server there with `cargo run --release`, or name another one in REDIS_URL.";
+    console.error(`${(reason ?? closed).message}. ${help}`);
+    process.exit(1);
+  }
+}
+
 export function connect(options = {}) {
   return new Redis(url, options);
 }

@@ -2,7 +2,7 @@
 
 import { lagging } from "./slow.mjs";
 import { reconnecting } from "./resilient.mjs";
-import { connect, hear, inbox, publish } from "./server.mjs";
+import { connect, expectServer, hear, inbox, publish } from "./server.mjs";
 
 async function channels(client) {
   const subscriber = connect();
@@ -58,6 +58,7 @@ async function introspection(client) {
   second.disconnect();
 }
 
+await expectServer();
 const client = connect();
 for (const station of [channels, patterns, introspection, reconnecting, lagging]) {
   console.log(`== ${station.name}`);

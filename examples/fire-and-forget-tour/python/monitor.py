@@ -4,7 +4,7 @@ import sys
 import time
 from contextlib import suppress
 
-from server import connect_for_good
+from server import connect_for_good, expect_server
 
 INTERVAL = 0.5
 
@@ -27,5 +27,6 @@ def monitor(pattern="*"):
 
 
 if __name__ == "__main__":
+    expect_server()
     with suppress(KeyboardInterrupt):
         monitor(*sys.argv[1:])

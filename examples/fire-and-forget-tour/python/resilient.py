@@ -6,7 +6,7 @@ redis-py connects and subscribes again by itself. What was said meanwhile is gon
 import sys
 from contextlib import suppress
 
-from server import connect_for_good, publish
+from server import connect_for_good, expect_server, publish
 
 NAME = "tour-resilient"
 
@@ -44,6 +44,7 @@ def kill(client, name):
 
 
 if __name__ == "__main__":
+    expect_server()
     with suppress(KeyboardInterrupt):
         for event in events(*sys.argv[1:]):
             show(*event)

@@ -1,15 +1,25 @@
 """Connections to the server, and what the stations do with them."""
 
 import os
+import sys
 
 import redis
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 # Seconds after which a message that should be there does not come any more.
 DEADLINE = 10
+
+
+def expect_server():
+    """Ends the program with one line when there is no server."""
+    try:
+        with redis.Redis.from_url(URL, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        sys.exit(f"{error} Start a server there with `cargo run --release`, or name another one in REDIS_URL.")
 
 
 def connect(**options):

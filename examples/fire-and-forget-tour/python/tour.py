@@ -2,7 +2,7 @@
 
 import resilient
 import slow
-from server import confirmed, connect, hear, publish
+from server import confirmed, connect, expect_server, hear, publish
 
 
 def channels(client):
@@ -57,6 +57,7 @@ def introspection(client):
 
 
 def main():
+    expect_server()
     with connect() as client:
         for station in (channels, patterns, introspection, resilient.reconnecting, slow.lagging):
             print(f"== {station.__name__}")
