@@ -36,6 +36,7 @@ impl Language {
             Language::Python => install_python(&self.sources(), dir),
             Language::Node => install_node(&self.sources(), dir),
             Language::Go => build_go(&self.sources(), dir),
+            Language::Java => install_java(&self.sources(), dir),
             Language::Php => Ok(()),
         }
     }
@@ -45,6 +46,7 @@ impl Language {
             Language::Python => "python",
             Language::Node => "node",
             Language::Go => "go",
+            Language::Java => "java",
             Language::Php => "php",
         }
     }
@@ -88,6 +90,22 @@ fn build_go(sources: &Path, dir: &Path) -> Result<(), String> {
     // A toolchain that is too old is reported as missing, not replaced by another one.
     command.env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local").env("GOWORK", "off");
     run(&mut command).map(drop)
+}
+
+/// The libraries whose versions `pom.xml` names, checked by their checksums, and the program, compiled.
+fn install_java(sources: &Path, dir: &Path) -> Result<(), String> {
+    let (pom, program) = (sources.join("pom.xml"), sources.join("Programs.java"));
+    let wanted = output_of("javac", &["-version"]).unwrap_or_default() + &read(&pom)? + &read(&program)?;
+    once_for(dir, &wanted, || {
+        let (libraries, classes) = (dir.join("lib"), dir.join("classes"));
+        // What another version of the list has left. An error says that there is nothing.
+        let _ = std::fs::remove_dir_all(&libraries);
+        let copy = ["--quiet", "--batch-mode", "--strict-checksums", "dependency:copy-dependencies", "--file"];
+        let to = format!("-DoutputDirectory={}", libraries.display());
+        run(Command::new("mvn").args(copy).arg(&pom).arg(to))?;
+        let path = format!("{}/*", libraries.display());
+        run(Command::new("javac").args(["-cp", &path, "-d"]).arg(&classes).arg(&program))
+    })
 }
 
 /// Runs `install` unless `dir` already holds what `wanted` describes.

@@ -91,6 +91,13 @@ impl Program {
                 node
             }
             Language::Go => Command::new(installed.join(self.source)),
+            Language::Java => {
+                let mut java = Command::new("java");
+                // A program that ends so soon is not worth the slower of the two compilers.
+                java.args(["-XX:TieredStopAtLevel=1", "-cp"]);
+                java.arg(format!("{0}/lib/*:{0}/classes", installed.display())).arg(self.source);
+                java
+            }
             Language::Php => {
                 let mut php = Command::new("php");
                 php.arg(self.language.sources().join(self.source));

@@ -113,6 +113,21 @@ static SUITES: &[Suite] = &[
         ],
     },
     Suite {
+        name: "java_programs",
+        program: Program { language: Language::Java, source: "Programs" },
+        cases: &[
+            open("jedis_forgets_what_it_caches_when_it_changes"),
+            open("jedis_runs_scripts_and_hears_what_they_publish"),
+            open("lettuce_forgets_what_it_caches_when_it_changes"),
+            open("lettuce_hears_channels_and_sharded_channels"),
+            open("redisson_hears_topics_and_patterns"),
+            open("redisson_compares_and_counts"),
+            open("redisson_gives_permits_and_opens_latches"),
+            open("redisson_passes_elements_through_queues_and_streams"),
+            open("redisson_is_told_at_once_that_locks_need_hashes"),
+        ],
+    },
+    Suite {
         name: "laravel",
         program: Program { language: Language::Php, source: "laravel.php" },
         cases: &[

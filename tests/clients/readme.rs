@@ -14,7 +14,7 @@ pub(crate) fn trial() -> Trial {
 }
 
 fn compare() -> Result<(), Failed> {
-    let locked = [python()?, node()?, go()?, rust()?].concat();
+    let locked = [python()?, node()?, go()?, java()?, rust()?].concat();
     let locked: BTreeSet<_> = locked.into_iter().filter(|(name, _)| !TOOLS.contains(&name.as_str())).collect();
     let readme = read("README.md")?;
     let section = readme.split("\n## Works with\n").nth(1).and_then(|rest| rest.split("\n## ").next());
@@ -32,7 +32,7 @@ fn named(text: &str) -> impl Iterator<Item = (String, String)> {
     let pieces: Vec<&str> = text.split('`').collect();
     let pairs: Vec<_> = pieces[1..].chunks(2).filter_map(|pair| <[&str; 2]>::try_from(pair).ok()).collect();
     pairs.into_iter().filter_map(|[name, after]| {
-        let version = after.strip_prefix(' ')?.split([' ', ',', ';', '\n']).next()?.trim_end_matches('.');
+        let version = after.strip_prefix(' ')?.split([' ', ',', ';', ':', '\n']).next()?.trim_end_matches('.');
         version.starts_with(|c: char| c.is_ascii_digit()).then(|| (name.to_owned(), version.to_owned()))
     })
 }
@@ -65,6 +65,17 @@ fn go() -> Result<Vec<(String, String)>, Failed> {
     let direct = text.lines().filter(|line| line.starts_with('\t') && !line.ends_with("// indirect"));
     let pins = direct.filter_map(|line| line.trim().split_once(" v"));
     Ok(pins.map(|(name, version)| (name.to_owned(), version.to_owned())).collect())
+}
+
+/// The dependencies in `pom.xml`.
+fn java() -> Result<Vec<(String, String)>, Failed> {
+    let text = read("tests/clients/java/pom.xml")?;
+    let (_, dependencies) = text.split_once("</dependencyManagement>").ok_or("pom.xml manages no dependencies")?;
+    let pins = dependencies.split("<dependency>").skip(1).map(|dependency| {
+        let value = |tag: &str| dependency.split(tag).nth(1)?.split('<').next();
+        Some((format!("{}:{}", value("<groupId>")?, value("<artifactId>")?), value("<version>")?.to_owned()))
+    });
+    Ok(pins.collect::<Option<_>>().ok_or("a dependency has no version")?)
 }
 
 /// The client crate.

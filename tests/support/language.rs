@@ -12,6 +12,8 @@ pub enum Language {
     Node,
     /// Go, which fetches modules itself.
     Go,
+    /// Java, with Maven for its libraries.
+    Java,
     /// PHP with the libraries that the system packages, phpredis, predis and parts of Laravel: its own registry is not
     /// asked.
     Php,
@@ -19,7 +21,7 @@ pub enum Language {
 
 impl Language {
     /// Every language, in the order of its number.
-    pub const ALL: [Language; 4] = [Language::Python, Language::Node, Language::Go, Language::Php];
+    pub const ALL: [Language; 5] = [Language::Python, Language::Node, Language::Go, Language::Java, Language::Php];
 
     /// What keeps this machine from running programs in this language; `None` when all is there.
     ///
@@ -45,6 +47,11 @@ impl Language {
             Language::Go => {
                 let go = output_of("go", &["env", "GOVERSION"]).filter(|v| version(v) >= (1, 26));
                 go.is_none().then_some("needs go 1.26")
+            }
+            Language::Java => {
+                let javac = output_of("javac", &["-version"]).filter(|v| version(v) >= (17, 0));
+                let mvn = output_of("mvn", &["--version"]);
+                (javac.is_none() || mvn.is_none()).then_some("needs a JDK 17 with Maven")
             }
             Language::Php => {
                 let check = "extension_loaded('redis') || exit(1);
