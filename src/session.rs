@@ -32,8 +32,8 @@ use crate::resp::errors::ReplyError;
 use crate::worker::Worker;
 pub(crate) use state::{Blocked, Transaction};
 pub use state::{Conversation, ReplyMode, Scope, SessionState};
-pub(crate) use turn::Turn;
 pub(crate) use turn::ScriptRun;
+pub(crate) use turn::Turn;
 pub use turn::TurnOutcome;
 use wire::Wire;
 

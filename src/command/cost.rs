@@ -55,7 +55,6 @@ pub(super) fn is_steady(command: &Command) -> bool {
     }
 }
 
-
 impl View<'_> {
     fn entry(&self, key: &[u8]) -> Option<&Entry> {
         self.state?.databases().get(usize::from(self.db))?.get(key)

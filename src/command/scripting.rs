@@ -29,12 +29,8 @@ const DEFAULT: Command = Command {
     cost: Cost::Arguments,
     ..Command::DEFAULT
 };
-const RUNNING: Command = Command {
-    complexity: "Depends on the script that is executed",
-    arity: -3,
-    flags: WRITES,
-    ..DEFAULT
-};
+const RUNNING: Command =
+    Command { complexity: "Depends on the script that is executed", arity: -3, flags: WRITES, ..DEFAULT };
 
 /// The keys behind their number.
 const fn keys(flags: &'static [&'static str]) -> KeySpec {

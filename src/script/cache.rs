@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use parking_lot::Mutex;
 use sha1::{Digest, Sha1};
 
+use super::brevity::Brevity;
 use super::header::ScriptFlags;
 
 /// Scripts that EVAL has left and nobody has loaded, at most; as in Redis 7.4.
@@ -34,13 +36,23 @@ pub(crate) struct Script {
     /// What its first line says; none if that says nothing.
     pub(crate) flags: Option<ScriptFlags>,
     /// Whether it is known to be short, whatever it finds.
-    pub(crate) brief: AtomicBool,
+    brevity: Mutex<Brevity>,
 }
 
 impl Script {
     /// A script of which nothing more is known yet.
     pub(crate) fn new(sha: Sha, body: &[u8], flags: Option<ScriptFlags>) -> Self {
-        Script { sha, body: body.into(), flags, brief: AtomicBool::new(false) }
+        Script { sha, body: body.into(), flags, brevity: Mutex::default() }
+    }
+
+    /// Whether it is known to be short.
+    pub(crate) fn brevity(&self) -> Brevity {
+        *self.brevity.lock()
+    }
+
+    /// Notes what has been found out about that.
+    pub(crate) fn set_brevity(&self, brevity: Brevity) {
+        *self.brevity.lock() = brevity;
     }
 }
 
@@ -80,9 +92,9 @@ impl Cache {
         Some(kept.script.clone())
     }
 
-    /// Whether there is a script with this digest that is known to be short.
-    pub(crate) fn has_brief(&self, sha: &Sha) -> bool {
-        self.scripts.get(sha).is_some_and(|kept| kept.script.brief.load(Relaxed))
+    /// Whether the script with this digest is known to be short.
+    pub(crate) fn brevity(&self, sha: &Sha) -> Brevity {
+        self.scripts.get(sha).map_or(Brevity::Unknown, |kept| kept.script.brevity())
     }
 
     /// Whether there is a script with this digest.

@@ -7,11 +7,13 @@ use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Run};
 use crate::command::table::CommandTable;
 use crate::resp::decode::Args;
-use crate::script::brevity::Effort;
+use crate::script::brevity::{Brevity, Effort};
 use crate::script::cache;
 
 /// Bytes of such a script at most.
 pub(super) const MOST_BYTES: usize = 4096;
+/// Arguments of EVAL that are few.
+const LITTLE: usize = 16;
 
 /// The steps of a script: none worth counting if it is known to be short, else more than anything has. While there are
 /// monitors, none runs that might begin again elsewhere: they would be shown it twice.
@@ -20,10 +22,12 @@ fn steps(args: Args<'_>, view: &View<'_>, source: Source) -> usize {
         Source::Digest => super::digest(&args[1]),
         Source::Body => (args[1].len() <= MOST_BYTES).then(|| cache::digest(&args[1])),
     };
-    let server = view.server;
-    let is_short =
-        server.monitors.load(Relaxed) == 0 && sha.is_some_and(|sha| server.scripts.cache.lock().has_brief(&sha));
-    if is_short { 0 } else { usize::MAX }
+    let Some(sha) = sha.filter(|_| view.server.monitors.load(Relaxed) == 0) else { return usize::MAX };
+    match view.server.scripts.cache.lock().brevity(&sha) {
+        Brevity::Short => 0,
+        Brevity::IfGivenLittle if args.len() <= LITTLE => 0,
+        Brevity::IfGivenLittle | Brevity::Unknown => usize::MAX,
+    }
 }
 
 /// The steps of EVAL.

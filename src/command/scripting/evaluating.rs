@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::brief;
 use super::calling::Caller;
@@ -10,7 +9,7 @@ use crate::command::spec::Flags;
 use crate::command::{Call, gate, trace};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
-use crate::script::brevity;
+use crate::script::brevity::{self, Brevity};
 use crate::script::cache::{self, Script};
 use crate::script::header;
 use crate::script::vm::{Purpose, Vm};
@@ -83,7 +82,7 @@ fn make_ready(call: &Call<'_, '_>, vm: &mut Vm, script: &Script) -> Result<(), R
     let Some(function) = vm.compile(script)? else { return Ok(()) };
     if script.body.len() <= brief::MOST_BYTES {
         let effort = |name: &[u8]| brief::effort(&call.server.commands, name);
-        script.brief.store(brevity::is_brief(&function.dump(false), effort), Relaxed);
+        script.set_brevity(brevity::of(&function.dump(false), effort));
     }
     Ok(())
 }
@@ -96,8 +95,11 @@ fn with_vm<R>(
     let scripts = &call.server.scripts;
     let generation = scripts.cache.lock().generation();
     let most_bytes = usize::try_from(call.settings.lua_memory_limit.0).unwrap_or(usize::MAX);
-    let purpose =
-        if call.outcome.script == ScriptRun::Short { Purpose::ShortScripts } else { Purpose::AnyScripts { most_bytes } };
+    let purpose = if call.outcome.script == ScriptRun::Short {
+        Purpose::ShortScripts
+    } else {
+        Purpose::AnyScripts { most_bytes }
+    };
     VM.with_borrow_mut(|kept| {
         // Taken out, so that one whose script panics is not used any more.
         let mut kept_one = kept.take();
@@ -145,7 +147,7 @@ fn run_ready(
     drop(begun);
     *call.reply = answer;
     if call.outcome.script == ScriptRun::TooLong {
-        script.brief.store(false, Relaxed);
+        script.set_brevity(Brevity::Unknown);
         return Ok(());
     }
     result.map(drop)

@@ -158,8 +158,7 @@ fn answers(world: &World, peer: &Peer, request: &str) -> (String, String) {
     (at_once, peer.resume())
 }
 
-const RELEASE: &str =
-    "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end";
+const RELEASE: &str = "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end";
 
 #[test]
 fn a_script_that_is_known_to_be_short_runs_where_its_client_is_served() {

@@ -6,33 +6,77 @@ const HEADER: &[u8] = b"\x1bLua\x51\x00\x01\x04\x08\x04\x08\x00";
 const FIRST_CONSTANT: usize = 1 << 8;
 
 /// A constant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Constant {
     Text(Box<[u8]>),
+    Number(f64),
     Other,
 }
 
 /// What an instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Instruction {
-    Move { to: usize, from: usize },
-    Constant { to: usize, constant: usize },
-    Global { to: usize, name: usize },
+    Move {
+        to: usize,
+        from: usize,
+    },
+    Constant {
+        to: usize,
+        constant: usize,
+    },
+    Global {
+        to: usize,
+        name: usize,
+    },
     /// A field of a table, with the number of the constant that names it.
-    Field { to: usize, of: usize, name: Option<usize> },
-    NewTable { to: usize },
+    Field {
+        to: usize,
+        of: usize,
+        name: Option<usize>,
+    },
+    NewTable {
+        to: usize,
+    },
     /// Something quick that puts values into these registers.
-    Sets { from: usize, to: usize },
+    Sets {
+        from: usize,
+        to: usize,
+    },
+    /// The length of something.
+    Length {
+        to: usize,
+        of: usize,
+    },
     /// So many strings are joined.
-    Joins { to: usize, count: usize },
+    Joins {
+        to: usize,
+        count: usize,
+    },
     /// Something is put into a table.
-    Stores { into: usize },
-    SetsAndSkips { to: usize },
-    Jumps { to: usize },
+    Stores {
+        into: usize,
+    },
+    SetsAndSkips {
+        to: usize,
+    },
+    Jumps {
+        to: usize,
+    },
+    /// A loop over numbers begins, whose first number, last one and step are in these registers; its end is at that place.
+    LoopBegins {
+        numbers: usize,
+        end: usize,
+    },
+    /// It ends, or goes on behind its beginning.
+    LoopEnds,
     /// The next instruction is skipped or not; a register may be set.
-    Tests { sets: Option<usize> },
+    Tests {
+        sets: Option<usize>,
+    },
     /// What is called, and its arguments, are in the registers from this one on; what it answers, too.
-    Calls { function: usize },
+    Calls {
+        function: usize,
+    },
     Returns,
     Other,
 }
@@ -84,7 +128,7 @@ impl<'d> Bytes<'d> {
         match self.take(1)? {
             [0] => {}
             [1] => drop(self.take(1)?),
-            [3] => drop(self.take(8)?),
+            [3] => return Some(Constant::Number(f64::from_le_bytes(self.take(8)?.try_into().ok()?))),
             [4] => return self.text().map(|text| Constant::Text(text.into())),
             _ => return None,
         }
@@ -96,6 +140,7 @@ impl<'d> Bytes<'d> {
 fn instruction(at: usize, word: u32) -> Instruction {
     let (a, b, c) = ((word >> 6 & 0xff) as usize, (word >> 23) as usize, (word >> 14 & 0x1ff) as usize);
     let wide = (word >> 14) as usize;
+    let target = (at + 1 + wide).saturating_sub((1 << 17) - 1);
     match word & 0x3f {
         0 => Instruction::Move { to: a, from: b },
         1 => Instruction::Constant { to: a, constant: wide },
@@ -105,12 +150,15 @@ fn instruction(at: usize, word: u32) -> Instruction {
         6 => Instruction::Field { to: a, of: b, name: c.checked_sub(FIRST_CONSTANT) },
         10 => Instruction::NewTable { to: a },
         // A value that is false or true, and what makes one value of one or two.
-        2 | 12..=20 => Instruction::Sets { from: a, to: a },
+        2 | 12..=19 => Instruction::Sets { from: a, to: a },
+        20 => Instruction::Length { to: a, of: b },
         21 => Instruction::Joins { to: a, count: (c + 1).saturating_sub(b) },
         9 => Instruction::Stores { into: a },
         // Elements of a new table; where very many begin is said by the next word.
         34 if c != 0 => Instruction::Stores { into: a },
-        22 => Instruction::Jumps { to: (at + 1 + wide).saturating_sub((1 << 17) - 1) },
+        22 => Instruction::Jumps { to: target },
+        31 => Instruction::LoopEnds,
+        32 => Instruction::LoopBegins { numbers: a, end: target },
         23..=26 => Instruction::Tests { sets: None },
         27 => Instruction::Tests { sets: Some(a) },
         28 | 29 => Instruction::Calls { function: a },
