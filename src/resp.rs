@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod args;
 pub mod decode;
+pub(crate) mod double;
 pub mod encode;
 pub mod errors;
 

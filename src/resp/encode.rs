@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::Proto;
 use super::answer::{Answer, LONGEST_PIECE, Piece};
 use super::errors::ReplyError;
+use super::{Proto, double};
 
 /// Collects what a client is answered.
 ///
@@ -224,7 +224,7 @@ impl Reply {
 
     /// A floating-point number; a string in RESP2.
     pub fn double(&mut self, value: f64) {
-        let text = format_double(value);
+        let text = double::text(value);
         match self.proto {
             Proto::Resp2 => self.bulk(text),
             Proto::Resp3 => {
@@ -236,12 +236,12 @@ impl Reply {
     }
 
     /// An integer of any size, in decimal digits; a string in RESP2.
-    pub fn big_number(&mut self, digits: &str) {
+    pub fn big_number(&mut self, digits: &[u8]) {
         match self.proto {
             Proto::Resp2 => self.bulk(digits),
             Proto::Resp3 => {
                 self.raw(b"(");
-                self.raw(digits.as_bytes());
+                self.raw(digits);
                 self.raw(b"\r\n");
             }
         }
@@ -249,12 +249,18 @@ impl Reply {
 
     /// Text for people; a plain string in RESP2.
     pub fn verbatim(&mut self, text: &str) {
+        self.verbatim_of(*b"txt", text.as_bytes());
+    }
+
+    /// The same, of another kind.
+    pub fn verbatim_of(&mut self, kind: [u8; 3], text: &[u8]) {
         match self.proto {
             Proto::Resp2 => self.bulk(text),
             Proto::Resp3 => {
                 self.length(b'=', text.len() + 4);
-                self.raw(b"txt:");
-                self.raw(text.as_bytes());
+                self.raw(&kind);
+                self.raw(b":");
+                self.raw(text);
                 self.raw(b"\r\n");
             }
         }
@@ -397,17 +403,6 @@ pub(crate) fn bulk(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A number as Redis writes doubles: no fraction where there is none, `inf`, `-inf` and `nan`.
-fn format_double(value: f64) -> String {
-    if value.is_nan() {
-        "nan".into()
-    } else if value.is_infinite() {
-        if value > 0.0 { "inf".into() } else { "-inf".into() }
-    } else {
-        value.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -522,13 +517,6 @@ mod tests {
                 reply.ok();
             });
             assert_eq!(text, push);
-        }
-    }
-
-    #[test]
-    fn doubles_are_written_as_redis_writes_them() {
-        for (value, text) in [(3.0, "3"), (0.25, "0.25"), (f64::INFINITY, "inf"), (f64::NAN, "nan")] {
-            assert_eq!(format_double(value), text);
         }
     }
 }

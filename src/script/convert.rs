@@ -103,12 +103,17 @@ pub(super) fn answer(reply: &mut Reply, value: &Value, speaks: Proto, depth: usi
 }
 
 /// A number, whichever way the interpreter hands it over.
-pub(super) fn number(value: &Value) -> Option<f64> {
+fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(number) => Some(*number as f64),
         Value::Number(number) => Some(*number),
         _ => None,
     }
+}
+
+/// The text without line ends, which would end the answer.
+fn one_line(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|byte| if b"\r\n".contains(byte) { b' ' } else { *byte }).collect()
 }
 
 /// As the processor does it in C: what does not fit becomes the least of all.
@@ -122,13 +127,24 @@ fn answer_table(reply: &mut Reply, table: &Table, speaks: Proto, depth: usize) -
         return Ok(());
     }
     if let Value::String(text) = table.raw_get::<Value>("ok")? {
-        let text: Vec<u8> =
-            text.as_bytes().iter().map(|byte| if b"\r\n".contains(byte) { b' ' } else { *byte }).collect();
-        reply.raw(&[b"+", text.as_slice(), b"\r\n"].concat());
+        reply.raw(&[b"+", &*one_line(&text.as_bytes()), b"\r\n"].concat());
         return Ok(());
     }
     if let Some(number) = number(&table.raw_get::<Value>("double")?) {
         reply.double(number);
+        return Ok(());
+    }
+    if let Value::String(digits) = table.raw_get::<Value>("big_number")? {
+        reply.big_number(&one_line(&digits.as_bytes()));
+        return Ok(());
+    }
+    if let Value::Table(verbatim) = table.raw_get::<Value>("verbatim_string")?
+        && let (Value::String(kind), Value::String(text)) = (verbatim.raw_get("format")?, verbatim.raw_get("string")?)
+    {
+        let mut three = [b' '; 3];
+        let kind = kind.as_bytes();
+        three.iter_mut().zip(kind.iter().take_while(|byte| **byte != 0)).for_each(|(place, byte)| *place = *byte);
+        reply.verbatim_of(three, &text.as_bytes());
         return Ok(());
     }
     if let Value::Table(map) = table.raw_get::<Value>("map")? {
@@ -144,17 +160,6 @@ fn answer_table(reply: &mut Reply, table: &Table, speaks: Proto, depth: usize) -
         let members: Vec<(Value, Value)> = set.pairs().collect::<Result<_>>()?;
         reply.set(members.len());
         return members.iter().try_for_each(|(member, _)| answer(reply, member, speaks, depth + 1));
-    }
-    if let Value::String(digits) = table.raw_get::<Value>("big_number")? {
-        let digits = String::from_utf8_lossy(&digits.as_bytes()).replace(['\r', '\n'], " ");
-        reply.big_number(&digits);
-        return Ok(());
-    }
-    if let Value::Table(verbatim) = table.raw_get::<Value>("verbatim_string")?
-        && let Value::String(text) = verbatim.raw_get::<Value>("string")?
-    {
-        reply.verbatim(&String::from_utf8_lossy(&text.as_bytes()));
-        return Ok(());
     }
     let mut elements = Vec::new();
     loop {

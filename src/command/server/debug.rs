@@ -209,7 +209,7 @@ const TYPES: &[(&str, Sample)] = &[
     ("string", |reply| reply.bulk("Hello World")),
     ("integer", |reply| reply.integer(12345)),
     ("double", |reply| reply.double(DOUBLE)),
-    ("bignum", |reply| reply.big_number("1234567999999999999999999999999999999")),
+    ("bignum", |reply| reply.big_number(b"1234567999999999999999999999999999999")),
     ("null", Reply::null),
     ("array", |reply| {
         reply.array(3);
