@@ -7,7 +7,7 @@ use mlua::{Lua, MultiValue, Result, Table, Value};
 
 use super::raised::{self, Raised};
 use super::{cache, convert};
-use crate::resp::Proto;
+use crate::resp::{Proto, double};
 use crate::version::REDIS_VERSION;
 
 /// Which protocol the script has chosen.
@@ -30,7 +30,7 @@ pub(super) fn table(lua: &Lua, speaks: &Speaks) -> Result<Table> {
     redis.raw_set("status_reply", lua.create_function(status_reply)?)?;
     redis.raw_set("log", lua.create_function(log)?)?;
     let speaks = speaks.clone();
-    redis.raw_set("setresp", lua.create_function(move |_, args: MultiValue| setresp(&speaks, &args))?)?;
+    redis.raw_set("setresp", lua.create_function(move |lua, args: MultiValue| setresp(lua, &speaks, &args))?)?;
     redis.raw_set("set_repl", lua.create_function(set_repl)?)?;
     redis.raw_set("replicate_commands", lua.create_function(|_, _: MultiValue| Ok(true))?)?;
     redis.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
@@ -41,6 +41,30 @@ pub(super) fn table(lua: &Lua, speaks: &Speaks) -> Result<Table> {
 /// The version as one number, a byte for each part.
 fn version_number() -> u32 {
     REDIS_VERSION.split('.').filter_map(|part| part.parse::<u32>().ok()).fold(0, |number, part| (number << 8) | part)
+}
+
+/// The bytes of an argument of a command: a number is written so that it reads as the same number.
+///
+/// Source: `luaArgsToRedisArgv` in Redis 7.4 (script_lua.c).
+pub(super) fn argument(lua: &Lua, value: &Value) -> Option<mlua::LuaString> {
+    let number = match value {
+        Value::String(text) => return Some(text.clone()),
+        Value::Integer(number) => return lua.create_string(number.to_string()).ok(),
+        Value::Number(number) => *number,
+        _ => return None,
+    };
+    let text = match double::whole(number) {
+        Some(whole) => whole.to_string(),
+        // As the reference implementation writes what 0/0 is.
+        None if number.is_nan() && number.is_sign_negative() => "-nan".to_owned(),
+        None => double::text(number),
+    };
+    lua.create_string(text).ok()
+}
+
+/// A number, or a string that reads as one.
+fn number(lua: &Lua, value: &Value) -> Option<f64> {
+    lua.coerce_number(value.clone()).ok().flatten()
 }
 
 /// The bytes of a string or number, as Lua would write it.
@@ -90,7 +114,7 @@ fn log(lua: &Lua, args: MultiValue) -> Result<()> {
     if args.len() < 2 {
         return Err(Raised::of(b"redis.log() requires two arguments or more.").carried());
     }
-    let level = match args.front().and_then(convert::number) {
+    let level = match args.front().and_then(|level| number(lua, level)) {
         Some(level) => level as i64,
         None => return Err(Raised::of(b"First argument must be a number (log level).").carried()),
     };
@@ -106,11 +130,11 @@ fn log(lua: &Lua, args: MultiValue) -> Result<()> {
     Ok(())
 }
 
-fn setresp(speaks: &Speaks, args: &MultiValue) -> Result<()> {
+fn setresp(lua: &Lua, speaks: &Speaks, args: &MultiValue) -> Result<()> {
     if args.len() != 1 {
         return Err(Raised::of(b"redis.setresp() requires one argument.").carried());
     }
-    match args.front().and_then(convert::number).map(convert::to_integer) {
+    match args.front().and_then(|value| number(lua, value)).map(convert::to_integer) {
         Some(2) => speaks.set(Proto::Resp2),
         Some(3) => speaks.set(Proto::Resp3),
         _ => return Err(Raised::of(b"RESP version must be 2 or 3.").carried()),
@@ -118,11 +142,11 @@ fn setresp(speaks: &Speaks, args: &MultiValue) -> Result<()> {
     Ok(())
 }
 
-fn set_repl(_: &Lua, args: MultiValue) -> Result<()> {
+fn set_repl(lua: &Lua, args: MultiValue) -> Result<()> {
     if args.len() != 1 {
         return Err(Raised::of(b"redis.set_repl() requires one argument.").carried());
     }
-    match args.front().and_then(convert::number).map(convert::to_integer) {
+    match args.front().and_then(|value| number(lua, value)).map(convert::to_integer) {
         Some(0..=3) => Ok(()),
         _ => {
             let text = b"Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";

@@ -36,7 +36,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<(Option<ScriptFlags>, &[u8]), ReplyEr
         let Some(names) = word.strip_prefix(b"flags=") else {
             return Err(ReplyError::err([b"Unknown lua shebang option: ", word].concat()));
         };
-        for name in names.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
+        for name in names.split(|byte| *byte == b',').filter(|_| !names.is_empty()) {
             match name {
                 b"no-writes" => flags.no_writes = true,
                 b"allow-oom" => flags.allow_oom = true,

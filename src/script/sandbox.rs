@@ -1,9 +1,10 @@
 //! What scripts find in their interpreter, and what they do not: no files, no processes, no bytecode, and nothing that they
 //! could change for those after them.
 
-use mlua::{Function, Lua, LuaOptions, Result, StdLib, Table, Value};
+use mlua::{Function, Lua, LuaOptions, MultiValue, Result, StdLib, Table, Value};
 
 use super::{api, lib, raised};
+use crate::observe::resources;
 
 /// An interpreter, and what scripts cannot lay their hands on.
 pub(super) struct Sandbox {
@@ -14,6 +15,8 @@ pub(super) struct Sandbox {
     pub(super) redis: Table,
     /// The interpreter's own, which catches everything.
     pub(super) xpcall: Function,
+    /// The interpreter's own, which loads bytecode, too.
+    pub(super) loadstring: Function,
 }
 
 /// An interpreter with nothing in it that reaches out of it.
@@ -24,10 +27,13 @@ pub(super) fn make(speaks: &api::Speaks) -> Result<Sandbox> {
     let redis = api::table(&lua, speaks)?;
     real.raw_set("redis", &redis)?;
     lib::install(&lua)?;
-    let xpcall: Function = real.raw_get("xpcall")?;
+    let os = lua.create_table()?;
+    os.raw_set("clock", lua.create_function(|_, _: MultiValue| Ok(resources::thread_time().as_secs_f64()))?)?;
+    real.raw_set("os", os)?;
+    let (xpcall, loadstring) = (real.raw_get("xpcall")?, real.raw_get("loadstring")?);
     let seen = lua.create_function(|lua, value: Value| raised::seen(lua, value))?;
     let shut: Function = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").into_function()?;
     let shown: Table = shut.call((seen, &real))?;
     lua.set_globals(shown)?;
-    Ok(Sandbox { lua, real, redis, xpcall })
+    Ok(Sandbox { lua, real, redis, xpcall, loadstring })
 }

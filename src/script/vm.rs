@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use mlua::{Function, HookTriggers, IntoLua, Lua, MultiValue, Result, Table, Value, VmState};
+use mlua::{Function, HookTriggers, IntoLua, Lua, LuaString, MultiValue, Result, Table, Value, VmState};
 
 use super::cache::{Script, Sha};
 use super::raised::{self, Raised};
@@ -20,8 +20,6 @@ use crate::resp::errors::ReplyError;
 const LOOKS_EVERY: u32 = 10_000;
 /// Functions that are kept at most; they can be made again.
 const MOST_FUNCTIONS: usize = 1000;
-/// Steps of the caller's chain at most that are looked at for the place of an error.
-const DEEPEST_PLACE: usize = 8;
 
 /// Who runs a script, and answers what it asks. Errors are raised in the script.
 pub(crate) trait Host {
@@ -77,6 +75,7 @@ pub(crate) struct Vm {
     argv: Named,
     /// Calls a function, and makes a table of every error.
     guarded_call: Function,
+    loadstring: Function,
     functions: HashMap<Sha, Function>,
     speaks: api::Speaks,
     scratch: RefCell<Scratch>,
@@ -102,7 +101,7 @@ impl Vm {
     /// Those of the interpreter, where it has no memory.
     pub(crate) fn new(generation: u64, scripts: &Scripts, purpose: Purpose) -> Result<Self> {
         let speaks = api::Speaks::default();
-        let Sandbox { lua, real, redis, xpcall } = sandbox::make(&speaks)?;
+        let Sandbox { lua, real, redis, xpcall, loadstring } = sandbox::make(&speaks)?;
         let handler = lua.create_function(placed)?;
         let maker = lua.load("local xpcall, handler = ... return function(f) return xpcall(f, handler) end");
         let guarded_call: Function = maker.set_name("=sandbox").call((xpcall, handler))?;
@@ -127,6 +126,7 @@ impl Vm {
             real,
             redis,
             guarded_call,
+            loadstring,
             functions: HashMap::new(),
             speaks,
             scratch: RefCell::default(),
@@ -168,12 +168,14 @@ impl Vm {
             return Ok(None);
         }
         let (_, body) = header::parse(&script.body)?;
-        let refused = |text: &str| ReplyError::err(format!("Error compiling script (new function): {text}"));
-        if body.starts_with(b"\x1b") {
-            return Err(refused("bytecode is not loaded"));
-        }
-        let chunk = self.lua.load(body).set_name("@user_script").set_mode(mlua::chunk::ChunkMode::Text);
-        let function = chunk.into_function().map_err(|error| refused(&raised::text(&error)))?;
+        let refused = |text: &[u8]| ReplyError::err([b"Error compiling script (new function): ", text].concat());
+        let function = match self.load(body) {
+            Ok((Some(function), _)) => function,
+            Ok((None, why)) => {
+                return Err(refused(why.map(|why| why.as_bytes().to_vec()).as_deref().unwrap_or_default()));
+            }
+            Err(error) => return Err(refused(raised::text(&error).as_bytes())),
+        };
         if self.functions.len() >= MOST_FUNCTIONS {
             self.functions.clear();
         }
@@ -181,8 +183,19 @@ impl Vm {
         Ok(Some(function))
     }
 
-    /// Runs a script, which has been compiled, with these keys and arguments, and answers as it does. False if the
-    /// interpreter should not be used any more.
+    /// The function of a source, or what is wrong with it. Behind a blank, bytecode is a mistake in a source.
+    fn load(&self, body: &[u8]) -> Result<(Option<Function>, Option<LuaString>)> {
+        let blank = if body.starts_with(b"\x1b") { " " } else { "" };
+        let source = self.lua.create_string([blank.as_bytes(), body].concat())?;
+        self.loadstring.call((source, "@user_script"))
+    }
+
+    /// Runs a script, which has been compiled, with these keys and arguments, and answers as it does, also what failed and
+    /// is counted. False if the interpreter should not be used any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the script itself.
     pub(crate) fn run<'a>(
         &self,
         script: &Script,
@@ -198,11 +211,18 @@ impl Vm {
             .and_then(|()| self.with_commands(host, || self.guarded_call.call::<(bool, Value)>(function)));
         match outcome {
             Ok((true, value)) => {
+                if let Some(error) = own_error(&value) {
+                    return Err(error);
+                }
                 let failed = convert::answer(reply, &value, self.speaks.get(), 0);
                 failed.map_err(|error| ReplyError::err(raised::text(&error)))?;
                 Ok(true)
             }
-            Ok((false, Value::Table(error))) => Err(told(&error, script)),
+            Ok((false, Value::Table(error))) if is_counted(&error) => {
+                reply.error(&told(&self.lua, &error, script));
+                Ok(true)
+            }
+            Ok((false, Value::Table(error))) => Err(told(&self.lua, &error, script)),
             Ok((false, Value::String(text))) => Err(out_of_memory(&text.to_string_lossy())),
             Ok((false, _)) => Err(killed(script)),
             Err(error) if raised::is_end(&error) => Err(killed(script)),
@@ -315,7 +335,7 @@ impl Asking<'_> {
         for arg in args {
             match arg {
                 Value::String(text) => request.add(&text.as_bytes()),
-                other => match api::bytes(lua, other) {
+                other => match api::argument(lua, other) {
                     Some(text) => request.add(&text.as_bytes()),
                     None => return Err(Raised::of(NOT_TEXT)),
                 },
@@ -344,31 +364,32 @@ fn placed(lua: &Lua, error: Value) -> Result<Value> {
             table
         }
     };
-    for level in 1..DEEPEST_PLACE {
-        let place = lua.inspect_stack(level, |frame| {
-            let source = frame.source().source.map(|source| source.into_owned());
-            source.filter(|source| source.starts_with('@')).map(|source| (source, frame.current_line().unwrap_or(0)))
-        });
-        match place {
-            Some(Some((source, line))) => {
-                table.raw_set("source", source)?;
-                table.raw_set("line", line)?;
-                break;
-            }
-            Some(None) => {}
-            None => break,
-        }
+    if let Some(place) = raised::place(lua) {
+        table.raw_set("source", place.source)?;
+        table.raw_set("line", place.line)?;
     }
     Ok(Value::Table(table))
 }
 
+/// Whether statistics know an error.
+fn is_counted(error: &Table) -> bool {
+    error.raw_get::<bool>(raised::COUNTED).unwrap_or(false)
+}
+
+/// The error that a script answers, unless statistics know it.
+fn own_error(value: &Value) -> Option<ReplyError> {
+    let Value::Table(table) = value else { return None };
+    match table.raw_get("err") {
+        Ok(Value::String(text)) if !is_counted(table) => Some(ReplyError::raw(&text.as_bytes())),
+        _ => None,
+    }
+}
+
 /// What a client is told of an error.
-fn told(error: &Table, script: &Script) -> ReplyError {
+fn told(lua: &Lua, error: &Table, script: &Script) -> ReplyError {
     let field = |name: &str| error.raw_get::<Value>(name).ok();
-    let mut text = match field("err") {
-        Some(Value::String(text)) => text.as_bytes().to_vec(),
-        _ => b"ERR unknown error".to_vec(),
-    };
+    let text = field("err").and_then(|text| api::bytes(lua, &text));
+    let mut text = text.map_or(b"ERR unknown error".to_vec(), |text| text.as_bytes().to_vec());
     if let (Some(Value::String(source)), Some(line)) = (field("source"), field("line").and_then(|line| line.as_i64())) {
         let place = format!(", on {}:{line}.", source.to_string_lossy());
         text.extend_from_slice(&[b" script: ", &script.sha[..], place.as_bytes()].concat());
