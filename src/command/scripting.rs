@@ -155,7 +155,9 @@ const SCRIPT: &[Command] = &[
         complexity: "O(N) with N being the number of scripts in cache",
         arity: -2,
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
-        args: &[Arg::word("flush-type", "ASYNC").optional()],
+        args: &[Arg::one_of("flush-type", &[Arg::word("async", "ASYNC"), Arg::word("sync", "SYNC")])
+            .since("6.2.0")
+            .optional()],
         run: Some(flush),
         ..DEFAULT
     },

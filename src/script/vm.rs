@@ -323,7 +323,7 @@ impl Asking<'_> {
     fn may_run(&mut self, lua: &Lua, args: &MultiValue) -> Result<bool> {
         let answered = self.gather(lua, args).and_then(|()| match self.scratch.request.args() {
             Some(args) => self.host.may_run(args),
-            None => Err(Raised::of(b"Please specify at least one argument for this redis.acl_check_cmd() call")),
+            None => Err(Raised::of(b"Please specify at least one argument for this redis lib call")),
         });
         answered.map(|()| true).map_err(Raised::carried)
     }

@@ -1,7 +1,7 @@
 //! What a script asks of the server: commands that it runs.
 
 use crate::command::cost::{self, View};
-use crate::command::spec::{Flags, Run};
+use crate::command::spec::{Flags, Handler, Run};
 use crate::command::table::{Entry, Lookup};
 use crate::command::{Call, run, trace};
 use crate::resp::Proto;
@@ -11,6 +11,14 @@ use crate::resp::errors::ReplyError;
 use crate::script::raised::Raised;
 use crate::script::vm::Host;
 use crate::session::ScriptRun;
+
+/// Why a command does not run.
+enum Refused {
+    /// The script is to end.
+    Killed,
+    /// This is raised in it.
+    Because(&'static [u8]),
+}
 
 /// Runs commands for the script of a call.
 pub(super) struct Caller<'r, 'c, 's> {
@@ -46,28 +54,37 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
 
     fn find(&self, args: Args<'_>) -> Option<&'s Entry> {
         match self.call.server.commands.lookup(args) {
-            Lookup::Found(entry) if entry.command.runner().is_some() => Some(entry),
+            Lookup::Found(entry) => Some(entry),
             _ => None,
         }
     }
 
-    fn permit(&mut self, entry: &Entry, count: usize) -> Result<crate::command::spec::Handler, Raised> {
+    /// Counts a command that does not run, and raises why.
+    fn reject(&mut self, entry: Option<&Entry>, text: &[u8]) -> Raised {
+        if let Some(entry) = entry {
+            self.call.stats.by_command[usize::from(entry.index)].rejected.add(1);
+        }
+        trace::count_error(self.call.stats, self.call.server, &ReplyError::raw(&text[1..]));
+        Raised::of(text)
+    }
+
+    fn permit(&mut self, entry: &Entry, count: usize) -> Result<Handler, Refused> {
         let flags = entry.command.flags;
         if !entry.command.accepts(count) {
-            return Err(Raised::of(b"Wrong number of args calling Redis command from script"));
+            return Err(Refused::Because(b"-ERR Wrong number of args calling Redis command from script"));
         }
         let Some(Run::Anywhere(command)) = entry.command.runner().filter(|_| !flags.has(Flags::NOSCRIPT)) else {
-            return Err(Raised::of(b"This Redis command is not allowed from script"));
+            return Err(Refused::Because(b"-ERR This Redis command is not allowed from script"));
         };
-        if flags.has(Flags::WRITE) && self.writes_nothing {
-            return Err(Raised::of(b"Write commands are not allowed from read-only scripts."));
+        if flags.has_any(Flags::WRITE.and(Flags::MAY_REPLICATE)) && self.writes_nothing {
+            return Err(Refused::Because(b"-ERR Write commands are not allowed from read-only scripts."));
         }
         if flags.has(Flags::DENYOOM) && self.lacks_memory && !self.written {
-            return Err(Raised::of(&[b"-", ReplyError::OUT_OF_MEMORY.text()].concat()));
+            return Err(Refused::Because(b"-OOM command not allowed when used memory > 'maxmemory'."));
         }
         if flags.has(Flags::WRITE) {
             if self.call.outcome.script == ScriptRun::Any && !self.call.server.scripts.running.may_write() {
-                return Err(Raised::Killed);
+                return Err(Refused::Killed);
             }
             self.written = true;
         }
@@ -99,8 +116,14 @@ impl Host for Caller<'_, '_, '_> {
     }
 
     fn run(&mut self, args: Args<'_>, proto: Proto, memory: Vec<u8>) -> Result<Vec<u8>, Raised> {
-        let entry = self.find(args).ok_or_else(|| Raised::of(b"Unknown Redis command called from script"))?;
-        let command = self.permit(entry, args.len())?;
+        let Some(entry) = self.find(args) else {
+            return Err(self.reject(None, b"-ERR Unknown Redis command called from script"));
+        };
+        let command = match self.permit(entry, args.len()) {
+            Ok(command) => command,
+            Err(Refused::Killed) => return Err(Raised::Killed),
+            Err(Refused::Because(text)) => return Err(self.reject(Some(entry), text)),
+        };
         self.ensure_short(entry, args)?;
         let outer = &mut *self.call;
         let mut reply = Reply::new(memory, proto);

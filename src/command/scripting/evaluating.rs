@@ -132,8 +132,7 @@ fn run_ready(
     }
     let lacks_memory = !declared.is_some_and(|flags| flags.allow_oom) && finds_no_memory(call);
     if lacks_memory && declared.is_some_and(|flags| !flags.no_writes) {
-        let text = "allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
-        return Err(ReplyError::coded("OOM", text));
+        return Err(ReplyError::OUT_OF_MEMORY);
     }
     let args = call.args;
     let names = [args.from(3).take(keys), args.from(3 + keys).take(usize::MAX)];
