@@ -87,7 +87,7 @@
 //! | [`hub`], [`pattern`] | who listens to what, at which port; the index of patterns |
 //! | [`mailbox`] | what waits for a port, and what it costs |
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
-//! | `script` | the interpreter of scripts |
+//! | [`script`] | the interpreter of scripts |
 //! | [`worker`], [`client`], [`message`] | a thread's clients and which they are, what waits for them, shared frames |
 //! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
 //! | [`observe`] | what is counted, logged and kept for operators; what the process uses |
@@ -128,7 +128,7 @@ pub mod pause;
 pub mod process;
 pub(crate) mod quoting;
 pub mod resp;
-pub(crate) mod script;
+pub mod script;
 pub mod server;
 pub mod session;
 pub mod shutdown;

@@ -16,14 +16,14 @@
 
 mod api;
 pub(crate) mod brevity;
-pub(crate) mod cache;
+pub mod cache;
 mod convert;
 pub(crate) mod header;
 mod lib;
-pub(crate) mod raised;
+pub mod raised;
 pub(crate) mod running;
 mod sandbox;
-pub(crate) mod vm;
+pub mod vm;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -35,7 +35,7 @@ use running::Running;
 
 /// What a server knows of scripts.
 #[derive(Debug, Default)]
-pub(crate) struct Scripts {
+pub struct Scripts {
     pub(crate) cache: Mutex<Cache>,
     pub(crate) running: Arc<Running>,
     /// What the interpreters occupy, in bytes.

@@ -8,19 +8,20 @@ use parking_lot::Mutex;
 use sha1::{Digest, Sha1};
 
 use super::brevity::Brevity;
-use super::header::ScriptFlags;
+use super::header::{self, ScriptFlags};
+use crate::resp::errors::ReplyError;
 
 /// Scripts that EVAL has left and nobody has loaded, at most; as in Redis 7.4.
 const MOST_EVALUATED: usize = 500;
 
 /// A digest in 40 hexadecimal digits, lower case.
-pub(crate) type Sha = [u8; 40];
+pub type Sha = [u8; 40];
 
 /// Numbers that caches and their flushes have, each another one: what was compiled for one holds for no other.
 static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// The digest of these bytes.
-pub(crate) fn digest(bytes: &[u8]) -> Sha {
+pub fn digest(bytes: &[u8]) -> Sha {
     let mut sha = [0; 40];
     for (digits, byte) in sha.chunks_exact_mut(2).zip(Sha1::digest(bytes)) {
         digits.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
@@ -30,7 +31,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Sha {
 
 /// One script.
 #[derive(Debug)]
-pub(crate) struct Script {
+pub struct Script {
     pub(crate) sha: Sha,
     pub(crate) body: Box<[u8]>,
     /// What its first line says; none if that says nothing.
@@ -40,9 +41,14 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// A script of which nothing more is known yet.
-    pub(crate) fn new(sha: Sha, body: &[u8], flags: Option<ScriptFlags>) -> Self {
-        Script { sha, body: body.into(), flags, brevity: Mutex::default() }
+    /// A script with this digest and text.
+    ///
+    /// # Errors
+    ///
+    /// What is not understood of its first line.
+    pub fn new(sha: Sha, body: &[u8]) -> Result<Self, ReplyError> {
+        let (flags, _) = header::parse(body)?;
+        Ok(Script { sha, body: body.into(), flags, brevity: Mutex::default() })
     }
 
     /// Whether it is known to be short.
@@ -166,7 +172,7 @@ mod tests {
         let mut cache = Cache::default();
         let script = |i: usize| {
             let body = i.to_string();
-            Arc::new(Script::new(digest(body.as_bytes()), body.as_bytes(), None))
+            Arc::new(Script::new(digest(body.as_bytes()), body.as_bytes()).expect("there is no first line for us"))
         };
         cache.keep(script(0), true);
         cache.keep(script(1), false);

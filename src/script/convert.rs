@@ -148,26 +148,40 @@ fn answer_table(reply: &mut Reply, table: &Table, speaks: Proto, depth: usize) -
         return Ok(());
     }
     if let Value::Table(map) = table.raw_get::<Value>("map")? {
-        let entries: Vec<(Value, Value)> = map.pairs().collect::<Result<_>>()?;
-        reply.map(entries.len());
-        for (key, value) in &entries {
+        let written = pairs_of(reply, &map, |reply, key, value| {
             answer(reply, key, speaks, depth + 1)?;
-            answer(reply, value, speaks, depth + 1)?;
-        }
-        return Ok(());
+            answer(reply, value, speaks, depth + 1)
+        });
+        return written.map(|(start, count)| reply.insert(start, |reply| reply.map(count)));
     }
     if let Value::Table(set) = table.raw_get::<Value>("set")? {
-        let members: Vec<(Value, Value)> = set.pairs().collect::<Result<_>>()?;
-        reply.set(members.len());
-        return members.iter().try_for_each(|(member, _)| answer(reply, member, speaks, depth + 1));
+        let written = pairs_of(reply, &set, |reply, member, _| answer(reply, member, speaks, depth + 1));
+        return written.map(|(start, count)| reply.insert(start, |reply| reply.set(count)));
     }
-    let mut elements = Vec::new();
+    let (start, mut count) = (reply.len(), 0);
     loop {
-        match table.raw_get::<Value>(elements.len() + 1)? {
+        match table.raw_get::<Value>(count + 1)? {
             Value::Nil => break,
-            value => elements.push(value),
+            element => answer(reply, &element, speaks, depth + 1)?,
         }
+        count += 1;
     }
-    reply.array(elements.len());
-    elements.iter().try_for_each(|element| answer(reply, element, speaks, depth + 1))
+    reply.insert(start, |reply| reply.array(count));
+    Ok(())
+}
+
+/// Writes something for each pair of a table, and tells where that begins and how many they are. One pair at a time is
+/// held on to: an interpreter has room for some thousands of them only.
+fn pairs_of(
+    reply: &mut Reply,
+    table: &Table,
+    mut write: impl FnMut(&mut Reply, &Value, &Value) -> Result<()>,
+) -> Result<(usize, usize)> {
+    let (start, mut count) = (reply.len(), 0);
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair?;
+        write(reply, &key, &value)?;
+        count += 1;
+    }
+    Ok((start, count))
 }

@@ -6,7 +6,7 @@ use mlua::{Error, Lua, LuaString, Result, Table, Value};
 
 /// What a function of the server raises in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Raised {
+pub enum Raised {
     /// A table with this text, which begins with its code.
     Reply(Vec<u8>),
     /// The end of the script, which it cannot keep from happening.
@@ -21,7 +21,7 @@ pub(super) const COUNTED: &str = "ignore_error_stats_update";
 const DEEPEST_PLACE: usize = 8;
 
 /// What a script that was killed is answered.
-pub(crate) const KILLED: &str = "ERR Script killed by user with SCRIPT KILL.";
+pub(crate) const KILLED: &str = "Script killed by user with SCRIPT KILL...";
 
 impl fmt::Display for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +36,7 @@ impl std::error::Error for Raised {}
 
 impl Raised {
     /// As a text says it: `-CODE text`, or `text`, which then has the code ERR.
-    pub(crate) fn of(text: &[u8]) -> Raised {
+    pub fn of(text: &[u8]) -> Raised {
         Raised::Reply(with_code(text))
     }
 

@@ -1,5 +1,6 @@
--- Makes of Lua's own library what scripts find. Given the functions of the server: what a caught error looks like.
-local seen, real = ...
+-- Makes of Lua's own library what scripts find. Given functions of the server: what a caught error looks like, and whether
+-- it is the end of the script.
+local seen, is_end, real = ...
 local rawpcall, rawxpcall, rawload, rawloadstring = pcall, xpcall, load, loadstring
 local type, error, rawget, rawset, next, pairs = type, error, rawget, rawset, next, pairs
 local setmetatable, getmetatable, select = setmetatable, getmetatable, select
@@ -63,6 +64,8 @@ function real.xpcall(...)
   local f, handler = ...
   if select("#", ...) < 2 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
   return caught(rawxpcall(f, function(err)
+    -- The end comes from within a hook, where a script's function could not be ended.
+    if is_end(err) then return err end
     local _, shown = caught(false, err)
     return handler(shown)
   end))
@@ -84,9 +87,9 @@ function real.loadstring(...)
   if type(text) ~= "string" then return rawloadstring(...) end
   return rawloadstring(as_source(text), until_zero(name or text))
 end
-local function loaded(f, err)
-  if f then return f end
-  local _, shown = caught(false, err)
+local function loaded(ok, f, err)
+  if ok and f then return f end
+  local _, shown = caught(false, ok and err or f)
   return nil, shown
 end
 function real.load(f, name)
@@ -97,7 +100,8 @@ function real.load(f, name)
     read = f
     return as_source(f())
   end
-  return loaded(rawload(function() return read() end, until_zero(name or "=(load)")))
+  -- Within a call of its own, because load gives errors of its reader to the handler of whoever called it.
+  return loaded(rawpcall(rawload, function() return read() end, until_zero(name or "=(load)")))
 end
 
 local function ensure_open(t)

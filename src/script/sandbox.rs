@@ -33,7 +33,9 @@ pub(super) fn make(speaks: &api::Speaks) -> Result<Sandbox> {
     let (xpcall, loadstring) = (real.raw_get("xpcall")?, real.raw_get("loadstring")?);
     let seen = lua.create_function(|lua, value: Value| raised::seen(lua, value))?;
     let shut: Function = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").into_function()?;
-    let shown: Table = shut.call((seen, &real))?;
+    let is_end =
+        lua.create_function(|_, value: Value| Ok(matches!(&value, Value::Error(error) if raised::is_end(error))))?;
+    let shown: Table = shut.call((seen, is_end, &real))?;
     lua.set_globals(shown)?;
     Ok(Sandbox { lua, real, redis, xpcall, loadstring })
 }

@@ -22,7 +22,7 @@ const LOOKS_EVERY: u32 = 10_000;
 const MOST_FUNCTIONS: usize = 1000;
 
 /// Who runs a script, and answers what it asks. Errors are raised in the script.
-pub(crate) trait Host {
+pub trait Host {
     /// Runs a command, and appends its answer in this protocol to this memory, which is empty.
     fn run(&mut self, args: Args<'_>, proto: Proto, memory: Vec<u8>) -> std::result::Result<Vec<u8>, Raised>;
 
@@ -42,9 +42,12 @@ const MOST_KEPT: usize = 16 * 1024;
 
 /// What an interpreter is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Any scripts, which may be killed, with so much memory in bytes; 0 is no limit.
-    AnyScripts { most_bytes: usize },
+pub enum Purpose {
+    /// Any scripts, which may be killed.
+    AnyScripts {
+        /// With so much memory; 0 is no limit.
+        most_bytes: usize,
+    },
     /// Scripts that are over before anybody could kill them, need no memory worth limiting and only call commands.
     ShortScripts,
 }
@@ -66,7 +69,7 @@ impl Named {
 }
 
 /// An interpreter. It belongs to one thread.
-pub(crate) struct Vm {
+pub struct Vm {
     lua: Lua,
     /// Where scripts find their names.
     real: Table,
@@ -80,6 +83,8 @@ pub(crate) struct Vm {
     speaks: api::Speaks,
     scratch: RefCell<Scratch>,
     purpose: Purpose,
+    /// What it may occupy, in bytes; 0 is no limit.
+    limit_bytes: usize,
     /// What its functions were made for.
     generation: u64,
     /// Where its size counts, and as what.
@@ -99,27 +104,17 @@ impl Vm {
     /// # Errors
     ///
     /// Those of the interpreter, where it has no memory.
-    pub(crate) fn new(generation: u64, scripts: &Scripts, purpose: Purpose) -> Result<Self> {
+    pub fn new(generation: u64, scripts: &Scripts, purpose: Purpose) -> Result<Self> {
         let speaks = api::Speaks::default();
         let Sandbox { lua, real, redis, xpcall, loadstring } = sandbox::make(&speaks)?;
         let handler = lua.create_function(placed)?;
         let maker = lua.load("local xpcall, handler = ... return function(f) return xpcall(f, handler) end");
         let guarded_call: Function = maker.set_name("=sandbox").call((xpcall, handler))?;
-        if let Purpose::AnyScripts { most_bytes } = purpose {
-            let (triggers, running) = (HookTriggers::new().every_nth_instruction(LOOKS_EVERY), scripts.running.clone());
-            lua.set_global_hook(triggers, move |_, _| {
-                if running.is_killed() { Err(Raised::Killed.carried()) } else { Ok(VmState::Continue) }
-            })?;
-            if most_bytes > 0 {
-                lib::set_room(&lua, most_bytes);
-            }
-            lua.set_memory_limit(if most_bytes == 0 { 0 } else { lua.used_memory() + most_bytes })?;
-        }
         for name in COMMANDS {
             // Until a script runs.
             redis.raw_set(name, lua.create_function(|_, _: MultiValue| Ok(()))?)?;
         }
-        Ok(Vm {
+        let vm = Vm {
             keys: Named::new(&lua, &real, "KEYS")?,
             argv: Named::new(&lua, &real, "ARGV")?,
             lua,
@@ -131,10 +126,41 @@ impl Vm {
             speaks,
             scratch: RefCell::default(),
             purpose,
+            limit_bytes: 0,
             generation,
             total_bytes: scripts.vm_bytes.clone(),
             counted_bytes: Cell::new(0),
+        };
+        match purpose {
+            Purpose::AnyScripts { most_bytes } => {
+                let running = scripts.running.clone();
+                vm.ask(move || !running.is_killed())?;
+                vm.limited(most_bytes)
+            }
+            Purpose::ShortScripts => Ok(vm),
+        }
+    }
+
+    /// Asks this every ten thousand instructions, and nothing else from now on, whether the script that is running goes on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the interpreter.
+    pub fn ask(&self, goes_on: impl Fn() -> bool + 'static) -> Result<()> {
+        let triggers = HookTriggers::new().every_nth_instruction(LOOKS_EVERY);
+        self.lua.set_global_hook(triggers, move |_, _| match goes_on() {
+            true => Ok(VmState::Continue),
+            false => Err(Raised::Killed.carried()),
         })
+    }
+
+    fn limited(mut self, most_bytes: usize) -> Result<Self> {
+        if most_bytes > 0 {
+            lib::set_room(&self.lua, most_bytes);
+            self.limit_bytes = self.lua.used_memory() + most_bytes;
+        }
+        self.lua.set_memory_limit(self.limit_bytes)?;
+        Ok(self)
     }
 
     /// Whether it can be used for scripts of this server and generation. Short scripts leave nothing behind but their
@@ -151,7 +177,7 @@ impl Vm {
     }
 
     /// What it occupies, in bytes, which is counted among what all occupy.
-    pub(crate) fn measure(&self) -> usize {
+    pub fn measure(&self) -> usize {
         let bytes = self.lua.used_memory();
         let before = self.counted_bytes.replace(bytes as u64);
         self.total_bytes.fetch_add((bytes as u64).wrapping_sub(before), Relaxed);
@@ -163,7 +189,7 @@ impl Vm {
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(crate) fn compile(&mut self, script: &Script) -> std::result::Result<Option<Function>, ReplyError> {
+    pub fn compile(&mut self, script: &Script) -> std::result::Result<Option<Function>, ReplyError> {
         if self.functions.contains_key(&script.sha) {
             return Ok(None);
         }
@@ -196,7 +222,7 @@ impl Vm {
     /// # Errors
     ///
     /// Those of the script itself.
-    pub(crate) fn run<'a>(
+    pub fn run<'a>(
         &self,
         script: &Script,
         [keys, argv]: [impl Iterator<Item = &'a [u8]>; 2],
@@ -214,9 +240,7 @@ impl Vm {
                 if let Some(error) = own_error(&value) {
                     return Err(error);
                 }
-                let failed = convert::answer(reply, &value, self.speaks.get(), 0);
-                failed.map_err(|error| ReplyError::err(raised::text(&error)))?;
-                Ok(true)
+                self.answer(reply, &value).map(|()| true).map_err(|error| ReplyError::err(raised::text(&error)))
             }
             Ok((false, Value::Table(error))) if is_counted(&error) => {
                 reply.error(&told(&self.lua, &error, script));
@@ -224,10 +248,22 @@ impl Vm {
             }
             Ok((false, Value::Table(error))) => Err(told(&self.lua, &error, script)),
             Ok((false, Value::String(text))) => Err(out_of_memory(&text.to_string_lossy())),
-            Ok((false, _)) => Err(killed(script)),
-            Err(error) if raised::is_end(&error) => Err(killed(script)),
+            Ok((false, _)) => Err(killed()),
+            Err(error) if raised::is_end(&error) => Err(killed()),
             Err(error) => Err(out_of_memory(&raised::text(&error))),
         }
+    }
+
+    /// Answers a value. An answer that has begun ends, also where the script has left no memory.
+    fn answer(&self, reply: &mut Reply, value: &Value) -> Result<()> {
+        let simple = !matches!(value, Value::Table(_));
+        if simple || self.limit_bytes == 0 {
+            return convert::answer(reply, value, self.speaks.get(), 0);
+        }
+        self.lua.set_memory_limit(0)?;
+        let answered = convert::answer(reply, value, self.speaks.get(), 0);
+        self.lua.set_memory_limit(self.limit_bytes)?;
+        answered
     }
 
     /// Gives a script these values under a name. Short scripts do not change the table that they are in, so that it is used
@@ -349,26 +385,29 @@ const NOT_TEXT: &[u8] = b"Lua redis lib command arguments must be strings or int
 
 /// Makes a table of an error, with its text and the line of the script in which it happened.
 fn placed(lua: &Lua, error: Value) -> Result<Value> {
-    if matches!(&error, Value::Error(error) if raised::is_end(error)) {
-        return Ok(Value::Nil);
-    }
-    let table = match raised::seen(lua, error)? {
-        Value::Table(table) => table,
-        other => {
-            let text = match api::bytes(lua, &other) {
-                Some(text) => text.as_bytes().to_vec(),
-                None => other.to_string()?.into_bytes(),
-            };
-            let table = lua.create_table()?;
-            table.raw_set("err", lua.create_string([b"ERR ", text.as_slice()].concat())?)?;
-            table
-        }
+    let table = match error {
+        Value::Error(error) if raised::is_end(&error) => raised::table(lua, raised::KILLED.as_bytes())?,
+        error => table_of(lua, raised::seen(lua, error)?)?,
     };
     if let Some(place) = raised::place(lua) {
         table.raw_set("source", place.source)?;
         table.raw_set("line", place.line)?;
     }
     Ok(Value::Table(table))
+}
+
+/// The table of an error, or one with its text.
+fn table_of(lua: &Lua, error: Value) -> Result<Table> {
+    if let Value::Table(table) = error {
+        return Ok(table);
+    }
+    let text = match api::bytes(lua, &error) {
+        Some(text) => text.as_bytes().to_vec(),
+        None => error.to_string()?.into_bytes(),
+    };
+    let table = lua.create_table()?;
+    table.raw_set("err", lua.create_string([b"ERR ", text.as_slice()].concat())?)?;
+    Ok(table)
 }
 
 /// Whether statistics know an error.
@@ -397,8 +436,8 @@ fn told(lua: &Lua, error: &Table, script: &Script) -> ReplyError {
     ReplyError::raw(&text)
 }
 
-fn killed(script: &Script) -> ReplyError {
-    ReplyError::raw(&[raised::KILLED.as_bytes(), b".. script: ", &script.sha[..], b", on @user_script:1."].concat())
+fn killed() -> ReplyError {
+    ReplyError::err(raised::KILLED)
 }
 
 fn out_of_memory(text: &str) -> ReplyError {

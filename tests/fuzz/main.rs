@@ -9,8 +9,10 @@
 
 mod configuration;
 mod decoder;
+mod frame;
 mod mutation;
 mod patterns;
+mod scripts;
 mod session;
 
 use std::process::ExitCode;
@@ -28,11 +30,12 @@ const SEED: u64 = 1;
 /// What is tried: its name, one case of it, and how many `cargo test` tries.
 type Target = (&'static str, fn(&mut Rng), u64);
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("decoder", decoder::case, 15_000),
     ("session", session::case, 700),
     ("patterns", patterns::case, 3_000),
     ("configuration", configuration::case, 3_000),
+    ("scripts", scripts::case, 100),
 ];
 
 fn main() -> ExitCode {

@@ -4,7 +4,6 @@
 //! message before the answer of its command (P8).
 
 mod commands;
-mod frame;
 mod hearing;
 mod stage;
 

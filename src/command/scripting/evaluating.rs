@@ -11,7 +11,6 @@ use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
 use crate::script::brevity::{self, Brevity};
 use crate::script::cache::{self, Script};
-use crate::script::header;
 use crate::script::vm::{Purpose, Vm};
 use crate::session::ScriptRun;
 
@@ -73,8 +72,7 @@ fn find_or_make(call: &Call<'_, '_>, index: usize) -> Result<Arc<Script>, ReplyE
     if let Some(script) = call.server.scripts.cache.lock().find(&sha) {
         return Ok(script);
     }
-    let (flags, _) = header::parse(body)?;
-    Ok(Arc::new(Script::new(sha, body, flags)))
+    Script::new(sha, body).map(Arc::new)
 }
 
 /// Makes a script ready to run, and finds out whether it is short.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::{Request, payload};
-use super::frame::Frame;
 use super::stage::State;
+use crate::frame::Frame;
 
 /// The one that hears everything, whose order is that of all.
 const WITNESS: usize = 0;

@@ -2,7 +2,7 @@
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     /// A bulk.
     Bulk(Vec<u8>),
     /// Anything else on one line, its mark included; nulls, too.
@@ -15,7 +15,7 @@ pub(super) enum Frame {
 
 impl Frame {
     /// All frames in `bytes`, and what follows them and is no frame, or not whole.
-    pub(super) fn all(mut bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
+    pub(crate) fn all(mut bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
         let mut frames = Vec::new();
         loop {
             let rest = bytes;
@@ -27,7 +27,7 @@ impl Frame {
     }
 
     /// The elements of an aggregate.
-    pub(super) fn items(&self) -> &[Frame] {
+    pub(crate) fn items(&self) -> &[Frame] {
         match self {
             Frame::Push(items) | Frame::List(items) => items,
             Frame::Bulk(_) | Frame::Line(_) => &[],
@@ -35,7 +35,7 @@ impl Frame {
     }
 
     /// The text of a bulk; nothing of another frame.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         match self {
             Frame::Bulk(text) => text,
             _ => b"",
@@ -43,7 +43,7 @@ impl Frame {
     }
 
     /// The number of an integer.
-    pub(super) fn number(&self) -> Option<i64> {
+    pub(crate) fn number(&self) -> Option<i64> {
         match self {
             Frame::Line(line) => std::str::from_utf8(line.strip_prefix(b":")?).ok()?.parse().ok(),
             _ => None,
