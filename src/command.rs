@@ -61,8 +61,8 @@ use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::order::{HubAccess, Order};
 use crate::client::registry::{ClientInfo, Flag};
-use crate::clock::Now;
-use crate::config::Settings;
+use crate::clock::{Clock, Now};
+use crate::config::{Config, Settings, StartError};
 use crate::ids::WorkerId;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
@@ -98,12 +98,22 @@ fn families() -> [&'static [Command]; 14] {
     ]
 }
 
+/// A server with this configuration, which understands all commands.
+///
+/// # Errors
+///
+/// [`StartError`] where `rename-command` names a command that does not exist or takes a name twice.
+pub fn new_server(config: Config, clock: Clock) -> Result<Arc<Server>, StartError> {
+    let names = table::names(&config.settings().rename_command)?;
+    Ok(Server::new(config, names, clock))
+}
+
 /// One execution of a command, with what any thread can give it: `'s` is as long as its client's turn, `'c` as long as the
 /// execution.
 #[derive(Debug)]
 pub struct Call<'c, 's> {
     /// The command, as the table has it.
-    pub entry: &'s Entry,
+    pub entry: &'static Entry,
     /// Its arguments, its name first.
     pub args: Args<'c>,
     /// Where the answer goes.

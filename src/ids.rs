@@ -9,6 +9,8 @@ use crate::config::IoThreads;
 /// A client's number: unique for the life of the server, rising, from 1.
 pub type ClientId = u64;
 
+/// The place of a command in the table of all commands and subcommands.
+pub type CommandIndex = u16;
 /// The index of a port, from 0: of who has a [mailbox](crate::mailbox) of its own.
 pub type PortId = usize;
 /// The index of a worker, from 0, which is that of its port, too.

@@ -11,6 +11,7 @@ mod supervision;
 pub mod upkeep;
 mod vital;
 
+use crate::command;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
     }
     fit_descriptors(&mut config)?;
     let listeners = listen::bind(&settings)?;
-    let server = Server::new(config, Clock::real())?;
+    let server = command::new_server(config, Clock::real())?;
     let pidfile = write_pidfile(&settings);
     let result = start(&server, listeners);
     if let Some(path) = pidfile {
@@ -71,7 +72,7 @@ pub fn check(config: Config) -> Result<(), StartError> {
     let settings = config.settings().clone();
     log::check(&settings)?;
     listen::check(&settings)?;
-    Server::new(config, Clock::real()).map(drop)
+    command::new_server(config, Clock::real()).map(drop)
 }
 
 /// Starts the io-threads and governs them on this one.

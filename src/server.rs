@@ -1,6 +1,8 @@
 //! What all workers share: the hub, the live clients, the configuration, the counters. No input or output here.
 
+pub mod executor;
 pub(crate) mod governor;
+pub mod names;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,15 +12,14 @@ use hdrhistogram::Histogram;
 use parking_lot::{Mutex, ReentrantMutex, RwLock};
 use tokio::sync::Notify;
 
-use crate::client::order::Hub;
-use crate::client::registry::Clients;
+use crate::client::order::{Errand, Hub, Order};
+use crate::client::registry::{ClientInfo, Clients};
 use crate::clock::Clock;
-use crate::command::elsewhere::executor::Executors;
-use crate::command::table::{CommandIndex, CommandTable};
-use crate::config::{Config, Settings, StartError};
-use crate::ids::PortSet;
+use crate::config::{Config, Settings};
+use crate::ids::{CommandIndex, PortSet};
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
+use crate::mailbox::Sent;
 use crate::observe::counters::{Counter, Counters};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
@@ -29,7 +30,9 @@ use crate::observe::stats::{CommandStats, ServerStats, WorkerStats, new_histogra
 use crate::pause::Pause;
 use crate::script::Scripts;
 use crate::shutdown::Shutdown;
+use executor::Executors;
 use governor::Governor;
+use names::Names;
 
 /// What other threads need of a worker beside its mailbox.
 #[derive(Debug)]
@@ -61,8 +64,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Clients,
-    /// What it understands.
-    pub commands: CommandTable,
+    /// What it understands, by name.
+    pub names: Names,
     /// Held by commands that change what others see, and by transactions that have some, so that nothing of that kind
     /// happens between two commands of a transaction.
     pub(crate) administration: ReentrantMutex<()>,
@@ -111,14 +114,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with this configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] where `rename-command` names a command that does not exist or takes a name twice.
-    pub fn new(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+    /// A server with this configuration, which understands commands by these names.
+    pub(crate) fn new(config: Config, names: Names, clock: Clock) -> Arc<Self> {
         let settings = config.settings().clone();
-        let commands = CommandTable::new(&settings.rename_command)?;
         let worker = |_| WorkerHandle {
             bell: Notify::new(),
             load: Load::default(),
@@ -126,13 +124,13 @@ impl Server {
             connections: AtomicUsize::new(0),
             drain_rounds: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),
-            stats: WorkerStats::new(commands.len()),
+            stats: WorkerStats::new(names.places()),
         };
         let workers: Box<[WorkerHandle]> = (0..usize::from(settings.io_threads.0)).map(worker).collect();
         let memory = Arc::new(MemoryGauge::new(workers.len() + Executors::COUNT));
         let lazy_free = Arc::new(LazyFree::new(memory.clone()));
         let disposer = lazy_free.clone();
-        Ok(Arc::new(Server {
+        Arc::new(Server {
             hub: Hub::new(workers.len()),
             keyspace: Keyspace::new(move |garbage| disposer.dispose(garbage)),
             clients: Clients::new(workers.len()),
@@ -142,7 +140,7 @@ impl Server {
             settings_version: AtomicU64::new(0),
             workers,
             stats: ServerStats::default(),
-            executors: Executors::new(commands.len()),
+            executors: Executors::new(names.places()),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             cross_protocol: Seldom::default(),
@@ -159,8 +157,8 @@ impl Server {
             memory,
             lazy_free,
             governor: Governor::default(),
-            commands,
-        }))
+            names,
+        })
     }
 
     /// The values of all directives as of now.
@@ -231,6 +229,13 @@ impl Server {
     /// without those that were thrown away and are about to be freed. Workers' threads have their workers' numbers.
     pub(crate) fn memory_in_use(&self, thread: usize) -> u64 {
         self.memory.count(thread).saturating_sub(self.lazy_free.waiting_bytes())
+    }
+
+    /// Lets something be done with a client on its own thread.
+    pub(crate) fn send(&self, client: Arc<ClientInfo>, errand: Errand) {
+        let mut sent = Sent::default();
+        self.hub.lock().send(client.worker(), Order::To(client, errand), &mut sent);
+        self.wake(sent.wake);
     }
 
     /// Wakes ports whose mailboxes have become non-empty.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pregon::client::Client;
 use pregon::clock::Clock;
+use pregon::command::new_server;
 use pregon::config::Config;
 use pregon::ids::Address;
 use pregon::server::Server;
@@ -15,7 +16,7 @@ use pregon::worker::Worker;
 /// A server with so many io-threads and otherwise the default settings.
 pub(crate) fn server(io_threads: usize) -> Arc<Server> {
     let config = Config::from_pairs(&[("io-threads", &io_threads.to_string())]).expect("a number of threads is valid");
-    Server::new(config, Clock::real()).expect("no command is renamed")
+    new_server(config, Clock::real()).expect("no command is renamed")
 }
 
 /// All workers of a server, on this thread.

@@ -11,7 +11,7 @@
 //! transaction with SUBSCRIBE in it, for example) borrows the lock: see [`loan`].
 
 pub(crate) mod execution;
-pub mod executor;
+pub(crate) mod job;
 pub(crate) mod loan;
 pub(crate) mod task;
 #[cfg(test)]
@@ -20,11 +20,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::order::{Errand, Order};
+use crate::client::order::Errand;
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::command::trace;
-use crate::mailbox::Sent;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 
@@ -39,21 +38,14 @@ pub(crate) fn refuse_waiting(server: &Server) {
     if !is_busy(server, server.clock.now()) {
         return;
     }
-    for task in server.executors.keys.take_waiting() {
-        let client = task.client.clone();
+    for job in server.executors.keys.take_refusable() {
+        let client = job.client().clone();
         trace::count_error(&server.executors.others.stats, server, &ReplyError::BUSY);
-        send(server, client, Errand::Serve(task.refuse(&ReplyError::BUSY)));
+        server.send(client, Errand::Serve(job.refuse(&ReplyError::BUSY)));
     }
 }
 
 /// Lets a client's session go on.
 pub(crate) fn resume(server: &Server, client: &Arc<ClientInfo>) {
-    send(server, client.clone(), Errand::Resume);
-}
-
-/// Lets something be done with a client on its own thread.
-fn send(server: &Server, client: Arc<ClientInfo>, errand: Errand) {
-    let mut sent = Sent::default();
-    server.hub.lock().send(client.worker(), Order::To(client, errand), &mut sent);
-    server.wake(sent.wake);
+    server.send(client.clone(), Errand::Resume);
 }

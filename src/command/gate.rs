@@ -9,7 +9,7 @@ use super::elsewhere::{self, task::Request};
 use super::leaving;
 use super::run::{self, Ran};
 use super::spec::{Flags, Run};
-use super::table::{Entry, Lookup};
+use super::table::{self, Entry, Lookup};
 use super::trace::count_error;
 use crate::client::Closing;
 use crate::client::held::Holding;
@@ -30,9 +30,9 @@ use crate::worker::Worker;
 use crate::worker::placement;
 
 /// What the gate decided.
-enum Verdict<'s> {
-    Run(&'s Entry, Run),
-    Queue(&'s Entry),
+enum Verdict {
+    Run(&'static Entry, Run),
+    Queue(&'static Entry),
     Wait(PauseMode),
     /// On another worker, if it can.
     Move(WorkerId),
@@ -78,7 +78,7 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
 }
 
 fn keeps_caching(turn: &Turn<'_>, args: Args<'_>) -> bool {
-    let found = turn.worker.server.commands.lookup(args);
+    let found = table::lookup(&turn.worker.server.names, args);
     matches!(found, Lookup::Found(entry) if entry.command.flags.has(Flags::KEEPS_CACHING))
 }
 
@@ -94,11 +94,11 @@ pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
     scope.caching &= conversation.state.transaction.is_some() || keeps_caching;
 }
 
-fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Result<Verdict<'s>, ReplyError> {
+fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Verdict, ReplyError> {
     if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
         return Ok(Verdict::Hang("POST or Host: received"));
     }
-    let worker: &'s Worker = turn.worker;
+    let worker: &Worker = turn.worker;
     let (entry, command) = find(worker, args)?;
     turn.client.info.last_command.store(entry.index, Relaxed);
     let flags = entry.command.flags;
@@ -137,8 +137,8 @@ fn judge<'s>(turn: &mut Turn<'s>, state: &SessionState, args: Args<'_>) -> Resul
     Ok(Verdict::Run(entry, command))
 }
 
-fn find<'s>(worker: &'s Worker, args: Args<'_>) -> Result<(&'s Entry, Run), ReplyError> {
-    let entry = match worker.server.commands.lookup(args) {
+fn find(worker: &Worker, args: Args<'_>) -> Result<(&'static Entry, Run), ReplyError> {
+    let entry = match table::lookup(&worker.server.names, args) {
         Lookup::Found(entry) => entry,
         Lookup::Unknown => return Err(ReplyError::unknown_command(&args[0], args.from(1))),
         Lookup::UnknownSubcommand(container) => {
@@ -157,7 +157,7 @@ fn is_busy(turn: &Turn<'_>, state: &SessionState, flags: Flags) -> bool {
     if server.executors.keys.is_idle() || flags.has(Flags::ALLOW_BUSY) {
         return false;
     }
-    let of_keys = |(index, _): &Request| server.commands.entry(*index).command.flags.has_any(Flags::KEYS);
+    let of_keys = |(index, _): &Request| table::entry(*index).command.flags.has_any(Flags::KEYS);
     let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
     let needs_keys = flags.has_any(Flags::KEYS) || (flags.has(Flags::EXECUTES) && queue.any(of_keys));
     needs_keys && elsewhere::is_busy(server, turn.now)
@@ -171,8 +171,7 @@ fn finds_no_memory(turn: &mut Turn<'_>, state: &SessionState, entry: &Entry) -> 
     let mut flags = entry.command.flags;
     if flags.has(Flags::EXECUTES) {
         let queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let commands = &turn.worker.server.commands;
-        flags = queue.fold(flags, |flags, (index, _)| flags.and(commands.entry(*index).command.flags));
+        flags = queue.fold(flags, |flags, (index, _)| flags.and(table::entry(*index).command.flags));
     }
     let server = &turn.worker.server;
     let executor = &server.executors.keys;
@@ -216,8 +215,7 @@ fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<Paus
         PauseMode::All => true,
         PauseMode::Write if entry.command.flags.has(Flags::EXECUTES) => {
             let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
-            let commands = &turn.worker.server.commands;
-            queue.any(|(index, _)| commands.entry(*index).command.flags.has_any(changes))
+            queue.any(|(index, _)| table::entry(*index).command.flags.has_any(changes))
         }
         PauseMode::Write => entry.command.flags.has_any(changes),
     };
@@ -239,7 +237,7 @@ fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, 
     if let Some(Transaction { failed, .. }) = conversation.state.transaction.as_deref_mut() {
         *failed = true;
     }
-    let found = match turn.worker.server.commands.lookup(args) {
+    let found = match table::lookup(&turn.worker.server.names, args) {
         Lookup::Found(entry) => Some(entry),
         _ => None,
     };

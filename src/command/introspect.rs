@@ -139,14 +139,13 @@ pub(super) const fn help_of(group: Group) -> Command {
 
 /// The error of a subcommand that exists and got arguments that it does not take.
 pub(super) fn wrong_subcommand(call: &Call<'_, '_>) -> ReplyError {
-    let container = call.server.commands.entry(call.entry.container.unwrap_or(call.entry.index));
+    let container = table::entry(call.entry.container.unwrap_or(call.entry.index));
     ReplyError::wrong_subcommand(&container.full_name, &call.args[1])
 }
 
 fn all_info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let commands = &call.server.commands;
-    call.reply.array(commands.top_level().count());
-    commands.top_level().for_each(|entry| info::write(call.reply, commands, entry));
+    call.reply.array(table::top_level(&call.server.names).count());
+    table::top_level(&call.server.names).for_each(|entry| info::write(call.reply, entry));
     Ok(())
 }
 
@@ -157,8 +156,8 @@ fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let names = call.args.from(2);
     call.reply.array(names.len());
     for name in names {
-        match call.server.commands.by_full_name(name) {
-            Some(entry) => info::write(call.reply, &call.server.commands, entry),
+        match table::by_full_name(&call.server.names, name) {
+            Some(entry) => info::write(call.reply, entry),
             None => call.reply.null(),
         }
     }
@@ -166,22 +165,21 @@ fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn docs(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let commands = &call.server.commands;
     let entries: Vec<&Entry> = if call.args.len() == 2 {
-        commands.top_level().collect()
+        table::top_level(&call.server.names).collect()
     } else {
-        call.args.from(2).filter_map(|name| commands.by_full_name(name)).collect()
+        call.args.from(2).filter_map(|name| table::by_full_name(&call.server.names, name)).collect()
     };
     call.reply.map(entries.len());
     for entry in entries {
         call.reply.bulk(&entry.full_name);
-        docs::write(call.reply, commands, entry);
+        docs::write(call.reply, entry);
     }
     Ok(())
 }
 
 fn count(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    call.reply.count(call.server.commands.top_level().count());
+    call.reply.count(table::top_level(&call.server.names).count());
     Ok(())
 }
 
@@ -204,14 +202,16 @@ fn list(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         _ => return Err(ReplyError::SYNTAX),
     };
     let names: Vec<&str> =
-        call.server.commands.entries().filter(|entry| wanted(entry)).map(|entry| &*entry.full_name).collect();
+        table::entries(&call.server.names).filter(|entry| wanted(entry)).map(|entry| &*entry.full_name).collect();
     call.reply.bulks(&names);
     Ok(())
 }
 
 fn getkeys(call: &mut Call<'_, '_>, with_flags: bool) -> Result<(), ReplyError> {
     let request = call.args.behind(2).ok_or(ReplyError::INVALID_COMMAND)?;
-    let Lookup::Found(entry) = call.server.commands.lookup(request) else { return Err(ReplyError::INVALID_COMMAND) };
+    let Lookup::Found(entry) = table::lookup(&call.server.names, request) else {
+        return Err(ReplyError::INVALID_COMMAND);
+    };
     let command = entry.command;
     if !super::keys::takes_keys(command) {
         return Err(ReplyError::NO_KEY_ARGUMENTS);

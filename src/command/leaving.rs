@@ -1,7 +1,7 @@
 //! How a client lets go of what it holds elsewhere in the server: at once where that is little, and otherwise where others
 //! do not wait for it.
 
-use super::elsewhere::executor::Job;
+use super::elsewhere::job::{EndWatch, LetGo};
 use super::elsewhere::task::Place;
 use super::run::obtain_keys;
 use crate::client::Client;
@@ -50,8 +50,8 @@ pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
         turn.keys.release();
     } else {
         let watch = conversation.scope.watch.take();
-        let scope = Box::new(Scope { watch, ..Scope::default() });
-        executor.add(Job::EndWatch(turn.client.info.clone(), scope));
+        let scope = Scope { watch, ..Scope::default() };
+        executor.add(EndWatch(turn.client.info.clone(), scope));
     }
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn end(worker: &Worker, client: &Client, conversation: &mut Conversat
         let_go_of_keys(info, &mut conversation.scope, &mut keys, worker.now());
         keys.release();
     } else {
-        let scope = Box::new(std::mem::take(&mut conversation.scope));
-        executor.add(Job::LetGo(info.clone(), scope, slot));
+        let scope = std::mem::take(&mut conversation.scope);
+        executor.add(LetGo(info.clone(), scope, slot));
     }
 }

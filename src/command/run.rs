@@ -3,15 +3,16 @@
 //!
 //! Source: `call` in Redis 7.2 (server.c).
 
+use crate::ids::CommandIndex;
 use std::rc::Rc;
 
 use super::cost::{self, View};
 use super::elsewhere::execution::Execution;
-use super::elsewhere::executor::Job;
+use super::elsewhere::job::RunAlone;
 use super::elsewhere::loan::Borrower;
 use super::elsewhere::task::{Request, Slot, Task};
 use super::spec::{Flags, Run};
-use super::table::{CommandIndex, Entry};
+use super::table::{self, Entry};
 use super::trace::{count, count_error};
 use super::{Call, LocalCall};
 use crate::client::held::Holding;
@@ -47,7 +48,7 @@ pub(super) fn run<'s>(
     turn: &mut Turn<'s>,
     conversation: &mut Conversation,
     args: Args<'_>,
-    entry: &'s Entry,
+    entry: &'static Entry,
     command: Run,
 ) -> Ran {
     let flags = entry.command.flags;
@@ -92,16 +93,21 @@ pub(super) fn run<'s>(
 /// Whether a command needs the keys: because it is about them, is a transaction of such commands, or lets go of what its
 /// client holds of them.
 fn uses_keys(turn: &Turn<'_>, conversation: &Conversation, flags: Flags) -> bool {
-    let commands = &turn.worker.server.commands;
     let queue = conversation.state.transaction.iter().flat_map(|transaction| &transaction.queue);
     flags.has_any(Flags::KEYS)
         || (flags.has(Flags::LETS_GO)
             && (conversation.scope.watch.is_some() || turn.client.info.has_flag(Flag::Tracking)))
         || (flags.has(Flags::EXECUTES)
-            && queue.into_iter().any(|(index, _)| commands.entry(*index).command.flags.has_any(Flags::KEYS)))
+            && queue.into_iter().any(|(index, _)| table::entry(*index).command.flags.has_any(Flags::KEYS)))
 }
 
-fn run_here<'s>(turn: &mut Turn<'s>, conversation: &mut Conversation, entry: &'s Entry, args: Args<'_>, command: Run) {
+fn run_here<'s>(
+    turn: &mut Turn<'s>,
+    conversation: &mut Conversation,
+    entry: &'static Entry,
+    args: Args<'_>,
+    command: Run,
+) {
     let Conversation { state, scope } = conversation;
     let mut call = local_call(turn, state, scope, entry, args);
     let end = execute(&mut call, command);
@@ -119,7 +125,7 @@ fn run_here<'s>(turn: &mut Turn<'s>, conversation: &mut Conversation, entry: &'s
 
 /// One command of a transaction that is executed in steps.
 pub(super) fn run_queued_here(turn: &mut Turn<'_>, conversation: &mut Conversation, (index, args): &Request) {
-    let entry = turn.worker.server.commands.entry(*index);
+    let entry = table::entry(*index);
     if let Some(command) = entry.command.runner() {
         run_here(turn, conversation, entry, args.args(), command);
     }
@@ -129,7 +135,7 @@ fn local_call<'c, 's>(
     turn: &'c mut Turn<'s>,
     session: &'c mut SessionState,
     scope: &'c mut Scope,
-    entry: &'s Entry,
+    entry: &'static Entry,
     args: Args<'c>,
 ) -> LocalCall<'c, 's> {
     let Turn { client, worker, settings, reply, keys, hub, outcome, now, .. } = turn;
@@ -201,7 +207,7 @@ fn is_long_transaction(turn: &mut Turn<'_>, conversation: &Conversation, obtaine
     let view = View { server, state, db: conversation.scope.db };
     let many = Topic::ALL.into_iter().map(|topic| turn.client.subscriptions(topic)).sum::<usize>() > NAMES_AT_ONCE;
     let is_short = |(index, args): &Request| {
-        let command = server.commands.entry(*index).command;
+        let command = table::entry(*index).command;
         let ends_many = many && command.flags.has(Flags::PUBSUB) && args.args().len() == 1;
         // A script that turns out to be long cannot begin again elsewhere once others have run before it.
         !ends_many && !command.flags.has(Flags::RUNS_SCRIPT) && cost::is_short(command, args.args(), &view)
@@ -243,7 +249,7 @@ fn delegate(
     };
     let executors = &turn.worker.server.executors;
     let executor = if uses_keys { &executors.keys } else { &executors.others };
-    executor.add(Job::Run(Box::new(task)));
+    executor.add(RunAlone(task));
     let keeps_caching = entry.command.flags.has(Flags::KEEPS_CACHING);
     conversation.state.blocked = Some(Blocked::Elsewhere(slot, keeps_caching));
     Ran::Later
@@ -285,7 +291,7 @@ pub(super) fn conclude(call: &mut Call<'_, '_>, error: Option<&ReplyError>) {
 
 /// Counts and shows EXEC, which began at this moment and has ended now.
 pub(super) fn count_execution(turn: &mut Turn<'_>, conversation: &mut Conversation, exec: CommandIndex, began: Now) {
-    let name = &turn.worker.server.commands.entry(exec).full_name;
+    let name = &table::entry(exec).full_name;
     let args = OwnedArgs::new([name.as_bytes()].into_iter());
     count_late(turn, conversation, (exec, &args), began, 0);
 }
@@ -314,7 +320,7 @@ pub(super) fn run_part<'s, R>(
     (index, args): (CommandIndex, &OwnedArgs),
     part: impl FnOnce(&mut LocalCall<'_, 's>) -> R,
 ) -> R {
-    let entry = turn.worker.server.commands.entry(index);
+    let entry = table::entry(index);
     let Conversation { state, scope } = conversation;
     let mut call = local_call(turn, state, scope, entry, args.args());
     part(&mut call)

@@ -1,15 +1,22 @@
-//! All commands by name.
+//! All commands in order, each followed by its subcommands, and by the names under which a server has them.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 
 use super::spec::{Command, Flags};
 use crate::config::{Rename, StartError};
+use crate::ids::CommandIndex;
 use crate::resp::decode::Args;
+use crate::server::names::{Names, with_lower_case};
 
-/// A command's place in the table: commands in order, each followed by its subcommands.
-pub type CommandIndex = u16;
+/// The same for all servers of a process: what differs are the [`Names`].
+static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let mut table = Vec::new();
+    super::families().into_iter().flatten().for_each(|command| add(&mut table, command));
+    table
+});
 
 /// A command with its place.
 #[derive(Debug)]
@@ -35,152 +42,94 @@ impl Entry {
 
 /// What a request asks for.
 #[derive(Debug)]
-pub enum Lookup<'a> {
+pub enum Lookup {
     /// This command.
-    Found(&'a Entry),
+    Found(&'static Entry),
     /// No command of this name.
     Unknown,
     /// A container, without a subcommand that it has.
-    UnknownSubcommand(&'a Entry),
+    UnknownSubcommand(&'static Entry),
 }
 
-/// The table of one server: the commands, and the names that `rename-command` gave them.
-#[derive(Debug)]
-pub struct CommandTable {
-    entries: Vec<Entry>,
-    /// Top-level commands by the name that clients use.
-    names: HashMap<Box<[u8]>, CommandIndex, RandomState>,
-    /// The same names as clients mostly spell them, all in lower case or all in upper case: found without a copy.
-    spellings: HashMap<Box<[u8]>, CommandIndex, RandomState>,
-}
-
-/// Longer names than this are not commands, in bytes; it bounds the work of a look-up. A renamed command may be as long.
-const MAX_NAME: usize = 64;
-
-impl CommandTable {
-    /// The table with these commands renamed, or taken away where the new name is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if a command to rename does not exist, or a new name is taken or too long.
-    pub fn new(renames: &[Rename]) -> Result<Self, StartError> {
-        let mut table = CommandTable { entries: Vec::new(), names: HashMap::default(), spellings: HashMap::default() };
-        for command in super::families().into_iter().flatten() {
-            table.add(command);
-        }
-        for rename in renames {
-            table.rename(rename)?;
-        }
-        for (name, index) in &table.names {
-            table.spellings.insert(name.clone(), *index);
-            table.spellings.insert(name.to_ascii_uppercase().into(), *index);
-        }
-        Ok(table)
-    }
-
-    fn add(&mut self, command: &'static Command) {
-        let index = self.entries.len() as CommandIndex;
-        let places = command.subcommands.iter().enumerate().map(|(i, sub)| (sub.name, index + 1 + i as CommandIndex));
-        self.entries.push(Entry {
-            index,
-            command,
-            full_name: command.name.to_owned(),
-            container: None,
-            subcommands: places.collect(),
+fn add(table: &mut Vec<Entry>, command: &'static Command) {
+    let index = table.len() as CommandIndex;
+    let places = command.subcommands.iter().enumerate().map(|(i, sub)| (sub.name, index + 1 + i as CommandIndex));
+    table.push(Entry {
+        index,
+        command,
+        full_name: command.name.to_owned(),
+        container: None,
+        subcommands: places.collect(),
+    });
+    for sub in command.subcommands {
+        table.push(Entry {
+            index: table.len() as CommandIndex,
+            command: sub,
+            full_name: format!("{}|{}", command.name, sub.name),
+            container: Some(index),
+            subcommands: HashMap::default(),
         });
-        for sub in command.subcommands {
-            self.entries.push(Entry {
-                index: self.entries.len() as CommandIndex,
-                command: sub,
-                full_name: format!("{}|{}", command.name, sub.name),
-                container: Some(index),
-                subcommands: HashMap::default(),
-            });
-        }
-        self.names.insert(command.name.as_bytes().into(), index);
     }
+}
 
-    fn rename(&mut self, rename: &Rename) -> Result<(), StartError> {
-        let old = rename.from.to_ascii_lowercase();
-        let new = rename.to.to_ascii_lowercase();
-        let Some(index) = self.names.remove(&*old) else {
-            return Err(rename_error(rename, "there is no such command", "name a command that this server has"));
-        };
-        if new.is_empty() {
-            return Ok(());
-        }
-        if new.len() > MAX_NAME {
-            return Err(rename_error(rename, "the new name is too long", &format!("use at most {MAX_NAME} bytes")));
-        }
-        match self.names.insert(new.into(), index) {
-            Some(_) => Err(rename_error(rename, "the new name is taken", "use a name that no command has")),
-            None => Ok(()),
-        }
-    }
+/// The names of all commands, some of them renamed.
+///
+/// # Errors
+///
+/// [`StartError`] if a command to rename does not exist, or a new name is taken or too long.
+pub(crate) fn names(renames: &[Rename]) -> Result<Names, StartError> {
+    let top_level = TABLE.iter().filter(|entry| entry.container.is_none());
+    Names::new(top_level.map(|entry| (entry.command.name, entry.index)), TABLE.len(), renames)
+}
 
-    /// The command that `args` ask for.
-    pub fn lookup(&self, args: Args<'_>) -> Lookup<'_> {
-        let Some(entry) = self.get(&args[0]) else { return Lookup::Unknown };
-        if entry.subcommands.is_empty() {
-            return Lookup::Found(entry);
-        }
-        match args.get(1) {
-            None => Lookup::Found(entry),
-            Some(name) => match self.subcommand(entry, name) {
-                Some(entry) => Lookup::Found(entry),
-                None => Lookup::UnknownSubcommand(entry),
-            },
-        }
+/// The command that `args` ask for.
+pub(crate) fn lookup(names: &Names, args: Args<'_>) -> Lookup {
+    let Some(entry) = get(names, &args[0]) else { return Lookup::Unknown };
+    if entry.subcommands.is_empty() {
+        return Lookup::Found(entry);
     }
+    match args.get(1) {
+        None => Lookup::Found(entry),
+        Some(name) => match subcommand(entry, name) {
+            Some(entry) => Lookup::Found(entry),
+            None => Lookup::UnknownSubcommand(entry),
+        },
+    }
+}
 
-    /// The top-level command of this name, in upper or lower case.
-    pub fn get(&self, name: &[u8]) -> Option<&Entry> {
-        let spelled = self.spellings.get(name).copied();
-        let index = spelled.or_else(|| with_lower_case(name, |name| self.names.get(name).copied()))?;
-        Some(self.entry(index))
-    }
+/// The top-level command of this name, in upper or lower case.
+pub(crate) fn get(names: &Names, name: &[u8]) -> Option<&'static Entry> {
+    names.get(name).map(entry)
+}
 
-    /// The subcommand of this name.
-    pub fn subcommand(&self, container: &Entry, name: &[u8]) -> Option<&Entry> {
-        let index = with_lower_case(name, |name| {
-            std::str::from_utf8(name).ok().and_then(|name| container.subcommands.get(name).copied())
-        })?;
-        Some(self.entry(index))
-    }
+fn subcommand(container: &Entry, name: &[u8]) -> Option<&'static Entry> {
+    let index = with_lower_case(name, |name| {
+        std::str::from_utf8(name).ok().and_then(|name| container.subcommands.get(name).copied())
+    })?;
+    Some(entry(index))
+}
 
-    /// The command of this full name: `config|get`.
-    pub fn by_full_name(&self, name: &[u8]) -> Option<&Entry> {
-        match name.iter().position(|byte| *byte == b'|') {
-            None => self.get(name),
-            Some(bar) => self.subcommand(self.get(&name[..bar])?, &name[bar + 1..]),
-        }
+/// The command of this full name: `config|get`.
+pub(crate) fn by_full_name(names: &Names, name: &[u8]) -> Option<&'static Entry> {
+    match name.iter().position(|byte| *byte == b'|') {
+        None => get(names, name),
+        Some(bar) => subcommand(get(names, &name[..bar])?, &name[bar + 1..]),
     }
+}
 
-    /// The command at this place.
-    pub fn entry(&self, index: CommandIndex) -> &Entry {
-        &self.entries[usize::from(index)]
-    }
+/// The command at this place.
+pub(crate) fn entry(index: CommandIndex) -> &'static Entry {
+    &TABLE[usize::from(index)]
+}
 
-    /// All commands that clients can call, containers before their subcommands.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let reachable = |index: CommandIndex| self.names.values().any(|named| *named == index);
-        self.entries.iter().filter(move |entry| reachable(entry.container.unwrap_or(entry.index)))
-    }
+/// All commands that clients can call, containers before their subcommands.
+pub fn entries(names: &Names) -> impl Iterator<Item = &'static Entry> {
+    TABLE.iter().filter(|entry| names.reach(entry.container.unwrap_or(entry.index)))
+}
 
-    /// All commands that are not subcommands.
-    pub fn top_level(&self) -> impl Iterator<Item = &Entry> {
-        self.entries().filter(|entry| entry.container.is_none())
-    }
-
-    /// How many places there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there are no commands.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
+/// All commands that are not subcommands.
+pub(crate) fn top_level(names: &Names) -> impl Iterator<Item = &'static Entry> {
+    entries(names).filter(|entry| entry.container.is_none())
 }
 
 /// The ACL categories of a command, from its flags, its group and what its entry adds.
@@ -244,16 +193,3 @@ pub const CATEGORIES: &[&str] = &[
     "transaction",
     "scripting",
 ];
-
-fn rename_error(rename: &Rename, why: &str, cure: &str) -> StartError {
-    let show = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    StartError::new(format!("rename-command {} {}: {why}", show(&rename.from), show(&rename.to)), cure)
-}
-
-fn with_lower_case<R>(name: &[u8], then: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
-    let mut buffer = [0; MAX_NAME];
-    let lower = buffer.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    then(lower)
-}

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::client::{Client, Closing};
 use crate::clock::Clock;
+use crate::command::new_server;
 use crate::config::Config;
 use crate::ids::{Address, ClientId, PortSet};
 use crate::resp::Proto;
@@ -38,7 +39,7 @@ impl World {
 
     /// A server with this configuration.
     pub(crate) fn configured(config: Config) -> Self {
-        let server = Server::new(config, Clock::simulated()).expect("the tests rename no command wrongly");
+        let server = new_server(config, Clock::simulated()).expect("the tests rename no command wrongly");
         let workers = (0..server.workers.len()).map(|id| Worker::new(server.clone(), id)).collect();
         World { server, workers, clients: Cell::new(0) }
     }

@@ -1,14 +1,15 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
+use crate::command::table;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
-use super::table::CommandIndex;
 use super::{Call, LocalCall, run};
 use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
+use crate::ids::CommandIndex;
 use crate::keyspace::access::KeyAccess;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
@@ -165,10 +166,8 @@ fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         call.reply.null_array();
         return Ok(());
     }
-    let has = |flags: Flags| {
-        let commands = &call.server.commands;
-        transaction.queue.iter().any(|(index, _)| commands.entry(*index).command.flags.has_any(flags))
-    };
+    let has =
+        |flags: Flags| transaction.queue.iter().any(|(index, _)| table::entry(*index).command.flags.has_any(flags));
     let (uses_keys, uses_hub) = (has(Flags::KEYS), has(Flags::PUBSUB));
     if uses_keys {
         let now = call.now;
@@ -176,7 +175,7 @@ fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     }
     let is_administrative = |(index, _): &(CommandIndex, OwnedArgs)| {
         let of_data = Flags::WRITE.and(Flags::READONLY).and(Flags::PUBSUB);
-        !call.server.commands.entry(*index).command.flags.has_any(of_data)
+        !table::entry(*index).command.flags.has_any(of_data)
     };
     // Before the hub: who administers may need that.
     let _alone = transaction.queue.iter().any(is_administrative).then(|| call.alone());
@@ -200,7 +199,7 @@ fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
 /// With the settings and the time of this moment, which the command before may have changed.
 fn run_queued(call: &mut LocalCall<'_, '_>, index: CommandIndex, args: Args<'_>) {
     let Call { server, info, stats, .. } = call.call;
-    let entry = server.commands.entry(index);
+    let entry = table::entry(index);
     let settings = call.worker.settings();
     let mut queued = LocalCall {
         call: Call {

@@ -311,15 +311,15 @@ fn report(worker: &Worker, client: &Client) {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
     use crate::ids::Address;
     use crate::observe::counters::{Counter, Counters};
-    use crate::server::Server;
 
     #[test]
     fn p7_whoever_is_cut_because_it_does_not_keep_up_is_counted_by_its_reason() {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
-        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
         let worker = Worker::new(server, 0);
         let cut = |why: Closing, counter: fn(&Counters) -> &Counter| {
             let client = worker.register(Address::Unix("/x".into()));

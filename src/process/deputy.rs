@@ -83,16 +83,16 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
     use crate::net::handover::Doors;
     use crate::net::listen::{Wanted, bind_places};
     use crate::process::ending::Phase;
-    use crate::server::Server;
 
     /// A deputy of a thread that never accepts, and what sets the phase.
     fn deputy() -> (Deputy, watch::Sender<Phase>) {
         let server =
-            Config::from_pairs(&[("io-threads", "2")]).and_then(|config| Server::new(config, Clock::simulated()));
+            Config::from_pairs(&[("io-threads", "2")]).and_then(|config| new_server(config, Clock::simulated()));
         let server = server.expect("the directives are right");
         let (doors, _) = Doors::new(server.workers.len());
         let doormen = Rc::new(Doormen::new(doors.clone()));

@@ -208,12 +208,13 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
     use crate::net::transport::Detached;
 
     /// What a new connection from `peer` is told right away; nothing if it is let in.
     fn told(pairs: &[(&str, &str)], peer: &str) -> String {
-        let server = Config::from_pairs(pairs).and_then(|config| Server::new(config, Clock::real()));
+        let server = Config::from_pairs(pairs).and_then(|config| new_server(config, Clock::real()));
         let server = server.expect("the directives are right");
         // No thread serves who is let in, so that the connection is closed in any case and this comes to an end.
         let (doors, _) = Doors::new(server.workers.len());

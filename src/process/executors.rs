@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::upkeep;
-use crate::command::elsewhere::{executor::Executor, refuse_waiting};
+use crate::command::elsewhere::refuse_waiting;
 use crate::server::Server;
+use crate::server::executor::Executor;
 
 /// How often keys are looked after.
 const TICK: Duration = Duration::from_millis(100);

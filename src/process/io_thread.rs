@@ -188,6 +188,7 @@ mod tests {
     use super::*;
     use crate::client::order::HubAccess;
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
     use crate::ids::{Address, Topic};
     use crate::message::{Kind, Message};
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn what_has_been_delivered_is_written_before_more_is_delivered() {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
-        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
         let (_peer, socket) = Pair::pair().expect("the system has sockets");
         socket.set_nonblocking(true).expect("sockets can be so");
         runtime().expect("the system has descriptors").block_on(async {
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn others_have_their_turns_while_much_is_delivered() {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
-        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
         let worker = Worker::new(server.clone(), 0);
         let client = worker.register(Address::Unix("/x".into()));
         worker.join(&client, Topic::Pattern, &[b"*"], &mut HubAccess::new(&server.hub), |_| ());

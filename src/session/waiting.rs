@@ -8,7 +8,7 @@ use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::clock::Now;
 use crate::command::elsewhere::execution::{Execution, Progress};
-use crate::command::elsewhere::executor::Job;
+use crate::command::elsewhere::job::GiveUp;
 use crate::command::pubsub::subscribing::Subscribing;
 use crate::command::{gate, run};
 use crate::keyspace::access::KeyAccess;
@@ -126,7 +126,7 @@ impl Session {
             let server = &self.worker.server;
             let (executor, mut keys) = (&server.executors.keys, KeyAccess::new(&server.keyspace));
             if executor.is_attached() && !(executor.is_idle() && keys.try_hold(now)) {
-                executor.add(Job::GiveUp(self.client.info.clone()));
+                executor.add(GiveUp(self.client.info.clone()));
                 self.conversation.state.blocked = Some(Blocked::OnKeys(None));
                 return false;
             }

@@ -122,8 +122,8 @@ mod tests {
     use super::*;
     use crate::client::sink::{Answers, Wrote};
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
-    use crate::server::Server;
 
     /// A sink that says when it is closed.
     #[derive(Debug)]
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn connections_of_very_many_clients_that_end_at_once_are_closed_in_steps_and_count_until_then() {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
-        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
         let worker = Worker::new(server.clone(), 0);
         let closed = Rc::new(Cell::new(0));
         server.connections.store(1000, Relaxed);

@@ -164,12 +164,12 @@ mod tests {
     use super::*;
     use crate::client::Closing;
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
     use crate::ids::Address;
     use crate::ids::Topic;
     use crate::message::Kind;
     use crate::net::transport::Detached;
-    use crate::server::Server;
 
     /// Where in memory the longest piece that waits for `client` lies, and its length.
     fn longest_piece(client: &Client) -> (*const u8, usize) {
@@ -183,7 +183,7 @@ mod tests {
     /// Publishes `payloads` to stuck subscribers of a channel on two workers, in both protocol versions.
     fn stuck(payloads: &[Vec<u8>]) -> Vec<Rc<Client>> {
         let config = Config::from_pairs(&[("io-threads", "2")]).expect("a valid directive");
-        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
         let workers = [0, 1].map(|id| Worker::new(server.clone(), id));
         let mut hub = HubAccess::new(&server.hub);
         let mut clients = Vec::new();
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_forms_of_a_small_message_for_many_patterns_of_one_client_are_few_pieces() {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
-        let worker = Worker::new(Server::new(config, Clock::simulated()).expect("nothing is renamed"), 0);
+        let worker = Worker::new(new_server(config, Clock::simulated()).expect("nothing is renamed"), 0);
         let [client, other] = [(); 2].map(|()| worker.register(Address::Unix("/x".into())));
         let mut hub = HubAccess::new(&worker.server.hub);
         let patterns: Vec<String> = (0..100).map(|n| format!("{}*", "?".repeat(n % 3) + &"*".repeat(n / 3))).collect();
@@ -249,7 +249,7 @@ mod tests {
     fn p7_a_subscriber_that_has_read_is_not_cut_because_its_worker_has_not_heard_of_it() {
         let pairs = [("io-threads", "1"), ("client-output-buffer-limit", "pubsub 1mb 0 0")];
         let config = Config::from_pairs(&pairs).expect("valid directives");
-        let server = Server::new(config, Clock::simulated()).expect("nothing is renamed");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
         let runtime = crate::process::io_thread::runtime().expect("the system has descriptors");
         let (mut peer, socket) = std::os::unix::net::UnixStream::pair().expect("the system has sockets");
         peer.set_nonblocking(true).and_then(|()| socket.set_nonblocking(true)).expect("sockets can be so");

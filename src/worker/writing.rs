@@ -182,12 +182,12 @@ mod tests {
     use super::*;
     use crate::client::sink::{Answers, Sink, Wrote};
     use crate::clock::Clock;
+    use crate::command::new_server;
     use crate::config::Config;
     use crate::hub::access::HubAccess;
     use crate::ids::{Address, Topic};
     use crate::message::{Kind, Message};
     use crate::process::upkeep;
-    use crate::server::Server;
 
     /// Takes what there is room for.
     #[derive(Debug, Default)]
@@ -225,7 +225,7 @@ mod tests {
     impl World {
         fn new(limits: &str) -> Self {
             let config = Config::from_pairs(&[("io-threads", "1"), ("client-output-buffer-limit", limits)]);
-            let server = Server::new(config.expect("valid directives"), Clock::simulated());
+            let server = new_server(config.expect("valid directives"), Clock::simulated());
             let worker = Worker::new(server.expect("nothing is renamed"), 0);
             let info = worker.server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
             let sink = Rc::new(Measure::default());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pregon::client::{Client, Closing};
 use pregon::clock::Clock;
+use pregon::command::new_server;
 use pregon::config::Config;
 use pregon::ids::Address;
 use pregon::resp::Proto;
@@ -22,7 +23,7 @@ pub(crate) fn server(workers: usize, directives: &[(&str, &str)]) -> Arc<Server>
     let mut pairs = vec![("io-threads", workers.as_str())];
     pairs.extend(directives);
     let config = Config::from_pairs(&pairs).expect("the tests give valid directives");
-    Server::new(config, Clock::simulated()).expect("the tests rename no command wrongly")
+    new_server(config, Clock::simulated()).expect("the tests rename no command wrongly")
 }
 
 /// A server whose workers all live on this thread.

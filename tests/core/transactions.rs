@@ -1,5 +1,6 @@
 //! MULTI, EXEC, DISCARD.
 
+use pregon::command::table;
 use pregon::resp::Proto;
 
 use crate::harness::{World, everywhere, everywhere_with, pipeline, request, server};
@@ -141,9 +142,9 @@ fn nobody_elses_publish_lands_within_an_exec() {
 
 /// Every command and subcommand with as many arguments as it needs at least, save SHUTDOWN.
 fn all_commands(world: &World) -> Vec<Vec<u8>> {
-    let usable = world.server.commands.entries().filter(|entry| entry.command.run.is_some());
+    let usable = table::entries(&world.server.names).filter(|entry| entry.command.run.is_some());
     let harmless = usable.filter(|entry| entry.full_name != "shutdown");
-    let command = |entry: &pregon::command::table::Entry| {
+    let command = |entry: &table::Entry| {
         let words = entry.full_name.split('|').map(str::to_owned);
         let missing = (entry.command.arity.unsigned_abs() as usize).saturating_sub(words.clone().count());
         request(words.chain(std::iter::repeat_n("0".to_owned(), missing)))

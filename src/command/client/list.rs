@@ -1,5 +1,6 @@
 //! ID, INFO, LIST: what is shown of a client, and of which.
 
+use crate::command::table;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::filters::{self, Filters};
@@ -78,7 +79,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 /// One client's line. A field whose value this server has no use for is there with the value that says so, because
 /// clients look fields up by name.
 fn line(call: &Call<'_, '_>, info: &ClientInfo) -> String {
-    [who(call, info), does(info), needs(call, info), uses(call, info)].concat()
+    [who(call, info), does(info), needs(call, info), uses(info)].concat()
 }
 
 fn who(call: &Call<'_, '_>, info: &ClientInfo) -> String {
@@ -130,9 +131,9 @@ fn needs(call: &Call<'_, '_>, info: &ClientInfo) -> String {
     )
 }
 
-fn uses(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+fn uses(info: &ClientInfo) -> String {
     let last_command = info.last_command.load(Relaxed);
-    let command = if last_command == u16::MAX { "NULL" } else { &call.server.commands.entry(last_command).full_name };
+    let command = if last_command == u16::MAX { "NULL" } else { &table::entry(last_command).full_name };
     let labels = info.labels();
     format!(
         " events={} cmd={command} user={DEFAULT_USER} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \

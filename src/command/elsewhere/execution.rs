@@ -6,11 +6,12 @@
 //! the answer waits for its end instead, and what was published by then goes ahead of it: nothing may follow the
 //! confirmation.
 
+use crate::command::table;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use super::executor::Job;
+use super::job::RunQueued;
 use super::loan::Borrower;
 use super::task::{Done, Request, Slot, Task};
 use crate::client::Closing;
@@ -18,8 +19,8 @@ use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::command::spec::{Flags, Run};
-use crate::command::table::CommandIndex;
 use crate::command::{run, transaction};
+use crate::ids::CommandIndex;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
@@ -76,7 +77,7 @@ impl Execution {
     pub(crate) fn new(turn: &Turn<'_>, exec: CommandIndex, queue: Vec<Request>, uses_keys: bool) -> Self {
         let server = &turn.worker.server;
         let ends_subscriptions = |(index, _): &Request| {
-            let command = server.commands.entry(*index).command;
+            let command = table::entry(*index).command;
             command.flags.has(Flags::PUBSUB) && command.run_here.is_some() && !command.flags.has(Flags::SUBSCRIBES)
         };
         Execution {
@@ -145,7 +146,7 @@ impl Execution {
         rest.slot = slot;
         match self.borrower.take() {
             Some(borrower) => borrower.abandon(self.lent.take().map(|(lent, _)| lent), rest),
-            None => server.executors.others.add(Job::RunQueued(rest)),
+            None => server.executors.others.add(RunQueued(rest)),
         }
     }
 
@@ -172,9 +173,7 @@ impl Execution {
 
     /// Runs the next command here, or those that any thread can run elsewhere.
     fn next(&mut self, turn: &mut Turn<'_>, conversation: &mut Conversation) -> Option<Progress> {
-        let server = &turn.worker.server;
-        let runs_here =
-            |(index, _): &Request| matches!(server.commands.entry(*index).command.runner(), Some(Run::Here(_)));
+        let runs_here = |(index, _): &Request| matches!(table::entry(*index).command.runner(), Some(Run::Here(_)));
         let Some(first) = self.queue.front() else {
             self.finish(turn, conversation);
             return Some(Progress::Finished);
@@ -218,7 +217,7 @@ impl Execution {
         let (slot, server) = (task.slot.clone(), &turn.worker.server);
         match (&self.borrower, self.lent.take()) {
             (Some(borrower), Some((lent, _))) => borrower.hand_over(lent, task),
-            _ => server.executors.others.add(Job::RunQueued(task)),
+            _ => server.executors.others.add(RunQueued(task)),
         }
         slot
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::executor::Job;
+use super::job::Lend;
 use super::task::{Place, Task};
 use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
@@ -144,7 +144,7 @@ impl Borrower {
     pub(crate) fn ask(server: &Server, client: &Arc<ClientInfo>) -> Self {
         let loan = Loan { client: client.clone(), state: Mutex::new(State::Awaited), bell: Condvar::new() };
         let loan = Arc::new(loan);
-        server.executors.keys.add(Job::Lend(loan.clone()));
+        server.executors.keys.add(Lend(loan.clone()));
         Borrower(loan)
     }
 

@@ -1,5 +1,6 @@
 //! Commands on their way to another thread, and what comes back.
 
+use crate::command::table;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use parking_lot::Mutex;
 use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
-use crate::command::table::CommandIndex;
 use crate::command::{Call, gate, run, trace, transaction};
+use crate::ids::CommandIndex;
 use crate::ids::PortSet;
 use crate::keyspace::access::KeyAccess;
 use crate::observe::stats::WorkerStats;
@@ -160,7 +161,7 @@ impl Task {
 /// Keeps the hub's lock from one command that publishes to the next, so that nobody else's message comes in between;
 /// never while anything else runs, and not for very many.
 fn hold_to_publish(place: &mut Place<'_, '_>, index: CommandIndex, published: &mut usize) {
-    let publishes = place.server.commands.entry(index).command.flags.has(Flags::PUBSUB);
+    let publishes = table::entry(index).command.flags.has(Flags::PUBSUB);
     if !publishes || *published == PUBLISHED_AT_ONCE {
         place.hub.release();
         *published = 0;
@@ -183,7 +184,7 @@ fn run_one<'s>(
 ) {
     let settings = place.server.settings();
     let mut call = Call {
-        entry: place.server.commands.entry(*index),
+        entry: table::entry(*index),
         args: args.args(),
         reply,
         scope,

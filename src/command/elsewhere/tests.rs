@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use super::executor::Job;
+use super::job::RunAlone;
 use super::task::{Slot, Task};
 use crate::client::Closing;
-use crate::command::table::CommandIndex;
 use crate::command::test_support::{Peer, World, beside_executors, heard_until};
+use crate::ids::CommandIndex;
 use crate::resp::Proto;
 use crate::resp::decode::OwnedArgs;
 use crate::session::Scope;
@@ -250,7 +250,7 @@ fn a_command_that_fails_as_none_should_ends_the_connection_of_its_client_only() 
         last: true,
         slot: Slot::default(),
     };
-    world.server.executors.keys.add(Job::Run(Box::new(task)));
+    world.server.executors.keys.add(RunAlone(task));
     work(&world);
     assert_eq!((client.client.closing(), other.client.closing()), (Some(Closing::Failed), None));
     assert_eq!(other.say("SET k v"), "+OK\r\n");

@@ -1,5 +1,6 @@
 //! INFO through sessions in memory.
 
+use crate::command::table;
 use std::time::Duration;
 
 use super::{SECTIONS, human, percent};
@@ -241,7 +242,7 @@ fn calls_refusals_and_failures_are_counted_for_each_command() {
 #[test]
 fn percentiles_are_those_of_the_directive_over_all_workers() {
     let world = World::with(&[("io-threads", "2"), ("latency-tracking-info-percentiles", "50 99.90 100")]);
-    let ping = usize::from(world.server.commands.get(b"ping").expect("PING exists").index);
+    let ping = usize::from(table::get(&world.server.names, b"ping").expect("PING exists").index);
     for (worker, ns) in [(0, 1000), (0, 1000), (1, 5000)] {
         world.server.workers[worker].stats.by_command[ping].record_latency(ns);
     }

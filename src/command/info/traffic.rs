@@ -1,7 +1,7 @@
 //! Sections that are counted: what came, what went, how long it took, what failed.
 
 use super::Report;
-use crate::command::table::Entry;
+use crate::command::table::{self, Entry};
 use crate::observe::counters::{Figures, METRICS, Metric, Shape, Source};
 use crate::observe::log;
 
@@ -50,7 +50,7 @@ fn figures(report: &mut Report<'_, '_>) -> Figures {
 /// A line for each command that was called or refused.
 pub(super) fn commandstats(report: &mut Report<'_, '_>) {
     let server = report.server;
-    for Entry { index, full_name, .. } in server.commands.entries() {
+    for Entry { index, full_name, .. } in table::entries(&server.names) {
         let calls = server.total_of(*index, |command| &command.calls);
         let rejected = server.total_of(*index, |command| &command.rejected);
         let failed = server.total_of(*index, |command| &command.failed);
@@ -79,7 +79,7 @@ pub(super) fn errorstats(report: &mut Report<'_, '_>) {
 pub(super) fn latencystats(report: &mut Report<'_, '_>) {
     let server = report.server;
     let percentiles = &report.settings.latency_tracking_info_percentiles.0;
-    for Entry { index, full_name, .. } in server.commands.entries() {
+    for Entry { index, full_name, .. } in table::entries(&server.names) {
         if let Some(latency) = server.latency_of(*index) {
             let shown = percentiles.iter().map(|percentile| {
                 let us = latency.value_at_percentile(*percentile) as f64 / 1000.0;

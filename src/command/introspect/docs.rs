@@ -4,11 +4,11 @@
 
 use super::words;
 use crate::command::spec::{Arg, ArgKind};
-use crate::command::table::{CommandTable, Entry};
+use crate::command::table::{self, Entry};
 use crate::resp::encode::Reply;
 
 /// Writes the map of a command, its subcommands within.
-pub(super) fn write(reply: &mut Reply, commands: &CommandTable, entry: &Entry) {
+pub(super) fn write(reply: &mut Reply, entry: &Entry) {
     let command = entry.command;
     let lists = [command.history.len(), command.args.len(), command.subcommands.len()];
     let filled = lists.iter().filter(|len| **len > 0).count();
@@ -36,9 +36,9 @@ pub(super) fn write(reply: &mut Reply, commands: &CommandTable, entry: &Entry) {
         reply.bulk("subcommands");
         reply.map(command.subcommands.len());
         for index in entry.subcommands() {
-            let sub = commands.entry(index);
+            let sub = table::entry(index);
             reply.bulk(&sub.full_name);
-            write(reply, commands, sub);
+            write(reply, sub);
         }
     }
 }

@@ -4,11 +4,11 @@
 
 use super::words;
 use crate::command::spec::{BeginSearch, FindKeys, Flags, KeySpec};
-use crate::command::table::{CommandTable, Entry, categories};
+use crate::command::table::{self, Entry, categories};
 use crate::resp::encode::Reply;
 
 /// Writes the ten elements of a command, its subcommands within the last.
-pub(super) fn write(reply: &mut Reply, commands: &CommandTable, entry: &Entry) {
+pub(super) fn write(reply: &mut Reply, entry: &Entry) {
     let command = entry.command;
     reply.array(10);
     reply.bulk(&entry.full_name);
@@ -27,7 +27,7 @@ pub(super) fn write(reply: &mut Reply, commands: &CommandTable, entry: &Entry) {
         return reply.set(0);
     }
     reply.array(command.subcommands.len());
-    entry.subcommands().for_each(|index| write(reply, commands, commands.entry(index)));
+    entry.subcommands().for_each(|index| write(reply, table::entry(index)));
 }
 
 /// The names of all flags that are shown.

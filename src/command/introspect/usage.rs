@@ -2,11 +2,12 @@
 
 use crate::command::Call;
 use crate::command::spec::{Arg, ArgKind, Flags};
+use crate::command::table;
 use crate::resp::errors::ReplyError;
 
 /// Answers a container's usage: a line with the arguments and one with the summary for each subcommand.
 pub(in crate::command) fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let container = call.server.commands.entry(call.entry.container.unwrap_or(call.entry.index)).command;
+    let container = table::entry(call.entry.container.unwrap_or(call.entry.index)).command;
     let mut lines =
         vec![format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.name.to_uppercase())];
     if container.runner().is_some() {

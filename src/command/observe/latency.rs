@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use crate::command::cost::Cost;
 use crate::command::spec::{Arg, Command, Flags, Group};
-use crate::command::table::Entry;
+use crate::command::table::{self, Entry};
 use crate::command::{Call, introspect};
 use crate::observe::latency::Event;
 use crate::resp::encode::Reply;
@@ -110,14 +110,13 @@ fn reset(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn histogram(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let server = call.server;
-    let commands = &server.commands;
     let mut entries: Vec<&Entry> = Vec::new();
     if call.args.len() == 2 {
-        entries.extend(commands.entries());
+        entries.extend(table::entries(&server.names));
     }
-    for entry in call.args.from(2).filter_map(|name| commands.by_full_name(name)) {
+    for entry in call.args.from(2).filter_map(|name| table::by_full_name(&server.names, name)) {
         entries.push(entry);
-        entries.extend(entry.subcommands().map(|index| commands.entry(index)));
+        entries.extend(entry.subcommands().map(table::entry));
     }
     // Each once, however often it is named: what is answered is bounded by the number of commands.
     let mut named = HashSet::new();

@@ -1,5 +1,6 @@
 //! SLOWLOG, LATENCY and MEMORY through sessions in memory.
 
+use crate::command::table;
 use crate::command::test_support::{Peer, World};
 use crate::keyspace::entry::Entry;
 use crate::resp::Proto;
@@ -119,7 +120,7 @@ fn the_latency_doctor_says_what_it_knows() {
 #[test]
 fn a_histogram_counts_up_over_all_workers() {
     let world = World::with(&[("io-threads", "2"), ("latency-tracking", "no")]);
-    let place = |name: &[u8]| usize::from(world.server.commands.by_full_name(name).expect("it exists").index);
+    let place = |name: &[u8]| usize::from(table::by_full_name(&world.server.names, name).expect("it exists").index);
     let record =
         |worker: usize, name: &[u8], ns| world.server.workers[worker].stats.by_command[place(name)].record_latency(ns);
     [800, 900, 2500, 40_000].into_iter().for_each(|ns| record(0, b"ping", ns));

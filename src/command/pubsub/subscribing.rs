@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use crate::client::held::Holding;
 use crate::client::{Client, Closing};
-use crate::command::table::CommandIndex;
 use crate::command::{Call, LocalCall, connection, run};
 use crate::hub::NAMES_AT_ONCE;
+use crate::ids::CommandIndex;
 use crate::ids::Topic;
 use crate::resp::decode::OwnedArgs;
 use crate::resp::encode::Reply;

@@ -2,7 +2,7 @@
 
 use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Handler, Run};
-use crate::command::table::{Entry, Lookup};
+use crate::command::table::{self, Entry, Lookup};
 use crate::command::{Call, run, trace};
 use crate::resp::Proto;
 use crate::resp::decode::Args;
@@ -52,8 +52,8 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         scope.scripted = false;
     }
 
-    fn find(&self, args: Args<'_>) -> Option<&'s Entry> {
-        match self.call.server.commands.lookup(args) {
+    fn find(&self, args: Args<'_>) -> Option<&'static Entry> {
+        match table::lookup(&self.call.server.names, args) {
             Lookup::Found(entry) => Some(entry),
             _ => None,
         }

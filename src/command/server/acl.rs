@@ -71,7 +71,8 @@ fn cat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let Some(category) = table::CATEGORIES.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(category)) else {
         return Err(ReplyError::unknown_category(category));
     };
-    let members = call.server.commands.entries().filter(|entry| table::categories(entry.command).contains(category));
+    let members =
+        table::entries(&call.server.names).filter(|entry| table::categories(entry.command).contains(category));
     let names: Vec<&str> = members.map(|entry| entry.full_name.as_str()).collect();
     call.reply.bulks(&names);
     Ok(())

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use pregon::client::Client;
 use pregon::clock::Clock;
+use pregon::command::new_server;
 use pregon::config::Config;
 use pregon::ids::Address;
 use pregon::process::upkeep;
@@ -48,7 +49,7 @@ impl Stage {
         let mut pairs = vec![("io-threads", threads_text.as_str())];
         pairs.extend(directives);
         let config = Config::from_pairs(&pairs).expect("the directives are right");
-        let server = Server::new(config, Clock::simulated()).expect("no command is renamed");
+        let server = new_server(config, Clock::simulated()).expect("no command is renamed");
         let workers: Vec<Rc<Worker>> = (0..threads).map(|id| Worker::new(server.clone(), id)).collect();
         let peers = (0..=clients).map(|index| Peer::new(&workers[index % threads])).collect();
         let mut stage = Stage { server, workers, peers };
