@@ -9,6 +9,7 @@
 //! | `value.rs`, `compound.rs`, `limits.rs`, `events.rs`, `accepted.rs` | the types of values: read, check, show |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
+//! | `reload.rs` | the file read again while the server runs |
 //! | `rewrite.rs` | CONFIG REWRITE |
 //! | `print.rs` | `--help`, `--version`, the example file |
 //! | `error.rs` | what can go wrong |
@@ -27,13 +28,14 @@ mod limits;
 mod load;
 mod param;
 mod print;
+mod reload;
 mod rewrite;
 mod settings;
 mod table;
 mod value;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
@@ -42,6 +44,7 @@ pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Effect, Param, Section};
+pub use reload::Reading;
 pub use settings::Settings;
 pub use value::{
     ByteSize, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds, Supervised,
@@ -49,6 +52,7 @@ pub use value::{
 
 use load::Loader;
 use param::Values;
+use reload::Sources;
 
 /// Every directive, those with an effect first.
 pub fn params() -> impl Iterator<Item = &'static Param> {
@@ -64,7 +68,9 @@ pub fn find(name: &[u8]) -> Option<&'static Param> {
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     values: Values,
-    file: Option<PathBuf>,
+    /// What was read last: differs from the values by what CONFIG SET has changed since.
+    read: Values,
+    sources: Arc<Sources>,
     explicit: BTreeSet<&'static str>,
 }
 
@@ -116,7 +122,7 @@ impl Config {
             loader.directive(&[name.as_bytes().to_vec(), value.as_bytes().to_vec()])?;
         }
         loader.judge()?;
-        Ok(Self::loaded(loader, None))
+        Ok(Self::loaded(loader, Sources::default()))
     }
 
     /// The present settings. Cheap to clone; never changes, but is replaced by a change.
@@ -126,7 +132,7 @@ impl Config {
 
     /// The file the server was started with, absolute.
     pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+        self.sources.file.as_deref()
     }
 
     /// Whether the file, standard input or the command line has set the directive.
@@ -206,12 +212,13 @@ impl Config {
 
     /// CONFIG REWRITE: writes what differs from the defaults into the file, keeping its comments and order.
     pub fn rewrite(&self) -> Result<(), RewriteError> {
-        let file = self.file.as_deref().ok_or(RewriteError::NoFile)?;
+        let file = self.file().ok_or(RewriteError::NoFile)?;
         rewrite::rewrite(file, &self.values).map_err(RewriteError::Io)
     }
 
-    fn loaded(loader: Loader, file: Option<PathBuf>) -> Self {
-        Self { values: loader.values, file, explicit: loader.explicit }
+    fn loaded(loader: Loader, sources: Sources) -> Self {
+        let Loader { values, explicit, .. } = loader;
+        Self { read: values.clone(), values, sources: Arc::new(sources), explicit }
     }
 
     /// The directive, if CONFIG SET may change it now.

@@ -7,6 +7,7 @@ pub(crate) mod ending;
 mod executors;
 pub(crate) mod govern;
 pub mod io_thread;
+mod reload;
 mod supervision;
 pub mod upkeep;
 mod vital;

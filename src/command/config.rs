@@ -4,7 +4,7 @@ use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, LocalCall, introspect};
 use crate::client::held::Holding;
 use crate::client::registry::Flag;
-use crate::config::{Caller, Effect, Plan, SetError, Settings, find};
+use crate::config::{Caller, Config, Effect, Plan, SetError, Settings, find};
 use crate::observe::stats::WorkerStats;
 use crate::observe::{log, resources};
 use crate::resp::decode::Args;
@@ -107,7 +107,7 @@ fn set(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         return wait(call, answer);
     }
     let _alone = call.alone();
-    change(call.server, &pairs, caller)?;
+    change(call.server, |config| config.plan(&pairs, caller))?;
     call.reply.ok();
     Ok(())
 }
@@ -127,15 +127,16 @@ fn wait(call: &mut LocalCall<'_, '_>, answer: Option<Answer>) -> Result<(), Repl
     Ok(())
 }
 
-/// Changes directives, all of those given or none. What the system takes its time for has been done.
+/// Changes directives as planned for what they are at this moment, all of them or none. What the system takes its time for
+/// has been done.
 ///
 /// # Errors
 ///
-/// Whatever [`Config::plan`](crate::config::Config::plan) and [`prepare`] refuse.
-pub(crate) fn change(server: &Server, pairs: &[(&[u8], &[u8])], caller: Caller) -> Result<(), SetError> {
+/// Whatever `plan` and [`prepare`] refuse.
+pub(crate) fn change(server: &Server, plan: impl FnOnce(&Config) -> Result<Plan, SetError>) -> Result<(), SetError> {
     let (settings, logs) = {
         let mut config = server.config.lock();
-        let plan = config.plan(pairs, caller)?;
+        let plan = plan(&config)?;
         prepare(&plan)?;
         if plan.changed().is_empty() {
             return Ok(());

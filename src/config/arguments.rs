@@ -11,9 +11,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use super::Config;
-use super::error::{StartError, reason};
+use super::error::StartError;
 use super::load::Loader;
 use super::print;
+use super::reload::Sources;
 use crate::quoting;
 
 /// What the command line asks for.
@@ -141,32 +142,24 @@ impl Arguments {
     }
 
     fn load(self, defaults: &[u8], stdin: &mut dyn Read) -> Result<(Box<Config>, Vec<String>), StartError> {
-        let mut loader = Loader::default();
-        loader.text(DEFAULTS_VARIABLE, defaults)?;
-        // Absolute, so that CONFIG REWRITE finds it whatever the current directory is then.
         let file = self.file.map(|file| std::path::absolute(&file).unwrap_or(file));
-        if let Some(file) = &file {
-            loader.file(file)?;
-        }
+        let mut sources = Sources { defaults: defaults.to_vec(), file, stdin: None, options: self.options };
         if self.stdin {
-            let mut text = Vec::new();
-            stdin.read_to_end(&mut text).map_err(|error| {
-                StartError::new(
-                    format!("can't read: {}", reason(&error)),
-                    "write the directives to it, or leave out '-'",
-                )
-                .at("standard input", None)
-            })?;
-            loader.text("standard input", &text)?;
+            sources.keep_stdin(stdin)?;
         }
-        for option in &self.options {
-            let read = loader.directive(option).map_err(|error| with_hint(error, option));
-            loader.placed(read, COMMAND_LINE, None)?;
-        }
-        loader.judge()?;
+        let loader = sources.read()?;
         let warnings = loader.warnings();
-        Ok((Box::new(Config::loaded(loader, file)), warnings))
+        Ok((Box::new(Config::loaded(loader, sources)), warnings))
     }
+}
+
+/// Reads options into `loader`.
+pub(super) fn apply(options: &[Vec<Vec<u8>>], loader: &mut Loader) -> Result<(), StartError> {
+    for option in options {
+        let read = loader.directive(option).map_err(|error| with_hint(error, option));
+        loader.placed(read, COMMAND_LINE, None)?;
+    }
+    Ok(())
 }
 
 /// What redis-server does with these options instead of serving.

@@ -148,6 +148,7 @@ pub(super) enum Store {
         get: fn(&Settings) -> Vec<u8>,
         lines: fn(&Settings) -> Vec<Vec<u8>>,
         set: fn(&mut Settings, &Given<'_>) -> Result<(), String>,
+        copy: fn(&mut Settings, &Settings),
     },
     /// Kept only to be answered again, as its own text.
     Ignored {
@@ -216,6 +217,14 @@ impl Param {
                 values.ignored.insert(self.name, value);
                 Ok(())
             }
+        }
+    }
+
+    /// Gives `values` the value that it has in `others`.
+    pub(super) fn copy(&self, values: &mut Values, others: &Values) {
+        match self.store {
+            Store::Setting { copy, .. } => copy(Arc::make_mut(&mut values.settings), &others.settings),
+            Store::Ignored { .. } => drop(values.ignored.insert(self.name, self.get(others))),
         }
     }
 

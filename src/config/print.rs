@@ -87,6 +87,7 @@ const EXAMPLE_INTRODUCTION: &str = "# Configuration of Pregon, with every direct
     # directory in which the server was started, here and everywhere else.\n\
     #\n\
     # What \"changes at run time\" takes CONFIG SET, too; CONFIG REWRITE then writes it into this file.\n\
+    # After SIGHUP the server reads the file again, and changes what it says otherwise than before.\n\
     #\n\
     # This file is printed by: pregon --print-example\n";
 

@@ -55,6 +55,7 @@ macro_rules! directives {
                     settings.$field = Value::parse(given, &settings.$field)?;
                     Ok(())
                 },
+                copy: |settings, others| settings.$field.clone_from(&others.$field),
             },
         }),+];
     };

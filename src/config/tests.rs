@@ -5,6 +5,7 @@ mod changing;
 mod command_line;
 mod loading;
 mod printing;
+mod reloading;
 mod rewriting;
 
 use std::ffi::OsString;

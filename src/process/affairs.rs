@@ -5,16 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::doormen::Doormen;
+use super::reload;
 use crate::command::config::{change, pairs, prepare};
 use crate::command::elsewhere::resume;
-use crate::config::{Caller, Effect, SetError, Settings, StartError};
+use crate::config::{Caller, Config, Effect, Plan, SetError, Settings, StartError};
 use crate::net::listen::{self, Wanted};
-use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::server::governor::{Affair, Change, Rewrite};
@@ -22,12 +23,27 @@ use crate::server::governor::{Affair, Change, Rewrite};
 /// How long the names in `bind` may take to resolve.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(10);
 
-/// Carries out changes of directives, one after the other.
-pub(super) async fn carry_out_changes(server: Arc<Server>, doormen: Rc<Doormen>, mut affairs: Receiver<Change>) {
-    while let Some(affair) = affairs.recv().await {
-        let caller = Caller::from_here(affair.client.address.is_local());
-        let result = reconfigure(&server, &doormen, affair.details.args(), caller).await;
-        answer(&server, &affair, result.map_err(ReplyError::from));
+/// Carries out changes of directives, one after the other: those that clients ask for, and those that the configuration file
+/// says whenever it is to be read again.
+pub(super) async fn carry_out_changes(
+    server: Arc<Server>,
+    doormen: Rc<Doormen>,
+    mut affairs: Receiver<Change>,
+    reload: Rc<Notify>,
+) {
+    loop {
+        tokio::select! {
+            affair = affairs.recv() => match affair {
+                Some(affair) => {
+                    let caller = Caller::from_here(affair.client.address.is_local());
+                    let pairs = pairs(affair.details.args());
+                    let result = reconfigure(&server, &doormen, |config| config.plan(&pairs, caller)).await;
+                    answer(&server, &affair, result.map_err(ReplyError::from));
+                }
+                None => return,
+            },
+            () = reload.notified() => reload::reload(&server, &doormen).await,
+        }
     }
 }
 
@@ -51,9 +67,12 @@ fn answer<T>(server: &Server, affair: &Affair<T>, result: Result<(), ReplyError>
 }
 
 /// All or nothing: what can fail is tried before anything changes, or is taken back.
-async fn reconfigure(server: &Server, doormen: &Doormen, args: Args<'_>, caller: Caller) -> Result<(), SetError> {
-    let pairs = pairs(args);
-    let plan = server.config.lock().plan(&pairs, caller)?;
+pub(super) async fn reconfigure(
+    server: &Server,
+    doormen: &Doormen,
+    make_plan: impl Fn(&Config) -> Result<Plan, SetError>,
+) -> Result<(), SetError> {
+    let plan = make_plan(&server.config.lock())?;
     prepare(&plan)?;
     let moves = plan.effects().find_map(|(name, effect)| match effect {
         Effect::Addresses(reason) => Some((name, reason)),
@@ -66,7 +85,7 @@ async fn reconfigure(server: &Server, doormen: &Doormen, args: Args<'_>, caller:
             SetError::failed(name, reason)
         })?;
     }
-    let changed = change(server, &pairs, caller);
+    let changed = change(server, make_plan);
     if changed.is_ok() {
         doormen.set_keepalive(&server.settings());
     } else if moves.is_some() {

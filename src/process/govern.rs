@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tokio::task::{spawn_blocking, spawn_local};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::spawn_local;
 
 use super::affairs::{carry_out_changes, carry_out_rewrites};
 use super::deputy::Deputy;
@@ -35,13 +35,14 @@ pub(super) struct Reins {
 /// Governs until the end.
 pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     let Reins { listeners, doors, phase, threads } = reins;
-    hear_signals(&server);
+    let reload = Rc::new(Notify::new());
+    hear_signals(&server, reload.clone());
     let doormen = Rc::new(Doormen::new(doors.clone()));
     doormen.open(listeners);
     let deputy = Deputy::new(doormen.clone(), House::new(server.clone(), doors, phase.subscribe()));
     spawn_local(vital(deputy.stand_by()));
     let (changes, rewrites) = server.governor.open();
-    spawn_local(vital(carry_out_changes(server.clone(), doormen.clone(), changes)));
+    spawn_local(vital(carry_out_changes(server.clone(), doormen.clone(), changes, reload)));
     spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));
     announce(&server, &doormen);
     let settings = server.settings();
@@ -74,10 +75,10 @@ fn announce(server: &Server, doormen: &Doormen) {
     }
 }
 
-fn hear_signals(server: &Arc<Server>) {
+fn hear_signals(server: &Arc<Server>, reload: Rc<Notify>) {
     hear(server, SignalKind::terminate(), "SIGTERM", |server| end(server, |settings| settings.shutdown_on_sigterm));
     hear(server, SignalKind::interrupt(), "SIGINT", |server| end(server, |settings| settings.shutdown_on_sigint));
-    hear(server, SignalKind::hangup(), "SIGHUP", reload);
+    hear(server, SignalKind::hangup(), "SIGHUP", move |_| reload.notify_one());
     // Scripts made for other servers send these; none of them is meant to end this one.
     for (kind, name) in [
         (SignalKind::user_defined1(), "SIGUSR1"),
@@ -107,19 +108,4 @@ fn hear(server: &Arc<Server>, kind: SignalKind, name: &'static str, act: impl Fn
 fn end(server: &Server, flags: impl Fn(&Settings) -> ShutdownFlags) {
     let again = server.shutdown.is_requested();
     server.shutdown.request(again || flags(&server.settings()).now);
-}
-
-/// Opens the log file anew, on a thread that may wait for the file system.
-fn reload(server: &Arc<Server>) {
-    let settings = server.settings();
-    supervision::reloading(&settings);
-    drop(spawn_blocking(move || {
-        if settings.logfile.is_some() {
-            match log::reopen(&settings) {
-                Ok(()) => tracing::info!("log file opened anew"),
-                Err(error) => tracing::warn!(%error, "log file not opened anew"),
-            }
-        }
-        supervision::ready(&settings);
-    }));
 }

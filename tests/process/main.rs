@@ -11,6 +11,7 @@ mod files;
 mod limits;
 mod logging;
 mod memory;
+mod reloading;
 mod requests;
 mod scripts;
 mod starting;
