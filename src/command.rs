@@ -102,7 +102,7 @@ fn families() -> [&'static [Command]; 14] {
 ///
 /// # Errors
 ///
-/// [`StartError`] where `rename-command` names a command that does not exist or takes a name twice.
+/// [`StartError`] where `rename-command` names a command that exists neither here nor in Redis, or takes a name twice.
 pub fn new_server(config: Config, clock: Clock) -> Result<Arc<Server>, StartError> {
     let names = table::names(&config.settings().rename_command)?;
     Ok(Server::new(config, names, clock))

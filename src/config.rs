@@ -6,6 +6,7 @@
 //! | `ignored.rs` | the directives of Redis that have none here |
 //! | `param.rs` | what an entry is |
 //! | `settings.rs` | the macro behind the table |
+//! | `absent.rs` | the commands of Redis that do not exist here, for `rename-command` |
 //! | `value.rs`, `compound.rs`, `limits.rs`, `events.rs`, `accepted.rs` | the types of values: read, check, show |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
@@ -18,6 +19,7 @@
 //! long as they like; a CONFIG SET replaces it. Nothing here depends on the rest of the server: whoever changes a directive
 //! that means work elsewhere (a new port) calls [`Config::plan`], does the work, and then [`Config::commit`].
 
+pub(crate) mod absent;
 mod accepted;
 mod arguments;
 mod compound;

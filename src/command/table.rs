@@ -76,7 +76,7 @@ fn add(table: &mut Vec<Entry>, command: &'static Command) {
 ///
 /// # Errors
 ///
-/// [`StartError`] if a command to rename does not exist, or a new name is taken or too long.
+/// [`StartError`] if a command to rename exists neither here nor in Redis, or a new name is taken or too long.
 pub(crate) fn names(renames: &[Rename]) -> Result<Names, StartError> {
     let top_level = TABLE.iter().filter(|entry| entry.container.is_none());
     Names::new(top_level.map(|entry| (entry.command.name, entry.index)), TABLE.len(), renames)

@@ -1,6 +1,6 @@
 //! Directives that Redis 7.2 has and that have no effect here. They are read, checked, answered by CONFIG GET and taken
-//! by CONFIG SET as Redis does, because configuration files made for Redis, clients' test suites and tools use them; one
-//! warning at start names those that a configuration uses.
+//! by CONFIG SET as Redis does, because configuration files made for Redis, clients' test suites and tools use them. At start
+//! a warning for each group names those that ask for something, and says why they have no effect.
 //!
 //! Bounds, defaults, aliases and what may change at run time are those of Redis' own table (`config.c`). Where ignoring a
 //! value would be dangerous, the entry takes only its default: see `only_default`.
@@ -22,10 +22,26 @@ pub(super) struct Group {
 
 /// Every directive without effect, in the order of the example file.
 pub(super) static GROUPS: &[Group] = &[
-    Group { title: "Persistence", why: "Nothing is kept on disk.", params: PERSISTENCE },
-    Group { title: "Replication", why: "There are no replicas.", params: REPLICATION },
-    Group { title: "Cluster", why: "There is no cluster mode.", params: CLUSTER },
-    Group { title: "Modules", why: "There are no modules, and scripts are replicated to nobody.", params: MODULES },
+    Group {
+        title: "Persistence",
+        why: "Nothing is kept on disk: keys are gone when the server ends.",
+        params: PERSISTENCE,
+    },
+    Group {
+        title: "Replication",
+        why: "There are no replicas: this server has its own keys and copies nobody's.",
+        params: REPLICATION,
+    },
+    Group {
+        title: "Cluster",
+        why: "There is no cluster mode: this server is alone and takes all keys.",
+        params: CLUSTER,
+    },
+    Group {
+        title: "Modules",
+        why: "There are no modules and none of their commands, and scripts are replicated to nobody.",
+        params: MODULES,
+    },
     Group { title: "Encodings", why: "Data is laid out in another way.", params: ENCODINGS },
     Group { title: "Memory", why: "Nothing is defragmented or freed in the background.", params: MEMORY },
     Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
@@ -95,6 +111,7 @@ static REPLICATION: &[Param] = &[
     flag("repl-disable-tcp-nodelay", "no"),
     int("repl-timeout", "60", 1, INT_MAX),
     int("repl-ping-replica-period", "10", 1, INT_MAX).alias("repl-ping-slave-period"),
+    bytes("replica-full-sync-buffer-limit", "0", 0, LONG_MAX),
     bytes("repl-backlog-size", "1048576", 1, LONG_MAX),
     int("repl-backlog-ttl", "3600", 0, LONG_MAX),
     int("min-replicas-to-write", "0", 0, INT_MAX).alias("min-slaves-to-write"),
@@ -113,6 +130,7 @@ static CLUSTER: &[Param] = &[
     int("cluster-announce-port", "0", 0, 65535),
     int("cluster-announce-tls-port", "0", 0, 65535),
     int("cluster-announce-bus-port", "0", 0, 65535),
+    int("cluster-compatibility-sample-ratio", "0", 0, 100),
     int("cluster-replica-validity-factor", "10", 0, INT_MAX).alias("cluster-slave-validity-factor"),
     int("cluster-migration-barrier", "1", 0, INT_MAX),
     flag("cluster-allow-replica-migration", "yes"),

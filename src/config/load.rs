@@ -8,13 +8,20 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::absent::is_absent;
 use super::error::{StartError, WRONG_COUNT, reason};
 use super::param::{Param, Values};
-use super::{find, params};
+use super::{find, ignored, params};
 use crate::quoting;
 
 /// How deep files may include one another; a file that includes itself ends here.
 const MAX_INCLUDE_DEPTH: usize = 16;
+
+/// The directive that stands with the parameters of modules.
+const LOADMODULE: &str = "loadmodule";
+
+/// What parameters of the modules begin with that come with Redis 8; those of others have a dot in their names.
+const OF_MODULES: [&[u8]; 4] = [b"search-", b"ts-", b"bf-", b"cf-"];
 
 /// The directive that asks for the background.
 const DAEMONIZE: &str = "daemonize";
@@ -28,8 +35,10 @@ pub(super) struct Loader {
     pub(super) values: Values,
     /// Directives that some source has set.
     pub(super) explicit: BTreeSet<&'static str>,
-    /// Names of directives without effect that were used, in the order of their first use.
-    ignored: Vec<String>,
+    /// Directives without effect that were used, in the order of their first use.
+    ignored: Vec<&'static Param>,
+    /// The same for parameters of modules.
+    of_modules: Vec<String>,
     /// Where directives got values that they must not end with, because nothing here does what they ask for. A later value
     /// may replace such a one, so they are judged when all has been read.
     objections: Vec<(&'static Param, StartError)>,
@@ -95,21 +104,41 @@ impl Loader {
         }
         match find(name) {
             Some(param) => self.set(param, args),
-            None if name.contains(&b'.') => {
+            None if is_of_module(name) => {
                 // The parameter of a module. Modules are not loaded, so it has no effect.
-                self.note_ignored(&String::from_utf8_lossy(name));
+                let name = String::from_utf8_lossy(name).into_owned();
+                if !self.of_modules.contains(&name) {
+                    self.of_modules.push(name);
+                }
                 Ok(())
             }
             None => Err(unknown(name)),
         }
     }
 
-    /// The one warning about directives that have no effect, if there is reason for it.
+    /// What is asked for that nobody does here, a line for each reason. Values that are those of Redis ask for nothing.
     pub(super) fn warnings(&self) -> Vec<String> {
-        if self.ignored.is_empty() {
-            return Vec::new();
+        let defaults = Values::default();
+        let asks = |param: &&&Param| !param.is_default(&self.values, &defaults);
+        let asking: Vec<&str> = self.ignored.iter().filter(asks).map(|param| param.name).collect();
+        let of_modules = self.of_modules.iter().map(String::as_str);
+        let mut warnings = Vec::new();
+        for group in ignored::GROUPS {
+            let of_group = |name: &&str| group.params.iter().any(|param| param.name == *name);
+            let mut names: Vec<&str> = asking.iter().copied().filter(of_group).collect();
+            if group.params.iter().any(|param| param.name == LOADMODULE) {
+                names.extend(of_modules.clone());
+            }
+            if !names.is_empty() {
+                warnings.push(format!("no effect here: {}. {}", names.join(", "), group.why));
+            }
         }
-        vec![format!("these directives are accepted for compatibility and have no effect: {}", self.ignored.join(", "))]
+        let absent = self.values.settings.rename_command.iter().filter(|rename| is_absent(&rename.from));
+        let absent: Vec<_> = absent.map(|rename| String::from_utf8_lossy(&rename.from)).collect();
+        if !absent.is_empty() {
+            warnings.push(format!("no effect here: rename-command {}. There are no such commands.", absent.join(", ")));
+        }
+        warnings
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), StartError> {
@@ -144,16 +173,13 @@ impl Loader {
             self.objections.retain(|(known, _)| known.name != param.name);
             self.objections.extend(param.objection(&self.values).map(|why| (param, refused(param, why))));
         }
-        if param.is_ignored() && param.only_default.is_none() {
-            self.note_ignored(param.name);
+        if param.is_ignored()
+            && param.only_default.is_none()
+            && !self.ignored.iter().any(|known| known.name == param.name)
+        {
+            self.ignored.push(param);
         }
         Ok(())
-    }
-
-    fn note_ignored(&mut self, name: &str) {
-        if !self.ignored.iter().any(|known| known == name) {
-            self.ignored.push(name.to_owned());
-        }
     }
 
     /// Reads other files. A path is relative to the directory in which the server was started, as in Redis, not to the
@@ -193,6 +219,11 @@ fn included(path: &[u8]) -> Result<Vec<PathBuf>, StartError> {
         glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
     let files = glob::glob_with(pattern, options).map_err(|error| wrong(error.to_string()))?;
     files.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
+}
+
+fn is_of_module(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains(&b'.') || OF_MODULES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn refused(param: &Param, why: &str) -> StartError {

@@ -137,7 +137,7 @@ directives! {
     maxmemory_policy: EvictionPolicy = EvictionPolicy::NoEviction, "maxmemory-policy", Limits, Runtime, ANY;
 
     /// Keys that are looked at to find one to evict. More come closer to the exact order and cost more time.
-    maxmemory_samples: u32 = 5, "maxmemory-samples", Limits, Runtime, number(1, INT_MAX);
+    maxmemory_samples: u32 = 5, "maxmemory-samples", Limits, Runtime, number(1, 64);
 
     /// How slowly the counter of a key's uses rises under the lfu policies: with 10 it is at its end after about a million
     /// uses, with 0 after 250, with 100 after ten million.

@@ -7,6 +7,7 @@ mod loading;
 mod printing;
 mod reloading;
 mod rewriting;
+mod stock;
 
 use std::ffi::OsString;
 use std::fs;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use crate::config::absent::is_absent;
 use crate::config::{Rename, StartError};
 use crate::ids::CommandIndex;
 
@@ -27,7 +28,7 @@ impl Names {
     ///
     /// # Errors
     ///
-    /// [`StartError`] if a command to rename does not exist, or a new name is taken or too long.
+    /// [`StartError`] if a command to rename exists neither here nor in Redis, or a new name is taken or too long.
     pub(crate) fn new(
         commands: impl Iterator<Item = (&'static str, CommandIndex)>,
         places: usize,
@@ -49,6 +50,9 @@ impl Names {
         let old = rename.from.to_ascii_lowercase();
         let new = rename.to.to_ascii_lowercase();
         let Some(index) = self.names.remove(&*old) else {
+            if is_absent(&old) {
+                return Ok(());
+            }
             return Err(rename_error(rename, "there is no such command", "name a command that this server has"));
         };
         if new.is_empty() {

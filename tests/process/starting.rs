@@ -87,7 +87,7 @@ fn check_says_that_a_configuration_is_valid_and_does_not_serve() {
     let ended = call(dir.path(), &["redis.conf", "--check"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "the configuration is valid\n"));
     assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
-    assert!(ended.err.contains("have no effect: "), "{ended:?}");
+    assert!(ended.err.contains("no effect here: save. "), "{ended:?}");
     assert_eq!(call(dir.path(), &["--check"]).code, Some(0));
 }
 
@@ -120,11 +120,11 @@ fn programs_of_redis_that_are_not_here_are_one_line() {
 }
 
 #[test]
-fn a_redis_configuration_starts_with_one_warning() {
+fn what_has_no_effect_is_a_warning_with_the_reason() {
     let server = TestServer::start(&["--appendonly", "yes", "--save", "60", "1", "--maxmemory-policy", "noeviction"]);
-    let line = server.expect_log("have no effect");
+    let line = server.expect_log("no effect here");
     assert!(line.contains("WARN") && line.contains("appendonly") && line.contains("save"), "{line}");
-    assert_eq!(server.log().matches("have no effect").count(), 1);
+    assert_eq!(server.log().matches("no effect here").count(), 1);
 }
 
 #[test]

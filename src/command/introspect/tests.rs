@@ -2,7 +2,11 @@
 
 mod readme;
 
+use crate::clock::Clock;
+use crate::command::new_server;
 use crate::command::test_support::{Peer, World};
+use crate::config::Config;
+use crate::config::absent::is_absent;
 use crate::resp::Proto;
 
 /// Says `request` in both versions of the protocol.
@@ -144,4 +148,20 @@ fn a_renamed_command_is_known_by_its_new_name_only() {
     assert_eq!(client.say("COMMAND INFO ping echo"), "*2\r\n$-1\r\n$-1\r\n");
     assert!(client.say("COMMAND INFO PONG").starts_with("*1\r\n*10\r\n$4\r\nping\r\n"));
     assert_eq!(client.say("COMMAND LIST FILTERBY PATTERN echo"), "*0\r\n");
+}
+
+#[test]
+fn commands_that_only_redis_has_may_be_renamed_and_what_nobody_has_may_not() {
+    let renamed =
+        |pairs: &[(&str, &str)]| Config::from_pairs(pairs).and_then(|config| new_server(config, Clock::real()));
+    let hardened =
+        [("rename-command", "HSET \"\""), ("rename-command", "Zadd b840fc"), ("rename-command", "PING \"\"")];
+    assert!(renamed(&hardened).is_ok());
+    for wrong in ["FROBNICATE \"\"", "HSET1 x", "PING GET"] {
+        assert!(renamed(&[("rename-command", wrong)]).is_err(), "{wrong}");
+    }
+    let world = World::new();
+    for name in bulks(&world.client(), "COMMAND LIST") {
+        assert!(!is_absent(name.as_bytes()), "{name}");
+    }
 }
