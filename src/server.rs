@@ -6,7 +6,7 @@ pub mod names;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Release};
 
 use hdrhistogram::Histogram;
 use parking_lot::{Mutex, ReentrantMutex, RwLock};
@@ -43,6 +43,8 @@ pub struct WorkerHandle {
     pub(crate) load: Load,
     /// Whether a thread serves it, so that clients can move to it.
     pub(crate) is_served: AtomicBool,
+    /// What the system knows its thread by; 0 while there is none.
+    pub(crate) system_id: AtomicU32,
     /// Connections that it has been given and that are open.
     pub connections: AtomicUsize,
     /// How many times it has delivered and written everything since the server began to end.
@@ -121,6 +123,7 @@ impl Server {
             bell: Notify::new(),
             load: Load::default(),
             is_served: AtomicBool::new(false),
+            system_id: AtomicU32::new(0),
             connections: AtomicUsize::new(0),
             drain_rounds: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),

@@ -166,6 +166,7 @@ counters! {
     absent "sync_full" = "0";
     absent "sync_partial_ok" = "0";
     absent "sync_partial_err" = "0";
+    absent "expired_subkeys" = "0";
     /// Keys removed because their time was over.
     figure Counter expired_keys = "expired_keys", Plain;
     absent "expired_stale_perc" = "0.00";
@@ -221,6 +222,8 @@ counters! {
     counted query_buffer_disconnections = "client_query_buffer_limit_disconnections";
     /// Clients closed because of `client-output-buffer-limit`.
     counted output_limit_disconnections = "client_output_buffer_limit_disconnections";
+    absent "reply_buffer_shrinks" = "0";
+    absent "reply_buffer_expands" = "0";
     /// Clients closed because their peers did not answer any more, as `subscriber-dead-peer-timeout` bounds.
     counted dead_peer_disconnections = "client_dead_peer_disconnections";
     /// Lines of the log that nobody took in time.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Release;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -57,6 +57,7 @@ pub(crate) struct Inlet {
 
 /// Serves worker `id` until the end.
 pub(super) fn run(runtime: &Runtime, server: Arc<Server>, id: WorkerId, inlet: Inlet) {
+    server.workers[id].system_id.store(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(), Relaxed);
     let tasks = LocalSet::new();
     tasks.block_on(runtime, async move {
         let worker = Worker::new(server, id);

@@ -1,5 +1,6 @@
 //! Requests that a socket and two ends make harder than the decoder alone.
 
+use crate::child::eventually;
 use crate::support::peer::encode_command;
 use crate::support::{Peer, TestServer};
 
@@ -105,4 +106,19 @@ fn a_client_that_waits_again_after_a_pause_does_not_wait_for_the_end_that_the_pa
     while !String::from_utf8_lossy(&control.call(&["CLIENT", "LIST"])).contains("flags=b") {}
     assert_eq!(control.call(&["CLIENT", "UNPAUSE"]), b"+OK\r\n");
     waiting.expect(":0\r\n+OK\r\n");
+}
+
+#[test]
+fn info_shows_the_time_of_the_thread_that_serves_clients_first_as_that_of_the_main_thread() {
+    let server = TestServer::start(&["--io-threads", "1"]);
+    let mut peer = Peer::connect(&server.addr());
+    // The thread that the process began with does next to nothing.
+    eventually("the io-thread has worked for a tenth of a second", || {
+        for _ in 0..1000 {
+            peer.call(&["PING"]);
+        }
+        let info = String::from_utf8_lossy(&peer.call(&["INFO", "cpu"])).into_owned();
+        let times = info.lines().filter_map(|line| line.split_once("_main_thread:")?.1.parse::<f64>().ok());
+        (times.sum::<f64>() >= 0.1).then_some(())
+    });
 }

@@ -1,13 +1,14 @@
 //! What a service manager hears of the server.
 
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::child::{Running, binary, finish};
+use crate::child::{Running, binary, eventually, finish};
 use crate::support::DEADLINE;
 
 /// What listens as systemd does, in a directory of its own.
@@ -63,6 +64,21 @@ fn a_watchdog_hears_again_and_again_that_the_server_is_alive() {
     let (dir, socket) = manager();
     let _server = start(unit(dir.path(), &["--supervised", "systemd"]).env("WATCHDOG_USEC", "20000"));
     (0..3).for_each(|_| expect(&socket, "WATCHDOG=1"));
+}
+
+#[test]
+fn info_says_whether_a_supervisor_is_told() {
+    for (mode, shown) in [("auto", "systemd"), ("upstart", "no")] {
+        let (dir, socket) = manager();
+        let _server = start(&mut unit(dir.path(), &["--supervised", mode]));
+        if shown == "systemd" {
+            expect(&socket, "READY=1");
+        }
+        let mut stream = eventually("the server is ready", || UnixStream::connect(dir.path().join("s")).ok());
+        let mut info = String::new();
+        let asked = stream.write_all(b"INFO server\r\nQUIT\r\n").and_then(|()| stream.read_to_string(&mut info));
+        assert!(asked.is_ok() && info.contains(&format!("\r\nprocess_supervised:{shown}\r\n")), "{mode}: {info}");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Sections about the process: what it is, who is connected, what it uses.
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
+use crate::config::Supervised;
 use crate::observe::resources::{self, CpuTime};
 use crate::version::{REDIS_VERSION, VERSION};
 
@@ -18,6 +20,7 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     report.field("redis_version", REDIS_VERSION);
     report.field("redis_git_sha1", "00000000");
     report.field("redis_git_dirty", 0);
+    report.field("redis_build_id", build_id());
     report.field("server_name", "pregon");
     report.field("pregon_version", VERSION);
     report.field("redis_mode", "standalone");
@@ -26,8 +29,12 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     report.field("arch_bits", usize::BITS);
     report.field("monotonic_clock", "POSIX clock_gettime");
     report.field("multiplexing_api", if cfg!(target_os = "linux") { "epoll" } else { "kqueue" });
+    report.field("atomicvar_api", "rust-core");
+    // What Redis shows where another compiler has made it.
+    report.field("gcc_version", "0.0.0");
     report.field("process_id", std::process::id());
-    report.field("process_supervised", "no");
+    let supervised = if report.settings.supervised.is_in_effect() { Supervised::Systemd } else { Supervised::No };
+    report.field("process_supervised", supervised.word());
     report.field("run_id", &server.run_id);
     report.field("tcp_port", report.settings.port);
     report.field("server_time_usec", report.now.unix().as_micros());
@@ -47,6 +54,13 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
 }
 
 /// A line for each kind of listener, numbered as in Redis.
+/// Differs between versions: exporters name a build by it.
+fn build_id() -> String {
+    let mut hasher = DefaultHasher::new();
+    VERSION.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 fn listeners(report: &mut Report<'_, '_>) {
     let settings = report.settings;
     if settings.port != 0 {
@@ -102,6 +116,8 @@ pub(super) fn memory(report: &mut Report<'_, '_>) {
         ("allocator_allocated", used),
         ("allocator_active", usage.allocator.active),
         ("allocator_resident", usage.allocator.resident),
+        // Given back lazily, which is switched off.
+        ("allocator_muzzy", 0),
     ]);
     report.size("total_system_memory", resources::system_memory());
     scripts(report);
@@ -122,6 +138,7 @@ pub(super) fn memory(report: &mut Report<'_, '_>) {
         ("mem_aof_buffer", 0),
     ]);
     report.field("mem_allocator", "jemalloc");
+    report.field("mem_overhead_db_hashtable_rehashing", 0);
     let (pending, freed) = report.server.lazy_free.objects();
     report.fields(&[("active_defrag_running", 0), ("lazyfree_pending_objects", pending), ("lazyfreed_objects", freed)]);
 }
@@ -158,7 +175,10 @@ fn scripts(report: &mut Report<'_, '_>) {
 
 pub(super) fn cpu(report: &mut Report<'_, '_>) {
     let (own, children) = resources::cpu_time();
-    let main_thread = resources::main_thread_cpu_time();
+    // Clients gather on the first io-thread, and further ones are used when it is saturated: it is what tools ask for that
+    // look whether Redis' one thread is. The process's own first thread serves nobody.
+    let first = report.server.workers.first().map_or(0, |worker| worker.system_id.load(Relaxed));
+    let main_thread = resources::thread_cpu_time(if first == 0 { std::process::id() } else { first });
     let mut pair = |suffix: &str, time: CpuTime| {
         report.field(format_args!("used_cpu_sys{suffix}"), seconds(time.system));
         report.field(format_args!("used_cpu_user{suffix}"), seconds(time.user));
