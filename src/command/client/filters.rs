@@ -66,18 +66,23 @@ impl<'a> Filters<'a> {
         let mut rest = &args[..];
         while let Some((word, values)) = rest.split_first() {
             let (&value, mut behind) = values.split_first().ok_or(ReplyError::SYNTAX)?;
-            let word = word.to_ascii_lowercase();
-            let (negated, name) = word.strip_prefix(b"not-").map_or((false, &*word), |name| (true, name));
-            if word == b"skipme" {
-                filters.spares_caller = yes_or_no(value)?;
-            } else if name == b"id" {
-                let more = behind.iter().take_while(|arg| parse_integer(arg).is_some()).count();
-                let ids = [value].into_iter().chain(behind[..more].iter().copied()).map(id);
-                filters.all.push(Filter { test: Test::Ids(ids.collect::<Result<_, _>>()?), negated });
-                behind = &behind[more..];
-            } else {
-                filters.all.push(Filter { test: Test::read(name, value, negated)?, negated });
-            }
+            let (negated, kind) = find(word).ok_or(ReplyError::SYNTAX)?;
+            let test = match kind {
+                Kind::Caller if negated => return Err(ReplyError::SYNTAX),
+                Kind::Caller => {
+                    filters.spares_caller = yes_or_no(value)?;
+                    None
+                }
+                Kind::Ids => {
+                    let more = behind.iter().take_while(|arg| parse_integer(arg).is_some()).count();
+                    let ids = [value].into_iter().chain(behind[..more].iter().copied()).map(id);
+                    behind = &behind[more..];
+                    Some(Test::Ids(ids.collect::<Result<_, _>>()?))
+                }
+                Kind::Age(_) if negated => return Err(ReplyError::SYNTAX),
+                Kind::Any(read) | Kind::Age(read) => Some(read(value)?),
+            };
+            filters.all.extend(test.map(|test| Filter { test, negated }));
             rest = behind;
         }
         Ok(filters)
@@ -90,33 +95,7 @@ impl<'a> Filters<'a> {
     }
 }
 
-impl<'a> Test<'a> {
-    fn read(name: &[u8], value: &'a [u8], negated: bool) -> Result<Self, ReplyError> {
-        Ok(match name {
-            b"type" => Test::Class(ClientType::parse(value)?),
-            b"addr" => Test::Peer(value),
-            b"laddr" => Test::Local(value),
-            b"ip" => Test::Ip(value),
-            b"user" if value == DEFAULT_USER.as_bytes() => Test::User,
-            b"user" => return Err(ReplyError::no_such_user(value)),
-            b"name" => Test::Name(value),
-            b"lib-name" => Test::LibName(value),
-            b"lib-ver" => Test::LibVersion(value),
-            b"db" => Test::Db(parse_integer(value).ok_or(ReplyError::NOT_AN_INTEGER)?),
-            b"flags" if value.iter().all(|letter| LETTERS.contains(letter)) => Test::Flags(value),
-            b"flags" => return Err(ReplyError::unknown_client_flags(value)),
-            b"maxage" if !negated => {
-                let age = parse_integer(value).ok_or(ReplyError::MAXAGE_NOT_AN_INTEGER)?;
-                Test::Age(positive(age).ok_or(ReplyError::MAXAGE_POSITIVE)?)
-            }
-            b"idle" if !negated => {
-                let idle = parse_integer(value).ok_or(ReplyError::IDLE_NOT_AN_INTEGER)?;
-                Test::Idle(positive(idle).ok_or(ReplyError::IDLE_POSITIVE)?)
-            }
-            _ => return Err(ReplyError::SYNTAX),
-        })
-    }
-
+impl Test<'_> {
     fn holds(&self, call: &Call<'_, '_>, info: &ClientInfo) -> bool {
         let seconds_since = |then_ms: u64| call.now.ms().saturating_sub(then_ms) / 1000;
         match self {
@@ -143,28 +122,71 @@ impl<'a> Test<'a> {
     }
 }
 
-/// Whether this word is the name of a filter.
-pub(super) fn is_name(word: &[u8]) -> bool {
-    let word = word.to_ascii_lowercase();
-    NAMES.contains(&word.strip_prefix(b"not-").unwrap_or(&word))
+/// Reads what a filter asks for.
+type Read = for<'a> fn(&'a [u8]) -> Result<Test<'a>, ReplyError>;
+
+/// What a filter's name stands for.
+enum Kind {
+    /// One number or more.
+    Ids,
+    /// Whether the caller is spared.
+    Caller,
+    /// What may hold or must not.
+    Any(Read),
+    /// What cannot be negated.
+    Age(Read),
 }
 
-const NAMES: [&[u8]; 14] = [
-    b"id",
-    b"type",
-    b"addr",
-    b"laddr",
-    b"ip",
-    b"user",
-    b"name",
-    b"lib-name",
-    b"lib-ver",
-    b"db",
-    b"flags",
-    b"maxage",
-    b"idle",
-    b"skipme",
+/// Every filter.
+static FILTERS: [(&[u8], Kind); 14] = [
+    (b"id", Kind::Ids),
+    (b"skipme", Kind::Caller),
+    (b"type", Kind::Any(|value| ClientType::parse(value).map(Test::Class))),
+    (b"addr", Kind::Any(|value| Ok(Test::Peer(value)))),
+    (b"laddr", Kind::Any(|value| Ok(Test::Local(value)))),
+    (b"ip", Kind::Any(|value| Ok(Test::Ip(value)))),
+    (b"user", Kind::Any(user)),
+    (b"name", Kind::Any(|value| Ok(Test::Name(value)))),
+    (b"lib-name", Kind::Any(|value| Ok(Test::LibName(value)))),
+    (b"lib-ver", Kind::Any(|value| Ok(Test::LibVersion(value)))),
+    (b"db", Kind::Any(|value| parse_integer(value).map(Test::Db).ok_or(ReplyError::NOT_AN_INTEGER))),
+    (b"flags", Kind::Any(letters)),
+    (
+        b"maxage",
+        Kind::Age(|value| {
+            let age = parse_integer(value).ok_or(ReplyError::MAXAGE_NOT_AN_INTEGER)?;
+            positive(age).map(Test::Age).ok_or(ReplyError::MAXAGE_POSITIVE)
+        }),
+    ),
+    (
+        b"idle",
+        Kind::Age(|value| {
+            let idle = parse_integer(value).ok_or(ReplyError::IDLE_NOT_AN_INTEGER)?;
+            positive(idle).map(Test::Idle).ok_or(ReplyError::IDLE_POSITIVE)
+        }),
+    ),
 ];
+
+/// The filter of this name, and whether it is negated.
+fn find(word: &[u8]) -> Option<(bool, &'static Kind)> {
+    let word = word.to_ascii_lowercase();
+    let (negated, name) = word.strip_prefix(b"not-").map_or((false, &*word), |name| (true, name));
+    FILTERS.iter().find(|(known, _)| *known == name).map(|(_, kind)| (negated, kind))
+}
+
+/// Whether this word is the name of a filter.
+pub(super) fn is_name(word: &[u8]) -> bool {
+    find(word).is_some()
+}
+
+fn user(name: &[u8]) -> Result<Test<'_>, ReplyError> {
+    if name == DEFAULT_USER.as_bytes() { Ok(Test::User) } else { Err(ReplyError::no_such_user(name)) }
+}
+
+fn letters(letters: &[u8]) -> Result<Test<'_>, ReplyError> {
+    let known = letters.iter().all(|letter| LETTERS.contains(letter));
+    if known { Ok(Test::Flags(letters)) } else { Err(ReplyError::unknown_client_flags(letters)) }
+}
 
 fn id(text: &[u8]) -> Result<ClientId, ReplyError> {
     let id = parse_integer(text).and_then(positive);
