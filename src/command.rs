@@ -142,6 +142,24 @@ pub struct Call<'c, 's> {
     pub secret_args: Vec<usize>,
 }
 
+/// What a thread has that runs commands.
+#[derive(Debug)]
+pub(crate) struct Place<'p, 's> {
+    pub(crate) server: &'s Server,
+    pub(crate) stats: &'s WorkerStats,
+    pub(crate) keys: &'p mut KeyAccess<'s>,
+    pub(crate) hub: &'p mut HubAccess<'s>,
+    pub(crate) outcome: &'p mut TurnOutcome,
+}
+
+impl<'s> Place<'_, 's> {
+    /// The same, lent for a time.
+    pub(crate) fn again(&mut self) -> Place<'_, 's> {
+        let Place { server, stats, keys, hub, outcome } = self;
+        Place { server, stats, keys, hub, outcome }
+    }
+}
+
 /// One execution of a command on the thread of its client.
 #[derive(Debug)]
 pub struct LocalCall<'c, 's> {
@@ -179,7 +197,38 @@ impl LocalCall<'_, '_> {
     }
 }
 
-impl<'s> Call<'_, 's> {
+impl<'c, 's> Call<'c, 's> {
+    /// One that begins now.
+    pub(crate) fn begin(
+        place: Place<'c, 's>,
+        client: &'c Arc<ClientInfo>,
+        settings: &'c Settings,
+        (entry, args): (&'static Entry, Args<'c>),
+        reply: &'c mut Reply,
+        scope: &'c mut Scope,
+        now: Now,
+    ) -> Self {
+        let Place { server, stats, keys, hub, outcome } = place;
+        let secret_args = Vec::new();
+        let info = client;
+        Call {
+            entry,
+            args,
+            reply,
+            scope,
+            info,
+            server,
+            settings,
+            stats,
+            keys,
+            hub,
+            outcome,
+            now,
+            slept_us: 0,
+            secret_args,
+        }
+    }
+
     /// Keeps out, until what it answers is dropped, everybody else's commands that change what others see, and their
     /// transactions with commands of that kind.
     pub(crate) fn alone(&self) -> ReentrantMutexGuard<'s, ()> {

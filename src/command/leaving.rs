@@ -1,8 +1,8 @@
 //! How a client lets go of what it holds elsewhere in the server: at once where that is little, and otherwise where others
 //! do not wait for it.
 
+use super::Place;
 use super::elsewhere::job::{EndWatch, LetGo};
-use super::elsewhere::task::Place;
 use super::run::obtain_keys;
 use crate::client::Client;
 use crate::client::held::Holding;

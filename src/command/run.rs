@@ -14,7 +14,7 @@ use super::elsewhere::task::{Request, Slot, Task};
 use super::spec::{Flags, Run};
 use super::table::{self, Entry};
 use super::trace::{count, count_error};
-use super::{Call, LocalCall};
+use super::{Call, LocalCall, Place};
 use crate::client::held::Holding;
 use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
@@ -140,22 +140,8 @@ fn local_call<'c, 's>(
 ) -> LocalCall<'c, 's> {
     let Turn { client, worker, settings, reply, keys, hub, outcome, now, .. } = turn;
     let (client, worker): (&'s Rc<Client>, &'s Worker) = (client, worker);
-    let call = Call {
-        entry,
-        args,
-        reply,
-        scope,
-        info: &client.info,
-        server: &worker.server,
-        settings,
-        stats: worker.stats(),
-        keys,
-        hub,
-        outcome,
-        now: *now,
-        slept_us: 0,
-        secret_args: Vec::new(),
-    };
+    let place = Place { server: &worker.server, stats: worker.stats(), keys, hub, outcome };
+    let call = Call::begin(place, &client.info, settings, (entry, args), reply, scope, *now);
     LocalCall { call, session, client, worker }
 }
 

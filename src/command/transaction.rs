@@ -4,7 +4,7 @@ use crate::command::table;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
-use super::{Call, LocalCall, run};
+use super::{Call, LocalCall, Place, run};
 use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
@@ -198,26 +198,12 @@ fn exec(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
 
 /// With the settings and the time of this moment, which the command before may have changed.
 fn run_queued(call: &mut LocalCall<'_, '_>, index: CommandIndex, args: Args<'_>) {
-    let Call { server, info, stats, .. } = call.call;
     let entry = table::entry(index);
     let settings = call.worker.settings();
+    let Call { info, server, stats, keys, hub, outcome, reply, scope, .. } = &mut call.call;
+    let place = Place { server, stats, keys, hub, outcome };
     let mut queued = LocalCall {
-        call: Call {
-            entry,
-            args,
-            reply: &mut *call.call.reply,
-            scope: &mut *call.call.scope,
-            info,
-            server,
-            settings: &settings,
-            stats,
-            keys: &mut *call.call.keys,
-            hub: &mut *call.call.hub,
-            outcome: &mut *call.call.outcome,
-            now: call.worker.now(),
-            slept_us: 0,
-            secret_args: Vec::new(),
-        },
+        call: Call::begin(place, info, &settings, (entry, args), reply, scope, call.worker.now()),
         session: &mut *call.session,
         client: call.client,
         worker: call.worker,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::loan::Loan;
-use super::task::{Place, Slot, Task};
+use super::task::{Slot, Task};
 use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
-use crate::command::{leaving, transaction};
+use crate::command::{Place, leaving, transaction};
 use crate::keyspace::access::KeyAccess;
 use crate::observe::stats::WorkerStats;
 use crate::resp::answer::Answer;

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use super::job::Lend;
-use super::task::{Place, Task};
+use super::task::Task;
 use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
+use crate::command::Place;
 use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::stats::WorkerStats;
 use crate::server::Server;

@@ -6,21 +6,18 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::client::order::{Errand, HubAccess, Order};
+use crate::client::order::{Errand, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
-use crate::command::{Call, gate, run, trace, transaction};
+use crate::command::{Call, Place, gate, run, trace, transaction};
 use crate::ids::CommandIndex;
 use crate::ids::PortSet;
-use crate::keyspace::access::KeyAccess;
-use crate::observe::stats::WorkerStats;
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
 use crate::resp::decode::OwnedArgs;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
-use crate::server::Server;
-use crate::session::{Scope, TurnOutcome};
+use crate::session::Scope;
 
 /// After so much has been answered, in bytes, the rest of a transaction waits until that has been offered to the socket.
 const ANSWERED_AT_ONCE: usize = 256 * 1024;
@@ -62,15 +59,6 @@ pub(crate) struct Task {
     /// Whether the transaction ends with these commands.
     pub(crate) last: bool,
     pub(crate) slot: Slot,
-}
-
-/// What the thread that runs a task has.
-pub(in crate::command) struct Place<'p, 's> {
-    pub(in crate::command) server: &'s Server,
-    pub(in crate::command) stats: &'s WorkerStats,
-    pub(in crate::command) keys: &'p mut KeyAccess<'s>,
-    pub(in crate::command) hub: &'p mut HubAccess<'s>,
-    pub(in crate::command) outcome: &'p mut TurnOutcome,
 }
 
 /// Makes room for a command on keys, and answers whether it needs more memory than there is.
@@ -183,22 +171,9 @@ fn run_one<'s>(
     concluded: impl FnOnce(&mut Call<'_, 's>),
 ) {
     let settings = place.server.settings();
-    let mut call = Call {
-        entry: table::entry(*index),
-        args: args.args(),
-        reply,
-        scope,
-        info: client,
-        server: place.server,
-        settings: &settings,
-        stats: place.stats,
-        keys: &mut *place.keys,
-        hub: &mut *place.hub,
-        outcome: &mut *place.outcome,
-        now: place.server.clock.now(),
-        slept_us: 0,
-        secret_args: Vec::new(),
-    };
+    let now = place.server.clock.now();
+    let request = (table::entry(*index), args.args());
+    let mut call = Call::begin(place.again(), client, &settings, request, reply, scope, now);
     let result = match call.entry.command.runner() {
         Some(Run::Anywhere(_)) if makes_room && lacks_memory(&mut call) => Err(ReplyError::OUT_OF_MEMORY),
         Some(Run::Anywhere(function)) => function(&mut call),

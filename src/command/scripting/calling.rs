@@ -3,7 +3,7 @@
 use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Handler, Run};
 use crate::command::table::{self, Entry, Lookup};
-use crate::command::{Call, run, trace};
+use crate::command::{Call, Place, run, trace};
 use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
@@ -127,22 +127,10 @@ impl Host for Caller<'_, '_, '_> {
         self.ensure_short(entry, args)?;
         let outer = &mut *self.call;
         let mut reply = Reply::new(memory, proto);
-        let mut call = Call {
-            entry,
-            args,
-            reply: &mut reply,
-            scope: &mut *outer.scope,
-            info: outer.info,
-            server: outer.server,
-            settings: outer.settings,
-            stats: outer.stats,
-            keys: &mut *outer.keys,
-            hub: &mut *outer.hub,
-            outcome: &mut *outer.outcome,
-            now: outer.server.clock.now(),
-            slept_us: 0,
-            secret_args: Vec::new(),
-        };
+        let Call { server, stats, keys, hub, outcome, .. } = outer;
+        let place = Place { server, stats, keys, hub, outcome };
+        let (info, settings, now) = (outer.info, outer.settings, server.clock.now());
+        let mut call = Call::begin(place, info, settings, (entry, args), &mut reply, outer.scope, now);
         let result = command(&mut call);
         run::conclude(&mut call, result.as_ref().err());
         run::settle_keys(&mut call);
