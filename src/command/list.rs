@@ -411,7 +411,7 @@ fn shortened(keys: &mut Keys<'_>, key: &[u8], event: &'static str) -> Result<(),
 
 /// Waiting for a list at one of these keys.
 fn interest<'a>(args: Args<'_>, keys: impl Iterator<Item = &'a [u8]>) -> Interest {
-    Interest { class: Class::Element, args: args.to_owned(), keys: keys.map(Box::from).collect() }
+    Interest { class: Class::Element, args: args.to_owned(), keys: keys.map(Box::from).collect(), behind: Vec::new() }
 }
 
 /// The elements that a range means: the first, and how many. Both ends are included, negative ones count from the end.

@@ -7,7 +7,7 @@
 //! is not there any more: a client that goes, or whose time is up, takes itself out under the same lock.
 //!
 //! What was fed is gone when the first client finds nothing, so nobody behind it is looked at: a push costs what the clients
-//! that it serves cost, however many wait.
+//! that it serves cost, however many wait. Whoever reads a stream alone is looked at when the id that it waits for is reached.
 
 mod queue;
 
@@ -20,8 +20,9 @@ use hashbrown::{HashMap, HashSet};
 use super::DatabaseId;
 use super::address::{Address, AddressRef};
 use super::effects::Outlet;
-use super::entry::Kind;
+use super::entry::{Kind, Value};
 use super::keys::Keys;
+use super::stream::StreamId;
 use super::{Rules, State};
 use crate::client::order::Errand;
 use crate::client::registry::ClientInfo;
@@ -75,17 +76,22 @@ pub(crate) struct Interest {
     pub(crate) args: OwnedArgs,
     /// The keys.
     pub(crate) keys: Vec<Box<[u8]>>,
+    /// For each of them the id behind which an entry has to be, where a client reads streams alone; none otherwise.
+    pub(crate) behind: Vec<StreamId>,
 }
 
 /// What a key that a client waits for costs beside its name, which is kept twice, in bytes: mostly the lines of those who
 /// wait for it.
 const AWAITED_KEY_BYTES: usize = 320;
+/// What an id costs beside that, in bytes.
+const AWAITED_ID_BYTES: usize = 208;
 
 impl Interest {
     /// What it occupies as long as a client waits, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         let keys = self.keys.iter().map(|key| AWAITED_KEY_BYTES + 2 * key.len());
-        self.args.size_bytes() + self.class.heap_bytes() + keys.sum::<usize>()
+        let ids = self.behind.len() * AWAITED_ID_BYTES;
+        self.args.size_bytes() + self.class.heap_bytes() + keys.sum::<usize>() + ids
     }
 }
 
@@ -129,6 +135,7 @@ struct Left {
     class: Class,
     turn: u64,
     keys: Vec<Box<[u8]>>,
+    behind: Vec<StreamId>,
 }
 
 /// So many places are cleared at once: a client may have waited for very many keys.
@@ -187,13 +194,14 @@ impl Waiters {
         self.turns += 1;
         // As many as it adds, so that they never become more than those of all who wait.
         self.clear_some(wait.interest.keys.len());
-        let class = &wait.interest.class;
-        for key in &wait.interest.keys {
+        let Interest { class, behind: ids, .. } = &wait.interest;
+        let behind = |i: usize| ids.get(i).copied().unwrap_or_default();
+        for (i, key) in wait.interest.keys.iter().enumerate() {
             let address = Address { db, key: key.clone() };
             if class.minds_removal() {
                 self.minded.insert(address.clone());
             }
-            self.queues.entry(address).or_default().insert(class, self.turns, client.id);
+            self.queues.entry(address).or_default().insert(class, self.turns, behind(i), client.id);
         }
         self.ending += usize::from(wait.ends);
         let id = client.id;
@@ -225,9 +233,9 @@ impl Waiters {
     /// Takes a client out of all its lines: at once where they are few, and otherwise some at a time.
     fn leave(&mut self, waiter: &mut Waiter) {
         self.ending -= usize::from(waiter.wait.ends);
-        let Interest { class, keys, .. } = &mut waiter.wait.interest;
-        let (class, keys) = (class.clone(), std::mem::take(keys));
-        self.left.push_back(Left { db: waiter.db, class, turn: waiter.turn, keys });
+        let Interest { class, keys, behind, .. } = &mut waiter.wait.interest;
+        let (class, keys, behind) = (class.clone(), std::mem::take(keys), std::mem::take(behind));
+        self.left.push_back(Left { db: waiter.db, class, turn: waiter.turn, keys, behind });
         self.clear_some(CLEARED_AT_ONCE);
     }
 
@@ -241,11 +249,12 @@ impl Waiters {
                 self.left.pop_front();
                 continue;
             };
+            let behind = left.behind.pop().unwrap_or_default();
             cleared += 1;
             let place = AddressRef { db: left.db, key: &key };
             // A key that was named twice has been left already.
             let Some(queue) = self.queues.get_mut(&place) else { continue };
-            queue.remove(&left.class, left.turn);
+            queue.remove(&left.class, left.turn, behind);
             if !queue.minds_removal() {
                 self.minded.remove(&place);
             }
@@ -315,8 +324,28 @@ pub(super) fn serve(state: &mut State, fed: &Address, now_ms: i64, rules: Rules,
     }
     let mut class = None;
     while let Some(next) = state.waiters.queues.get(fed).and_then(|queue| queue.class_behind(class.as_ref())) {
-        serve_line(&mut Keys::new(state, fed.db, now_ms, rules), &fed.key, &next, outlet);
+        let keys = &mut Keys::new(state, fed.db, now_ms, rules);
+        match next {
+            Class::Entries => serve_readers(keys, &fed.key, outlet),
+            _ => serve_line(keys, &fed.key, &next, outlet),
+        }
         class = Some(next);
+    }
+}
+
+/// Serves all who read a stream alone and for whom there is something.
+fn serve_readers(keys: &mut Keys<'_>, key: &[u8], outlet: &mut Outlet<'_, '_>) {
+    let last = match keys.peek(key).map(|entry| &entry.value) {
+        Some(Value::Stream(stream)) => stream.log.last_valid_id(),
+        _ => return,
+    };
+    let place = AddressRef { db: keys.db, key };
+    let reached = keys.state.waiters.queues.get(&place).map_or_else(Vec::new, |queue| queue.reached(last));
+    for (turn, client) in reached {
+        if let Tried::Served(served) = attempt(keys, client, turn) {
+            served.send(outlet);
+        }
+        keys.publish(outlet);
     }
 }
 
@@ -330,7 +359,7 @@ fn serve_line(keys: &mut Keys<'_>, key: &[u8], class: &Class, outlet: &mut Outle
             break;
         }
         let tried = attempt(keys, client, next);
-        let is_over = matches!(tried, Tried::Waits) && !class.is_for_all();
+        let is_over = matches!(tried, Tried::Waits);
         if let Tried::Served(served) = tried {
             served.send(outlet);
         }

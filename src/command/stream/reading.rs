@@ -31,10 +31,11 @@ fn read(call: &mut Call<'_, '_>, grouped: bool) -> Result<(), ReplyError> {
         return Ok(());
     };
     let timeout_ms = Some(call.timeout_ms(index)?).filter(|timeout_ms| *timeout_ms > 0);
-    call.attempt(attempt, Absent::Array, timeout_ms, |keys, args| Interest {
-        class: request.group.map_or(Class::Entries, |(name, _)| Class::Group(name.into())),
-        args: request.anchored(keys, args),
-        keys: request.keys().map(Box::from).collect(),
+    call.attempt(attempt, Absent::Array, timeout_ms, |keys, args| {
+        let args = request.anchored(keys, args);
+        let class = request.group.map_or(Class::Entries, |(name, _)| Class::Group(name.into()));
+        let behind = if grouped { Vec::new() } else { request.ids(args.args()) };
+        Interest { class, args, keys: request.keys().map(Box::from).collect(), behind }
     })
 }
 
@@ -145,6 +146,12 @@ impl<'a> Request<'a> {
             })
             .collect();
         OwnedArgs::new(resolved.iter().map(Vec::as_slice))
+    }
+
+    /// The ids of the request, which its anchored form names, and which could be read.
+    fn ids(&self, anchored: Args<'_>) -> Vec<StreamId> {
+        let ids = anchored.from(self.first + self.streams);
+        ids.map(|text| id(text, 0).unwrap_or(StreamId::MIN)).collect()
     }
 
     /// Where to begin in each stream.

@@ -1,10 +1,11 @@
 //! Who waits for one key, in lines: a new element, or new entries for a group, go to the first of a line, and if the first
-//! finds nothing neither do the others.
+//! finds nothing neither do the others. Who reads a stream alone is found by the id that it waits for.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::super::entry::Kind;
+use super::super::stream::StreamId;
 use crate::ids::ClientId;
 
 /// What a client waits for at its keys.
@@ -33,11 +34,6 @@ impl Class {
         matches!(self, Class::Group(_))
     }
 
-    /// Whether all of a line may find something, not only those at its front.
-    pub(super) fn is_for_all(&self) -> bool {
-        *self == Class::Entries
-    }
-
     /// What it occupies beside itself, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
@@ -54,26 +50,33 @@ type Line = BTreeMap<u64, ClientId>;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     elements: Line,
-    entries: Line,
+    /// Those who read alone by the id behind which an entry has to be, and by turn.
+    entries: BTreeMap<(StreamId, u64), ClientId>,
     groups: BTreeMap<Box<[u8]>, Line>,
     /// Whether it is noted already that there may be something for them.
     pub(super) is_fed: bool,
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, class: &Class, turn: u64, client: ClientId) {
+    /// Adds a client; `behind` is the id that it waits for where it reads a stream alone.
+    pub(super) fn insert(&mut self, class: &Class, turn: u64, behind: StreamId, client: ClientId) {
         let line = match class {
+            Class::Entries => {
+                self.entries.insert((behind, turn), client);
+                return;
+            }
             Class::Element => &mut self.elements,
-            Class::Entries => &mut self.entries,
             Class::Group(name) => self.groups.entry(name.clone()).or_default(),
         };
         line.insert(turn, client);
     }
 
-    pub(super) fn remove(&mut self, class: &Class, turn: u64) {
+    pub(super) fn remove(&mut self, class: &Class, turn: u64, behind: StreamId) {
         match class {
             Class::Element => drop(self.elements.remove(&turn)),
-            Class::Entries => drop(self.entries.remove(&turn)),
+            Class::Entries => {
+                self.entries.remove(&(behind, turn));
+            }
             Class::Group(name) => {
                 if let Some(line) = self.groups.get_mut(name) {
                     line.remove(&turn);
@@ -120,11 +123,19 @@ impl Queue {
         Some(Class::Group(name.clone()))
     }
 
-    /// The first of a line whose turn comes behind `turn`.
+    /// Those who read a stream alone that ends with the entry `last` and wait for no later one, by turn.
+    pub(super) fn reached(&self, last: StreamId) -> Vec<(u64, ClientId)> {
+        let reached = self.entries.range(..(last, 0));
+        let mut reached: Vec<_> = reached.map(|((_, turn), client)| (*turn, *client)).collect();
+        reached.sort_unstable();
+        reached
+    }
+
+    /// The first of a line whose turn comes behind `turn`; those who read a stream alone stand in none.
     pub(super) fn next(&self, class: &Class, turn: u64) -> Option<(u64, ClientId)> {
         let line = match class {
             Class::Element => &self.elements,
-            Class::Entries => &self.entries,
+            Class::Entries => return None,
             Class::Group(name) => self.groups.get(name)?,
         };
         line.range(turn + 1..).next().map(|(turn, client)| (*turn, *client))

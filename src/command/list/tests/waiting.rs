@@ -60,16 +60,16 @@ fn an_entry_is_shown_to_all_readers_and_to_the_first_of_each_group_and_whom_it_f
 }
 
 #[test]
-fn a_client_that_finds_nothing_keeps_its_place() {
+fn a_client_whose_id_is_not_reached_keeps_its_place() {
     let world = World::new();
     let readers = waiting(&world, 2, |i| format!("XREAD BLOCK 0 STREAMS other s 0 {}-0", 5 - i));
     let writer = world.client();
     writer.say("XADD s 3-0 a b");
-    assert_eq!((answered(&world, &readers), tried(&world)), (vec![], 2));
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![], 0));
     writer.say("XADD s 5-0 a b");
-    assert_eq!((answered(&world, &readers), tried(&world)), (vec![1], 4));
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![1], 1));
     writer.say("XADD s 6-0 a b");
-    assert_eq!((answered(&world, &readers), tried(&world)), (vec![0], 5));
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![0], 2));
 }
 
 #[test]
@@ -129,4 +129,30 @@ fn a_client_that_waited_for_very_many_keys_leaves_them_in_steps_and_keeps_no_tur
     let steps = 1 + (0..100).take_while(|_| upkeep::trim(&world.server)).count();
     assert!(steps > 2, "{steps} steps");
     assert_eq!(places(), 1);
+}
+
+#[test]
+fn an_entry_looks_at_no_reader_that_waits_for_a_later_one() {
+    let world = World::new();
+    let readers = waiting(&world, 1000, |i| format!("XREAD BLOCK 0 STREAMS s other {}-5 $", 1 + i % 500));
+    let writer = world.client();
+    assert_eq!(writer.say("XADD s 1-5 a b"), "$3\r\n1-5\r\n");
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![], 0));
+    assert_eq!(writer.say("XADD s 1-6 a b"), "$3\r\n1-6\r\n");
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![0, 500], 2));
+    assert_eq!(writer.say("XADD other 1-1 a b"), "$3\r\n1-1\r\n");
+    assert_eq!((answered(&world, &readers).len(), tried(&world)), (998, 1000));
+}
+
+#[test]
+fn readers_are_served_in_the_order_in_which_they_came_and_leave_nothing_behind() {
+    let world = World::new();
+    let ids = ["3-0", "0", "3-9", "2-0", "4-0"];
+    let readers = waiting(&world, ids.len(), |i| format!("XREAD BLOCK 0 STREAMS s s {} {}", ids[i], ids[i]));
+    let gone = waiting(&world, 1, |_| "XREAD BLOCK 0 STREAMS s 0".into());
+    gone.into_iter().for_each(Peer::leave);
+    assert_eq!(world.client().say("XADD s 3-5 a b"), "$3\r\n3-5\r\n");
+    assert_eq!((answered(&world, &readers), tried(&world)), (vec![0, 1, 3], 3));
+    readers.into_iter().for_each(Peer::leave);
+    assert_eq!(world.server.keyspace.lock().waiters.keys(), (0, 0));
 }
