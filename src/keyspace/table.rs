@@ -1,11 +1,14 @@
 //! The table of one database's entries: extendible hashing.
 //!
 //! A directory leads from the first bits of a key's hash to a bucket of up to 32 entries. A full bucket is split in two by
-//! the next bit, and emptied neighbours are joined, so the table grows and shrinks by a few entries at a time: no command
-//! waits until a large table has been laid out anew. A bucket holds exactly the keys of one range of hashes, whatever was
+//! the next bit, and emptied neighbours are joined, so the table grows and shrinks by a few entries at a time, and so does
+//! what leads to them: no command waits until a large table has been laid out anew. A bucket holds exactly the keys of one range of hashes, whatever was
 //! split or joined meanwhile, so a position in the order of hashes is a cursor that loses no key that stays (SCAN).
 //!
 //! Source: R. Fagin et al., "Extendible hashing", ACM TODS 4 (1979).
+
+mod buckets;
+mod directory;
 
 use std::cell::Cell;
 use std::hash::BuildHasher;
@@ -13,11 +16,15 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::entry::Entry;
+use buckets::Buckets;
+use directory::{Directory, prefix};
 
 /// Entries in one bucket at most.
 const BUCKET: usize = 32;
 /// Neighbours that have together no more than this are joined.
 const SPARSE: usize = BUCKET / 3;
+/// From so many entries on a bucket is expected to be full some time.
+const NEARLY_FULL: usize = BUCKET / 4 * 3;
 /// By how much a bucket's memory grows, in entries.
 const STEP: usize = 4;
 /// The longest part of a hash that tells buckets apart, in bits: it bounds cursors, too.
@@ -31,6 +38,8 @@ struct Bucket {
     /// The last byte of each entry's hash, so that most look-ups touch one entry only.
     tags: [u8; BUCKET],
     entries: Vec<Entry>,
+    /// Behind it where it is not in use.
+    next_spare: Option<u32>,
 }
 
 impl Bucket {
@@ -70,14 +79,8 @@ pub(super) struct Table {
     /// Where the last look-up ended: most commands look for the same key several times. None after every change.
     last: Cell<Option<Place>>,
     hasher: RandomState,
-    /// Buckets by the first `depth` bits of the hash; empty while there are no entries.
-    directory: Vec<u32>,
-    depth: u32,
-    buckets: Vec<Bucket>,
-    /// Buckets that are not in use.
-    spare: Vec<u32>,
-    /// How many buckets have the directory's depth.
-    deepest: usize,
+    directory: Directory,
+    buckets: Buckets,
     len: usize,
 }
 
@@ -102,7 +105,7 @@ impl Table {
         }
         let hash = self.hash(key);
         let bucket = self.bucket_of(hash);
-        let index = self.buckets[bucket as usize].position(hash, key)?;
+        let index = self.buckets.get(bucket).position(hash, key)?;
         let found = Some(Place { bucket, index: index as u32 });
         self.last.set(found);
         found
@@ -110,50 +113,55 @@ impl Table {
 
     /// The entries with this hash: one, unless a hash is shared.
     pub(super) fn with_hash(&self, hash: u64) -> impl Iterator<Item = &Entry> {
-        let bucket = (self.len > 0).then(|| &self.buckets[self.bucket_of(hash) as usize]);
+        let bucket = (self.len > 0).then(|| self.buckets.get(self.bucket_of(hash)));
         bucket.into_iter().flat_map(|bucket| &bucket.entries).filter(move |entry| self.hash(entry.key()) == hash)
     }
 
     /// The entry at `place`.
     pub(super) fn at(&self, place: Place) -> &Entry {
-        &self.buckets[place.bucket as usize].entries[place.index as usize]
+        &self.buckets.get(place.bucket).entries[place.index as usize]
     }
 
     /// The entry at `place`.
     pub(super) fn at_mut(&mut self, place: Place) -> &mut Entry {
-        &mut self.buckets[place.bucket as usize].entries[place.index as usize]
+        &mut self.buckets.get_mut(place.bucket).entries[place.index as usize]
     }
 
     /// Adds an entry whose key has none yet.
     pub(super) fn insert(&mut self, entry: Entry) -> Place {
         self.last.set(None);
         if self.directory.is_empty() {
-            self.directory.push(0);
-            self.buckets.push(Bucket::default());
-            self.deepest = 1;
+            let first = self.buckets.add();
+            self.directory.begin(first);
         }
         let hash = self.hash(entry.key());
         let mut bucket = self.bucket_of(hash);
-        while self.buckets[bucket as usize].entries.len() == BUCKET {
+        while self.buckets.get(bucket).entries.len() == BUCKET {
             self.split(bucket, hash);
             bucket = self.bucket_of(hash);
         }
         self.len += 1;
-        let entries = &mut self.buckets[bucket as usize];
+        let entries = self.buckets.get_mut(bucket);
         entries.push(hash, entry);
-        Place { bucket, index: entries.entries.len() as u32 - 1 }
+        let count = entries.entries.len();
+        if count >= NEARLY_FULL {
+            self.directory.expect_split(u32::from(entries.depth));
+        }
+        self.directory.go_on();
+        Place { bucket, index: count as u32 - 1 }
     }
 
     /// Takes the entry at `place` out.
     pub(super) fn remove(&mut self, place: Place) -> Entry {
         self.last.set(None);
-        let entry = self.buckets[place.bucket as usize].remove(place.index as usize);
+        let entry = self.buckets.get_mut(place.bucket).remove(place.index as usize);
         self.len -= 1;
         if self.len == 0 {
             *self = Table { hasher: self.hasher.clone(), ..Table::default() };
         } else {
             let hash = self.hash(entry.key());
             while self.join(hash) {}
+            self.directory.go_on();
         }
         entry
     }
@@ -170,7 +178,7 @@ impl Table {
             return 0;
         }
         let first = cursor << (64 - MAX_DEPTH);
-        let bucket = &self.buckets[self.bucket_of(first) as usize];
+        let bucket = self.buckets.get(self.bucket_of(first));
         for entry in &bucket.entries {
             if self.hash(entry.key()) >= first {
                 show(entry);
@@ -183,101 +191,57 @@ impl Table {
 
     /// An entry that `random` chooses, each about as likely as any other; none if there are none.
     pub(super) fn sample(&self, random: u64) -> Option<&Entry> {
-        let start = self.bucket_of(random) as usize;
-        let (before, from) = self.buckets.split_at(start.min(self.buckets.len()));
-        let bucket = from.iter().chain(before).find(|bucket| !bucket.entries.is_empty())?;
+        let count = self.buckets.len() as u32;
+        let start = self.bucket_of(random).min(count);
+        let bucket = (start..count).chain(0..start).map(|bucket| self.buckets.get(bucket));
+        let bucket = bucket.into_iter().find(|bucket| !bucket.entries.is_empty())?;
         bucket.entries.get(random as u32 as usize % bucket.entries.len())
     }
 
     fn bucket_of(&self, hash: u64) -> u32 {
-        self.directory.get(prefix(hash, self.depth)).copied().unwrap_or(0)
+        self.directory.bucket_of(hash)
     }
 
     /// Divides a full bucket by the next bit of its hashes; `hash` is one of its range.
     fn split(&mut self, full: u32, hash: u64) {
-        let depth = u32::from(self.buckets[full as usize].depth);
+        let depth = u32::from(self.buckets.get(full).depth);
         assert!(depth < MAX_DEPTH, "seeded hashes do not agree in so many bits");
-        if depth == self.depth {
-            self.directory = self.directory.iter().flat_map(|bucket| [*bucket; 2]).collect();
-            self.depth += 1;
-            self.deepest = 0;
-        }
-        let upper = self.spare.pop().unwrap_or_else(|| {
-            self.buckets.push(Bucket::default());
-            self.buckets.len() as u32 - 1
-        });
-        let entries = std::mem::take(&mut self.buckets[full as usize].entries);
+        let upper = self.buckets.add();
+        let entries = std::mem::take(&mut self.buckets.get_mut(full).entries);
         for bucket in [full, upper] {
-            let bucket = &mut self.buckets[bucket as usize];
+            let bucket = self.buckets.get_mut(bucket);
             bucket.depth = depth as u8 + 1;
             bucket.entries.reserve_exact(BUCKET / 2 + STEP);
         }
         for entry in entries {
             let hash = self.hash(entry.key());
             let bucket = if hash << depth >> 63 == 0 { full } else { upper };
-            self.buckets[bucket as usize].push(hash, entry);
+            self.buckets.get_mut(bucket).push(hash, entry);
         }
-        if depth + 1 == self.depth {
-            self.deepest += 2;
-        }
-        let upper_half = prefix(hash, depth) * 2 + 1;
-        self.point(upper_half, depth + 1, upper);
+        self.directory.divided(hash, depth, upper);
     }
 
     /// Joins the bucket of `hash` with its neighbour if both are nearly empty; false if not.
     fn join(&mut self, hash: u64) -> bool {
         let bucket = self.bucket_of(hash);
-        let depth = u32::from(self.buckets[bucket as usize].depth);
+        let depth = u32::from(self.buckets.get(bucket).depth);
         if depth == 0 {
             return false;
         }
-        let range = prefix(hash, depth);
-        let neighbour = self.directory[(range ^ 1) << (self.depth - depth)];
-        let [one, two] = [bucket, neighbour].map(|bucket| &self.buckets[bucket as usize]);
+        let neighbour = self.directory.bucket_at(prefix(hash, depth) ^ 1, depth);
+        let [one, two] = [bucket, neighbour].map(|bucket| self.buckets.get(bucket));
         if one.depth != two.depth || one.entries.len() + two.entries.len() > SPARSE {
             return false;
         }
-        for entry in std::mem::take(&mut self.buckets[neighbour as usize]).entries {
+        for entry in std::mem::take(&mut self.buckets.get_mut(neighbour).entries) {
             let hash = self.hash(entry.key());
-            self.buckets[bucket as usize].push(hash, entry);
+            self.buckets.get_mut(bucket).push(hash, entry);
         }
-        self.buckets[bucket as usize].depth -= 1;
-        self.spare.push(neighbour);
-        self.point(range / 2, depth - 1, bucket);
-        if depth == self.depth {
-            self.deepest -= 2;
-            if self.deepest == 0 {
-                self.halve();
-            }
-        }
+        self.buckets.get_mut(bucket).depth -= 1;
+        self.buckets.free(neighbour);
+        self.directory.joined(hash, depth, bucket);
         true
     }
-
-    /// Lets the directory lead from all hashes that begin with the `depth` bits of `range` to `bucket`.
-    fn point(&mut self, range: usize, depth: u32, bucket: u32) {
-        let shift = self.depth - depth;
-        self.directory[range << shift..(range + 1) << shift].fill(bucket);
-    }
-
-    /// Drops the last bit of the directory, which tells no buckets apart any more.
-    fn halve(&mut self) {
-        self.directory = self.directory.iter().step_by(2).copied().collect();
-        self.depth -= 1;
-        let depth = self.depth as u8;
-        let mut in_use = vec![true; self.buckets.len()];
-        self.spare.iter().for_each(|spare| in_use[*spare as usize] = false);
-        let used = self.buckets.iter().zip(in_use).filter(|(_, used)| *used);
-        self.deepest = used.filter(|(bucket, _)| bucket.depth == depth).count();
-        if self.deepest == 0 && self.depth > 0 {
-            self.halve();
-        }
-    }
-}
-
-/// The first `bits` bits of a hash.
-fn prefix(hash: u64, bits: u32) -> usize {
-    // In two steps, because a shift by all 64 bits would be none.
-    (hash >> 1 >> (63 - bits)) as usize
 }
 
 #[cfg(test)]
@@ -319,8 +283,25 @@ mod tests {
             assert!(table.find(&key(i)).is_none());
             assert!(table.find(&key(19_990 + i % 10)).is_some());
         }
-        assert_eq!((table.len(), table.depth, table.directory.len()), (10, 0, 1));
+        assert_eq!((table.len(), table.directory.depth(), table.directory.len()), (10, 0, 1));
         assert_eq!(table.iter().count(), 10);
+    }
+
+    #[test]
+    fn no_change_of_a_large_table_lays_out_more_than_a_few_places_anew() {
+        let mut table = Table::default();
+        let mut most = 0;
+        let mut made = |table: &mut Table, change: fn(&mut Table, u64), i| {
+            let before = table.directory.made;
+            change(table, i);
+            most = most.max(table.directory.made - before);
+        };
+        (0..150_000).for_each(|i| made(&mut table, add, i));
+        let grown = table.directory.len();
+        (0..149_900).for_each(|i| made(&mut table, drop_key, i));
+        assert!(grown > 8_000 && table.directory.len() <= 64, "{grown} to {}", table.directory.len());
+        assert!(most <= 64, "{most} places");
+        assert!((149_900..150_000).all(|i| table.find(&key(i)).is_some()));
     }
 
     #[test]
