@@ -1,6 +1,8 @@
 //! How a client lets go of what it holds elsewhere in the server: at once where that is little, and otherwise where others
 //! do not wait for it.
 
+use std::sync::Arc;
+
 use super::Place;
 use super::elsewhere::job::{EndWatch, LetGo};
 use super::run::obtain_keys;
@@ -10,6 +12,7 @@ use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
+use crate::server::Server;
 use crate::session::{Blocked, Conversation, Scope, Turn};
 use crate::worker::Worker;
 
@@ -36,6 +39,23 @@ fn has_much_to_leave(client: &ClientInfo) -> bool {
 /// From so much on, in bytes: some hundred keys.
 const MUCH_TO_LEAVE: usize = 64 * 1024;
 
+/// Ends what a client watches where nobody asks whether anything was changed: at once, or elsewhere where that takes long.
+/// The keys can be had.
+pub(super) fn forget_watch(
+    server: &Server,
+    info: &Arc<ClientInfo>,
+    scope: &mut Scope,
+    keys: &mut KeyAccess<'_>,
+    now: Now,
+) {
+    let executor = &server.executors.keys;
+    if !(executor.is_attached() && has_much_to_leave(info)) {
+        super::transaction::end_watch(info, scope, keys, now);
+    } else if let Some(watch) = super::transaction::take_watch(info, scope) {
+        executor.add(EndWatch(info.clone(), watch.ending()));
+    }
+}
+
 /// Leaves a transaction that is refused. What the client watches goes when the keys can be had.
 pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
     super::transaction::forget_queue(&turn.client.info, &mut conversation.state);
@@ -48,10 +68,8 @@ pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
         let scope = &mut conversation.scope;
         super::transaction::end_watch(&turn.client.info, scope, &mut turn.keys, turn.now);
         turn.keys.release();
-    } else {
-        let watch = conversation.scope.watch.take();
-        let scope = Scope { watch, ..Scope::default() };
-        executor.add(EndWatch(turn.client.info.clone(), scope));
+    } else if let Some(watch) = super::transaction::take_watch(&turn.client.info, &mut conversation.scope) {
+        executor.add(EndWatch(turn.client.info.clone(), watch.ending()));
     }
 }
 

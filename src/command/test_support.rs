@@ -197,8 +197,8 @@ impl Peer {
 
     /// The connection ends: the server lets go of the client.
     pub(crate) fn leave(self) {
-        self.worker.unregister(&self.client);
         self.session.into_inner().end();
+        self.worker.unregister(&self.client);
     }
 
     pub(crate) fn id(&self) -> ClientId {

@@ -4,13 +4,13 @@ use crate::command::table;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
-use super::{Call, LocalCall, Place, run};
-use crate::client::Client;
+use super::{Call, LocalCall, Place, leaving, run};
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::ids::CommandIndex;
 use crate::keyspace::access::KeyAccess;
+use crate::keyspace::watchers::Watch;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
 use crate::session::{Scope, SessionState};
@@ -71,18 +71,6 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-/// Forgets what was queued and what is watched, and leaves the transaction.
-pub(super) fn discard(
-    client: &Client,
-    state: &mut SessionState,
-    scope: &mut Scope,
-    keys: &mut KeyAccess<'_>,
-    now: Now,
-) {
-    end_watch(&client.info, scope, keys, now);
-    forget_queue(&client.info, state);
-}
-
 /// Forgets what was queued, and leaves the transaction.
 pub(super) fn forget_queue(info: &ClientInfo, state: &mut SessionState) {
     state.transaction = None;
@@ -96,19 +84,25 @@ fn watched_key_changed(call: &mut Call<'_, '_>) -> bool {
     end_watch(call.info, call.scope, call.keys, call.now)
 }
 
-/// The same for the client that calls.
+/// Forgets what was queued and what is watched, and leaves the transaction.
 pub(super) fn leave(call: &mut LocalCall<'_, '_>) {
-    let Call { scope, keys, now, .. } = &mut call.call;
-    discard(call.client, call.session, scope, keys, *now);
+    let Call { server, info, scope, keys, now, .. } = &mut call.call;
+    leaving::forget_watch(server, info, scope, keys, *now);
+    forget_queue(info, call.session);
 }
 
 /// Ends what WATCH began, and answers whether a watched key was changed.
 pub(super) fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) -> bool {
-    let Some(watch) = scope.watch.take() else { return false };
-    info.watched.store(0, Relaxed);
-    info.held.set(Holding::Watched, 0);
+    let Some(watch) = take_watch(info, scope) else { return false };
     let (keyspace, now_ms) = keys.hold(now);
     watch.end(keyspace, now_ms)
+}
+
+/// Takes what a client watches, which is still to be ended, and counts for it no more: it may watch anew before that.
+pub(super) fn take_watch(info: &ClientInfo, scope: &mut Scope) -> Option<Watch> {
+    info.watched.store(0, Relaxed);
+    info.held.set(Holding::Watched, 0);
+    scope.watch.take().map(|watch| *watch)
 }
 
 fn watch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -128,7 +122,7 @@ fn watch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn unwatch(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     // Within a transaction there is nothing left to watch: EXEC has ended that already.
-    end_watch(call.info, call.scope, call.keys, call.now);
+    leaving::forget_watch(call.server, call.info, call.scope, call.keys, call.now);
     call.reply.ok();
     Ok(())
 }

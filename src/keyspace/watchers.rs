@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet, hash_set};
 
 use super::address::{Address, AddressRef};
 use super::keys::Keys;
@@ -88,9 +88,29 @@ impl Watch {
 
     /// Ends it, and answers whether any key was changed, or its time is over since.
     pub(crate) fn end(self, state: &mut State, now_ms: i64) -> bool {
-        let mut changed = self.touched.load(Relaxed);
-        for address in self.keys {
-            changed |= state.database(address.db).get(&address.key).is_some_and(|entry| entry.is_due(now_ms));
+        let is_over = |of: &Address| state.database(of.db).get(&of.key).is_some_and(|entry| entry.is_due(now_ms));
+        let changed = self.touched.load(Relaxed) || self.keys.iter().any(is_over);
+        self.ending().go_on(state, usize::MAX);
+        changed
+    }
+
+    /// Ends it in parts, where nobody asks whether anything was changed.
+    pub(crate) fn ending(self) -> Ending {
+        Ending { keys: self.keys.into_iter(), touched: self.touched }
+    }
+}
+
+/// A watch that is being ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    keys: hash_set::IntoIter<Address>,
+    touched: Arc<AtomicBool>,
+}
+
+impl Ending {
+    /// Lets go of up to `most` keys; whether there are others.
+    pub(crate) fn go_on(&mut self, state: &mut State, most: usize) -> bool {
+        for address in self.keys.by_ref().take(most) {
             let Some(watching) = state.watchers.keys.get_mut(&address) else { continue };
             if let Ok(place) = place(watching, &self.touched) {
                 watching.remove(place);
@@ -99,7 +119,7 @@ impl Watch {
                 state.watchers.keys.remove(&address);
             }
         }
-        changed
+        self.keys.len() > 0
     }
 }
 

@@ -6,8 +6,9 @@ use super::loan::Loan;
 use super::task::{Slot, Task};
 use crate::client::order::HubAccess;
 use crate::client::registry::ClientInfo;
-use crate::command::{Place, leaving, transaction};
+use crate::command::{Place, leaving};
 use crate::keyspace::access::KeyAccess;
+use crate::keyspace::watchers::Ending;
 use crate::observe::stats::WorkerStats;
 use crate::resp::answer::Answer;
 use crate::resp::errors::ReplyError;
@@ -31,9 +32,12 @@ pub(crate) struct Lend(pub(crate) Arc<Loan>);
 #[derive(Debug)]
 pub(crate) struct GiveUp(pub(crate) Arc<ClientInfo>);
 
-/// Let go of what a client watches.
+/// Let go of what a client has watched, in parts: others have their turns in between.
 #[derive(Debug)]
-pub(crate) struct EndWatch(pub(crate) Arc<ClientInfo>, pub(crate) Scope);
+pub(crate) struct EndWatch(pub(crate) Arc<ClientInfo>, pub(crate) Ending);
+
+/// So many keys at a time.
+const LET_GO_AT_ONCE: usize = 1024;
 
 /// A client has gone: let go of what it holds of the keys, also of what a task of it has left for it.
 #[derive(Debug)]
@@ -97,10 +101,15 @@ impl Job for EndWatch {
     }
 
     fn run(self: Box<Self>, server: &Server, stats: &WorkerStats) {
-        let EndWatch(client, mut scope) = *self;
+        let EndWatch(client, mut ending) = *self;
+        let mut has_more = false;
         at_place(server, stats, |place| {
-            transaction::end_watch(&client, &mut scope, place.keys, server.clock.now());
+            let (state, _) = place.keys.hold(server.clock.now());
+            has_more = ending.go_on(state, LET_GO_AT_ONCE);
         });
+        if has_more {
+            server.executors.keys.add(EndWatch(client, ending));
+        }
     }
 }
 
@@ -114,6 +123,9 @@ impl Job for LetGo {
         let left = slot.and_then(|slot| slot.lock().take());
         at_place(server, stats, |place| {
             for mut scope in left.map(|done| done.scope).into_iter().chain([scope]) {
+                if let Some(watch) = scope.watch.take() {
+                    server.executors.keys.add(EndWatch(client.clone(), watch.ending()));
+                }
                 leaving::let_go_of_keys(&client, &mut scope, place.keys, server.clock.now());
             }
         });

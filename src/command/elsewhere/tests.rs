@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::job::RunAlone;
@@ -254,4 +255,57 @@ fn a_command_that_fails_as_none_should_ends_the_connection_of_its_client_only() 
     work(&world);
     assert_eq!((client.client.closing(), other.client.closing()), (Some(Closing::Failed), None));
     assert_eq!(other.say("SET k v"), "+OK\r\n");
+}
+
+/// A client that watches 4000 keys.
+fn watching(world: &World) -> Peer {
+    let client = world.client();
+    for part in 0..4 {
+        let keys: String = (0..1000).map(|i| format!(" k{part}-{i}")).collect();
+        client.say(&format!("WATCH{keys}"));
+        work(world);
+        client.resume();
+    }
+    assert_eq!(world.server.keyspace.lock().watchers.len(), 4000);
+    client
+}
+
+/// Does all jobs one after the other, of which the first lets go of keys, and answers how many are watched after each. A
+/// client is served when there are still some.
+fn watched_after_each_job(world: &World) -> Vec<usize> {
+    let other = world.client_of(1);
+    assert_eq!(other.say("SET k v"), "", "it waits");
+    let (executor, mut watched, mut is_served) = (&world.server.executors.keys, Vec::new(), false);
+    while !executor.is_idle() {
+        executor.work(&world.server, Duration::ZERO);
+        world.settle();
+        watched.push(world.server.keyspace.lock().watchers.len());
+        if !is_served && !other.resume().is_empty() {
+            is_served = true;
+            assert!(watched.last().is_some_and(|left| *left > 1000), "{watched:?}");
+        }
+    }
+    assert!(is_served && watched.windows(2).all(|pair| pair[0] <= pair[1] + 1024), "{watched:?}");
+    watched
+}
+
+#[test]
+fn many_watched_keys_are_let_go_of_in_parts_and_their_client_may_watch_others_meanwhile() {
+    for request in ["MULTI\r\nNOSUCH\r\nEXEC", "MULTI\r\nEXEC x\r\n", "MULTI\r\nDISCARD", "UNWATCH", "MULTI\r\nRESET"] {
+        let world = world(&[]);
+        let client = watching(&world);
+        assert_ne!(client.say(request), "", "{request}");
+        assert_eq!(client.say("WATCH new"), "", "it comes behind the first part of {request}");
+        let watched = watched_after_each_job(&world);
+        assert_eq!((watched[0], watched.last()), (4000 - 1024, Some(&1)), "{request}");
+        assert_eq!(client.resume(), "+OK\r\n");
+        assert_eq!(client.client.info.watched.load(Relaxed), 1);
+    }
+}
+
+#[test]
+fn the_watched_keys_of_a_client_that_has_gone_are_let_go_of_in_parts() {
+    let world = world(&[]);
+    watching(&world).leave();
+    assert_eq!(watched_after_each_job(&world).last(), Some(&0));
 }
