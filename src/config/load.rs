@@ -26,6 +26,9 @@ const OF_MODULES: [&[u8]; 4] = [b"search-", b"ts-", b"bf-", b"cf-"];
 /// The directive that asks for the background.
 const DAEMONIZE: &str = "daemonize";
 
+/// Says that a text is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 const UNBALANCED: &str = "unbalanced quotes";
 const CHECK_PATH: &str = "check the path and its permissions";
 
@@ -58,6 +61,8 @@ impl Loader {
 
     /// Reads the text of a file or of standard input.
     pub(super) fn text(&mut self, origin: &str, text: &[u8]) -> Result<(), StartError> {
+        // What some editors put in front of a text, and nobody sees.
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let read = self.line(line);
             self.placed(read, origin, Some(index + 1))?;

@@ -305,7 +305,13 @@ fn stale(path: &Path) -> io::Result<bool> {
 }
 
 fn cannot_listen_at(path: &Path, error: &io::Error) -> StartError {
-    let cure = "choose a path in unixsocket that this user may write to and no other server uses";
+    let cure = match error.kind() {
+        io::ErrorKind::InvalidInput => "choose a path in unixsocket and dir of at most 107 bytes",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "choose a path in unixsocket and dir whose directory exists"
+        }
+        _ => "choose a path in unixsocket that this user may write to and no other server uses",
+    };
     StartError::new(format!("cannot listen on {}: {error}", path.display()), cure)
 }
 

@@ -156,3 +156,16 @@ fn called_as_the_container_calls_it_the_name_of_the_program_comes_first() {
     }
     assert_eq!(Peer::connect(&server.addr()).call(&["AUTH", "secret"]), b"+OK\r\n");
 }
+
+#[test]
+fn a_socket_that_cannot_be_made_is_refused_with_what_is_wrong_about_its_path() {
+    let dir = dir_with(&[]);
+    for (path, cure) in [
+        ("x".repeat(200), "choose a path in unixsocket and dir of at most 107 bytes\n"),
+        ("nowhere/s".to_owned(), "choose a path in unixsocket and dir whose directory exists\n"),
+    ] {
+        let refused = call(dir.path(), &["--port", "0", "--unixsocket", &path]);
+        assert_refused(&refused, "pregon: cannot listen on ");
+        assert!(refused.err.ends_with(cure), "{refused:?}");
+    }
+}

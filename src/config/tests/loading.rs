@@ -260,3 +260,9 @@ fn the_parameters_of_a_module_are_named_in_the_warning() {
     let expected = ["rdbcompression", "loadmodule, search.timeout", "hz"];
     assert_eq!(names, expected.map(|names| format!("no effect here: {names}")));
 }
+
+#[test]
+fn what_editors_put_in_front_of_a_text_and_at_its_line_ends_is_no_part_of_it() {
+    let files = Files::new(&[("redis.conf", "\u{feff}timeout 7\r\nport 0\r\n")]);
+    assert_eq!(value(&run(&[&files.text("redis.conf")]), "timeout"), "7");
+}
