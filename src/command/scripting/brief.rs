@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::evaluating::Source;
 use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Run};
-use crate::command::table::CommandTable;
+use crate::command::table;
 use crate::resp::decode::Args;
 use crate::script::brevity::{Brevity, Effort};
 use crate::script::cache;
+use crate::server::names::Names;
 
 /// Bytes of such a script at most.
 pub(super) const MOST_BYTES: usize = 4096;
@@ -41,8 +42,8 @@ pub(super) fn of_digest(args: Args<'_>, view: &View<'_>) -> usize {
 }
 
 /// What a command of this name costs at most, if a short script may run it.
-pub(super) fn effort(commands: &CommandTable, name: &[u8]) -> Option<Effort> {
-    let entry = commands.get(name).filter(|entry| entry.subcommands().next().is_none())?;
+pub(super) fn effort(names: &Names, name: &[u8]) -> Option<Effort> {
+    let entry = table::get(names, name).filter(|entry| entry.subcommands().next().is_none())?;
     let (command, flags) = (entry.command, entry.command.flags);
     let is_allowed = flags.has_any(Flags::KEYS.and(Flags::PUBSUB)) && !flags.has(Flags::NOSCRIPT);
     let runs_anywhere = matches!(command.runner(), Some(Run::Anywhere(_)));

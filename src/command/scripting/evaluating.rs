@@ -79,7 +79,7 @@ fn find_or_make(call: &Call<'_, '_>, index: usize) -> Result<Arc<Script>, ReplyE
 fn make_ready(call: &Call<'_, '_>, vm: &mut Vm, script: &Script) -> Result<(), ReplyError> {
     let Some(function) = vm.compile(script)? else { return Ok(()) };
     if script.body.len() <= brief::MOST_BYTES {
-        let effort = |name: &[u8]| brief::effort(&call.server.commands, name);
+        let effort = |name: &[u8]| brief::effort(&call.server.names, name);
         script.set_brevity(brevity::of(&function.dump(false), effort));
     }
     Ok(())
