@@ -11,9 +11,10 @@ use pregon::resp::Proto;
 use pregon::resp::args::Args;
 use pregon::resp::encode::Reply;
 use pregon::script::Scripts;
+use pregon::script::asking::Host;
 use pregon::script::cache::{Script, digest};
 use pregon::script::raised::Raised;
-use pregon::script::vm::{Host, Purpose, Vm};
+use pregon::script::vm::Vm;
 
 use crate::frame::Frame;
 use crate::mutation::pick;
@@ -91,8 +92,7 @@ impl Stage {
         let left = Rc::new(Cell::new(0u32));
         let looks = left.clone();
         let goes_on = move || looks.replace(looks.get().saturating_sub(1)) > 0;
-        let purpose = Purpose::AnyScripts { most_bytes: MEMORY };
-        let vm = Vm::new(0, &Scripts::default(), purpose).expect("an interpreter fits into memory");
+        let vm = Vm::new(0, &Scripts::default(), MEMORY).expect("an interpreter fits into memory");
         vm.ask(goes_on).expect("it can be asked");
         let mut stage = Stage { vm, left, found: Vec::new(), size: 0 };
         stage.found = stage.probe().expect("the probe runs");

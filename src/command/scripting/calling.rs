@@ -8,8 +8,8 @@ use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
+use crate::script::asking::Host;
 use crate::script::raised::Raised;
-use crate::script::vm::Host;
 use crate::session::ScriptRun;
 
 /// Why a command does not run.

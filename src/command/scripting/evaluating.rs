@@ -1,22 +1,27 @@
 //! How a script is found, made ready and run.
 
 use std::cell::RefCell;
+use std::ops::DerefMut;
 use std::sync::Arc;
 
 use super::brief;
 use super::calling::Caller;
 use crate::command::spec::Flags;
 use crate::command::{Call, gate, trace};
-use crate::resp::decode::parse_integer;
+use crate::resp::decode::{Args, parse_integer};
+use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 use crate::script::brevity::{self, Brevity};
 use crate::script::cache::{self, Script};
-use crate::script::vm::{Purpose, Vm};
+use crate::script::interpreter::Interpreter;
+use crate::script::short::ShortVm;
+use crate::script::vm::Vm;
 use crate::session::ScriptRun;
 
 thread_local! {
-    /// The interpreter of this thread, made when the first script comes.
-    static VM: RefCell<Option<Box<Vm>>> = const { RefCell::new(None) };
+    /// The interpreters of this thread, made when the first script comes.
+    static ANY: RefCell<Option<Box<Vm>>> = const { RefCell::new(None) };
+    static SHORT: RefCell<Option<Box<ShortVm>>> = const { RefCell::new(None) };
 }
 
 /// How a request says which script it means.
@@ -42,12 +47,23 @@ pub(super) fn run(call: &mut Call<'_, '_>, source: Source, read_only: bool) -> R
         Source::Body => Some(find_or_make(call, 1)?),
     };
     let script = script.ok_or(ReplyError::NO_SCRIPT)?;
-    with_vm(call, |call, vm| {
-        make_ready(call, vm, &script)?;
-        if source == Source::Body {
-            call.server.scripts.cache.lock().keep(script.clone(), false);
-        }
-        run_ready(call, vm, &script, keys, read_only)
+    let args = call.args;
+    if call.outcome.script == ScriptRun::Short {
+        return SHORT.with_borrow_mut(|kept| {
+            use_interpreter(call, kept, |call, vm: &mut ShortVm| {
+                make_ready(call, vm, &script)?;
+                run_ready(call, &script, read_only, |host, answer| vm.run(&script, given(args, keys), host, answer))
+            })
+        });
+    }
+    ANY.with_borrow_mut(|kept| {
+        use_interpreter(call, kept, |call, vm: &mut Vm| {
+            make_ready(call, vm, &script)?;
+            if source == Source::Body {
+                call.server.scripts.cache.lock().keep(script.clone(), false);
+            }
+            run_ready(call, &script, read_only, |host, answer| vm.run(&script, given(args, keys), host, answer))
+        })
     })
 }
 
@@ -59,7 +75,7 @@ pub(super) fn load(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if limit.is_some_and(|limit| size as u64 > limit) {
         return Err(ReplyError::err("there are more scripts than 'lua-memory-limit' allows: use SCRIPT FLUSH"));
     }
-    with_vm(call, |call, vm| make_ready(call, vm, &script))?;
+    ANY.with_borrow_mut(|kept| use_interpreter(call, kept, |call, vm: &mut Vm| make_ready(call, vm, &script)))?;
     call.server.scripts.cache.lock().keep(script.clone(), true);
     call.reply.bulk(script.sha);
     Ok(())
@@ -76,7 +92,7 @@ fn find_or_make(call: &Call<'_, '_>, index: usize) -> Result<Arc<Script>, ReplyE
 }
 
 /// Makes a script ready to run, and finds out whether it is short.
-fn make_ready(call: &Call<'_, '_>, vm: &mut Vm, script: &Script) -> Result<(), ReplyError> {
+fn make_ready(call: &Call<'_, '_>, vm: &mut Interpreter, script: &Script) -> Result<(), ReplyError> {
     let Some(function) = vm.compile(script)? else { return Ok(()) };
     if script.body.len() <= brief::MOST_BYTES {
         let effort = |name: &[u8]| brief::effort(&call.server.names, name);
@@ -85,43 +101,70 @@ fn make_ready(call: &Call<'_, '_>, vm: &mut Vm, script: &Script) -> Result<(), R
     Ok(())
 }
 
-/// Does something with the interpreter, which is renewed if scripts have been flushed since.
-fn with_vm<R>(
+/// One of the interpreters of a thread.
+trait Kept: DerefMut<Target = Interpreter> + Sized {
+    /// One for scripts of this generation.
+    fn make(call: &Call<'_, '_>, generation: u64) -> mlua::Result<Self>;
+
+    /// Whether it can be used for scripts of this generation.
+    fn is_still_for(&mut self, call: &Call<'_, '_>, generation: u64) -> bool;
+}
+
+impl Kept for Vm {
+    fn make(call: &Call<'_, '_>, generation: u64) -> mlua::Result<Self> {
+        let most_bytes = usize::try_from(call.settings.lua_memory_limit.0).unwrap_or(usize::MAX);
+        Vm::new(generation, &call.server.scripts, most_bytes)
+    }
+
+    fn is_still_for(&mut self, _: &Call<'_, '_>, generation: u64) -> bool {
+        self.is_of(generation)
+    }
+}
+
+impl Kept for ShortVm {
+    fn make(call: &Call<'_, '_>, generation: u64) -> mlua::Result<Self> {
+        ShortVm::new(generation, &call.server.scripts)
+    }
+
+    fn is_still_for(&mut self, call: &Call<'_, '_>, generation: u64) -> bool {
+        self.renew(generation, &call.server.scripts)
+    }
+}
+
+/// Does something with an interpreter, which is made anew if it cannot be used any more.
+fn use_interpreter<V: Kept, R>(
     call: &mut Call<'_, '_>,
-    work: impl FnOnce(&mut Call<'_, '_>, &mut Vm) -> Result<R, ReplyError>,
+    kept: &mut Option<Box<V>>,
+    work: impl FnOnce(&mut Call<'_, '_>, &mut V) -> Result<R, ReplyError>,
 ) -> Result<R, ReplyError> {
-    let scripts = &call.server.scripts;
-    let generation = scripts.cache.lock().generation();
-    let most_bytes = usize::try_from(call.settings.lua_memory_limit.0).unwrap_or(usize::MAX);
-    let purpose = if call.outcome.script == ScriptRun::Short {
-        Purpose::ShortScripts
-    } else {
-        Purpose::AnyScripts { most_bytes }
+    let generation = call.server.scripts.cache.lock().generation();
+    // Taken out, so that one whose script panics is not used any more.
+    let mut usable = kept.take();
+    let mut vm = match usable.take_if(|vm| vm.is_still_for(call, generation)) {
+        Some(vm) => vm,
+        None => {
+            drop(usable);
+            let made = V::make(call, generation);
+            Box::new(made.map_err(|error| ReplyError::err(format!("no interpreter could be made: {error}")))?)
+        }
     };
-    VM.with_borrow_mut(|kept| {
-        // Taken out, so that one whose script panics is not used any more.
-        let mut kept_one = kept.take();
-        let mut vm = match kept_one.take_if(|vm| vm.is_still_for(generation, scripts, purpose)) {
-            Some(vm) => vm,
-            None => Box::new(
-                Vm::new(generation, scripts, purpose)
-                    .map_err(|error| ReplyError::err(format!("no interpreter could be made: {error}")))?,
-            ),
-        };
-        let result = work(call, &mut vm);
-        // What has no memory left is thrown away; what is compiled can be compiled again.
-        let most_kept = call.settings.lua_memory_limit.limit().map_or(u64::MAX, |limit| limit / 2);
-        *kept = Some(vm).filter(|vm| vm.measure() as u64 <= most_kept);
-        result
-    })
+    let result = work(call, &mut vm);
+    // What has no memory left is thrown away; what is compiled can be compiled again.
+    let most_kept = call.settings.lua_memory_limit.limit().map_or(u64::MAX, |limit| limit / 2);
+    *kept = Some(vm).filter(|vm| vm.measure() as u64 <= most_kept);
+    result
+}
+
+/// The keys and the arguments of a script.
+fn given(args: Args<'_>, keys: usize) -> [impl Iterator<Item = &[u8]>; 2] {
+    [args.from(3).take(keys), args.from(3 + keys).take(usize::MAX)]
 }
 
 fn run_ready(
     call: &mut Call<'_, '_>,
-    vm: &mut Vm,
     script: &Script,
-    keys: usize,
     read_only: bool,
+    run: impl FnOnce(&mut Caller<'_, '_, '_>, &mut Reply) -> Result<(), ReplyError>,
 ) -> Result<(), ReplyError> {
     let declared = script.flags;
     let writes_nothing = read_only || declared.is_some_and(|flags| flags.no_writes);
@@ -132,14 +175,12 @@ fn run_ready(
     if lacks_memory && declared.is_some_and(|flags| !flags.no_writes) {
         return Err(ReplyError::OUT_OF_MEMORY);
     }
-    let args = call.args;
-    let names = [args.from(3).take(keys), args.from(3 + keys).take(usize::MAX)];
     // What is short is over before anybody could end it.
     let runs_long = call.outcome.script == ScriptRun::Any;
     let begun = runs_long.then(|| call.server.scripts.running.begin(call.now.ms()));
     let mut answer = std::mem::take(call.reply);
     let mut caller = Caller::begin(call, writes_nothing, lacks_memory);
-    let result = vm.run(script, names, &mut caller, &mut answer);
+    let result = run(&mut caller, &mut answer);
     caller.end();
     drop(begun);
     *call.reply = answer;
@@ -147,7 +188,7 @@ fn run_ready(
         script.set_brevity(Brevity::Unknown);
         return Ok(());
     }
-    result.map(drop)
+    result
 }
 
 fn finds_no_memory(call: &mut Call<'_, '_>) -> bool {

@@ -232,6 +232,33 @@ fn what_a_short_script_does_is_undone_by_nothing_that_was_killed_before() {
 }
 
 #[test]
+fn an_error_in_a_short_script_is_told_as_in_any_other() {
+    let world = beside_keys();
+    let client = world.client();
+    client.say("SET k text");
+    for script in [
+        "return redis.call('incr', 'k')",
+        "\\n\\n local x = redis.call('incr', 'k') \\n return x",
+        "redis.call('set', 'other', 1) \\n redis.call('incr', KEYS[1])",
+        "return redis.call('set', 'k')",
+        "return redis.call('set', 'k', {})",
+        "return redis.call('set', 'k', nil)",
+        "local x \\n return x.y",
+        "return 1 + redis.call('get', 'k')",
+        "return redis.call('get', 'k') < 1",
+        "return nosuch",
+        "return tonumber('1', 99)",
+        "return {redis.call('ttl', 'k'), redis.call('incr', 'k')}",
+        "return 'a'..{}",
+    ] {
+        let request = format!("EVAL \"{script}\" 1 k");
+        let (at_once, first) = answers(&world, &client, &request);
+        assert!(at_once.is_empty() && first.starts_with('-'), "{script}: {first}");
+        assert_eq!(answers(&world, &client, &request), (first, String::new()), "{script}");
+    }
+}
+
+#[test]
 fn a_script_that_has_written_is_not_killed() {
     let world = World::new();
     let running = &world.server.scripts.running;
