@@ -77,6 +77,10 @@ fn speak(stage: &mut Stage, record: &mut Record, index: usize, said: &mut Vec<St
 /// everything.
 fn listen(stage: &mut Stage, record: &mut Record, said: &[String], random: &mut Rng) -> bool {
     stage.settle(random);
+    if stage.state(0).ends {
+        // What it has not heard any more cannot be compared.
+        return false;
+    }
     let heard: Result<(), String> = (0..=CLIENTS).try_for_each(|index| {
         let state = stage.state(index);
         record.hears(index, &stage.take(index), state).map_err(|why| format!("client {index}: {why}"))
@@ -88,5 +92,5 @@ fn listen(stage: &mut Stage, record: &mut Record, said: &[String], random: &mut 
             record.forget(index);
         }
     }
-    !stage.state(0).ends
+    true
 }
