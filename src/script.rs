@@ -10,6 +10,7 @@
 //! | `vm` | runs any script |
 //! | `short` | runs scripts that are short, fast |
 //! | `asking` | how a script asks for a command to be run |
+//! | `quiet` | functions of the server for scripts, during which nothing is collected |
 //! | `sandbox`, `api` | what scripts find there |
 //! | `lib` | the libraries that scripts have beside Lua's own |
 //! | `raised` | errors on their way through a script |
@@ -27,6 +28,7 @@ mod failed;
 pub(crate) mod header;
 pub mod interpreter;
 mod lib;
+mod quiet;
 pub mod raised;
 pub(crate) mod running;
 mod sandbox;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mlua::{Lua, MultiValue, Result, Table, Value};
 
 use super::raised::{self, Raised};
-use super::{cache, convert};
+use super::{cache, convert, quiet};
 use crate::resp::{Proto, double};
 use crate::version::REDIS_VERSION;
 
@@ -25,16 +25,16 @@ pub(super) fn table(lua: &Lua, speaks: &Speaks) -> Result<Table> {
     }
     redis.raw_set("REDIS_VERSION", REDIS_VERSION)?;
     redis.raw_set("REDIS_VERSION_NUM", version_number())?;
-    redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
-    redis.raw_set("error_reply", lua.create_function(error_reply)?)?;
-    redis.raw_set("status_reply", lua.create_function(status_reply)?)?;
-    redis.raw_set("log", lua.create_function(log)?)?;
+    redis.raw_set("sha1hex", quiet::function(lua, sha1hex)?)?;
+    redis.raw_set("error_reply", quiet::function(lua, error_reply)?)?;
+    redis.raw_set("status_reply", quiet::function(lua, status_reply)?)?;
+    redis.raw_set("log", quiet::function(lua, log)?)?;
     let speaks = speaks.clone();
-    redis.raw_set("setresp", lua.create_function(move |lua, args: MultiValue| setresp(lua, &speaks, &args))?)?;
-    redis.raw_set("set_repl", lua.create_function(set_repl)?)?;
-    redis.raw_set("replicate_commands", lua.create_function(|_, _: MultiValue| Ok(true))?)?;
-    redis.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
-    redis.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
+    redis.raw_set("setresp", quiet::function(lua, move |lua, args: MultiValue| setresp(lua, &speaks, &args))?)?;
+    redis.raw_set("set_repl", quiet::function(lua, set_repl)?)?;
+    redis.raw_set("replicate_commands", quiet::function(lua, |_, _: MultiValue| Ok(true))?)?;
+    redis.raw_set("breakpoint", quiet::function(lua, |_, _: MultiValue| Ok(false))?)?;
+    redis.raw_set("debug", quiet::function(lua, |_, _: MultiValue| Ok(()))?)?;
     Ok(redis)
 }
 

@@ -3,7 +3,7 @@
 
 use mlua::{Function, Lua, LuaOptions, MultiValue, Result, StdLib, Table, Value};
 
-use super::{api, lib, raised};
+use super::{api, lib, quiet, raised};
 use crate::observe::resources;
 
 /// An interpreter, and what scripts cannot lay their hands on.
@@ -28,13 +28,13 @@ pub(super) fn make(speaks: &api::Speaks) -> Result<Sandbox> {
     real.raw_set("redis", &redis)?;
     lib::install(&lua)?;
     let os = lua.create_table()?;
-    os.raw_set("clock", lua.create_function(|_, _: MultiValue| Ok(resources::thread_time().as_secs_f64()))?)?;
+    os.raw_set("clock", quiet::function(&lua, |_, _: MultiValue| Ok(resources::thread_time().as_secs_f64()))?)?;
     real.raw_set("os", os)?;
     let (xpcall, loadstring) = (real.raw_get("xpcall")?, real.raw_get("loadstring")?);
-    let seen = lua.create_function(|lua, value: Value| raised::seen(lua, value))?;
+    let seen = quiet::function(&lua, |lua, value: Value| raised::seen(lua, value))?;
     let shut: Function = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").into_function()?;
     let is_end =
-        lua.create_function(|_, value: Value| Ok(matches!(&value, Value::Error(error) if raised::is_end(error))))?;
+        quiet::function(&lua, |_, value: Value| Ok(matches!(&value, Value::Error(error) if raised::is_end(error))))?;
     let shown: Table = shut.call((seen, is_end, &real))?;
     lua.set_globals(shown)?;
     Ok(Sandbox { lua, real, redis, xpcall, loadstring })

@@ -8,6 +8,7 @@ use mlua::{Function, HookTriggers, IntoLua, Lua, MultiValue, Result, Value, VmSt
 use super::asking::{Asking, Host, Scratch};
 use super::cache::Script;
 use super::interpreter::Interpreter;
+use super::quiet::{self, Quiet};
 use super::raised::{self, Raised};
 use super::{Scripts, convert, failed, lib};
 use crate::resp::Proto;
@@ -51,7 +52,7 @@ impl Vm {
     pub fn new(generation: u64, scripts: &Scripts, most_bytes: usize) -> Result<Self> {
         let interpreter = Interpreter::new(generation, scripts)?;
         let Interpreter { lua, redis, xpcall, .. } = &interpreter;
-        let handler = lua.create_function(failed::placed)?;
+        let handler = quiet::function(lua, failed::placed)?;
         let maker = lua.load("local xpcall, handler = ... return function(f) return xpcall(f, handler) end");
         let guarded_call: Function = maker.set_name("=sandbox").call((xpcall, handler))?;
         for name in ["call", "pcall", "acl_check_cmd"] {
@@ -95,6 +96,7 @@ impl Vm {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> std::result::Result<(), ReplyError> {
+        Quiet::reset(&self.lua);
         self.speaks.set(Proto::Resp2);
         let Some(function) = self.function(&script.sha) else { return Err(ReplyError::NO_SCRIPT) };
         let outcome = self
@@ -138,12 +140,16 @@ impl Vm {
         self.lua.scope(|scope| {
             let commands = |raises: bool| {
                 scope.create_function(move |lua: &Lua, args: MultiValue| {
+                    let _quiet = Quiet::begin(lua);
                     asking.borrow_mut().command(lua, &args, speaks.get(), raises)
                 })
             };
             self.redis.raw_set("call", commands(true)?)?;
             self.redis.raw_set("pcall", commands(false)?)?;
-            let may = move |lua: &Lua, args: MultiValue| asking.borrow_mut().may_run(lua, &args);
+            let may = move |lua: &Lua, args: MultiValue| {
+                let _quiet = Quiet::begin(lua);
+                asking.borrow_mut().may_run(lua, &args)
+            };
             self.redis.raw_set("acl_check_cmd", scope.create_function(may)?)?;
             run()
         })

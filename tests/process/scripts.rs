@@ -5,6 +5,13 @@ use rustix::process::Signal;
 use crate::child::eventually;
 use crate::support::{Peer, TestServer};
 
+/// Fails again and again where the interpreter's stack is full, within coroutines that nobody keeps.
+const FILLS_THE_STACK: &str = "
+    local function fails() pcall(redis.call, 'GET') return redis.call('GET') end
+    local function handler() while true do assert(coroutine.wrap(xpcall)(load(fails)), -1) end end
+    for _ = 1, 100 do xpcall(redis.call, handler) end
+    return { ok = 'fine' }";
+
 /// What each of them ends with begins so.
 const HOSTILE: &[(&str, &str)] = &[
     ("return string.find(('a'):rep(10), ('a?'):rep(1000000))", "-ERR pattern too complex"),
@@ -24,6 +31,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("return loadstring('return 7', 'a\\0b')()", ":7\r\n"),
     ("return string.format('%99999d', 1)", "-ERR user_script:1: invalid format"),
     ("local c = coroutine.wrap(function() error('x') end) c()", "-ERR user_script:1: "),
+    (FILLS_THE_STACK, "+fine\r\n"),
 ];
 
 #[test]

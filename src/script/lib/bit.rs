@@ -3,6 +3,7 @@
 use mlua::{Lua, MultiValue, Result, Table};
 
 use super::arguments::Arguments;
+use crate::script::quiet;
 
 /// An operation on the bits of one number.
 type OfOne = fn(u32) -> u32;
@@ -14,7 +15,7 @@ pub(super) fn install(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
     let one: [(&str, OfOne); 3] = [("tobit", |bits| bits), ("bnot", |bits| !bits), ("bswap", u32::swap_bytes)];
     for (name, operation) in one {
-        let function = lua.create_function(move |lua, values: MultiValue| {
+        let function = quiet::function(lua, move |lua, values: MultiValue| {
             Ok(signed(operation(bits(&Arguments::new(lua, values), 1)?)))
         })?;
         table.raw_set(name, function)?;
@@ -22,7 +23,7 @@ pub(super) fn install(lua: &Lua) -> Result<Table> {
     let many: [(&str, OfTwo); 3] =
         [("band", |one, other| one & other), ("bor", |one, other| one | other), ("bxor", |one, other| one ^ other)];
     for (name, operation) in many {
-        let function = lua.create_function(move |lua, values: MultiValue| {
+        let function = quiet::function(lua, move |lua, values: MultiValue| {
             let arguments = Arguments::new(lua, values);
             let mut result = bits(&arguments, 1)?;
             for position in (2..=arguments.count()).rev() {
@@ -40,13 +41,13 @@ pub(super) fn install(lua: &Lua) -> Result<Table> {
         ("ror", u32::rotate_right),
     ];
     for (name, operation) in shifts {
-        let function = lua.create_function(move |lua, values: MultiValue| {
+        let function = quiet::function(lua, move |lua, values: MultiValue| {
             let arguments = Arguments::new(lua, values);
             Ok(signed(operation(bits(&arguments, 1)?, bits(&arguments, 2)? & 31)))
         })?;
         table.raw_set(name, function)?;
     }
-    table.raw_set("tohex", lua.create_function(to_hex)?)?;
+    table.raw_set("tohex", quiet::function(lua, to_hex)?)?;
     Ok(table)
 }
 

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use mlua::{Function, Lua, MultiValue, Result, Table, Value};
 
 use super::arguments::Arguments;
+use crate::script::quiet;
 use settings::{Invalid, Settings};
 
 /// How many values a function of the reference implementation may have at hand. It holds one for each array that it is
@@ -37,16 +38,16 @@ fn make(lua: &Lua, next: Function) -> Result<Table> {
         let value = only(&Arguments::new(lua, values))?;
         encode::encode(lua, &following, &own.borrow(), value)
     };
-    table.raw_set("encode", lua.create_function(encode)?)?;
+    table.raw_set("encode", quiet::function(lua, encode)?)?;
     let own = settings.clone();
     let decode = move |lua: &Lua, values: MultiValue| {
         let arguments = Arguments::new(lua, values);
         only(&arguments)?;
         decode::decode(lua, &arguments, &own.borrow())
     };
-    table.raw_set("decode", lua.create_function(decode)?)?;
+    table.raw_set("decode", quiet::function(lua, decode)?)?;
     install_settings(lua, &table, &settings)?;
-    table.raw_set("new", lua.create_function(move |lua, _: MultiValue| make(lua, next.clone()))?)?;
+    table.raw_set("new", quiet::function(lua, move |lua, _: MultiValue| make(lua, next.clone()))?)?;
     table.raw_set("null", Value::NULL)?;
     table.raw_set("_NAME", "cjson")?;
     table.raw_set("_VERSION", "2.1.0")?;
@@ -65,7 +66,7 @@ fn only(arguments: &Arguments<'_>) -> Result<Value> {
 fn install_settings(lua: &Lua, table: &Table, settings: &Rc<RefCell<Settings>>) -> Result<()> {
     let add = |name: &str, most: usize, change: Change| {
         let settings = settings.clone();
-        let function = lua.create_function(move |lua, values: MultiValue| {
+        let function = quiet::function(lua, move |lua, values: MultiValue| {
             let arguments = Arguments::new(lua, values);
             if arguments.count() > most {
                 return Err(arguments.refuse(most + 1, "found too many arguments"));

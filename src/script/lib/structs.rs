@@ -8,6 +8,7 @@ use mlua::{Error, Lua, MultiValue, Result, Table, Value};
 use super::arguments::Arguments;
 use super::numbers::{to_integer, to_unsigned};
 use super::output::Output;
+use crate::script::quiet;
 
 /// The longest integer, in bytes.
 const LONGEST_INTEGER: i32 = 32;
@@ -19,9 +20,9 @@ const MOST_VALUES: usize = 8000;
 /// Makes the library's table.
 pub(super) fn install(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
-    table.raw_set("pack", lua.create_function(pack)?)?;
-    table.raw_set("unpack", lua.create_function(unpack)?)?;
-    table.raw_set("size", lua.create_function(size)?)?;
+    table.raw_set("pack", quiet::function(lua, pack)?)?;
+    table.raw_set("unpack", quiet::function(lua, unpack)?)?;
+    table.raw_set("size", quiet::function(lua, size)?)?;
     Ok(table)
 }
 
