@@ -239,6 +239,8 @@ impl Execution {
     fn take_back(&mut self, turn: &mut Turn<'_>, conversation: &mut Conversation, done: Done) -> bool {
         conversation.scope = done.scope;
         turn.outcome.sent.crowded.extend(done.crowded);
+        // It may go on for another reason than what comes behind that.
+        turn.outcome.published |= done.published;
         if done.overflowed {
             turn.client.close(Closing::HardLimit);
         }

@@ -41,6 +41,8 @@ pub(crate) struct Done {
     pub(crate) overflowed: bool,
     /// That the client waits for keys, and until which moment in milliseconds of the server's clock, if for a time only.
     pub(crate) waits: Option<Option<u64>>,
+    /// Whether something was published that its client may be listening to.
+    pub(crate) published: bool,
     /// Commands that were left for later.
     pub(crate) rest: VecDeque<Request>,
     /// Workers that have fallen so far behind with what was sent to them that the client should wait for them.
@@ -110,8 +112,15 @@ impl Task {
         if rest.is_empty() && self.last {
             run::settle_transaction(&place.server.settings(), place.keys, place.hub, place.outcome);
         }
-        let (overflowed, crowded) = (reply.has_overflowed(), place.outcome.sent.crowded);
-        let done = Done { scope: self.scope, reply: reply.take(), overflowed, waits: None, rest, crowded };
+        let done = Done {
+            scope: self.scope,
+            overflowed: reply.has_overflowed(),
+            reply: reply.take(),
+            waits: None,
+            published: place.outcome.published,
+            rest,
+            crowded: place.outcome.sent.crowded,
+        };
         *self.slot.lock() = Some(done);
     }
 
