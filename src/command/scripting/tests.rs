@@ -259,6 +259,39 @@ fn an_error_in_a_short_script_is_told_as_in_any_other() {
 }
 
 #[test]
+fn a_short_script_answers_as_any_other() {
+    let world = beside_keys();
+    let client = world.client();
+    client.say("MSET k text n 7");
+    for script in [
+        "return",
+        "return nil, 1",
+        "return {1, 2.9, -3.9, 'x', {true, false}, nil, 4}",
+        "return {ok = 'fine'}",
+        "return {err = 'MY own'}",
+        "return {double = 3.5}",
+        "return redis.error_reply ~= nil and redis.pcall ~= nil and redis.acl_check_cmd ~= nil",
+        "return {#KEYS, #ARGV, KEYS[1], ARGV[1], ARGV[2] == nil, KEYS.x == nil}",
+        "return redis.call('mget', KEYS[1], 'none', 'n')",
+        "return redis.call('set', 'other', 2^53)",
+        "return {redis.call('ttl', 'none'), type(redis.call('get', 'none')), tostring(redis.call('get', 'n') + 1)}",
+        "local n = 0 for i = 1, #ARGV do n = n + ARGV[i] end return n",
+        "local n = 0 for i = 1, #KEYS do n = n + redis.call('strlen', KEYS[i]) if n > 1 then break end end return n",
+        "return tonumber(ARGV[1]) * 1e300 * 1e300",
+        "return redis.REDIS_VERSION_NUM .. redis.LOG_WARNING",
+    ] {
+        let request = format!("EVAL \"{script}\" 2 k k 5");
+        let (at_once, first) = answers(&world, &client, &request);
+        assert_eq!(at_once, "", "{script}");
+        assert_eq!(answers(&world, &client, &request), (first, String::new()), "{script}");
+        assert_eq!(
+            client.say("EVAL \"return {#KEYS, #ARGV}\" 0 a") + &answers(&world, &client, "").1,
+            "*2\r\n:0\r\n:1\r\n"
+        );
+    }
+}
+
+#[test]
 fn a_script_that_has_written_is_not_killed() {
     let world = World::new();
     let running = &world.server.scripts.running;
