@@ -283,7 +283,7 @@ impl Client {
     /// Whether no other client, message or order has anything to do with it.
     pub(crate) fn is_at_rest(&self) -> bool {
         let awaits = [Flag::Monitor, Flag::HearsOfKeys, Flag::Blocked].into_iter().any(|flag| self.info.has_flag(flag));
-        let unsent = !self.outbox.borrow().is_empty() || self.unoffered_bytes.get() > 0;
+        let unsent = !self.outbox.borrow().is_empty() || self.unoffered_bytes.get() > 0 || self.congested.get();
         !self.is_subscriber() && !awaits && !unsent && self.closing.get().is_none()
     }
 
@@ -345,7 +345,10 @@ impl Client {
         let Some(sink) = sink.as_deref() else { return Ok(flushed) };
         let mut outbox = self.outbox.borrow_mut();
         let mut full = false;
-        while !outbox.is_empty() && !full && flushed.bytes < MOST_BYTES {
+        // A sink that encrypts may hold what its socket has refused, also when nothing else waits.
+        let mut owed = self.congested.get();
+        while (owed || !outbox.is_empty()) && !full && flushed.bytes < MOST_BYTES {
+            owed = false;
             let mut slices = [io::IoSlice::new(&[]); SLICES];
             let used = outbox.gather(&mut slices, MOST_BYTES - flushed.bytes);
             let wrote = write(sink, &slices[..used])?;

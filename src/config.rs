@@ -49,7 +49,8 @@ pub use param::{Change, Effect, Param, Section};
 pub use reload::Reading;
 pub use settings::Settings;
 pub use value::{
-    ByteSize, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds, Supervised,
+    ByteSize, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds,
+    Supervised,
 };
 
 use load::Loader;
@@ -105,7 +106,8 @@ impl Plan {
         &self.values.settings
     }
 
-    /// The directives that get another value, in the order in which they were given.
+    /// The directives that get another value, or the same that may mean something else now, in the order in which they were
+    /// given.
     pub fn changed(&self) -> Vec<&'static str> {
         self.changed.iter().map(|param| param.name).collect()
     }
@@ -198,7 +200,8 @@ impl Config {
             param.set(&mut values, &args, false).map_err(&failed)?;
             param.objection(&values).map_or(Ok(()), |why| Err(failed(why.to_owned())))?;
         }
-        params.retain(|param| param.get(&values) != param.get(&self.values));
+        // Files may hold something else than when they were named before.
+        params.retain(|param| param.effect == Effect::Tls || param.get(&values) != param.get(&self.values));
         Ok(Plan { changed: params, values })
     }
 

@@ -1,7 +1,8 @@
-//! Between the kernel and the clients' sessions: listeners, transports, and the loop that reads, runs and writes.
+//! Between the kernel and the clients' sessions: listeners, transports, encryption, and the loop that reads, runs and writes.
 
 pub(crate) mod connection;
 pub(crate) mod handover;
 pub(crate) mod listen;
 mod peer;
+pub(crate) mod tls;
 pub(crate) mod transport;

@@ -8,6 +8,7 @@ mod executors;
 pub(crate) mod govern;
 pub mod io_thread;
 mod reload;
+mod renewal;
 mod supervision;
 pub mod upkeep;
 mod vital;
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings, StartError};
 use crate::net::handover::Doors;
 use crate::net::listen::{self, Listener};
+use crate::net::tls::acceptor::Acceptor;
 use crate::observe::{log, resources};
 use crate::server::Server;
 use ending::{Alive, Phase};
@@ -49,10 +51,11 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
         tracing::debug!(%error, "cannot disable transparent huge pages");
     }
     fit_descriptors(&mut config)?;
-    let listeners = listen::bind(&settings)?;
+    let tls = renewal::first(&settings)?;
+    let listeners = listen::bind(&settings, &tls)?;
     let server = command::new_server(config, Clock::real())?;
     let pidfile = write_pidfile(&settings);
-    let result = start(&server, listeners);
+    let result = start(&server, listeners, tls);
     if let Some(path) = pidfile {
         let _ = fs::remove_file(path);
     }
@@ -72,12 +75,13 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
 pub fn check(config: Config) -> Result<(), StartError> {
     let settings = config.settings().clone();
     log::check(&settings)?;
+    renewal::first(&settings)?;
     listen::check(&settings)?;
     command::new_server(config, Clock::real()).map(drop)
 }
 
 /// Starts the io-threads and governs them on this one.
-fn start(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartError> {
+fn start(server: &Arc<Server>, listeners: Vec<Listener>, tls: Arc<Acceptor>) -> Result<(), StartError> {
     let no_thread = |error: std::io::Error| {
         StartError::new(format!("cannot start a thread: {error}"), "raise the limits of this process")
     };
@@ -91,7 +95,7 @@ fn start(server: &Arc<Server>, listeners: Vec<Listener>) -> Result<(), StartErro
         spawn_io_thread(server.clone(), id, inlet, alive.clone()).map_err(no_thread)?;
     }
     drop(alive);
-    let reins = Reins { listeners, doors, phase, threads };
+    let reins = Reins { listeners, tls, doors, phase, threads };
     LocalSet::new().block_on(&runtime, vital(govern::govern(server.clone(), reins)));
     // A name that is still being looked up does not keep the process.
     runtime.shutdown_background();

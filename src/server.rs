@@ -87,6 +87,8 @@ pub struct Server {
     pub latency: LatencyMonitor,
     /// When the log last told of a browser that was made to speak to this server.
     pub(crate) cross_protocol: Seldom,
+    /// The same of clients that speak TLS where it is not spoken.
+    pub(crate) misplaced_tls: Seldom,
     /// Wrong passwords that the log tells of.
     pub(crate) wrong_passwords: Seldom,
     /// Scripts, and the one that is running.
@@ -147,6 +149,7 @@ impl Server {
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
             cross_protocol: Seldom::default(),
+            misplaced_tls: Seldom::default(),
             wrong_passwords: Seldom::default(),
             scripts: Scripts::default(),
             pause: Pause::default(),

@@ -28,7 +28,6 @@ use crate::keyspace::access::{KeyAccess, Lent};
 use crate::observe::counters::Counter;
 use crate::resp::answer::Answer;
 use crate::resp::decode::{Decoder, Step};
-use crate::resp::errors::ReplyError;
 use crate::worker::Worker;
 pub(crate) use state::{Blocked, Transaction};
 pub use state::{Conversation, ReplyMode, Scope, SessionState};
@@ -272,10 +271,7 @@ impl Session {
                         missing = if at_least > 1 { at_least } else { 0 };
                         break;
                     }
-                    Err(error) => {
-                        let error = ReplyError::protocol(&error.text());
-                        run::refuse_protocol(turn, conversation, &error);
-                    }
+                    Err(error) => run::refuse_protocol(turn, conversation, &error),
                 }
             }
         });

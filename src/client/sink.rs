@@ -19,6 +19,9 @@ pub(crate) trait Sink: fmt::Debug {
     /// As [`Sink::write`].
     fn write_unannounced(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote>;
 
+    /// Tells its peer that nothing more comes, where there is a way to say so and room for it.
+    fn part(&self) {}
+
     /// Whether its peer answers; none where that is not known, because there is nothing between both ends.
     fn answers(&self) -> Option<Answers>;
 }
@@ -40,7 +43,7 @@ pub(crate) struct Wrote {
     /// These are the sink's affair from now on, in bytes.
     pub(crate) taken: usize,
     /// What the peer's slowness kept from going, in bytes: none if all of it went. A sink that encrypts takes what it then
-    /// still holds; others take nothing that they do not pass on.
+    /// still holds, and counts it as one byte here; others take nothing that they do not pass on.
     pub(crate) refused: usize,
 }
 

@@ -27,7 +27,7 @@ use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::{self, Outlet};
 use crate::resp::decode::{Args, OwnedArgs};
-use crate::resp::errors::ReplyError;
+use crate::resp::errors::{ProtocolError, ReplyError};
 use crate::session::{Blocked, Conversation, Scope, ScriptRun, SessionState, Turn, TurnOutcome};
 use crate::worker::Worker;
 
@@ -352,12 +352,18 @@ pub(crate) fn deliver_to_oneself(turn: &mut Turn<'_>) {
 }
 
 /// Answers a violation of the protocol, the last thing this client is told.
-pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, conversation: &mut Conversation, error: &ReplyError) {
+pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, conversation: &mut Conversation, violation: &ProtocolError) {
+    let error = &ReplyError::protocol(&violation.text());
     turn.reply.set_muted(conversation.scope.is_muted());
-    count_error(turn.worker.stats(), &turn.worker.server, error);
-    let peer = turn.client.info.address.peer();
+    let (worker, client, peer) = (turn.worker, turn.client.info.id, turn.client.info.address.peer());
+    count_error(worker.stats(), &worker.server, error);
     let text = String::from_utf8_lossy(error.text()).into_owned();
-    tracing::debug!(client = turn.client.info.id, peer, error = text, "protocol error, closed");
+    tracing::debug!(client, peer, error = text, "protocol error, closed");
+    if *violation == ProtocolError::Encrypted
+        && let Some(not_shown) = worker.server.misplaced_tls.show(turn.now.ms())
+    {
+        tracing::info!(client, peer, not_shown, "a client speaks TLS where it is not spoken; closed");
+    }
     turn.reply.error(error);
     close_after_reply(turn.worker, turn.client, &mut conversation.state);
 }

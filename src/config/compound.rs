@@ -69,6 +69,25 @@ impl Value for Vec<BindAddress> {
     }
 }
 
+/// Words whose meaning is not known here.
+impl Value for String {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        String::from_utf8(given.one().to_vec()).map_err(|_| "argument must be text".into())
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        vec![quoted(self.as_bytes())]
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "text, in quotes if there are blanks in it".into()
+    }
+}
+
 /// Percentiles that INFO latencystats shows, each from 0 to 100.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Percentiles(pub Vec<f64>);

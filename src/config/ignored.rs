@@ -46,7 +46,11 @@ pub(super) static GROUPS: &[Group] = &[
     Group { title: "Memory", why: "Nothing is defragmented or freed in the background.", params: MEMORY },
     Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
     Group { title: "Users", why: "There is one user, whose password is requirepass.", params: USERS },
-    Group { title: "TLS", why: "Connections are not encrypted here; tls-port must be 0.", params: TLS },
+    Group {
+        title: "TLS",
+        why: "There are no connections to other servers, and Diffie-Hellman is over elliptic curves only.",
+        params: TLS,
+    },
 ];
 
 const fn flag(name: &'static str, default: &'static str) -> Param {
@@ -230,26 +234,11 @@ static USERS: &[Param] = &[
 ];
 
 static TLS: &[Param] = &[
-    int("tls-port", "0", 0, 65535)
-        .only_default("TLS is not supported; set it to 0 and let a proxy such as stunnel encrypt the connections"),
-    text("tls-cert-file", ""),
-    text("tls-key-file", ""),
-    ignored::<Secret>("tls-key-file-pass", ""),
     text("tls-client-cert-file", ""),
     text("tls-client-key-file", ""),
     ignored::<Secret>("tls-client-key-file-pass", ""),
     text("tls-dh-params-file", ""),
-    text("tls-ca-cert-file", ""),
-    text("tls-ca-cert-dir", ""),
-    word("tls-auth-clients", "yes", &["no", "yes", "optional"]),
     flag("tls-replication", "no"),
     flag("tls-cluster", "no"),
-    text("tls-protocols", ""),
-    text("tls-ciphers", ""),
-    text("tls-ciphersuites", ""),
-    flag("tls-prefer-server-ciphers", "no"),
-    flag("tls-session-caching", "yes"),
-    int("tls-session-cache-size", "20480", 0, INT_MAX),
-    int("tls-session-cache-timeout", "300", 0, INT_MAX),
     int("max-new-tls-connections-per-cycle", "1", 1, 1000),
 ];

@@ -67,12 +67,14 @@ pub enum Effect {
     Addresses(&'static str),
     /// Sockets that are listened on get other options.
     Sockets,
+    /// Connections that begin from now on are encrypted in another way.
+    Tls,
 }
 
 impl Effect {
     /// Whether the system may take its time for it.
     pub fn may_wait(self) -> bool {
-        matches!(self, Self::Addresses(_) | Self::Sockets)
+        matches!(self, Self::Addresses(_) | Self::Sockets | Self::Tls)
     }
 }
 
@@ -81,6 +83,8 @@ impl Effect {
 pub enum Section {
     /// Where the server listens and how connections live.
     Network,
+    /// How connections are encrypted.
+    Tls,
     /// Who may do what.
     Security,
     /// What a client may use.
@@ -99,8 +103,9 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order of the example file.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
+        Self::Tls,
         Self::Security,
         Self::Limits,
         Self::Keys,
@@ -114,6 +119,7 @@ impl Section {
     pub fn title(self) -> &'static str {
         match self {
             Self::Network => "Network",
+            Self::Tls => "TLS",
             Self::Security => "Security",
             Self::Limits => "Limits",
             Self::Keys => "Keys",

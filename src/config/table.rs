@@ -12,8 +12,8 @@ use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::value::{
-    ANY, ByteSize, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, Permission,
-    Seconds, Supervised, Value, number,
+    ANY, ByteSize, ClientCertificates, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros,
+    Millis, Permission, Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -25,7 +25,7 @@ directives! {
     bind: Vec<BindAddress> = vec![BindAddress::read("*"), BindAddress::read("-::*")], "bind", Network, Runtime, ANY
         => Effect::Addresses("Failed to bind to specified addresses.");
 
-    /// TCP port to listen on. 0 means no TCP at all; then set unixsocket, or nobody can connect.
+    /// TCP port to listen on. 0 means no TCP but that of tls-port; then set one of it and unixsocket, or nobody can connect.
     port: u16 = 6379, "port", Network, Runtime, number(0, 65535)
         => Effect::Addresses("Unable to listen on this port. Check server logs.");
 
@@ -65,6 +65,67 @@ directives! {
     /// cores to other programs; 1 costs the least CPU for each message. Redis' default is 1, and there it means
     /// threads that only read and write.
     io_threads: IoThreads = IoThreads::default(), "io-threads", Network, Start, number(1, IoThreads::MAX as i128);
+
+    /// TCP port on which connections are encrypted; 0 means none. tls-cert-file and tls-key-file have to be set then, and
+    /// so has tls-ca-cert-file or tls-ca-cert-dir, unless tls-auth-clients is no. Addresses are those of bind. With port 0
+    /// beside it, nobody gets in over TCP without TLS.
+    tls_port: u16 = 0, "tls-port", Tls, Runtime, number(0, 65535)
+        => Effect::Addresses("Unable to listen on this port. Check server logs.");
+
+    /// File with the server's certificate, in PEM, and behind it those that lead to the authority that its clients trust.
+    /// When the file changes, it is taken within a minute, or at once on SIGHUP, together with the key; connections that
+    /// exist live on. If it cannot be taken, the one before stays in force and the log says why.
+    tls_cert_file: Option<PathBuf> = None, "tls-cert-file", Tls, Runtime, ANY => Effect::Tls;
+
+    /// File with the private key that belongs to the certificate, in PEM. It needs to be readable for this user only.
+    tls_key_file: Option<PathBuf> = None, "tls-key-file", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Password of the private key, if the file is encrypted (BEGIN ENCRYPTED PRIVATE KEY); empty for none.
+    tls_key_file_pass: Secret = Secret::default(), "tls-key-file-pass", Tls, Runtime, ANY => Effect::Tls;
+
+    /// File with the certificates of the authorities that clients' certificates have to come from, in PEM.
+    tls_ca_cert_file: Option<PathBuf> = None, "tls-ca-cert-file", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Directory with such files; what else is in it is passed over.
+    tls_ca_cert_dir: Option<PathBuf> = None, "tls-ca-cert-dir", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Whether clients have to show a certificate: yes, no, or optional for those that have one.
+    tls_auth_clients: ClientCertificates = ClientCertificates::Yes, "tls-auth-clients", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Versions of TLS that are spoken, in quotes and separated by blanks: TLSv1.2, TLSv1.3; empty for both. Older ones are
+    /// not safe and not there.
+    tls_protocols: String = String::new(), "tls-protocols", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Ciphers of TLS 1.2 in the syntax of OpenSSL, in the order of preference; empty for all that are safe:
+    /// ECDHE-ECDSA- or ECDHE-RSA- before AES256-GCM-SHA384, AES128-GCM-SHA256 and CHACHA20-POLY1305.
+    tls_ciphers: String = String::new(), "tls-ciphers", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Ciphers of TLS 1.3, separated by colons, in the order of preference; empty for all: TLS_AES_256_GCM_SHA384,
+    /// TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256.
+    tls_ciphersuites: String = String::new(), "tls-ciphersuites", Tls, Runtime, ANY => Effect::Tls;
+
+    /// With yes, the server's order of ciphers counts, otherwise the client's.
+    tls_prefer_server_ciphers: bool = false, "tls-prefer-server-ciphers", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Whether clients that come back may go on with the session that they had, which saves most of the time of a
+    /// handshake.
+    tls_session_caching: bool = true, "tls-session-caching", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Sessions that are remembered for that; the oldest goes first. Each takes about a kilobyte, more with certificates of
+    /// clients. 0 stands for the largest number, a million.
+    tls_session_cache_size: u32 = 20480, "tls-session-cache-size", Tls, Runtime, number(0, INT_MAX), bounds => Effect::Tls;
+
+    /// Seconds for which a session is remembered; 0 for ever.
+    tls_session_cache_timeout: Seconds = Seconds(300), "tls-session-cache-timeout", Tls, Runtime, number(0, INT_MAX)
+        => Effect::Tls;
+
+    /// Handshakes that may be under way at the same time; who comes after them waits in the kernel's queue. A handshake
+    /// takes a thread a good part of a millisecond, and others have their turns between two of its steps. Redis has no
+    /// such directive.
+    tls_handshake_limit: u32 = 1000, "tls-handshake-limit", Tls, Runtime, number(1, INT_MAX), bounds;
+
+    /// Seconds that a handshake may take; the connection is closed then. Redis has no such directive.
+    tls_handshake_timeout: Seconds = Seconds(10), "tls-handshake-timeout", Tls, Runtime, number(1, 3600);
 
     /// Password for the default user; empty for none. Clients give it with AUTH or HELLO. Many guesses are possible in a
     /// second, so make it long and random. It is sent in the clear unless the network protects it.

@@ -384,6 +384,15 @@ choices! {
         /// Nobody.
         No = "no"
     }
+    /// Whether clients have to show a certificate.
+    ClientCertificates {
+        /// No, and they are not asked for one.
+        No = "no",
+        /// Yes: others are turned away.
+        Yes = "yes",
+        /// They are asked for one, and may have none.
+        Optional = "optional"
+    }
     /// Who may do something that is dangerous.
     Permission {
         /// Nobody.

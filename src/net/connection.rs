@@ -162,6 +162,7 @@ impl Connection {
             Some((input, most)) => (transport.read_behind(input, most), true),
             None => (transport.read(&mut buffer[..]), false),
         };
+        self.unyielded_bytes += transport.take_toll();
         match read {
             Ok(0) => return ControlFlow::Break(()),
             Ok(count) => {
@@ -242,7 +243,8 @@ impl Connection {
     async fn write_last_reply(&mut self) {
         let Some(transport) = &self.transport else { return };
         let written = async {
-            while !self.client.outbox.borrow().is_empty() && self.client.closing().is_none() {
+            let waits = || !self.client.outbox.borrow().is_empty() || self.client.is_congested();
+            while waits() && self.client.closing().is_none() {
                 if transport.ready(Interest::WRITABLE).await.is_err() {
                     return;
                 }

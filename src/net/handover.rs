@@ -5,9 +5,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::client::registry::ClientInfo;
-use crate::ids::WorkerId;
+use crate::ids::{Address, WorkerId};
 use crate::net::listen::Listener;
+use crate::net::tls::acceptor::Ticket;
 use crate::net::transport::Detached;
+use crate::resp::errors::ReplyError;
 use crate::session::Luggage;
 
 /// A connection that an io-thread is to serve.
@@ -21,9 +23,24 @@ pub(crate) struct Guest {
     pub luggage: Option<Box<Luggage>>,
 }
 
+/// A connection that is to be encrypted before anybody serves it.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    /// What it comes through.
+    pub transport: Detached,
+    /// Its two ends.
+    pub address: Address,
+    /// That its handshake counts.
+    pub ticket: Ticket,
+    /// What it is told then instead of being served.
+    pub refusal: Option<ReplyError>,
+}
+
 /// What an io-thread is given.
 #[derive(Debug)]
 pub(crate) enum Errand {
+    /// A connection to encrypt, and then to serve.
+    Introduce(Newcomer),
     /// A connection to serve.
     Serve(Guest),
     /// A listener to accept from.
@@ -44,6 +61,11 @@ impl Doors {
     /// Hands a connection to the thread of a worker. It is closed if the thread has ended, which is when the server ends.
     pub(crate) fn hand_over(&self, worker: WorkerId, guest: Guest) {
         let _ = self.0[worker].send(Errand::Serve(guest));
+    }
+
+    /// The same for a connection that is still to be encrypted.
+    pub(crate) fn introduce(&self, worker: WorkerId, newcomer: Newcomer) {
+        let _ = self.0[worker].send(Errand::Introduce(newcomer));
     }
 
     /// Has the thread of a worker accept from a listener until that is closed.

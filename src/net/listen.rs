@@ -1,4 +1,4 @@
-//! Listening sockets: bound as `port`, `bind` and `unixsocket` say, and accepted from.
+//! Listening sockets: bound as `port`, `tls-port`, `bind` and `unixsocket` say, and accepted from.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::net::TcpStream;
 
 use crate::config::{BindAddress, Settings, StartError};
 use crate::ids::Address;
+use crate::net::tls::acceptor::{Acceptor, Ticket};
 use crate::net::transport::Detached;
 use crate::observe::seldom::Seldom;
 
@@ -28,6 +30,8 @@ const UNSENT_BYTES: u32 = 64 * 1024;
 pub(crate) struct Listener {
     socket: OwnedFd,
     place: Place,
+    /// What encrypts its connections; none if they are plain.
+    tls: Option<Arc<Acceptor>>,
     /// How often the thread whose task that is has tried to accept.
     looks: AtomicU64,
     /// Failures to accept, whichever thread tries.
@@ -45,14 +49,35 @@ enum Place {
 
 impl Listener {
     fn new(socket: OwnedFd, place: Place) -> Self {
-        Self { socket, place, looks: AtomicU64::new(0), complaints: Seldom::default() }
+        Self { socket, place, tls: None, looks: AtomicU64::new(0), complaints: Seldom::default() }
     }
 
-    /// The address and port; none of a socket file.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
+    /// Where it listens; none of a socket file.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
         match &self.place {
-            Place::Tcp(address) => Some(*address),
+            Place::Tcp(place) => Some(Wanted { place: *place, optional: false, tls: self.tls.is_some() }),
             Place::Unix(_) => None,
+        }
+    }
+
+    /// What kind of connections it takes, as the log of Redis calls them.
+    pub(crate) fn kind(&self) -> &'static str {
+        match (&self.place, &self.tls) {
+            (Place::Unix(_), _) => "unix",
+            (Place::Tcp(_), None) => "tcp",
+            (Place::Tcp(_), Some(_)) => "tls",
+        }
+    }
+
+    /// Whether one more of its connections may begin while this many handshakes may be under way.
+    pub(crate) fn has_room(&self, handshakes: u32) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.has_room(handshakes))
+    }
+
+    /// Waits until that may have changed.
+    pub(crate) async fn freed(&self) {
+        if let Some(tls) = &self.tls {
+            tls.freed().await;
         }
     }
 
@@ -73,13 +98,17 @@ impl Listener {
         let (socket, peer) = acceptfrom_with(&self.socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
         match &self.place {
             Place::Unix(path) => {
-                Ok(Accepted { transport: Detached::unix(socket), address: Address::Unix(path.clone()) })
+                let address = Address::Unix(path.clone());
+                Ok(Accepted { transport: Detached::unix(socket), address, handshake: None })
             }
             Place::Tcp(bound) => {
                 let peer = peer.ok_or(io::ErrorKind::NotConnected)?;
                 let peer = SocketAddr::try_from(peer).map_err(io::Error::from)?;
                 let local = local_end(&socket, *bound)?;
-                Ok(Accepted { transport: Detached::tcp(socket), address: Address::Tcp { peer, local } })
+                let (transport, address) = (Detached::tcp(socket), Address::Tcp { peer, local });
+                let Some(tls) = &self.tls else { return Ok(Accepted { transport, address, handshake: None }) };
+                let (encrypted, ticket) = tls.begin().ok_or(io::ErrorKind::ConnectionAborted)?;
+                Ok(Accepted { transport: transport.encrypted(encrypted), address, handshake: Some(ticket) })
             }
         }
     }
@@ -135,6 +164,8 @@ pub(crate) struct Accepted {
     pub transport: Detached,
     /// Its two ends.
     pub address: Address,
+    /// That it is encrypted, and its handshake has to come first.
+    pub handshake: Option<Ticket>,
 }
 
 /// Binds everything that the settings ask for.
@@ -142,8 +173,8 @@ pub(crate) struct Accepted {
 /// # Errors
 ///
 /// [`StartError`] naming the address and the cure, for the first address that cannot be had and is not optional.
-pub(crate) fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
-    let mut listeners = bind_tcp(settings)?;
+pub(crate) fn bind(settings: &Settings, tls: &Arc<Acceptor>) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = bind_places(&look_up(settings)?, settings, tls)?;
     if let Some(path) = &settings.unixsocket {
         listeners.push(bind_unix(path, settings)?);
     }
@@ -152,8 +183,8 @@ pub(crate) fn bind(settings: &Settings) -> Result<Vec<Listener>, StartError> {
 
 fn nowhere() -> StartError {
     StartError::new(
-        "there is nothing to listen on: port is 0 and unixsocket is empty, or no address of bind exists here",
-        "set port, unixsocket or bind",
+        "there is nothing to listen on: port and tls-port are 0 and unixsocket is empty, or no address of bind exists here",
+        "set port, tls-port, unixsocket or bind",
     )
 }
 
@@ -171,11 +202,6 @@ pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
     }
 }
 
-/// Binds `port` on all addresses of `bind`; none if the port is 0.
-fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, StartError> {
-    bind_places(&look_up(settings)?, settings)
-}
-
 /// An address to listen on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
@@ -183,18 +209,29 @@ pub(crate) struct Wanted {
     pub place: SocketAddr,
     /// Whether it may be left out where this machine does not have it.
     pub optional: bool,
+    /// Whether connections are encrypted there.
+    pub tls: bool,
 }
 
-/// Looks up where `port` and `bind` want to listen; nowhere if the port is 0. May take as long as the system's resolver does.
+impl Wanted {
+    /// Whether both are the same socket.
+    pub(crate) fn is(&self, other: &Wanted) -> bool {
+        self.place == other.place && self.tls == other.tls
+    }
+}
+
+/// Looks up where `port`, `tls-port` and `bind` want to listen; nowhere on a port that is 0. May take as long as the system's resolver does.
 ///
 /// # Errors
 ///
 /// [`StartError`] for the first name that does not resolve and is not optional.
 pub(crate) fn look_up(settings: &Settings) -> Result<Vec<Wanted>, StartError> {
     let mut wanted = Vec::new();
-    for address in settings.bind.iter().filter(|_| settings.port != 0) {
-        let places = resolve(address, settings.port)?;
-        wanted.extend(places.into_iter().map(|place| Wanted { place, optional: address.optional }));
+    for (port, tls) in [(settings.port, false), (settings.tls_port, true)] {
+        for address in settings.bind.iter().filter(|_| port != 0) {
+            let places = resolve(address, port)?;
+            wanted.extend(places.into_iter().map(|place| Wanted { place, optional: address.optional, tls }));
+        }
     }
     Ok(wanted)
 }
@@ -204,11 +241,15 @@ pub(crate) fn look_up(settings: &Settings) -> Result<Vec<Wanted>, StartError> {
 /// # Errors
 ///
 /// As [`bind`].
-pub(crate) fn bind_places(wanted: &[Wanted], settings: &Settings) -> Result<Vec<Listener>, StartError> {
+pub(crate) fn bind_places(
+    wanted: &[Wanted],
+    settings: &Settings,
+    acceptor: &Arc<Acceptor>,
+) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
-    for Wanted { place, optional } in wanted {
+    for Wanted { place, optional, tls } in wanted {
         match bind_address(*place, settings) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => listeners.push(Listener { tls: tls.then(|| acceptor.clone()), ..listener }),
             Err(error) if is_absent(&error, *optional) => {
                 tracing::debug!(address = %place, %error, "not listening on an address that is not here");
             }

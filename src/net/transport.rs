@@ -4,7 +4,7 @@
 //! with all that it keeps, and attached there again: the descriptor stays the same.
 //!
 //! It can be written to while its task waits for it, both on one thread, so nothing here takes it exclusively. What
-//! encryption will keep, it will keep behind a cell.
+//! [encryption](super::tls) keeps, it keeps behind a cell.
 
 use std::io::{self, IoSlice};
 use std::net;
@@ -17,11 +17,15 @@ use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::peer;
+use super::tls::encrypted::{Encrypted, Progress};
 use crate::client::sink::{Answers, Sink, Wrote};
 
 /// A transport that no thread serves: what the thread that accepted it, or has served it so far, hands to the next.
 #[derive(Debug)]
-pub(crate) struct Detached(DetachedSocket);
+pub(crate) struct Detached {
+    socket: DetachedSocket,
+    encrypted: Option<Box<Encrypted>>,
+}
 
 #[derive(Debug)]
 enum DetachedSocket {
@@ -33,6 +37,8 @@ enum DetachedSocket {
 #[derive(Debug)]
 pub(crate) struct Transport {
     socket: Socket,
+    /// The state of its encryption, if it is encrypted.
+    encrypted: Option<Box<Encrypted>>,
 }
 
 #[derive(Debug)]
@@ -44,12 +50,17 @@ enum Socket {
 impl Detached {
     /// Of a socket over TCP that does not block.
     pub(crate) fn tcp(socket: OwnedFd) -> Self {
-        Detached(DetachedSocket::Tcp(socket.into()))
+        Detached { socket: DetachedSocket::Tcp(socket.into()), encrypted: None }
     }
 
     /// Of a socket of a file that does not block.
     pub(crate) fn unix(socket: OwnedFd) -> Self {
-        Detached(DetachedSocket::Unix(socket.into()))
+        Detached { socket: DetachedSocket::Unix(socket.into()), encrypted: None }
+    }
+
+    /// The same, encrypted.
+    pub(crate) fn encrypted(self, encrypted: Encrypted) -> Self {
+        Detached { encrypted: Some(Box::new(encrypted)), ..self }
     }
 
     /// Lets this thread serve it.
@@ -58,17 +69,17 @@ impl Detached {
     ///
     /// Those of the system, when the thread's reactor cannot take it; the connection ends then.
     pub(crate) fn attach(self) -> io::Result<Transport> {
-        let socket = match self.0 {
+        let socket = match self.socket {
             DetachedSocket::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)?),
             DetachedSocket::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)?),
         };
-        Ok(Transport { socket })
+        Ok(Transport { socket, encrypted: self.encrypted })
     }
 }
 
 impl AsFd for Detached {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.0 {
+        match &self.socket {
             DetachedSocket::Tcp(socket) => socket.as_fd(),
             DetachedSocket::Unix(socket) => socket.as_fd(),
         }
@@ -86,11 +97,14 @@ impl Transport {
             Socket::Tcp(socket) => DetachedSocket::Tcp(socket.into_std()?),
             Socket::Unix(socket) => DetachedSocket::Unix(socket.into_std()?),
         };
-        Ok(Detached(socket))
+        Ok(Detached { socket, encrypted: self.encrypted })
     }
 
     /// Waits until it can be read or written, as asked. Cancel safe.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        if interest.is_readable() && self.encrypted.as_ref().is_some_and(|encrypted| encrypted.has_input()) {
+            return Ok(Ready::READABLE);
+        }
         match &self.socket {
             Socket::Tcp(socket) => socket.ready(interest).await,
             Socket::Unix(socket) => socket.ready(interest).await,
@@ -103,10 +117,11 @@ impl Transport {
     /// reports more: that saves a system call for each request. No report can come in between, because the thread that
     /// waits for them is this one.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = match &self.socket {
-            Socket::Tcp(socket) => socket.try_read(buffer),
-            Socket::Unix(socket) => socket.try_read(buffer),
-        }?;
+        if let Some(encrypted) = &self.encrypted {
+            let mut room = buffer;
+            return self.decrypt(encrypted, &mut room);
+        }
+        let count = self.receive(buffer)?;
         self.note_read(count, buffer.len());
         Ok(count)
     }
@@ -114,11 +129,58 @@ impl Transport {
     /// As [`Transport::read`], appending up to `most` bytes to `buffer`. What room it has is not cleared first.
     pub(crate) fn read_behind(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let mut room = buffer.limit(most);
+        if let Some(encrypted) = &self.encrypted {
+            return self.decrypt(encrypted, &mut room);
+        }
         let count = match &self.socket {
             Socket::Tcp(socket) => socket.try_read_buf(&mut room),
             Socket::Unix(socket) => socket.try_read_buf(&mut room),
         }?;
         self.note_read(count, most);
+        Ok(count)
+    }
+
+    fn decrypt(&self, encrypted: &Encrypted, room: &mut impl BufMut) -> io::Result<usize> {
+        let (count, drained) = encrypted.read(|bytes| self.receive(bytes), |slices| self.send(slices), room)?;
+        if count > 0 && drained {
+            self.await_report(Interest::READABLE);
+        }
+        Ok(count)
+    }
+
+    /// What reading has cost beside the bytes that it brought, as so many bytes; asking resets it.
+    pub(crate) fn take_toll(&self) -> usize {
+        self.encrypted.as_ref().map_or(0, |encrypted| encrypted.take_toll())
+    }
+
+    /// Goes on with the handshake, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encrypted::shake`].
+    pub(crate) fn shake(&self) -> io::Result<Progress> {
+        match &self.encrypted {
+            Some(encrypted) => encrypted.shake(|bytes| self.receive(bytes), |slices| self.send(slices)),
+            None => Ok(Progress::Complete),
+        }
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.try_read(buffer),
+            Socket::Unix(socket) => socket.try_read(buffer),
+        }
+    }
+
+    /// Writes unless the kernel has said that it would have to wait, without waiting.
+    ///
+    /// A socket that takes less than it is offered is full: it is not tried again before the kernel reports room, which
+    /// saves a system call.
+    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let count = self.attempt(Interest::WRITABLE, || self.write_now(slices))?;
+        if count > 0 && count < slices.iter().map(|slice| slice.len()).sum() {
+            self.await_report(Interest::WRITABLE);
+        }
         Ok(count)
     }
 
@@ -162,18 +224,24 @@ impl AsFd for Transport {
 }
 
 impl Sink for Transport {
-    /// A socket that takes less than it is offered is full: it is not tried again before the kernel reports room, which
-    /// saves a system call.
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote> {
-        let wrote = Wrote::of(slices, self.attempt(Interest::WRITABLE, || self.write_now(slices)))?;
-        if wrote.taken > 0 && wrote.refused > 0 {
-            self.await_report(Interest::WRITABLE);
+        match &self.encrypted {
+            Some(encrypted) => encrypted.write(slices, |slices| self.send(slices)),
+            None => Wrote::of(slices, self.send(slices)),
         }
-        Ok(wrote)
     }
 
     fn write_unannounced(&self, slices: &[IoSlice<'_>]) -> io::Result<Wrote> {
-        Wrote::of(slices, self.write_now(slices))
+        match &self.encrypted {
+            Some(encrypted) => encrypted.write(slices, |slices| self.write_now(slices)),
+            None => Wrote::of(slices, self.write_now(slices)),
+        }
+    }
+
+    fn part(&self) {
+        if let Some(encrypted) = &self.encrypted {
+            encrypted.part(|slices| self.write_now(slices));
+        }
     }
 
     fn answers(&self) -> Option<Answers> {

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::doormen::Doormen;
 use super::reload;
+use super::renewal;
 use crate::command::config::{change, pairs, prepare};
 use crate::command::elsewhere::resume;
 use crate::config::{Caller, Config, Effect, Plan, SetError, Settings, StartError};
@@ -79,39 +80,49 @@ pub(super) async fn reconfigure(
         _ => None,
     });
     let old = server.settings();
-    if let Some((name, reason)) = moves {
-        listen_elsewhere(doormen, &old, plan.settings()).await.map_err(|error| {
-            tracing::warn!(%error, "addresses not changed");
-            SetError::failed(name, reason)
-        })?;
+    let old_credentials = renewal::change(&doormen.tls, &plan).await?;
+    let put_back = || doormen.tls.replace(old_credentials);
+    if let Some((name, reason)) = moves
+        && let Err(error) = listen_elsewhere(doormen, &old, plan.settings()).await
+    {
+        tracing::warn!(%error, "addresses not changed");
+        put_back();
+        return Err(SetError::failed(name, reason));
     }
     let changed = change(server, make_plan);
     if changed.is_ok() {
         doormen.set_keepalive(&server.settings());
-    } else if moves.is_some() {
+    } else {
         // Something else has changed meanwhile that makes this impossible.
-        let _ = listen_elsewhere(doormen, plan.settings(), &old).await;
+        put_back();
+        if moves.is_some() {
+            let _ = listen_elsewhere(doormen, plan.settings(), &old).await;
+        }
     }
     changed
 }
 
-/// Listens on the TCP addresses of `new` instead of those of `old`. Old sockets close first where the port stays, because
-/// new addresses may overlap with old ones; connections that were not accepted yet are reset, as in Redis.
+/// Listens on the TCP addresses of `new` instead of those of `old`. What is listened on under both stays as it is. Old sockets
+/// close first where a port stays, because new addresses may overlap with old ones; connections that were not accepted yet
+/// are reset, as in Redis.
 ///
 /// # Errors
 ///
 /// [`StartError`] for the first address that cannot be had. The old addresses are listened on then.
 async fn listen_elsewhere(doormen: &Doormen, old: &Settings, new: &Settings) -> Result<(), StartError> {
     let places = look_up(new).await?;
-    let closed = if old.port == new.port { doormen.close_tcp() } else { Vec::new() };
-    match listen::bind_places(&places, new) {
+    let held = doormen.places();
+    let added: Vec<Wanted> = places.iter().filter(|place| !held.iter().any(|held| held.is(place))).copied().collect();
+    let keeps_port = added.iter().any(|added| held.iter().any(|held| held.place.port() == added.place.port()));
+    let closed = if keeps_port { doormen.close_tcp_but(&places) } else { Vec::new() };
+    match listen::bind_places(&added, new, &doormen.tls) {
         Ok(listeners) => {
-            doormen.close_tcp();
+            doormen.close_tcp_but(&places);
             doormen.open(listeners);
             Ok(())
         }
         Err(error) => {
-            doormen.open(listen::bind_places(&closed, old).unwrap_or_default());
+            doormen.open(listen::bind_places(&closed, old, &doormen.tls).unwrap_or_default());
             Err(error)
         }
     }

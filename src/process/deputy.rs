@@ -66,7 +66,11 @@ impl Deputy {
     }
 
     fn stand_in(&self, listener: &Listener) {
+        let handshakes = self.house.server.settings().tls_handshake_limit;
         for _ in 0..MOST_AT_ONCE {
+            if !listener.has_room(handshakes) {
+                return;
+            }
             if receive(listener, listener.accept(), &self.house, Some(ACCEPTING)) != Next::Again {
                 return;
             }
@@ -95,9 +99,10 @@ mod tests {
             Config::from_pairs(&[("io-threads", "2")]).and_then(|config| new_server(config, Clock::simulated()));
         let server = server.expect("the directives are right");
         let (doors, _) = Doors::new(server.workers.len());
-        let doormen = Rc::new(Doormen::new(doors.clone()));
+        let doormen = Rc::new(Doormen::new(doors.clone(), Arc::default()));
         let place = "127.0.0.1:0".parse().expect("an address and a port");
-        let listeners = bind_places(&[Wanted { place, optional: false }], &server.settings());
+        let listeners =
+            bind_places(&[Wanted { place, optional: false, tls: false }], &server.settings(), &Arc::default());
         doormen.open(listeners.expect("the loopback interface has a free port"));
         let (phase, seen) = watch::channel(Phase::Serving);
         (Deputy::new(doormen, House::new(server, doors, seen)), phase)
@@ -108,7 +113,7 @@ mod tests {
     }
 
     fn newcomer(deputy: &Deputy) -> TcpStream {
-        let address = listener(deputy).address().expect("it listens on an address");
+        let address = listener(deputy).wanted().expect("it listens on an address").place;
         TcpStream::connect(address).expect("somebody listens")
     }
 
@@ -164,10 +169,10 @@ mod tests {
     fn a_closed_listener_frees_its_address_while_others_still_hold_it() {
         let (deputy, _phase) = deputy();
         let held = listener(&deputy);
-        let closed = deputy.doormen.close_tcp();
+        let closed = deputy.doormen.close_tcp_but(&[]);
         assert_eq!(receive(&held, held.accept(), &deputy.house, None), Next::End);
         let settings = deputy.house.server.settings();
-        assert_eq!(bind_places(&closed, &settings).expect("the address is free").len(), 1);
+        assert_eq!(bind_places(&closed, &settings, &Arc::default()).expect("the address is free").len(), 1);
         assert!(deputy.doormen.listeners().is_empty());
     }
 }

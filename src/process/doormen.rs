@@ -15,8 +15,9 @@ use tokio::sync::watch;
 use super::ending::Phase;
 use crate::config::Settings;
 use crate::ids::{Address, WorkerId};
-use crate::net::handover::{Doors, Guest};
+use crate::net::handover::{Doors, Guest, Newcomer};
 use crate::net::listen::{Accepted, Listener, Wanted};
+use crate::net::tls::acceptor::Acceptor;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::worker::placement;
@@ -55,34 +56,44 @@ impl House {
 pub(super) struct Doormen {
     doors: Doors,
     all: RefCell<Vec<Arc<Listener>>>,
+    /// What encrypts connections of some of them.
+    pub tls: Arc<Acceptor>,
 }
 
 impl Doormen {
     /// None yet; listeners go through the doors to the thread that accepts.
-    pub(super) fn new(doors: Doors) -> Self {
-        Self { doors, all: RefCell::default() }
+    pub(super) fn new(doors: Doors, tls: Arc<Acceptor>) -> Self {
+        Self { doors, all: RefCell::default(), tls }
     }
 
     /// Has connections accepted from these listeners from now on.
     pub(super) fn open(&self, listeners: Vec<Listener>) {
         for listener in listeners.into_iter().map(Arc::new) {
-            tracing::info!(address = listener.place(), "listening");
+            tracing::info!(address = listener.place(), kind = listener.kind(), "listening");
             self.doors.attend(ACCEPTING, listener.clone());
             self.all.borrow_mut().push(listener);
         }
     }
 
-    /// Accepts nothing more over TCP, and answers where it did. When this returns the addresses are free, also if the thread
-    /// that accepts is stuck.
-    pub(super) fn close_tcp(&self) -> Vec<Wanted> {
+    /// Accepts nothing more over TCP but where it is `wanted`, and answers where it did. When this returns the addresses are
+    /// free, also if the thread that accepts is stuck.
+    pub(super) fn close_tcp_but(&self, wanted: &[Wanted]) -> Vec<Wanted> {
         let mut closed = Vec::new();
         self.all.borrow_mut().retain(|listener| {
-            let Some(place) = listener.address() else { return true };
+            let Some(place) = listener.wanted() else { return true };
+            if wanted.iter().any(|wanted| wanted.is(&place)) {
+                return true;
+            }
             listener.close();
-            closed.push(Wanted { place, optional: false });
+            closed.push(place);
             false
         });
         closed
+    }
+
+    /// Where it is listened over TCP.
+    pub(super) fn places(&self) -> Vec<Wanted> {
+        self.all.borrow().iter().filter_map(|listener| listener.wanted()).collect()
     }
 
     /// All listeners.
@@ -92,7 +103,7 @@ impl Doormen {
 
     /// Gives all connections that are accepted over TCP from now on the keepalive of these settings.
     pub(super) fn set_keepalive(&self, settings: &Settings) {
-        for listener in self.all.borrow().iter().filter(|listener| listener.address().is_some()) {
+        for listener in self.all.borrow().iter().filter(|listener| listener.wanted().is_some()) {
             if let Err(error) = listener.keep_alive(settings) {
                 tracing::warn!(%error, "cannot change keepalive");
             }
@@ -123,6 +134,9 @@ pub(super) async fn accept(listener: Arc<Listener>, mut house: House) {
     loop {
         if waiting.readable().await.is_err() || !house.opens().await {
             return;
+        }
+        while !listener.has_room(house.server.settings().tls_handshake_limit) {
+            listener.freed().await;
         }
         listener.count_look();
         let accepted = waiting.try_io(Interest::READABLE, || listener.accept());
@@ -174,26 +188,33 @@ fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
     server.stats.counters.connections.add_shared(1);
     let settings = server.settings();
     let open = server.connections.fetch_add(1, Relaxed) + 1;
-    let refusal = if open > settings.maxclients as usize {
-        Some(ReplyError::MAX_CLIENTS)
-    } else if is_denied(&settings, &accepted.address) {
-        Some(ReplyError::PROTECTED_MODE)
-    } else {
-        None
+    let (too_many, is_encrypted) = (open > settings.maxclients as usize, accepted.handshake.is_some());
+    let denied = is_denied(&settings, &accepted.address).then_some(ReplyError::PROTECTED_MODE);
+    // Who is to be heard encrypted is told when that is possible, unless there are too many.
+    let (refusal, late_refusal) = match (too_many, is_encrypted) {
+        (true, _) => (Some(ReplyError::MAX_CLIENTS), None),
+        (false, false) => (denied, None),
+        (false, true) => (None, denied),
     };
     if let Some(error) = refusal {
         server.stats.counters.rejected_connections.add_shared(1);
         server.connections.fetch_sub(1, Relaxed);
-        // Best effort, as the peer may be gone; the socket closes when it is dropped.
-        let _ = rustix::io::write(&accepted.transport, &[b"-", error.text(), b"\r\n"].concat());
+        if !is_encrypted {
+            // Best effort, as the peer may be gone; the socket closes when it is dropped.
+            let _ = rustix::io::write(&accepted.transport, &[b"-", error.text(), b"\r\n"].concat());
+        }
         return;
     }
     let now = server.clock.now();
     let worker = placement::for_newcomer(&server.workers, late, now.ms());
     server.workers[worker].connections.fetch_add(1, Relaxed);
+    let Accepted { transport, address, handshake } = accepted;
+    if let Some(ticket) = handshake {
+        return doors.introduce(worker, Newcomer { transport, address, ticket, refusal: late_refusal });
+    }
     // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
-    let info = server.clients.admit(worker, accepted.address, accepted.transport.as_fd().as_raw_fd(), now);
-    doors.hand_over(worker, Guest { transport: accepted.transport, info, luggage: None });
+    let info = server.clients.admit(worker, address, transport.as_fd().as_raw_fd(), now);
+    doors.hand_over(worker, Guest { transport, info, luggage: None });
 }
 
 fn is_denied(settings: &Settings, address: &Address) -> bool {
@@ -223,7 +244,11 @@ mod tests {
         let local = SocketAddr::from(([192, 0, 2, 1], 6379));
         let peer = peer.parse().expect("an address and a port");
         let address = Address::Tcp { peer, local };
-        let_in(&House::new(server, doors, phase), Accepted { transport: Detached::tcp(socket.into()), address }, None);
+        let_in(
+            &House::new(server, doors, phase),
+            Accepted { transport: Detached::tcp(socket.into()), address, handshake: None },
+            None,
+        );
         let mut text = String::new();
         client.read_to_string(&mut text).expect("the other end is closed");
         text

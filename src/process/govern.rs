@@ -14,11 +14,13 @@ use super::affairs::{carry_out_changes, carry_out_rewrites};
 use super::deputy::Deputy;
 use super::doormen::{Doormen, House};
 use super::ending::{self, Phase};
+use super::renewal::Renewal;
 use super::supervision;
 use super::vital::vital;
 use crate::config::{Settings, ShutdownFlags};
 use crate::net::handover::Doors;
 use crate::net::listen::Listener;
+use crate::net::tls::acceptor::Acceptor;
 use crate::observe::log;
 use crate::server::Server;
 use crate::version::VERSION;
@@ -26,6 +28,7 @@ use crate::version::VERSION;
 /// What the governing thread has in hand.
 pub(super) struct Reins {
     pub listeners: Vec<Listener>,
+    pub tls: Arc<Acceptor>,
     pub doors: Doors,
     pub phase: watch::Sender<Phase>,
     /// Closed when the last io-thread has ended.
@@ -34,13 +37,15 @@ pub(super) struct Reins {
 
 /// Governs until the end.
 pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
-    let Reins { listeners, doors, phase, threads } = reins;
+    let Reins { listeners, tls, doors, phase, threads } = reins;
     let reload = Rc::new(Notify::new());
     hear_signals(&server, reload.clone());
-    let doormen = Rc::new(Doormen::new(doors.clone()));
+    let renewal = Renewal::new(server.clone(), tls.clone());
+    let doormen = Rc::new(Doormen::new(doors.clone(), tls));
     doormen.open(listeners);
     let deputy = Deputy::new(doormen.clone(), House::new(server.clone(), doors, phase.subscribe()));
     spawn_local(vital(deputy.stand_by()));
+    spawn_local(vital(renewal.go_on()));
     let (changes, rewrites) = server.governor.open();
     spawn_local(vital(carry_out_changes(server.clone(), doormen.clone(), changes, reload)));
     spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));
@@ -67,9 +72,9 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
 fn announce(server: &Server, doormen: &Doormen) {
     let (settings, io_threads) = (server.settings(), server.workers.len());
     tracing::info!(version = VERSION, pid = std::process::id(), port = settings.port, io_threads, "started");
-    let is_tcp: Vec<bool> = doormen.listeners().iter().map(|listener| listener.address().is_some()).collect();
-    for (kind, tcp) in [("tcp", true), ("unix", false)] {
-        if is_tcp.contains(&tcp) {
+    let kinds: Vec<&str> = doormen.listeners().iter().map(|listener| listener.kind()).collect();
+    for kind in ["tcp", "unix", "tls"] {
+        if kinds.contains(&kind) {
             log::ready(&settings, io_threads, kind);
         }
     }

@@ -1,5 +1,7 @@
 //! One io-thread: a runtime of its own, and the tasks that its worker's clients are served by.
 
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -10,9 +12,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use crate::client::sink::Sink;
 use crate::ids::WorkerId;
 use crate::net::connection;
-use crate::net::handover::{Doors, Errand, Guest};
+use crate::net::handover::{Doors, Errand, Guest, Newcomer};
+use crate::net::tls::handshake::{self, Gate, Terms};
 use crate::process::doormen::{self, House};
 use crate::process::ending::Phase;
 use crate::process::upkeep;
@@ -71,10 +75,14 @@ pub(super) fn run(runtime: &Runtime, server: Arc<Server>, id: WorkerId, inlet: I
 
 /// Takes connections in and does as the phase says, until the end.
 async fn receive(worker: Rc<Worker>, mut inlet: Inlet) {
+    let gate = Rc::new(Gate::new());
     loop {
         tokio::select! {
             Some(errand) = inlet.errands.recv() => match errand {
                 Errand::Serve(guest) => welcome(&worker, &inlet.doors, guest),
+                Errand::Introduce(newcomer) => {
+                    spawn_local(introduce(worker.clone(), inlet.doors.clone(), gate.clone(), newcomer));
+                }
                 Errand::Attend(listener) => {
                     let house = House::new(worker.server.clone(), inlet.doors.clone(), inlet.phase.clone());
                     spawn_local(vital(doormen::accept(listener, house)));
@@ -115,6 +123,31 @@ fn welcome(worker: &Rc<Worker>, doors: &Doors, guest: Guest) {
             worker.count_out_connections(1);
         }
     }
+}
+
+/// Completes the handshake of a connection and serves it, or tells it why not.
+async fn introduce(worker: Rc<Worker>, doors: Doors, gate: Rc<Gate>, newcomer: Newcomer) {
+    let Newcomer { transport, address, ticket, refusal } = newcomer;
+    let transport = match transport.attach() {
+        Ok(transport) => transport,
+        Err(error) => {
+            tracing::warn!(%error, "cannot serve a connection");
+            return worker.count_out_connections(1);
+        }
+    };
+    let (settings, now_ms) = (worker.settings(), worker.now().ms());
+    let terms = Terms { settings: &settings, address: &address, now_ms };
+    if !handshake::complete(&transport, &gate, ticket, terms).await {
+        return worker.hang_up(Rc::new(transport));
+    }
+    if let Some(error) = refusal {
+        worker.server.stats.counters.rejected_connections.add_shared(1);
+        // Best effort, as the peer may be gone.
+        let _ = transport.write(&[b"-", error.text(), b"\r\n"].map(IoSlice::new));
+        return worker.hang_up(Rc::new(transport));
+    }
+    let info = worker.server.clients.admit(worker.id(), address, transport.as_fd().as_raw_fd(), worker.now());
+    connection::serve(worker, doors, transport, info, None).await;
 }
 
 /// Fans out what other workers publish.

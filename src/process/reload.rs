@@ -1,4 +1,5 @@
-//! What SIGHUP does: the configuration file is read again, and the log file is opened anew.
+//! What SIGHUP does: the configuration file is read again, certificates are taken from their files, and the log file is opened
+//! anew.
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub(super) async fn reload(server: &Arc<Server>, doormen: &Doormen) {
         Ok(Err(error)) => tracing::warn!("configuration not read again: {error}"),
         Err(error) => tracing::warn!(%error, "configuration not read again"),
     }
+    doormen.tls.renew.notify_one();
     let settings = server.settings();
     if settings.logfile.is_some() {
         match spawn_blocking(move || log::reopen(&settings).map_err(|error| error.to_string())).await {

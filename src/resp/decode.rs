@@ -14,6 +14,8 @@ use super::args::{MAX_REQUEST, Span};
 use super::errors::ProtocolError;
 use crate::quoting;
 
+/// How a record of a TLS handshake begins.
+const TLS_HANDSHAKE: &[u8] = &[22, 3];
 /// The longest line (inline request, count or length), in bytes, whether its end has arrived or not.
 const MAX_LINE: usize = 64 * 1024;
 /// More arguments than this are refused before authentication.
@@ -258,6 +260,9 @@ impl Decoder {
     }
 
     fn inline<'a>(&'a mut self, buffer: &'a [u8]) -> Result<Step<'a>, ProtocolError> {
+        if buffer.starts_with(TLS_HANDSHAKE) {
+            return Err(ProtocolError::Encrypted);
+        }
         let Some(offset) = memchr::memchr(b'\n', &buffer[self.scanned..]) else {
             if buffer.len() > MAX_LINE {
                 return Err(ProtocolError::TooBigInline);

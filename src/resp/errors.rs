@@ -320,6 +320,8 @@ pub enum ProtocolError {
     UnauthenticatedMultibulkLength,
     /// An argument of more than 16 KiB before authentication.
     UnauthenticatedBulkLength,
+    /// The beginning of a TLS handshake.
+    Encrypted,
 }
 
 impl ProtocolError {
@@ -335,6 +337,7 @@ impl ProtocolError {
             Self::ExpectedDollar(got) => return [b"expected '$', got '", &[*got][..], b"'"].concat(),
             Self::UnauthenticatedMultibulkLength => b"unauthenticated multibulk length",
             Self::UnauthenticatedBulkLength => b"unauthenticated bulk length",
+            Self::Encrypted => b"TLS is not spoken on this port",
         };
         fixed.to_vec()
     }

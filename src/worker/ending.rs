@@ -93,7 +93,7 @@ impl Worker {
     fn close_some(&self) {
         let count = self.hung_up.borrow().len().min(CLOSED_AT_ONCE);
         let closed: Vec<_> = self.hung_up.borrow_mut().drain(..count).collect();
-        closed.into_iter().for_each(drop);
+        closed.into_iter().for_each(|sink| sink.part());
         self.count_out_connections(count);
         if self.hung_up.borrow().is_empty() {
             self.hung_up.take();

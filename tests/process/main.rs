@@ -6,6 +6,7 @@ pub mod support;
 mod child;
 mod client;
 mod descriptors;
+mod encryption;
 mod ending;
 mod files;
 mod limits;

@@ -12,9 +12,11 @@
 
 use std::time::Duration;
 
+pub use self::certificates::Authority;
 pub use self::peer::Peer;
 pub use self::server::TestServer;
 
+pub mod certificates;
 pub mod language;
 pub mod lines;
 pub mod peer;

@@ -2,6 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::DEADLINE;
 
@@ -10,29 +13,95 @@ use super::DEADLINE;
 /// All methods panic with what was expected and what came, because a test has nothing else to do then.
 #[derive(Debug)]
 pub struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     /// What was received and not yet consumed.
     received: Vec<u8>,
+    /// Whether a connection over TLS has ended without a word.
+    is_cut: bool,
 }
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Encrypted(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn duplex(&mut self) -> &mut dyn Duplex {
+        match self {
+            Stream::Plain(stream) => stream,
+            Stream::Encrypted(stream) => stream,
+        }
+    }
+}
+
+trait Duplex: Read + Write {}
+impl<T: Read + Write> Duplex for T {}
 
 impl Peer {
     /// Connects to `addr`, as [`TestServer::addr`](super::TestServer::addr) gives it.
     pub fn connect(addr: &str) -> Peer {
+        Peer { stream: Stream::Plain(Peer::open(addr)), received: Vec::new(), is_cut: false }
+    }
+
+    /// The same over TLS, to a server whose certificate is for `localhost`. The handshake comes with the first bytes.
+    pub fn connect_encrypted(addr: &str, config: Arc<ClientConfig>) -> Peer {
+        let name = "localhost".try_into().expect("it is a name");
+        let connection = ClientConnection::new(config, name).unwrap_or_else(|e| panic!("TLS: {e}"));
+        let stream = StreamOwned::new(connection, Peer::open(addr));
+        Peer { stream: Stream::Encrypted(Box::new(stream)), received: Vec::new(), is_cut: false }
+    }
+
+    fn open(addr: &str) -> TcpStream {
         let stream = TcpStream::connect(addr).unwrap_or_else(|e| panic!("connecting to {addr}: {e}"));
         let configured = stream
             .set_nodelay(true)
             .and_then(|()| stream.set_read_timeout(Some(DEADLINE)))
             .and_then(|()| stream.set_write_timeout(Some(DEADLINE)));
         configured.unwrap_or_else(|e| panic!("socket options for {addr}: {e}"));
-        Peer { stream, received: Vec::new() }
+        stream
+    }
+
+    /// What the handshake of a connection failed with, which it has to.
+    pub fn expect_refusal(&mut self) -> String {
+        let duplex = self.stream.duplex();
+        let sent = duplex.write_all(b"PING\r\n").and_then(|()| duplex.flush());
+        // Who sends its certificate last hears only then that it is not let in.
+        let heard = sent.and_then(|()| duplex.read(&mut [0; 100]));
+        heard.expect_err("the server must not let it in").to_string()
     }
 
     /// Sends `bytes` as they are.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
-        if let Err(e) = self.stream.write_all(bytes) {
+        let duplex = self.stream.duplex();
+        if let Err(e) = duplex.write_all(bytes).and_then(|()| duplex.flush()) {
             panic!("sending {}: {e}", bytes.escape_ascii());
         }
+    }
+
+    /// Sends `first`, and of what holds `second` the first half; answers the rest, for [`Peer::send_rest`]. Over TLS that is in
+    /// the middle of a record.
+    pub fn send_half(&mut self, first: &[u8], second: &[u8]) -> Vec<u8> {
+        self.send(first);
+        let mut bytes = second.to_vec();
+        if let Stream::Encrypted(stream) = &mut self.stream {
+            bytes.clear();
+            let written = stream.conn.writer().write_all(second).and_then(|()| stream.conn.write_tls(&mut bytes));
+            written.unwrap_or_else(|e| panic!("encrypting: {e}"));
+        }
+        let rest = bytes.split_off(bytes.len() / 2);
+        self.send_rest(&bytes);
+        rest
+    }
+
+    /// Sends bytes as they are, past what encrypts.
+    pub fn send_rest(&mut self, bytes: &[u8]) {
+        let socket = match &mut self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Encrypted(stream) => &mut stream.sock,
+        };
+        socket.write_all(bytes).unwrap_or_else(|e| panic!("sending: {e}"));
     }
 
     /// Sends one command as an array of bulk strings.
@@ -81,10 +150,11 @@ impl Peer {
     /// Waits until the server closes the connection, and fails when it sends anything before.
     pub fn expect_closed(&mut self) {
         let rest = self.read_to_end();
+        assert!(!self.is_cut, "the server has not said that it closes the connection");
         assert!(rest.is_empty(), "expected the end of the connection, got {}", rest.escape_ascii());
     }
 
-    /// Everything the server sends until it closes the connection. A reset counts as the end.
+    /// Everything the server sends until it closes the connection. A reset counts as the end, and so does a cut of TLS.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         while self.fill() != 0 {}
         std::mem::take(&mut self.received)
@@ -92,7 +162,15 @@ impl Peer {
 
     /// Tells the server that nothing more will be sent; reading goes on.
     pub fn finish_sending(&mut self) {
-        if let Err(e) = self.stream.shutdown(Shutdown::Write) {
+        let socket = match &mut self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Encrypted(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush().unwrap_or_else(|e| panic!("closing the sending side: {e}"));
+                &mut stream.sock
+            }
+        };
+        if let Err(e) = socket.shutdown(Shutdown::Write) {
             panic!("closing the sending side: {e}");
         }
     }
@@ -101,13 +179,17 @@ impl Peer {
     fn fill(&mut self) -> usize {
         let mut chunk = [0; 64 * 1024];
         loop {
-            match self.stream.read(&mut chunk) {
+            match self.stream.duplex().read(&mut chunk) {
                 Ok(n) => {
                     self.received.extend_from_slice(&chunk[..n]);
                     return n;
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::ConnectionReset => return 0,
+                Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
+                    self.is_cut = true;
+                    return 0;
+                }
                 Err(e) => panic!("nothing came in time ({e}); held so far: {}", self.received.escape_ascii()),
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
-use crate::config::Supervised;
+use crate::config::{Settings, Supervised};
 use crate::observe::resources::{self, CpuTime};
 use crate::version::{REDIS_VERSION, VERSION};
 
@@ -36,7 +36,8 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     let supervised = if report.settings.supervised.is_in_effect() { Supervised::Systemd } else { Supervised::No };
     report.field("process_supervised", supervised.word());
     report.field("run_id", &server.run_id);
-    report.field("tcp_port", report.settings.port);
+    let Settings { port, tls_port, .. } = *report.settings;
+    report.field("tcp_port", if port == 0 { tls_port } else { port });
     report.field("server_time_usec", report.now.unix().as_micros());
     report.field("uptime_in_seconds", uptime_seconds);
     report.field("uptime_in_days", uptime_seconds / SECONDS_A_DAY);
@@ -63,16 +64,20 @@ fn build_id() -> String {
 
 fn listeners(report: &mut Report<'_, '_>) {
     let settings = report.settings;
-    if settings.port != 0 {
-        let mut line = "name=tcp".to_owned();
+    let of_port = |kind: &str, port: u16| {
+        let mut line = format!("name={kind}");
         for address in &settings.bind {
             // Writing to a string cannot fail.
             let _ = write!(line, ",bind={address}");
         }
-        report.field("listener0", format_args!("{line},port={}", settings.port));
-    }
-    if let Some(path) = &settings.unixsocket {
-        report.field("listener1", format_args!("name=unix,bind={}", path.display()));
+        (port != 0).then(|| format!("{line},port={port}"))
+    };
+    let unix = settings.unixsocket.as_ref().map(|path| format!("name=unix,bind={}", path.display()));
+    let lines = [of_port("tcp", settings.port), unix, of_port("tls", settings.tls_port)];
+    for (number, line) in lines.into_iter().enumerate() {
+        if let Some(line) = line {
+            report.field(format_args!("listener{number}"), line);
+        }
     }
 }
 

@@ -68,7 +68,13 @@ fn sections_are_parted_by_an_empty_line() {
 
 #[test]
 fn the_server_names_its_level_and_itself() {
-    let world = World::with(&[("port", "7777"), ("io-threads", "3"), ("unixsocket", "/tmp/x.sock"), ("hz", "20")]);
+    let world = World::with(&[
+        ("port", "7777"),
+        ("tls-port", "7778"),
+        ("io-threads", "3"),
+        ("unixsocket", "/tmp/x.sock"),
+        ("hz", "20"),
+    ]);
     world.server.clock.advance(Duration::from_secs(2 * 86_400 + 5));
     let text = report(&world.client(), "INFO server");
     for (name, value) in [
@@ -84,6 +90,7 @@ fn the_server_names_its_level_and_itself() {
         ("config_file", ""),
         ("listener0", "name=tcp,bind=*,bind=-::*,port=7777"),
         ("listener1", "name=unix,bind=/tmp/x.sock"),
+        ("listener2", "name=tls,bind=*,bind=-::*,port=7778"),
     ] {
         assert_eq!(field(&text, name), value, "{name}");
     }

@@ -168,12 +168,6 @@ fn wrong_values_with_an_inner_structure_are_refused_in_the_words_of_redis() {
 }
 
 #[test]
-fn tls_is_refused_with_what_to_do_instead() {
-    let reason = "TLS is not supported; set it to 0 and let a proxy such as stunnel encrypt the connections";
-    check_refusal(&[("tls-port", "6380")], "tls-port", reason);
-}
-
-#[test]
 fn values_are_answered_in_one_form_whatever_was_written() {
     let mut config = Config::default();
     for (name, written, expected) in [

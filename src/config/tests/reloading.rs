@@ -45,7 +45,7 @@ fn what_changes_only_at_start_is_named_once_and_left_alone() {
 fn a_file_with_an_error_changes_nothing_and_the_next_reading_begins_where_the_last_good_one_ended() {
     let files = Files::new(&[("redis.conf", "timeout 10\n")]);
     let mut config = run(&[&files.text("redis.conf")]);
-    for wrong in ["timeout 20\ntimeout x\n", "timeout 20\nno-such-thing 1\n", "timeout 20\ntls-port 1\n"] {
+    for wrong in ["timeout 20\ntimeout x\n", "timeout 20\nno-such-thing 1\n", "timeout 20\ndaemonize yes\n"] {
         files.write("redis.conf", wrong);
         let error = reload(&mut config).expect_err("it is wrong").to_string();
         assert!(error.starts_with(&format!("{} line 2: ", files.text("redis.conf"))), "{error}");

@@ -263,14 +263,13 @@ const WARNED: [(&str, &str); 17] = [
     ("syslog-enabled yes", "syslog-enabled. The server"),
     ("hz 100", "hz. The server"),
     ("acl-pubsub-default allchannels", "acl-pubsub-default. There is one user"),
-    ("tls-cert-file /etc/redis/redis.crt", "tls-cert-file. Connections are not encrypted"),
+    ("tls-replication yes", "tls-replication. There are no connections to other servers"),
     ("rename-command HSET \"\"\nrename-command zadd b840fc", "rename-command HSET, zadd. There are no such commands"),
 ];
 
 /// Lines that are refused, because to go on without what they ask for would harm.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 5] = [
     ("daemonize yes", "daemonize: the server stays in the foreground"),
-    ("tls-port 6380", "tls-port: TLS is not supported"),
     ("aclfile /etc/redis/users.acl", "aclfile: users and their rights are not supported"),
     ("user alice on >secret ~* +@all", "user: users and their rights are not supported"),
     ("sentinel monitor mymaster 127.0.0.1 6379 2", "sentinel: this is no Sentinel"),

@@ -43,7 +43,7 @@ fn encode(request: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn every_protocol_error_is_recognised() {
     use ProtocolError::*;
-    let cases: [(&[u8], ProtocolError); 13] = [
+    let cases: [(&[u8], ProtocolError); 14] = [
         (b"*x\r\n", InvalidMultibulkLength),
         (b"*\r\n", InvalidMultibulkLength),
         (b"*+1\r\n", InvalidMultibulkLength),
@@ -57,6 +57,7 @@ fn every_protocol_error_is_recognised() {
         (b"echo \"x\r\n", UnbalancedQuotes),
         (b"echo 'x\r\n", UnbalancedQuotes),
         (b"echo \"x\"y\r\n", UnbalancedQuotes),
+        (b"\x16\x03\x01\x02", Encrypted),
     ];
     for (bytes, error) in cases {
         assert_eq!(error_of(bytes, OPEN), Some(error), "{}", bytes.escape_ascii());
