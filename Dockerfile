@@ -37,6 +37,7 @@ WORKDIR /data
 USER 999:999
 EXPOSE 6379
 STOPSIGNAL SIGTERM
+# PREGON_CLI_OPTIONS in the environment tells it of another port, or of TLS.
 HEALTHCHECK CMD ["redis-cli", "ping"]
 # Arguments may begin with the name of a program, as in "redis-server /etc/redis.conf".
 ENTRYPOINT ["pregon"]

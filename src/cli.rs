@@ -21,6 +21,7 @@ mod client;
 mod connection;
 mod docs;
 mod editor;
+mod encryption;
 mod format;
 mod interactive;
 mod interrupt;
@@ -39,6 +40,10 @@ use std::process::ExitCode;
 use client::{Client, Failure};
 use options::{Action, Environment, Mode, Options, StdinArgument};
 
+/// The environment variable with options that count as if they stood before all others: for health checks and whoever has
+/// always the same server.
+const OPTIONS_VARIABLE: &str = "PREGON_CLI_OPTIONS";
+
 /// Runs the client to its end: one command from the arguments, or the lines of standard input where there is none.
 /// `arguments[0]` is the program's name and not looked at; for `pregon cli ping` leave the `cli` out.
 ///
@@ -46,7 +51,9 @@ use options::{Action, Environment, Mode, Options, StdinArgument};
 /// went away, or the arguments make no sense. Messages of subscriptions are printed until the process is interrupted.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let terminal = io::stdout().is_terminal() || std::env::var_os("FAKETTY").is_some();
-    let environment = Environment { password: std::env::var_os("REDISCLI_AUTH"), terminal };
+    let variable = std::env::var_os;
+    let environment =
+        Environment { password: variable("REDISCLI_AUTH"), options: variable(OPTIONS_VARIABLE), terminal };
     match options::parse(arguments, environment) {
         Ok(Action::Run(options)) => start(*options, terminal),
         Ok(Action::Show(text)) => {

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 
+use super::encryption::{Encrypted, Encryption};
 use super::interrupt::Interrupt;
 use super::reply::{Reply, ReplyReader};
 
@@ -81,24 +82,40 @@ pub(super) fn system_text(error: &io::Error) -> String {
 /// An open connection. Dropping it closes it.
 pub(super) struct Connection {
     stream: Stream,
+    encrypted: Option<Encrypted>,
     reader: ReplyReader,
 }
 
 impl Connection {
     /// Connects, with Nagle's algorithm off and keepalive on, so that a subscriber notices a server that vanished.
     /// Each address of a name gets this long; as long as the system lets it where that is zero.
-    pub(super) fn open(target: &Target, timeout: Duration, first: Family) -> io::Result<Self> {
-        let stream = match target {
+    pub(super) fn open(
+        target: &Target,
+        timeout: Duration,
+        first: Family,
+        encryption: Option<&Encryption>,
+    ) -> io::Result<Self> {
+        let mut stream = match target {
             Target::Tcp { host, port } => Stream::Tcp(connect_tcp(host, *port, timeout, first)?),
             Target::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
         };
-        Ok(Self { stream, reader: ReplyReader::default() })
+        let host = match target {
+            Target::Tcp { host, .. } => host,
+            Target::Unix(_) => "localhost",
+        };
+        let encrypted = encryption.map(|encryption| encryption.begin(host, &mut stream)).transpose()?;
+        Ok(Self { stream, encrypted, reader: ReplyReader::default() })
     }
 
     /// Sends one command. That the peer has closed is not reported here but by [`Self::receive`], after what the peer
     /// still said: a server that refuses a connection says why and closes.
     pub(super) fn send(&mut self, arguments: &[impl AsRef<[u8]>]) -> Result<(), Lost> {
-        match self.stream.write_all(&request(arguments)) {
+        let bytes = request(arguments);
+        let sent = match &mut self.encrypted {
+            Some(encrypted) => encrypted.write_all(&mut self.stream, &bytes),
+            None => self.stream.write_all(&bytes),
+        };
+        match sent {
             Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
                 Err(Lost::Io(error))
             }
@@ -113,7 +130,7 @@ impl Connection {
             if let Some(reply) = self.buffered()? {
                 return Ok(reply);
             }
-            match self.stream.read(&mut chunk) {
+            match self.read(&mut chunk) {
                 Ok(0) => return Err(Lost::Closed),
                 Ok(length) => self.reader.feed(&chunk[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -148,20 +165,45 @@ impl Connection {
         }
     }
 
-    /// Writes as much as the socket takes, and says how much that was.
+    /// Writes as much as the socket takes, and says how much that was. Over TLS, some of it may stay behind.
     pub(super) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
+        match &mut self.encrypted {
+            Some(encrypted) => encrypted.write(&mut self.stream, bytes),
+            None => self.stream.write(bytes),
+        }
+    }
+
+    /// Whether something of what was written has stayed behind.
+    pub(super) fn has_output(&self) -> bool {
+        self.encrypted.as_ref().is_some_and(Encrypted::has_output)
+    }
+
+    /// Writes what has stayed behind.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.encrypted {
+            Some(encrypted) => encrypted.flush(&mut self.stream),
+            None => Ok(()),
         }
     }
 
     /// Reads what has arrived, for [`Self::buffered`] to take replies from; false at the end.
     pub(super) fn read_some(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 16 * 1024];
-        let length = self.stream.read(&mut chunk)?;
-        self.reader.feed(&chunk[..length]);
-        Ok(length > 0)
+        loop {
+            let length = self.read(&mut chunk)?;
+            self.reader.feed(&chunk[..length]);
+            // The socket does not tell of what has been decrypted.
+            if length == 0 || !self.encrypted.as_mut().is_some_and(Encrypted::has_input) {
+                return Ok(length > 0);
+            }
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.encrypted {
+            Some(encrypted) => encrypted.read(&mut self.stream, buffer),
+            None => self.stream.read(buffer),
+        }
     }
 
     /// The next reply if it has arrived already.
@@ -219,19 +261,25 @@ enum Stream {
     Unix(UnixStream),
 }
 
-impl Stream {
+impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
         }
     }
+}
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write_all(bytes),
-            Self::Unix(stream) => stream.write_all(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

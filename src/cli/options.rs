@@ -3,6 +3,7 @@
 mod arguments;
 
 use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use super::connection::{Family, Target};
+use super::encryption::Encryption;
 use super::format::Style;
 use super::modes::scan::Selection;
 use crate::quoting;
@@ -21,6 +23,8 @@ pub(super) use arguments::VERSION_SHOWN;
 pub(super) struct Environment {
     /// `REDISCLI_AUTH`: a password that the list of processes does not show.
     pub(super) password: Option<OsString>,
+    /// `PREGON_CLI_OPTIONS`: what stands before the arguments, quoted as in a configuration file.
+    pub(super) options: Option<OsString>,
     /// Whether standard output is a terminal.
     pub(super) terminal: bool,
 }
@@ -41,6 +45,8 @@ pub(super) struct Options {
     pub(super) timeout: Duration,
     /// Which addresses of a name to try first.
     pub(super) family: Family,
+    /// How the connection is encrypted, if it is.
+    pub(super) encryption: Option<Encryption>,
     pub(super) user: Option<Vec<u8>>,
     pub(super) password: Option<Vec<u8>>,
     /// Whether the user is to be told that others can read the password on the command line.
@@ -115,6 +121,11 @@ pub(super) enum Protocol {
 /// One line for the user.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Result<Action, String> {
     let mut words: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(options) = &environment.options {
+        let options = quoting::split(options.as_bytes()).map_err(|_| "Unbalanced quotes in PREGON_CLI_OPTIONS")?;
+        let behind_name = words.len().min(1);
+        words.splice(behind_name..behind_name, options.into_iter().map(OsString::from_vec));
+    }
     if words.last().is_some_and(|last| last == "-h") && words.len() == 2 {
         words[1] = "--help".into();
     }
@@ -139,7 +150,7 @@ pub(super) fn unquote(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Options of redis-cli that are not here, and what is to be known instead. An entry whose name ends with `-` stands
 /// for all that begin with it.
-const ABSENT: [(&str, &str); 18] = [
+const ABSENT: [(&str, &str); 14] = [
     ("--cluster", "there is no cluster to manage: one server holds everything"),
     ("--cluster-", "there is no cluster to manage: one server holds everything"),
     ("--rdb", "there are no snapshots: nothing is on disk"),
@@ -152,12 +163,8 @@ const ABSENT: [(&str, &str); 18] = [
     ("--keystats", "use --bigkeys and --memkeys"),
     ("--keystats-samples", "use --bigkeys and --memkeys-samples"),
     ("--ldb", "there is no debugger for scripts"),
+    ("--tls-", "what the server and it agree on is safe"),
     ("--ldb-sync-mode", "there is no debugger for scripts"),
-    ("--tls", "it has no TLS: use redis-cli of the package redis-tools"),
-    ("--tls-", "it has no TLS: use redis-cli of the package redis-tools"),
-    ("--sni", "it has no TLS: use redis-cli of the package redis-tools"),
-    ("--cacert", "it has no TLS: use redis-cli of the package redis-tools"),
-    ("--insecure", "it has no TLS: use redis-cli of the package redis-tools"),
 ];
 
 /// Why an option of redis-cli is not here.

@@ -1,4 +1,4 @@
-//! `redis://[user[:password]@][host][:port][/database]`, the address as one word.
+//! `redis://[user[:password]@][host][:port][/database]`, the address as one word; `rediss://` for TLS.
 
 /// What a URI said; everything it left out is `None`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -8,6 +8,8 @@ pub(super) struct Uri {
     pub(super) host: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) database: Option<i32>,
+    /// Whether it begins with `rediss://`, which stands for TLS.
+    pub(super) encrypted: bool,
 }
 
 /// Reads a URI. A single word before the `@` is the password, as redis-cli takes it. User and password may be
@@ -15,16 +17,14 @@ pub(super) struct Uri {
 ///
 /// # Errors
 ///
-/// One line for the user: another scheme, TLS, a port out of range, a broken percent-encoding.
+/// One line for the user: another scheme, a port out of range, a broken percent-encoding.
 pub(super) fn parse(text: &str) -> Result<Uri, &'static str> {
     let (scheme, rest) = text.split_once("://").ok_or(SCHEME)?;
-    if scheme.eq_ignore_ascii_case("rediss") {
-        return Err("rediss:// is not supported: this client has no TLS");
-    }
-    if !scheme.eq_ignore_ascii_case("redis") {
+    let encrypted = scheme.eq_ignore_ascii_case("rediss");
+    if !encrypted && !scheme.eq_ignore_ascii_case("redis") {
         return Err(SCHEME);
     }
-    let mut uri = Uri::default();
+    let mut uri = Uri { encrypted, ..Uri::default() };
     let rest = match rest.split_once('@') {
         Some((who, rest)) => {
             read_user(who, &mut uri)?;
@@ -103,7 +103,14 @@ mod tests {
 
     fn uri(user: Option<&str>, password: Option<&str>, host: Option<&str>, port: Option<u16>, db: Option<i32>) -> Uri {
         let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
-        Uri { user: bytes(user), password: bytes(password), host: host.map(str::to_owned), port, database: db }
+        Uri {
+            user: bytes(user),
+            password: bytes(password),
+            host: host.map(str::to_owned),
+            port,
+            database: db,
+            encrypted: false,
+        }
     }
 
     #[test]
@@ -147,10 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_tls_and_a_wrong_port_are_refused() {
+    fn rediss_stands_for_tls() {
+        let expected = Uri { encrypted: true, ..uri(None, Some("pw"), Some("h"), Some(6380), None) };
+        assert_eq!(parse("rediss://pw@h:6380"), Ok(expected));
+    }
+
+    #[test]
+    fn another_scheme_and_a_wrong_port_are_refused() {
         assert_eq!(parse("http://h"), Err("Invalid URI scheme"));
         assert_eq!(parse("localhost:6379"), Err("Invalid URI scheme"));
-        assert_eq!(parse("rediss://h"), Err("rediss:// is not supported: this client has no TLS"));
         assert_eq!(parse("redis://h:70000"), Err("Invalid server port."));
     }
 }

@@ -1,9 +1,11 @@
 //! TLS: who gets in with which certificate, what happens to the files, and what is said of those who do not get in.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 use rustls::version::{TLS12, TLS13};
 
-use crate::child::call;
+use crate::child::{Ended, binary, call, finish};
 use crate::support::peer::encode_command;
 use crate::support::server::next_free_port;
 use crate::support::{Authority, Peer, TestServer};
@@ -269,4 +271,52 @@ fn a_server_that_ends_says_so_to_clients_over_tls_when_they_have_everything() {
     peer.expect("+OK\r\n");
     peer.expect_closed();
     server.stop();
+}
+
+/// Runs the client that the binary is, with `input`, on its way to the port for TLS.
+fn client(addr: &str, args: &[&str], input: &[u8]) -> Ended {
+    let port = addr.rsplit(':').next().expect("it ends with the port");
+    let mut command = Command::new(binary());
+    command.args(["cli", "-p", port]).args(args).env_remove("REDISCLI_AUTH").env_remove("FAKETTY");
+    finish(&mut command, input)
+}
+
+#[test]
+fn the_client_of_the_binary_speaks_tls_in_its_modes_and_believes_only_whom_it_is_told_to() {
+    let authority = Authority::new();
+    let (server, addr) = start(&authority, &["--tls-auth-clients", "optional"]);
+    let (ca, cert, key) = (authority.text("ca.pem"), authority.text("alice.pem"), authority.text("alice.key"));
+    let trusting = ["--tls", "--cacert", &ca];
+    let run = |args: &[&str], input: &[u8]| client(&addr, &[&trusting[..], args].concat(), input);
+    assert_eq!(run(&["ping"], b"").out, "PONG\n");
+    assert_eq!(run(&["--cert", &cert, "--key", &key, "ping"], b"").out, "PONG\n");
+    let uri = format!("rediss://{addr}/3");
+    assert_eq!(client(&addr, &["-u", &uri, "--cacert", &ca, "ping"], b"").out, "PONG\n");
+    let long = "x".repeat(300_000);
+    assert_eq!(run(&["-x", "set", "key"], long.as_bytes()).out, "OK\n");
+    assert_eq!(run(&["get", "key"], b"").out, format!("{long}\n"));
+    let piped = run(&["--pipe"], &b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n".repeat(20_000));
+    assert!(piped.out.ends_with("errors: 0, replies: 20000\n"), "{} {}", piped.out, piped.err);
+    assert!(run(&["--scan"], b"").out.contains("key"));
+    let refused = |ended: Ended, why: &str| {
+        assert_eq!(ended.code, Some(1), "{}", ended.out);
+        assert!(ended.err.contains(why), "{}", ended.err);
+    };
+    refused(run(&["-h", "127.0.0.2", "ping"], b""), "Connection refused");
+    refused(run(&["--sni", "other.example", "ping"], b""), "not valid for name");
+    assert_eq!(run(&["--sni", "localhost", "ping"], b"").out, "PONG\n");
+    refused(client(&addr, &["--tls", "--cacert", "/nowhere", "ping"], b""), "--cacert /nowhere: No such file");
+    let stranger = Authority::new();
+    refused(client(&addr, &["--tls", "--cacert", &stranger.text("ca.pem"), "ping"], b""), "invalid peer certificate: ");
+    assert_eq!(client(&addr, &["--tls", "--insecure", "ping"], b"").out, "PONG\n");
+    refused(run(&["--cert", &cert, "ping"], b""), "one is of no use without the other");
+    assert_eq!(set(&server, &["tls-auth-clients", "yes", "tls-protocols", "TLSv1.2"]), "+OK\r\n");
+    refused(run(&["ping"], b""), "Could not connect to Redis at 127.0.0.1:");
+    authority.give_ended("server", "ended", &["localhost", "127.0.0.1"]);
+    assert_eq!(set(&server, &["tls-cert-file", &authority.text("server.pem"), "tls-auth-clients", "no"]), "+OK\r\n");
+    refused(run(&["ping"], b""), "certificate expired");
+    let options = format!("--tls --insecure -p {}", addr.rsplit(':').next().expect("it ends with the port"));
+    let mut health = Command::new(binary());
+    health.args(["cli", "ping"]).env("PREGON_CLI_OPTIONS", options).env_remove("FAKETTY");
+    assert_eq!(finish(&mut health, b"").out, "PONG\n", "as a health check that knows only TLS");
 }

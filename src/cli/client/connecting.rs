@@ -1,11 +1,12 @@
 //! How a client comes to a connection that is ready for commands.
 
+use std::io;
 use std::thread;
 use std::time::Duration;
 
 use super::{Client, Failure};
 use crate::cli::connection::{Connection, system_text};
-use crate::cli::options::Protocol;
+use crate::cli::options::{Options, Protocol};
 use crate::cli::reply::Reply;
 
 impl Client<'_> {
@@ -28,7 +29,7 @@ impl Client<'_> {
         for attempt in 1_u64.. {
             self.say(&format!("\r\x1b[0KReconnecting... {attempt}\r"))?;
             self.forget();
-            let connection = Connection::open(&self.target, self.options.timeout, self.options.family);
+            let connection = self.open_connection();
             thread::sleep(Duration::from_secs(1));
             if let Ok(connection) = connection {
                 self.connection = Some(connection);
@@ -39,9 +40,14 @@ impl Client<'_> {
         self.say("\r\x1b[0K")
     }
 
+    fn open_connection(&self) -> io::Result<Connection> {
+        let Options { timeout, family, encryption, .. } = self.options;
+        Connection::open(&self.target, *timeout, *family, encryption.as_ref())
+    }
+
     fn open(&mut self) -> Result<(), Failure> {
         self.forget();
-        match Connection::open(&self.target, self.options.timeout, self.options.family) {
+        match self.open_connection() {
             Ok(connection) => self.connection = Some(connection),
             Err(error) => {
                 let reason = system_text(&error);

@@ -69,7 +69,8 @@ impl Pipe {
     /// Whether there is input, replies, room for what is to be sent.
     fn wait(&self) -> (bool, bool, bool) {
         let stdin = io::stdin();
-        let interest = if self.unsent.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+        let has_output = !self.unsent.is_empty() || self.connection.has_output();
+        let interest = if has_output { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let mut waiting = vec![PollFd::new(&self.connection, interest)];
         if self.unsent.is_empty() && !self.all_read {
             waiting.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
@@ -135,6 +136,12 @@ impl Pipe {
                     return Err(refuse(client, "Error writing to the server: ", system_text(&error).as_bytes()));
                 }
             }
+        }
+        match self.connection.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                return Err(refuse(client, "Error writing to the server: ", system_text(&error).as_bytes()));
+            }
+            _ => {}
         }
         self.unsent.clear();
         self.sent = 0;

@@ -10,6 +10,7 @@ use clap::{ArgAction, ArgMatches, Parser};
 
 use super::{Environment, Mode, Options, Protocol, StdinArgument};
 use crate::cli::connection::{Family, Target};
+use crate::cli::encryption::Encryption;
 use crate::cli::format::{Format, Style};
 use crate::cli::modes::scan::Selection;
 use crate::cli::uri::{self, Uri};
@@ -54,8 +55,33 @@ pub(super) struct Arguments {
     /// Do not warn about a password on the command line
     #[arg(long)]
     no_auth_warning: bool,
-    #[arg(short, help = "Address as redis://[user[:password]@][host][:port][/database]", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        help = "Address as redis://[user[:password]@][host][:port][/database], or rediss:// for TLS",
+        allow_hyphen_values = true
+    )]
     uri: Option<String>,
+    /// Encrypt the connection, as rediss:// does
+    #[arg(long)]
+    tls: bool,
+    /// For --tls: the name that the server's certificate has to be for, if it is not the host's
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    sni: Option<String>,
+    /// For --tls: file with the authorities to trust, instead of those that the system trusts
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    cacert: Option<PathBuf>,
+    /// For --tls: directory with such files
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
+    cacertdir: Option<PathBuf>,
+    /// For --tls: believe every certificate
+    #[arg(long)]
+    insecure: bool,
+    /// For --tls: file with the client's own certificate
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    cert: Option<PathBuf>,
+    /// For --tls: file with the key to it
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    key: Option<PathBuf>,
     /// Send the command this many times; for ever if negative
     #[arg(short, value_name = "TIMES", default_value_t = 1, allow_hyphen_values = true)]
     repeat: i64,
@@ -192,7 +218,16 @@ impl Arguments {
         let argument_from_stdin = self.argument_from_stdin();
         let place = self.place(matches)?;
         let password = place.password;
+        let encryption = (self.tls || place.encrypted).then_some(Encryption {
+            ca_file: self.cacert,
+            ca_dir: self.cacertdir,
+            certificate: self.cert,
+            key: self.key,
+            name: self.sni,
+            insecure: self.insecure,
+        });
         Ok(Options {
+            encryption,
             target: self.socket.map_or(place.target, Target::Unix),
             timeout: self.timeout,
             family: if self.ipv6 { Family::V6 } else { Family::V4 },
@@ -268,7 +303,7 @@ impl Arguments {
     /// What the URI and the options beside it say together: an option counts over the URI if it stands behind it.
     fn place(&self, matches: &ArgMatches) -> Result<Place, &'static str> {
         let uri = self.uri.as_deref().map(uri::parse).transpose()?.unwrap_or_default();
-        let Uri { user, password, host, port, database } = uri;
+        let Uri { user, password, host, port, database, encrypted } = uri;
         let uri_index = last_index(matches, "uri");
         let wins = |option| last_index(matches, option) > uri_index;
         let bytes = |word: &Option<OsString>| word.clone().map(OsString::into_vec);
@@ -280,6 +315,7 @@ impl Arguments {
             user: choose(user.map(Some), bytes(&self.user), wins("user")),
             password: choose(password.map(Some), bytes(&self.password), wins("password")),
             database: choose(database, self.database, wins("database")),
+            encrypted,
         })
     }
 
@@ -317,6 +353,7 @@ struct Place {
     user: Option<Vec<u8>>,
     password: Option<Vec<u8>>,
     database: i32,
+    encrypted: bool,
 }
 
 fn choose<T>(from_uri: Option<T>, option: T, option_wins: bool) -> T {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{ABSENT, Action, Environment, Mode, Options, Protocol, StdinArgument, parse};
 use crate::cli::connection::{Family, Target};
+use crate::cli::encryption::Encryption;
 use crate::cli::format::Format;
 use crate::cli::modes::scan::Selection;
 
@@ -16,6 +17,34 @@ fn try_options(line: &str, environment: Environment) -> Result<Options, String> 
 
 fn options(line: &str) -> Options {
     try_options(line, Environment::default()).expect("the arguments are valid")
+}
+
+#[test]
+fn options_of_the_environment_stand_before_those_of_the_command_line() {
+    let environment = |text: &str| Environment { options: Some(text.into()), ..Environment::default() };
+    let options = try_options("-p 7001 ping", environment("--tls -p 7000 --cacert 'my ca.pem'")).expect("all is well");
+    assert_eq!((options.target, options.command), (tcp("127.0.0.1", 7001), words(&["ping"])));
+    let encryption = Encryption { ca_file: Some("my ca.pem".into()), ..Encryption::default() };
+    assert_eq!(options.encryption, Some(encryption));
+    assert!(
+        try_options("ping", environment("--cacert 'ca.pem")).is_err_and(|text| text.contains("PREGON_CLI_OPTIONS"))
+    );
+}
+
+#[test]
+fn a_connection_is_encrypted_where_an_option_or_the_uri_says_so() {
+    assert_eq!(options("--cacert ca.pem ping").encryption, None);
+    assert_eq!(options("--tls ping").encryption, Some(Encryption::default()));
+    let all = "-u rediss://h --cacert a --cacertdir b --cert c --key d --sni e --insecure ping";
+    let encryption = Encryption {
+        ca_file: Some("a".into()),
+        ca_dir: Some("b".into()),
+        certificate: Some("c".into()),
+        key: Some("d".into()),
+        name: Some("e".into()),
+        insecure: true,
+    };
+    assert_eq!(options(all).encryption, Some(encryption));
 }
 
 fn error(line: &str) -> String {
@@ -64,7 +93,7 @@ fn a_password_on_the_command_line_is_warned_about() {
 
 #[test]
 fn the_environment_gives_a_password_that_arguments_override() {
-    let environment = || Environment { password: Some("env".into()), terminal: false };
+    let environment = || Environment { password: Some("env".into()), ..Environment::default() };
     let from_environment = try_options("ping", environment()).expect("valid");
     assert_eq!((from_environment.password, from_environment.password_warning), (Some(b"env".to_vec()), false));
     let given = try_options("-a given", environment()).expect("valid");
@@ -74,7 +103,7 @@ fn the_environment_gives_a_password_that_arguments_override() {
 #[test]
 fn the_form_follows_the_terminal_unless_chosen() {
     let on_terminal = |line| {
-        let environment = Environment { password: None, terminal: true };
+        let environment = Environment { terminal: true, ..Environment::default() };
         try_options(line, environment).expect("valid").style.format
     };
     assert_eq!(on_terminal("ping"), Format::Human);
