@@ -13,7 +13,6 @@ mod supervision;
 pub mod upkeep;
 mod vital;
 
-use crate::command;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::clock::Clock;
+use crate::command;
 use crate::config::{Config, Settings, StartError};
 use crate::net::handover::Doors;
 use crate::net::listen::{self, Listener};

@@ -27,7 +27,9 @@ pub(super) fn give_up(place: &mut Place<'_, '_>, client: &ClientInfo) {
 /// Lets go of what a client that has gone holds of the keys: what it watches, caches and waits for.
 pub(super) fn let_go_of_keys(client: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) {
     keys.hold(now).0.waiters.remove(client.id);
-    super::transaction::end_watch(client, scope, keys, now);
+    if let Some(watch) = super::transaction::take_watch(client, scope) {
+        watch.end(keys.hold(now).0);
+    }
     super::client::stop_tracking(client, scope, keys, now);
 }
 
@@ -39,8 +41,7 @@ fn has_much_to_leave(client: &ClientInfo) -> bool {
 /// From so much on, in bytes: some hundred keys.
 const MUCH_TO_LEAVE: usize = 64 * 1024;
 
-/// Ends what a client watches where nobody asks whether anything was changed: at once, or elsewhere where that takes long.
-/// The keys can be had.
+/// Ends what a client watches: at once, or elsewhere where that takes long. The keys can be had.
 pub(super) fn forget_watch(
     server: &Server,
     info: &Arc<ClientInfo>,
@@ -48,11 +49,12 @@ pub(super) fn forget_watch(
     keys: &mut KeyAccess<'_>,
     now: Now,
 ) {
-    let executor = &server.executors.keys;
-    if !(executor.is_attached() && has_much_to_leave(info)) {
-        super::transaction::end_watch(info, scope, keys, now);
-    } else if let Some(watch) = super::transaction::take_watch(info, scope) {
+    let (executor, much) = (&server.executors.keys, has_much_to_leave(info));
+    let Some(watch) = super::transaction::take_watch(info, scope) else { return };
+    if executor.is_attached() && much {
         executor.add(EndWatch(info.clone(), watch.ending()));
+    } else {
+        watch.end(keys.hold(now).0);
     }
 }
 
@@ -66,7 +68,7 @@ pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
     let elsewhere = executor.is_attached() && has_much_to_leave(&turn.client.info);
     if !elsewhere && obtain_keys(turn) {
         let scope = &mut conversation.scope;
-        super::transaction::end_watch(&turn.client.info, scope, &mut turn.keys, turn.now);
+        forget_watch(&turn.worker.server, &turn.client.info, scope, &mut turn.keys, turn.now);
         turn.keys.release();
     } else if let Some(watch) = super::transaction::take_watch(&turn.client.info, &mut conversation.scope) {
         executor.add(EndWatch(turn.client.info.clone(), watch.ending()));

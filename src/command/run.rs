@@ -3,7 +3,6 @@
 //!
 //! Source: `call` in Redis 7.2 (server.c).
 
-use crate::ids::CommandIndex;
 use std::rc::Rc;
 
 use super::cost::{self, View};
@@ -22,6 +21,7 @@ use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::NAMES_AT_ONCE;
+use crate::ids::CommandIndex;
 use crate::ids::Topic;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;

@@ -1,6 +1,6 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
-use crate::command::table;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::spec::{Arg, BeginSearch, Command, FindKeys, Flags, Group, KeySpec};
@@ -8,11 +8,13 @@ use super::{Call, LocalCall, Place, leaving, run};
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
+use crate::command::table;
 use crate::ids::CommandIndex;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::watchers::Watch;
 use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
+use crate::server::Server;
 use crate::session::{Scope, SessionState};
 
 const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::UNQUEUED);
@@ -81,7 +83,7 @@ pub(super) fn forget_queue(info: &ClientInfo, state: &mut SessionState) {
 
 /// Ends what WATCH began for the client that calls, and answers whether a watched key was changed.
 fn watched_key_changed(call: &mut Call<'_, '_>) -> bool {
-    end_watch(call.info, call.scope, call.keys, call.now)
+    end_watch(call.server, call.info, call.scope, call.keys, call.now)
 }
 
 /// Forgets what was queued and what is watched, and leaves the transaction.
@@ -92,10 +94,18 @@ pub(super) fn leave(call: &mut LocalCall<'_, '_>) {
 }
 
 /// Ends what WATCH began, and answers whether a watched key was changed.
-pub(super) fn end_watch(info: &ClientInfo, scope: &mut Scope, keys: &mut KeyAccess<'_>, now: Now) -> bool {
-    let Some(watch) = take_watch(info, scope) else { return false };
-    let (keyspace, now_ms) = keys.hold(now);
-    watch.end(keyspace, now_ms)
+pub(super) fn end_watch(
+    server: &Server,
+    info: &Arc<ClientInfo>,
+    scope: &mut Scope,
+    keys: &mut KeyAccess<'_>,
+    now: Now,
+) -> bool {
+    let Some(watch) = &scope.watch else { return false };
+    let (_, now_ms) = keys.hold(now);
+    let changed = watch.has_changed(now_ms);
+    leaving::forget_watch(server, info, scope, keys, now);
+    changed
 }
 
 /// Takes what a client watches, which is still to be ended, and counts for it no more: it may watch anew before that.

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet, hash_set};
 
 use super::address::{Address, AddressRef};
+use super::entry::Entry;
 use super::keys::Keys;
 use super::{DatabaseId, State};
 
@@ -15,6 +16,8 @@ use super::{DatabaseId, State};
 pub(crate) struct Watch {
     keys: HashSet<Address, RandomState>,
     bytes: usize,
+    /// When the first of them expires, in milliseconds since 1970-01-01, if none is changed before.
+    first_deadline_ms: Option<i64>,
     /// Whether any of them was changed since.
     touched: Arc<AtomicBool>,
 }
@@ -77,6 +80,8 @@ impl Watch {
             return;
         }
         keys.contains(key);
+        let deadline_ms = keys.state.database(db).get(key).and_then(Entry::deadline_ms);
+        self.first_deadline_ms = self.first_deadline_ms.into_iter().chain(deadline_ms).min();
         let address = Address::new(db, key);
         let watching = keys.state.watchers.keys.entry(address.clone()).or_default();
         if let Err(place) = place(watching, &self.touched) {
@@ -86,15 +91,17 @@ impl Watch {
         self.bytes += WATCHED_KEY_BYTES + 2 * key.len();
     }
 
-    /// Ends it, and answers whether any key was changed, or its time is over since.
-    pub(crate) fn end(self, state: &mut State, now_ms: i64) -> bool {
-        let is_over = |of: &Address| state.database(of.db).get(&of.key).is_some_and(|entry| entry.is_due(now_ms));
-        let changed = self.touched.load(Relaxed) || self.keys.iter().any(is_over);
-        self.ending().go_on(state, usize::MAX);
-        changed
+    /// Whether any key was changed, or its time is over since. Asked under the keys' lock.
+    pub(crate) fn has_changed(&self, now_ms: i64) -> bool {
+        self.touched.load(Relaxed) || self.first_deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms)
     }
 
-    /// Ends it in parts, where nobody asks whether anything was changed.
+    /// Ends it at once.
+    pub(crate) fn end(self, state: &mut State) {
+        self.ending().go_on(state, usize::MAX);
+    }
+
+    /// Ends it in parts.
     pub(crate) fn ending(self) -> Ending {
         Ending { keys: self.keys.into_iter(), touched: self.touched }
     }
@@ -141,13 +148,13 @@ mod tests {
     #[test]
     fn a_key_that_has_changed_is_not_looked_for_again() {
         let mut state = State::default();
-        let mut watches: Vec<Watch> = (0..100).map(|_| watching(&mut state, 0..3)).collect();
+        let watches: Vec<Watch> = (0..100).map(|_| watching(&mut state, 0..3)).collect();
         let other = watching(&mut state, 2..4);
         state.watchers.touch(0, b"1");
         assert_eq!(state.watchers.keys[&AddressRef { db: 0, key: b"2" }].len(), 101);
         assert_eq!(state.watchers.len(), 3, "who has been told is told nothing more");
-        assert!(watches.drain(..).all(|watch| watch.end(&mut state, 0)));
-        assert!(!other.end(&mut state, 0));
+        assert!(watches.iter().all(|watch| watch.has_changed(0)) && !other.has_changed(0));
+        watches.into_iter().chain([other]).for_each(|watch| watch.end(&mut state));
         assert_eq!(state.watchers.len(), 0);
     }
 
@@ -160,7 +167,8 @@ mod tests {
         assert_eq!(state.watchers.len(), 10);
         state.watchers.touch_all(1, |_| true);
         assert_eq!(state.watchers.len(), 10);
-        assert!(watch.end(&mut state, 0));
+        assert!(watch.has_changed(0));
+        watch.end(&mut state);
         assert_eq!(state.watchers.len(), 0);
     }
 }

@@ -1,6 +1,5 @@
 //! ID, INFO, LIST: what is shown of a client, and of which.
 
-use crate::command::table;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::filters::{self, Filters};
@@ -9,6 +8,7 @@ use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::command::Call;
 use crate::command::connection::DEFAULT_USER;
+use crate::command::table;
 use crate::ids::{Address, Topic};
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;

@@ -6,7 +6,6 @@
 //! the answer waits for its end instead, and what was published by then goes ahead of it: nothing may follow the
 //! confirmation.
 
-use crate::command::table;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use crate::client::held::Holding;
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::command::spec::{Flags, Run};
+use crate::command::table;
 use crate::command::{run, transaction};
 use crate::ids::CommandIndex;
 use crate::keyspace::access::{KeyAccess, Lent};
@@ -154,7 +154,13 @@ impl Execution {
     /// the answer.
     fn begin(&mut self, turn: &mut Turn<'_>, conversation: &mut Conversation) -> bool {
         self.give_lock(turn);
-        let changed = transaction::end_watch(&turn.client.info, &mut conversation.scope, &mut turn.keys, turn.now);
+        let changed = transaction::end_watch(
+            &turn.worker.server,
+            &turn.client.info,
+            &mut conversation.scope,
+            &mut turn.keys,
+            turn.now,
+        );
         self.take_lock(turn);
         if changed {
             turn.reply.null_array();

@@ -1,6 +1,5 @@
 //! Commands on their way to another thread, and what comes back.
 
-use crate::command::table;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use parking_lot::Mutex;
 use crate::client::order::{Errand, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
+use crate::command::table;
 use crate::command::{Call, Place, gate, run, trace, transaction};
 use crate::ids::CommandIndex;
 use crate::ids::PortSet;
@@ -94,7 +94,7 @@ impl Task {
     /// Runs commands of a transaction until the end or until enough has been answered; the answers come back.
     pub(super) fn run_queued(mut self, place: &mut Place<'_, '_>) {
         let mut reply = self.reply();
-        if transaction::end_watch(&self.client, &mut self.scope, place.keys, place.server.clock.now()) {
+        if transaction::end_watch(place.server, &self.client, &mut self.scope, place.keys, place.server.clock.now()) {
             // Its client has gone before the transaction began.
             self.requests.clear();
         }

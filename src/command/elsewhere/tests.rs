@@ -291,7 +291,14 @@ fn watched_after_each_job(world: &World) -> Vec<usize> {
 
 #[test]
 fn many_watched_keys_are_let_go_of_in_parts_and_their_client_may_watch_others_meanwhile() {
-    for request in ["MULTI\r\nNOSUCH\r\nEXEC", "MULTI\r\nEXEC x\r\n", "MULTI\r\nDISCARD", "UNWATCH", "MULTI\r\nRESET"] {
+    for request in [
+        "MULTI\r\nNOSUCH\r\nEXEC",
+        "MULTI\r\nEXEC x\r\n",
+        "MULTI\r\nDISCARD",
+        "MULTI\r\nEXEC",
+        "UNWATCH",
+        "MULTI\r\nRESET",
+    ] {
         let world = world(&[]);
         let client = watching(&world);
         assert_ne!(client.say(request), "", "{request}");

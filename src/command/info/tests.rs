@@ -1,9 +1,9 @@
 //! INFO through sessions in memory.
 
-use crate::command::table;
 use std::time::Duration;
 
 use super::{SECTIONS, human, percent};
+use crate::command::table;
 use crate::command::test_support::{Peer, World};
 use crate::resp::Proto;
 
