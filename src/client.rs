@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::acl::{Acl, User};
 use crate::hub::name::Name;
 use crate::ids::{Topic, WorkerId};
 use crate::message::Frame;
@@ -35,6 +36,8 @@ use sink::{Sink, Wrote};
 pub enum Closing {
     /// CLIENT KILL.
     Killed,
+    /// It listened to what its user may not listen to any more.
+    Revoked,
     /// More waits to be written than the hard limit allows.
     HardLimit,
     /// More waits to be written than the soft limit allows, for longer than it allows.
@@ -63,6 +66,7 @@ impl Closing {
     pub fn reason(self) -> &'static str {
         match self {
             Closing::Killed => "killed by CLIENT KILL",
+            Closing::Revoked => "its user may not listen to that any more",
             Closing::HardLimit => "output buffer hard limit reached",
             Closing::SoftLimit => "output buffer soft limit reached",
             Closing::Idle => "idle for longer than timeout",
@@ -126,6 +130,8 @@ pub struct Client {
     pub(crate) awaits_answer: Cell<bool>,
     /// Whether it has given the password, or needs to give none.
     proven: Cell<bool>,
+    /// The user that it has logged in as, as others may see it in what they know of the client, too.
+    user: RefCell<Option<Arc<User>>>,
     silence: Silence,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
     pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
@@ -133,6 +139,7 @@ pub struct Client {
 
 impl Client {
     pub(crate) fn new(info: Arc<ClientInfo>, sink: Option<Rc<dyn Sink>>) -> Rc<Self> {
+        let user = info.own_user();
         let proto = Proto::numbered(info.proto.load(Relaxed));
         Rc::new(Client {
             info,
@@ -150,6 +157,7 @@ impl Client {
             served: Cell::new(0),
             awaits_answer: Cell::new(false),
             proven: Cell::new(true),
+            user: RefCell::new(user),
             silence: Silence::default(),
             over_soft_limit_since_ms: Cell::new(None),
         })
@@ -189,6 +197,13 @@ impl Client {
             |topic| memberships.iter().flat_map(move |all| all[topic as usize].names().map(move |name| (topic, name)));
         let all = Topic::ALL.into_iter().flat_map(of);
         all.take(most).map(|(topic, name)| (topic, name.clone())).collect()
+    }
+
+    /// Whether this holds for all names that it listens to.
+    pub(crate) fn all_names(&self, holds: impl Fn(Topic, &[u8]) -> bool) -> bool {
+        let memberships = self.memberships.borrow();
+        let of = |topic: Topic| memberships.iter().flat_map(move |all| all[topic as usize].names());
+        Topic::ALL.into_iter().all(|topic| of(topic).all(|name| holds(topic, name)))
     }
 
     /// Whether it listens to anything.
@@ -237,6 +252,17 @@ impl Client {
 
     pub(crate) fn set_proven(&self, proven: bool) {
         self.proven.set(proven);
+    }
+
+    /// Whether nothing is refused to the user that it is.
+    pub(crate) fn is_free(&self, acl: &Acl) -> bool {
+        self.user.borrow().as_ref().unwrap_or(&acl.default).is_free()
+    }
+
+    /// It is this user from now on; none stands for the default user.
+    pub(crate) fn log_in(&self, user: Option<Arc<User>>) {
+        self.info.set_own_user(user.clone());
+        *self.user.borrow_mut() = user;
     }
 
     /// Why it is being closed, if it is.

@@ -16,6 +16,7 @@
 //! | [`scripting`] | EVAL and its family, SCRIPT |
 //! | [`transaction`] | MULTI, EXEC, DISCARD, WATCH |
 //! | `keys` | where the keys of a request stand |
+//! | `permission` | whether the user that a client is may execute a request |
 //! | [`introspect`] | COMMAND and its subcommands |
 //! | [`config`] | CONFIG |
 //! | [`info`] | INFO |
@@ -38,6 +39,7 @@ mod keys;
 pub(crate) mod leaving;
 pub mod list;
 pub mod observe;
+mod permission;
 pub mod pubsub;
 pub(crate) mod run;
 pub mod scripting;
@@ -105,7 +107,7 @@ fn families() -> [&'static [Command]; 14] {
 /// [`StartError`] where `rename-command` names a command that exists neither here nor in Redis, or takes a name twice.
 pub fn new_server(config: Config, clock: Clock) -> Result<Arc<Server>, StartError> {
     let names = table::names(&config.settings().rename_command)?;
-    Ok(Server::new(config, names, clock))
+    Ok(Server::new(config, names, table::catalogue(), clock))
 }
 
 /// One execution of a command, with what any thread can give it: `'s` is as long as its client's turn, `'c` as long as the

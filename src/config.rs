@@ -7,7 +7,7 @@
 //! | `param.rs` | what an entry is |
 //! | `settings.rs` | the macro behind the table |
 //! | `absent.rs` | the commands of Redis that do not exist here, for `rename-command` |
-//! | `value.rs`, `compound.rs`, `limits.rs`, `events.rs`, `accepted.rs` | the types of values: read, check, show |
+//! | `value.rs`, `compound.rs`, `limits.rs`, `events.rs`, `accepted.rs`, `user.rs` | the types of values: read, check, show |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
 //! | `reload.rs` | the file read again while the server runs |
@@ -34,6 +34,7 @@ mod reload;
 mod rewrite;
 mod settings;
 mod table;
+mod user;
 mod value;
 
 use std::collections::BTreeSet;
@@ -49,8 +50,8 @@ pub use param::{Change, Effect, Param, Section};
 pub use reload::Reading;
 pub use settings::Settings;
 pub use value::{
-    ByteSize, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, Permission, Seconds,
-    Supervised,
+    ByteSize, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, PatternSubscribe,
+    Permission, PubsubDefault, Seconds, Supervised,
 };
 
 use load::Loader;

@@ -92,6 +92,7 @@
 //! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
 //! | [`observe`] | what is counted, logged and kept for operators; what the process uses |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
+//! | `acl` | users, and what each of them may do |
 //! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |
 //!
@@ -110,6 +111,7 @@
 //! entry of the table. *Call*: one execution of it. *Turn*: what a client's commands run in until others have theirs.
 //! *Task*: commands that run elsewhere. *Param*: a directive.
 
+pub(crate) mod acl;
 pub mod cli;
 pub mod client;
 pub mod clock;

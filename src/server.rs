@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use parking_lot::{Mutex, ReentrantMutex, RwLock};
 use tokio::sync::Notify;
 
+use crate::acl::{Acl, Catalogue};
 use crate::client::order::{Errand, Hub, Order};
 use crate::client::registry::{ClientInfo, Clients};
 use crate::clock::Clock;
@@ -68,6 +69,8 @@ pub struct Server {
     pub clients: Clients,
     /// What it understands, by name.
     pub names: Names,
+    /// Users, and what each of them may do.
+    pub(crate) acl: Acl,
     /// Held by commands that change what others see, and by transactions that have some, so that nothing of that kind
     /// happens between two commands of a transaction.
     pub(crate) administration: ReentrantMutex<()>,
@@ -118,9 +121,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with this configuration, which understands commands by these names.
-    pub(crate) fn new(config: Config, names: Names, clock: Clock) -> Arc<Self> {
+    /// A server with this configuration, which understands commands by these names, and rules about users by
+    /// those of the catalogue.
+    pub(crate) fn new(config: Config, names: Names, catalogue: Catalogue, clock: Clock) -> Arc<Self> {
         let settings = config.settings().clone();
+        let acl = Acl::new(catalogue, settings.requirepass.password());
         let worker = |_| WorkerHandle {
             bell: Notify::new(),
             load: Load::default(),
@@ -136,6 +141,7 @@ impl Server {
         let lazy_free = Arc::new(LazyFree::new(memory.clone()));
         let disposer = lazy_free.clone();
         Arc::new(Server {
+            acl,
             hub: Hub::new(workers.len()),
             keyspace: Keyspace::new(move |garbage| disposer.dispose(garbage)),
             clients: Clients::new(workers.len()),

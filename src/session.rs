@@ -70,7 +70,7 @@ const UNPROVEN_INPUT: u64 = 256 * 1024;
 impl Session {
     /// The session of `client`, which has just connected to `worker`.
     pub fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
-        let authenticated = worker.settings().requirepass.password().is_none();
+        let authenticated = worker.server.acl.default.is_open();
         client.set_proven(authenticated);
         let state = SessionState { authenticated, ..SessionState::default() };
         Session {
@@ -234,7 +234,9 @@ impl Session {
 
     /// Runs what was received while it could not.
     fn run_input(&mut self, now: Now) {
-        if let Some(input) = self.wire.take_long(self.conversation.limits(&self.worker.settings())) {
+        if let Some(input) =
+            self.wire.take_long(self.conversation.limits(&self.worker.settings(), &self.worker.server.acl))
+        {
             let used = self.run(&input, Some(&input), now);
             return self.wire.put_back_long(input, if self.is_finished() { usize::MAX } else { used });
         }
@@ -259,7 +261,7 @@ impl Session {
                 if has_more {
                     break;
                 }
-                match decoder.next(&input[used..], conversation.limits(&turn.settings)) {
+                match decoder.next(&input[used..], conversation.limits(&turn.settings, &turn.worker.server.acl)) {
                     Ok(Step::Request(args, taken)) => {
                         gate::admit(turn, conversation, owner.map_or(args, |owner| args.owned_by(owner)));
                         if !turn.client.is_leaving() {

@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::client::order::{Errand, HubAccess, Order};
+use crate::client::order::{Errand, HubAccess, Order, Receipt};
 use crate::client::registry::ClientInfo;
 use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
@@ -55,6 +55,8 @@ pub struct Worker {
     more_waits: Cell<bool>,
     /// Clients that have ended and have subscriptions.
     leaving: RefCell<VecDeque<Leaver>>,
+    /// Orders that have been obeyed, of which those who wait for them have still to hear.
+    settled: RefCell<Vec<Receipt>>,
     /// What took the output of clients that have ended, and is still to be closed.
     hung_up: RefCell<VecDeque<Rc<dyn Sink>>>,
     /// Rung when there are such clients, or something is to be closed.
@@ -111,6 +113,7 @@ impl Worker {
             incoming: RefCell::default(),
             more_waits: Cell::new(false),
             leaving: RefCell::default(),
+            settled: RefCell::default(),
             hung_up: RefCell::default(),
             leave_bell: Notify::new(),
             astray: RefCell::default(),

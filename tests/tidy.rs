@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top of `src/`. Each may use those before it.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "version",
     "quoting",
     "clock",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 25] = [
     "pattern",
     "config",
     "ids",
+    "acl",
     "message",
     "pause",
     "shutdown",

@@ -31,6 +31,8 @@ pub enum Order {
 pub enum Errand {
     /// It ends: its subscriptions now, its connection as soon as its thread comes to it; then say so.
     Kill(Receipt),
+    /// It ends in the same way if it listens to what its user may not listen to any more; then say that this is settled.
+    Judge(Receipt),
     /// Its connection ends for this reason.
     Close(Closing),
     /// It may go on with what it waits for.
@@ -63,7 +65,7 @@ impl Cost for Order {
 impl Cost for Errand {
     fn cost(&self) -> usize {
         match self {
-            Errand::Kill(_) | Errand::Close(_) | Errand::Resume => 0,
+            Errand::Kill(_) | Errand::Judge(_) | Errand::Close(_) | Errand::Resume => 0,
             Errand::Tell(notice) => notice.cost(),
             Errand::Serve(answer) => answer.len(),
         }

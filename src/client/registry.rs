@@ -10,6 +10,7 @@ use std::sync::atomic::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::held::{Held, Holding, Sums};
+use crate::acl::{Acl, User};
 use crate::clock::Now;
 use crate::ids::{Address, ClientId, WorkerId};
 
@@ -111,6 +112,8 @@ pub struct ClientInfo {
     /// Whether it has ended, or been told to; it is not listed any more.
     killed: AtomicBool,
     labels: Mutex<Labels>,
+    /// The user that it has logged in as; none while that is the default user.
+    user: Mutex<Option<Arc<User>>>,
     flags: AtomicU32,
 }
 
@@ -139,6 +142,7 @@ impl ClientInfo {
             last_command: AtomicU16::new(u16::MAX),
             killed: AtomicBool::new(false),
             labels: Mutex::default(),
+            user: Mutex::default(),
             flags: AtomicU32::new(0),
         }
     }
@@ -178,6 +182,20 @@ impl ClientInfo {
     /// Whether a flag is set.
     pub fn has_flag(&self, flag: Flag) -> bool {
         self.flags.load(Relaxed) & (1 << flag as u8) != 0
+    }
+
+    /// The user that it is.
+    pub(crate) fn user(&self, acl: &Acl) -> Arc<User> {
+        self.user.lock().as_ref().unwrap_or(&acl.default).clone()
+    }
+
+    /// The same; none while that is the default user.
+    pub(super) fn own_user(&self) -> Option<Arc<User>> {
+        self.user.lock().clone()
+    }
+
+    pub(super) fn set_own_user(&self, user: Option<Arc<User>>) {
+        *self.user.lock() = user;
     }
 
     /// What it says of itself.

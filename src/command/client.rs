@@ -9,8 +9,8 @@
 //! | [`tracking`] | TRACKING and what belongs to it |
 
 mod filters;
-mod kill;
-mod list;
+pub(super) mod kill;
+pub(super) mod list;
 mod pause;
 mod settings;
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn wait(call: &mut LocalCall<'_, '_>, answer: Option<Answer>) -> Result<(), Repl
 ///
 /// Whatever `plan` and [`prepare`] refuse.
 pub(crate) fn change(server: &Server, plan: impl FnOnce(&Config) -> Result<Plan, SetError>) -> Result<(), SetError> {
-    let (settings, logs) = {
+    let (settings, logs, password) = {
         let mut config = server.config.lock();
         let plan = plan(&config)?;
         prepare(&plan)?;
@@ -142,10 +142,14 @@ pub(crate) fn change(server: &Server, plan: impl FnOnce(&Config) -> Result<Plan,
             return Ok(());
         }
         let logs = plan.effects().any(|(_, effect)| effect == Effect::Log);
+        let password = plan.effects().any(|(_, effect)| effect == Effect::Password);
         config.commit(plan);
         server.apply_settings(config.settings().clone());
-        (config.settings().clone(), logs)
+        (config.settings().clone(), logs, password)
     };
+    if password {
+        server.acl.set_default_password(settings.requirepass.password());
+    }
     if logs {
         log::apply(&settings);
     }

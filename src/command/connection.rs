@@ -1,10 +1,14 @@
 //! HELLO, AUTH, PING, ECHO, SELECT, QUIT, RESET.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::permission::Refused;
 use super::pubsub::subscribing::{self, Change};
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, LocalCall, client, run, transaction};
+use crate::acl::DEFAULT_USER;
+use crate::acl::log::Place;
 use crate::client::registry::Flag;
 use crate::observe::VERBOSE;
 use crate::resp::Proto;
@@ -12,9 +16,6 @@ use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 use crate::session::ReplyMode;
 use crate::version::REDIS_VERSION;
-
-/// The user of every client.
-pub(super) const DEFAULT_USER: &str = "default";
 
 const ALWAYS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST);
 const BEFORE_AUTH: Flags = ALWAYS.and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
@@ -104,7 +105,7 @@ fn hello(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if let Some((user, password)) = credentials {
         authenticate(call, user, password)?;
     }
-    if call.settings.requirepass.password().is_some() && !call.session.authenticated {
+    if !call.session.authenticated && !call.server.acl.default.is_open() {
         return Err(ReplyError::HELLO_NOAUTH);
     }
     if let Some(name) = name {
@@ -190,7 +191,7 @@ fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
     call.secret_args.extend(1..args.len());
     match args.len() {
-        2 if call.settings.requirepass.password().is_none() => return Err(ReplyError::NO_PASSWORD_SET),
+        2 if call.server.acl.default.rights().takes_any_password() => return Err(ReplyError::NO_PASSWORD_SET),
         2 => authenticate(call, DEFAULT_USER.as_bytes(), &args[1])?,
         3 => authenticate(call, &args[1], &args[2])?,
         _ => return Err(ReplyError::SYNTAX),
@@ -199,14 +200,17 @@ fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// Without a password set, the default user takes any.
-fn authenticate(call: &mut LocalCall<'_, '_>, user: &[u8], password: &[u8]) -> Result<(), ReplyError> {
-    let right = call.settings.requirepass.password().is_none_or(|secret| equal_in_constant_time(secret, password));
-    if user != DEFAULT_USER.as_bytes() || !right {
-        call.server.stats.counters.denied_auth.add_shared(1);
+/// Lets the client be the user of this name, if the password is right.
+fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> Result<(), ReplyError> {
+    let found = call.server.acl.get(name).filter(|user| user.admits(password));
+    let Some(user) = found else {
+        let place = if call.session.transaction.is_some() { Place::Multi } else { Place::Toplevel };
+        Refused::of(call).note_log_in(name, place);
         report_wrong_password(call);
         return Err(ReplyError::WRONGPASS);
-    }
+    };
+    let is_default = Arc::ptr_eq(&user, &call.server.acl.default);
+    call.client.log_in((!is_default).then_some(user));
     call.session.authenticated = true;
     call.client.set_proven(true);
     Ok(())
@@ -218,12 +222,6 @@ fn report_wrong_password(call: &Call<'_, '_>) {
         let peer = call.info.address.peer();
         tracing::debug!(target: VERBOSE, client = call.info.id, peer, not_shown, "wrong user or password");
     }
-}
-
-/// Whether both are equal, in a time that does not tell how far they are.
-fn equal_in_constant_time(secret: &[u8], given: &[u8]) -> bool {
-    let differing = given.iter().enumerate().fold(0, |found, (i, byte)| found | (byte ^ secret[i % secret.len()]));
-    differing == 0 && secret.len() == given.len()
 }
 
 fn ping(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
@@ -283,7 +281,8 @@ pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     call.client.set_proto(Proto::Resp2);
     call.reply.set_proto(Proto::Resp2);
     call.scope.db = 0;
-    call.session.authenticated = call.settings.requirepass.password().is_none();
+    call.client.log_in(None);
+    call.session.authenticated = call.server.acl.default.is_open();
     call.client.set_proven(call.session.authenticated);
     let info = &call.info;
     info.db.store(0, Relaxed);

@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::elsewhere::{self, task::Request};
 use super::leaving;
+use super::permission::{self, Refused};
 use super::run::{self, Ran};
 use super::spec::{Flags, Run};
 use super::table::{self, Entry, Lookup};
 use super::trace::count_error;
+use crate::acl::log::Place;
 use crate::client::Closing;
 use crate::client::held::Holding;
 use crate::client::order::HubAccess;
@@ -105,18 +107,21 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     if flags.has(Flags::PROTECTED) && !turn.settings.enable_debug_command.allows(turn.client.info.address.is_local()) {
         return Err(ReplyError::DEBUG_REFUSED);
     }
-    let password_missing = turn.settings.requirepass.password().is_some() && !state.authenticated;
-    if password_missing && !flags.has(Flags::NO_AUTH) {
+    let acl = &worker.server.acl;
+    if !state.authenticated && !acl.default.is_open() && !flags.has(Flags::NO_AUTH) {
         return Err(ReplyError::NOAUTH);
+    }
+    if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
+        return Err(ReplyError::NOT_IN_MULTI);
+    }
+    if !turn.client.is_free(acl) {
+        ensure_permitted(turn, state, entry, args)?;
     }
     if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);
     }
     if is_busy(turn, state, flags) {
         return Err(ReplyError::BUSY);
-    }
-    if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
-        return Err(ReplyError::NOT_IN_MULTI);
     }
     let subscribed = turn.client.proto() == Proto::Resp2 && turn.client.is_subscriber();
     if subscribed && !flags.has(Flags::SUBSCRIBED_MODE) {
@@ -149,6 +154,18 @@ fn find(worker: &Worker, args: Args<'_>) -> Result<(&'static Entry, Run), ReplyE
         Some(command) if entry.command.accepts(args.len()) => Ok((entry, command)),
         _ => Err(ReplyError::arity(&entry.full_name)),
     }
+}
+
+/// Refuses what the user that the client is may not do.
+fn ensure_permitted(turn: &Turn<'_>, state: &SessionState, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
+    let (server, info) = (&turn.worker.server, &turn.client.info);
+    let user = info.user(&server.acl);
+    permission::judge(&user.rights(), entry, args, &turn.settings).map_err(|denial| {
+        let (settings, stats) = (&turn.settings, turn.worker.stats());
+        let place = if state.transaction.is_some() { Place::Multi } else { Place::Toplevel };
+        Refused { server, settings, stats, info, entry, args, now: turn.now }.note(&user, denial, place);
+        permission::error(&user, entry, denial)
+    })
 }
 
 /// Whether a script has been running for so long that what needs the keys is refused.

@@ -10,6 +10,7 @@ use super::elsewhere::execution::Execution;
 use super::elsewhere::job::RunAlone;
 use super::elsewhere::loan::Borrower;
 use super::elsewhere::task::{Request, Slot, Task};
+use super::permission;
 use super::spec::{Flags, Run};
 use super::table::{self, Entry};
 use super::trace::{count, count_error};
@@ -251,10 +252,10 @@ fn keep(turn: &Turn<'_>, args: Args<'_>) -> OwnedArgs {
 
 /// Runs a command that may run, does what it leaves to be done, counts and shows it, and answers when it ended.
 pub(crate) fn execute(call: &mut LocalCall<'_, '_>, command: Run) -> Now {
-    let result = match command {
+    let result = permission::ensure_queued(call).and_then(|()| match command {
         Run::Anywhere(function) => function(call),
         Run::Here(function) => function(call),
-    };
+    });
     conclude(call, result.as_ref().err());
     settle_keys(call);
     if call.session.is_subscribing() || call.outcome.script == ScriptRun::TooLong {

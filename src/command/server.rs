@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`acl`] | ACL, as far as one user needs it |
+//! | [`acl`] | ACL: users, and what each of them may do |
 //! | [`cluster`] | CLUSTER and its companions, all refused |
 //! | [`debug`] | DEBUG, for the test suites of clients |
 //! | [`disk`] | SAVE and what else a disk would do |

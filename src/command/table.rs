@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 
 use super::spec::{Command, Flags};
+use crate::acl::{Catalogue, Listed};
 use crate::config::{Rename, StartError};
 use crate::ids::CommandIndex;
 use crate::resp::decode::Args;
@@ -80,6 +81,18 @@ fn add(table: &mut Vec<Entry>, command: &'static Command) {
 pub(crate) fn names(renames: &[Rename]) -> Result<Names, StartError> {
     let top_level = TABLE.iter().filter(|entry| entry.container.is_none());
     Names::new(top_level.map(|entry| (entry.command.name, entry.index)), TABLE.len(), renames)
+}
+
+/// The names that rules about users may use: those of all commands, whatever clients call them.
+pub(crate) fn catalogue() -> Catalogue {
+    let listed = TABLE.iter().map(|entry| Listed {
+        full_name: &entry.full_name,
+        place: entry.index,
+        subcommands: entry.subcommands.len() as CommandIndex,
+        is_subcommand: entry.container.is_some(),
+        categories: categories(entry.command),
+    });
+    Catalogue::new(CATEGORIES, listed)
 }
 
 /// The command that `args` ask for.

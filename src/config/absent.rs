@@ -15,7 +15,12 @@ const ABSENT: &str = "\
     zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion \
     zunionstore";
 
+/// Their names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ABSENT.split_ascii_whitespace()
+}
+
 /// Whether Redis has a command of this name that does not exist here.
 pub(crate) fn is_absent(name: &[u8]) -> bool {
-    ABSENT.split_ascii_whitespace().any(|absent| absent.as_bytes().eq_ignore_ascii_case(name))
+    names().any(|absent| absent.as_bytes().eq_ignore_ascii_case(name))
 }

@@ -45,7 +45,7 @@ pub(super) static GROUPS: &[Group] = &[
     Group { title: "Encodings", why: "Data is laid out in another way.", params: ENCODINGS },
     Group { title: "Memory", why: "Nothing is defragmented or freed in the background.", params: MEMORY },
     Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
-    Group { title: "Users", why: "There is one user, whose password is requirepass.", params: USERS },
+    Group { title: "Users", why: "Users are made by ACL SETUSER, and live as long as the server.", params: USERS },
     Group {
         title: "TLS",
         why: "There are no connections to other servers, and Diffie-Hellman is over elliptic curves only.",
@@ -223,14 +223,12 @@ static PROCESS: &[Param] = &[
 ];
 
 static USERS: &[Param] = &[
-    text("aclfile", "").change(Start).only_default(
-        "users and their rights are not supported; remove the line and protect the server with requirepass",
-    ),
-    ignored::<StockUser>("user", "").change(FileOnly).only_default(
-        "users and their rights are not supported; remove the line and protect the server with requirepass",
-    ),
-    word("acl-pubsub-default", "resetchannels", &["allchannels", "resetchannels"]),
-    int("acllog-max-len", "128", 0, LONG_MAX),
+    text("aclfile", "")
+        .change(Start)
+        .only_default("users are not read from files; remove the line and make them by ACL SETUSER"),
+    ignored::<StockUser>("user", "")
+        .change(FileOnly)
+        .only_default("users are not read from files; remove the line and make them by ACL SETUSER"),
 ];
 
 static TLS: &[Param] = &[

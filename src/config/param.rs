@@ -65,6 +65,8 @@ pub enum Effect {
     Log,
     /// Other addresses are listened on; where they cannot be had, this is what CONFIG SET answers.
     Addresses(&'static str),
+    /// The default user has another password.
+    Password,
     /// Sockets that are listened on get other options.
     Sockets,
     /// Connections that begin from now on are encrypted in another way.

@@ -13,7 +13,7 @@ use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::value::{
     ANY, ByteSize, ClientCertificates, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros,
-    Millis, Permission, Seconds, Supervised, Value, number,
+    Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -129,7 +129,20 @@ directives! {
 
     /// Password for the default user; empty for none. Clients give it with AUTH or HELLO. Many guesses are possible in a
     /// second, so make it long and random. It is sent in the clear unless the network protects it.
-    requirepass: Secret = Secret::default(), "requirepass", Security, Runtime, ANY;
+    requirepass: Secret = Secret::default(), "requirepass", Security, Runtime, ANY
+        => Effect::Password;
+
+    /// Which channels users have that ACL SETUSER makes, before any rule about channels: resetchannels for none, allchannels
+    /// for all.
+    acl_pubsub_default: PubsubDefault = PubsubDefault::ResetChannels, "acl-pubsub-default", Security, Runtime, ANY;
+
+    /// Which patterns a user may PSUBSCRIBE to that has not all channels: literal for those that stand among its channels
+    /// just so, as in Redis; covered for all that match no channel that it does not have, so that `news:sport:*` is allowed
+    /// to who has `&news:*`. Redis has no such directive.
+    acl_pattern_subscribe: PatternSubscribe = PatternSubscribe::Literal, "acl-pattern-subscribe", Security, Runtime, ANY;
+
+    /// Number of entries that ACL LOG keeps of what was refused to users; the oldest goes first.
+    acllog_max_len: u64 = 128, "acllog-max-len", Security, Runtime, number(0, LONG_MAX), bounds;
 
     /// With yes, and as long as no password is set, only clients from the machine itself are served; others are told
     /// why and closed. Switch it off only where the network itself keeps strangers away.

@@ -393,6 +393,20 @@ choices! {
         /// They are asked for one, and may have none.
         Optional = "optional"
     }
+    /// Which channels new users have.
+    PubsubDefault {
+        /// All.
+        AllChannels = "allchannels",
+        /// None.
+        ResetChannels = "resetchannels"
+    }
+    /// Which patterns a user may subscribe to that has not all channels.
+    PatternSubscribe {
+        /// Those that are written among its channels.
+        Literal = "literal",
+        /// Those that match no channel that it does not have.
+        Covered = "covered"
+    }
     /// Who may do something that is dangerous.
     Permission {
         /// Nobody.

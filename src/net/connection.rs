@@ -288,7 +288,7 @@ fn report(worker: &Worker, client: &Client) {
         Closing::Evicted => counters.evicted_clients.add(1),
         Closing::DeadPeer => counters.dead_peer_disconnections.add(1),
         Closing::Failed => {}
-        Closing::Killed | Closing::Idle | Closing::WriteFailed => {
+        Closing::Killed | Closing::Revoked | Closing::Idle | Closing::WriteFailed => {
             return tracing::debug!(client = info.id, peer, name, reason, "closed");
         }
     }

@@ -230,9 +230,12 @@ counters! {
     figure Counter dropped_log_lines = "log_lines_dropped", Plain;
     /// AUTH and HELLO with a wrong password.
     counted denied_auth = "acl_access_denied_auth";
-    absent "acl_access_denied_cmd" = "0";
-    absent "acl_access_denied_key" = "0";
-    absent "acl_access_denied_channel" = "0";
+    /// Commands that their user may not execute.
+    counted denied_command = "acl_access_denied_cmd";
+    /// Commands with keys that their user may not use so.
+    counted denied_key = "acl_access_denied_key";
+    /// Commands with channels that their user may not use so.
+    counted denied_channel = "acl_access_denied_channel";
     absent "acl_access_denied_tls_cert" = "0";
 }
 

@@ -23,6 +23,11 @@ impl ByteSet {
         bytes
     }
 
+    /// All bytes.
+    pub(crate) fn all() -> Self {
+        ByteSet { words: [u64::MAX; 4] }
+    }
+
     pub(crate) fn contains(&self, byte: u8) -> bool {
         let bit = bit_of(byte);
         self.words[bit / 64] >> (bit % 64) & 1 == 1

@@ -189,7 +189,7 @@ fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
     let settings = server.settings();
     let open = server.connections.fetch_add(1, Relaxed) + 1;
     let (too_many, is_encrypted) = (open > settings.maxclients as usize, accepted.handshake.is_some());
-    let denied = is_denied(&settings, &accepted.address).then_some(ReplyError::PROTECTED_MODE);
+    let denied = is_denied(server, &accepted.address).then_some(ReplyError::PROTECTED_MODE);
     // Who is to be heard encrypted is told when that is possible, unless there are too many.
     let (refusal, late_refusal) = match (too_many, is_encrypted) {
         (true, _) => (Some(ReplyError::MAX_CLIENTS), None),
@@ -217,8 +217,8 @@ fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
     doors.hand_over(worker, Guest { transport, info, luggage: None });
 }
 
-fn is_denied(settings: &Settings, address: &Address) -> bool {
-    settings.protected_mode && settings.requirepass.password().is_none() && !address.is_local()
+fn is_denied(server: &Server, address: &Address) -> bool {
+    server.settings().protected_mode && server.acl.default.rights().takes_any_password() && !address.is_local()
 }
 
 #[cfg(test)]

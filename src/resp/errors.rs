@@ -16,6 +16,7 @@ macro_rules! fixed {
     };
 }
 
+mod acl;
 mod generic;
 mod list;
 mod scripting;

@@ -13,7 +13,7 @@ pub trait Host {
     fn run(&mut self, args: Args<'_>, proto: Proto, memory: Vec<u8>) -> std::result::Result<Vec<u8>, Raised>;
 
     /// Whether it may run this command.
-    fn may_run(&mut self, args: Args<'_>) -> std::result::Result<(), Raised>;
+    fn may_run(&mut self, args: Args<'_>) -> std::result::Result<bool, Raised>;
 }
 
 /// What one command takes, used again for the next one.
@@ -75,7 +75,7 @@ impl Asking<'_> {
             Some(args) => self.host.may_run(args),
             None => Err(Raised::of(b"Please specify at least one argument for this redis lib call")),
         });
-        answered.map(|()| true).map_err(Raised::carried)
+        answered.map_err(Raised::carried)
     }
 
     /// Makes a request of what a script has given.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use crate::acl::Acl;
 use crate::command::elsewhere::execution::Execution;
 use crate::command::elsewhere::loan::Borrower;
 use crate::command::elsewhere::task::{Request, Slot};
@@ -141,9 +142,8 @@ pub struct Conversation {
 
 impl Conversation {
     /// How large its requests may be.
-    pub(super) fn limits(&self, settings: &Settings) -> Limits {
-        let password_missing = settings.requirepass.password().is_some() && !self.state.authenticated;
+    pub(super) fn limits(&self, settings: &Settings, acl: &Acl) -> Limits {
         let max_bulk = usize::try_from(settings.proto_max_bulk_len.0).unwrap_or(usize::MAX);
-        Limits { max_bulk, authenticated: !password_missing }
+        Limits { max_bulk, authenticated: self.state.authenticated || acl.default.is_open() }
     }
 }

@@ -11,6 +11,7 @@ use super::Worker;
 use crate::client::order::{HubAccess, Receipt};
 use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
+use crate::ids::Topic;
 
 /// Subscriptions of clients that have ended are ended, and clients looked after, until others have their turn.
 const ENDED_AT_ONCE: usize = 256;
@@ -48,6 +49,44 @@ impl Worker {
         self.see_to(client.clone(), Some(receipt));
     }
 
+    /// Closes `client` by order of another, who waits until that is settled, if it listens to what its user may not listen to
+    /// any more.
+    pub(super) fn judge(&self, client: &Rc<Client>, receipt: Receipt) {
+        if self.listens_rightly(client) {
+            self.settled.borrow_mut().push(receipt);
+            self.leave_bell.notify_one();
+        } else {
+            client.info.doom();
+            client.close(Closing::Revoked);
+            self.see_to(client.clone(), Some(receipt));
+        }
+    }
+
+    /// Closes `client` if it has just begun to listen to what its user, whose rights may have changed meanwhile, may not
+    /// listen to.
+    pub(crate) fn judge_names<N: AsRef<[u8]>>(&self, client: &Rc<Client>, topic: Topic, names: &[N]) {
+        if client.is_free(&self.server.acl) {
+            return;
+        }
+        let rights = client.info.user(&self.server.acl).rights();
+        let covered = self.settings().acl_pattern_subscribe.covered();
+        if !names.iter().all(|name| rights.may_listen(name.as_ref(), topic == Topic::Pattern, covered)) {
+            client.info.doom();
+            client.close(Closing::Revoked);
+            self.see_to(client.clone(), None);
+        }
+    }
+
+    /// Whether all that `client` listens to is what its user may listen to.
+    pub(crate) fn listens_rightly(&self, client: &Client) -> bool {
+        if client.is_free(&self.server.acl) {
+            return true;
+        }
+        let rights = client.info.user(&self.server.acl).rights();
+        let covered = self.settings().acl_pattern_subscribe.covered();
+        client.all_names(|topic, name| rights.may_listen(name, topic == Topic::Pattern, covered))
+    }
+
     /// Ends a few subscriptions of clients that have ended, and says so to those who wait for it. If there are more, that goes
     /// on when others have had their turns.
     pub(crate) fn end_few(&self, hub: &mut HubAccess<'_>) {
@@ -56,6 +95,7 @@ impl Worker {
 
     /// The same in so many steps.
     fn end_some(&self, most: usize, hub: &mut HubAccess<'_>) {
+        self.settled.take().iter().for_each(|receipt| self.acknowledge(receipt, hub));
         let mut steps = 0;
         while steps < most {
             let Some(leaver) = self.leaving.borrow_mut().pop_front() else { return };
@@ -80,7 +120,7 @@ impl Worker {
 
     /// Whether clients that have ended still have subscriptions, or connections that are open.
     pub(super) fn is_ending(&self) -> bool {
-        !self.leaving.borrow().is_empty() || !self.hung_up.borrow().is_empty()
+        !self.leaving.borrow().is_empty() || !self.settled.borrow().is_empty() || !self.hung_up.borrow().is_empty()
     }
 
     /// Closes what a client that has ended came through when others have had their turns: the system needs longer for that

@@ -23,9 +23,10 @@ impl Worker {
     }
 
     /// Does with `client` what another has asked for.
-    pub(super) fn run_errand(&self, client: &Rc<Client>, errand: Errand) {
+    pub(crate) fn run_errand(&self, client: &Rc<Client>, errand: Errand) {
         match errand {
             Errand::Kill(receipt) => self.kill(client, receipt),
+            Errand::Judge(receipt) => self.judge(client, receipt),
             Errand::Close(why) => client.close(why),
             Errand::Resume => client.bell.notify_one(),
             // In the form that suits it at this position of the mailbox.
@@ -43,7 +44,7 @@ impl Worker {
     pub(super) fn send_after(&self, hub: &mut HubAccess<'_>) {
         for (info, errand) in self.astray.take() {
             let home = info.worker();
-            if let Errand::Kill(receipt) = errand {
+            if let Errand::Kill(receipt) | Errand::Judge(receipt) = errand {
                 // It has nothing that could be taken from it while it is on its way, and ends where it arrives.
                 self.acknowledge(&receipt, hub);
             } else if info.is_killed() {

@@ -125,8 +125,8 @@ impl Host for Fine {
         Ok(b"$4\r\nfine\r\n".to_vec())
     }
 
-    fn may_run(&mut self, _: Args<'_>) -> Result<(), Raised> {
-        Ok(())
+    fn may_run(&mut self, _: Args<'_>) -> Result<bool, Raised> {
+        Ok(true)
     }
 }
 
@@ -163,7 +163,7 @@ impl Host for Anything<'_> {
         }
     }
 
-    fn may_run(&mut self, _: Args<'_>) -> Result<(), Raised> {
-        if self.random.bool() { Ok(()) } else { Err(Raised::of(b"-MY refusal")) }
+    fn may_run(&mut self, _: Args<'_>) -> Result<bool, Raised> {
+        if self.random.bool() { Ok(self.random.bool()) } else { Err(Raised::of(b"-MY refusal")) }
     }
 }

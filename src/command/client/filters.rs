@@ -3,12 +3,13 @@
 //! Source: the filters of Redis 7.4 (`ID`, `TYPE`, `USER`, `ADDR`, `LADDR`, `SKIPME`, `MAXAGE`), and those that Valkey 9 has
 //! beside them (`NAME`, `LIB-NAME`, `LIB-VER`, `IDLE`, `FLAGS`, `IP`, `DB`, and `NOT-` in front of each but the ages).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::list::{ClientType, flags};
+use crate::acl::User;
 use crate::client::registry::ClientInfo;
 use crate::command::Call;
-use crate::command::connection::DEFAULT_USER;
 use crate::ids::ClientId;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
@@ -22,8 +23,7 @@ enum Test<'a> {
     Local(&'a [u8]),
     /// The peer's address without its port.
     Ip(&'a [u8]),
-    /// There is one user.
-    User,
+    User(Arc<User>),
     Name(&'a [u8]),
     LibName(&'a [u8]),
     LibVersion(&'a [u8]),
@@ -81,6 +81,7 @@ impl<'a> Filters<'a> {
                 }
                 Kind::Age(_) if negated => return Err(ReplyError::SYNTAX),
                 Kind::Any(read) | Kind::Age(read) => Some(read(value)?),
+                Kind::User => Some(Test::User(user(call, value)?)),
             };
             filters.all.extend(test.map(|test| Filter { test, negated }));
             rest = behind;
@@ -107,7 +108,7 @@ impl Test<'_> {
                 let peer = info.address.peer();
                 peer.rsplit_once(':').is_some_and(|(of, _)| of.trim_matches(['[', ']']).as_bytes() == *ip)
             }
-            Test::User => true,
+            Test::User(user) => Arc::ptr_eq(user, &info.user(&call.server.acl)),
             Test::Name(name) => info.labels().name.as_bytes() == *name,
             Test::LibName(name) => info.labels().lib_name.as_bytes() == *name,
             Test::LibVersion(version) => info.labels().lib_version.as_bytes() == *version,
@@ -131,6 +132,8 @@ enum Kind {
     Ids,
     /// Whether the caller is spared.
     Caller,
+    /// A user.
+    User,
     /// What may hold or must not.
     Any(Read),
     /// What cannot be negated.
@@ -145,7 +148,7 @@ static FILTERS: [(&[u8], Kind); 14] = [
     (b"addr", Kind::Any(|value| Ok(Test::Peer(value)))),
     (b"laddr", Kind::Any(|value| Ok(Test::Local(value)))),
     (b"ip", Kind::Any(|value| Ok(Test::Ip(value)))),
-    (b"user", Kind::Any(user)),
+    (b"user", Kind::User),
     (b"name", Kind::Any(|value| Ok(Test::Name(value)))),
     (b"lib-name", Kind::Any(|value| Ok(Test::LibName(value)))),
     (b"lib-ver", Kind::Any(|value| Ok(Test::LibVersion(value)))),
@@ -179,8 +182,8 @@ pub(super) fn is_name(word: &[u8]) -> bool {
     find(word).is_some()
 }
 
-fn user(name: &[u8]) -> Result<Test<'_>, ReplyError> {
-    if name == DEFAULT_USER.as_bytes() { Ok(Test::User) } else { Err(ReplyError::no_such_user(name)) }
+fn user(call: &Call<'_, '_>, name: &[u8]) -> Result<Arc<User>, ReplyError> {
+    call.server.acl.get(name).ok_or_else(|| ReplyError::no_such_user(name))
 }
 
 fn letters(letters: &[u8]) -> Result<Test<'_>, ReplyError> {

@@ -21,7 +21,7 @@ pub(super) fn kill(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let (own, others): (Vec<_>, Vec<_>) = passing.partition(|info| info.id == call.info.id);
     let others: Vec<_> = others.into_iter().filter(|info| info.doom()).collect();
     let count = own.len() + others.len();
-    end(call, &others);
+    end(call, &others, Errand::Kill);
     match old_form {
         true if count == 0 => return Err(ReplyError::NO_SUCH_CLIENT),
         true => call.reply.ok(),
@@ -35,8 +35,27 @@ pub(super) fn kill(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// Ends clients other than the caller, those of other workers by order.
-fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
+/// Ends these clients, the caller, if it is among them, when it has been answered.
+pub(in crate::command) fn end_all(call: &mut LocalCall<'_, '_>, clients: Vec<Arc<ClientInfo>>) {
+    let (own, others): (Vec<_>, Vec<_>) = clients.into_iter().partition(|info| info.id == call.info.id);
+    let others: Vec<_> = others.into_iter().filter(|info| info.doom()).collect();
+    end(call, &others, Errand::Kill);
+    if !own.is_empty() {
+        run::close_after_reply(call.worker, call.client, call.session);
+    }
+}
+
+/// Ends those of these clients that listen to what their users may not listen to any more.
+pub(in crate::command) fn judge(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
+    let (own, others): (Vec<_>, Vec<_>) = clients.iter().cloned().partition(|info| info.id == call.info.id);
+    end(call, &others, Errand::Judge);
+    if !own.is_empty() && !call.worker.listens_rightly(call.client) {
+        run::close_after_reply(call.worker, call.client, call.session);
+    }
+}
+
+/// Ends clients other than the caller, those of other workers by order; or judges clients in the same way.
+fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>], errand: fn(Receipt) -> Errand) {
     let here = call.worker.id();
     // Ending one delivers what was published before. Earlier answers go first, so that a confirmation still comes before
     // the first message.
@@ -46,9 +65,9 @@ fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
     let own: Vec<_> = own.into_iter().filter_map(|(info, _)| call.worker.client(info)).collect();
     let missing = Arc::new(AtomicUsize::new(own.len() + elsewhere.len()));
     let receipt = Receipt { missing: missing.clone(), client: call.info.clone() };
-    own.iter().for_each(|client| call.worker.kill(client, receipt.clone()));
+    own.iter().for_each(|client| call.worker.run_errand(client, errand(receipt.clone())));
     for (info, home) in elsewhere {
-        call.order(home, Order::To(info.clone(), Errand::Kill(receipt.clone())));
+        call.order(home, Order::To(info.clone(), errand(receipt.clone())));
     }
     call.worker.end_few(call.call.hub);
     if missing.load(Acquire) > 0 && !call.scope.executing {

@@ -6,12 +6,13 @@ use super::filters::{self, Filters};
 use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
+use crate::clock::Now;
 use crate::command::Call;
-use crate::command::connection::DEFAULT_USER;
 use crate::command::table;
 use crate::ids::{Address, Topic};
-use crate::resp::decode::parse_integer;
+use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
+use crate::server::Server;
 use crate::session::Session;
 
 /// The classes of clients that LIST and KILL tell apart.
@@ -76,14 +77,20 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// One client's line. A field whose value this server has no use for is there with the value that says so, because
-/// clients look fields up by name.
+/// One client's line, with its end.
 fn line(call: &Call<'_, '_>, info: &ClientInfo) -> String {
-    [who(call, info), does(info), needs(call, info), uses(info)].concat()
+    let args = (info.id == call.info.id).then_some(call.args);
+    describe(call.server, call.now, args, info) + "\n"
 }
 
-fn who(call: &Call<'_, '_>, info: &ClientInfo) -> String {
-    let seconds_since = |then_ms: u64| call.now.ms().saturating_sub(then_ms) / 1000;
+/// One client's line. A field whose value this server has no use for is there with the value that says so, because
+/// clients look fields up by name. `args` is the request that it is executing, if it is.
+pub(in crate::command) fn describe(server: &Server, now: Now, args: Option<Args<'_>>, info: &ClientInfo) -> String {
+    [who(now, info), does(info), needs(args, info), uses(server, info)].concat()
+}
+
+fn who(now: Now, info: &ClientInfo) -> String {
+    let seconds_since = |then_ms: u64| now.ms().saturating_sub(then_ms) / 1000;
     format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={}",
         info.id,
@@ -115,11 +122,10 @@ const OWN_BYTES: usize = size_of::<ClientInfo>() + size_of::<Client>() + size_of
 
 /// The memory a client needs. Replies are written into a buffer that all clients of a thread share, so `rbs`, `rbp`
 /// and `obl`, which tell of a buffer of its own, are zero.
-fn needs(call: &Call<'_, '_>, info: &ClientInfo) -> String {
+fn needs(args: Option<Args<'_>>, info: &ClientInfo) -> String {
     let held = |holding| info.held.get(holding);
-    let own = info.id == call.info.id;
-    let args =
-        if own { call.args.iter().map(<[u8]>::len).sum() } else { held(Holding::Postponed) + held(Holding::Awaited) };
+    let waiting = || held(Holding::Postponed) + held(Holding::Awaited);
+    let args: usize = args.map_or_else(waiting, |args| args.iter().map(<[u8]>::len).sum());
     format!(
         " qbuf={} qbuf-free={} argv-mem={args} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={}",
         held(Holding::Input),
@@ -131,14 +137,15 @@ fn needs(call: &Call<'_, '_>, info: &ClientInfo) -> String {
     )
 }
 
-fn uses(info: &ClientInfo) -> String {
+fn uses(server: &Server, info: &ClientInfo) -> String {
     let last_command = info.last_command.load(Relaxed);
     let command = if last_command == u16::MAX { "NULL" } else { &table::entry(last_command).full_name };
     let labels = info.labels();
     format!(
-        " events={} cmd={command} user={DEFAULT_USER} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
-         tot-cmds={}\n",
+        " events={} cmd={command} user={} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} \
+         tot-cmds={}",
         if info.held.get(Holding::Output) > 0 { "rw" } else { "r" },
+        String::from_utf8_lossy(info.user(&server.acl).name()),
         info.redirect.load(Relaxed),
         info.proto.load(Relaxed),
         labels.lib_name,

@@ -9,7 +9,7 @@ use crate::client::order::{Errand, Order};
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
 use crate::command::table;
-use crate::command::{Call, Place, gate, run, trace, transaction};
+use crate::command::{Call, Place, gate, permission, run, trace, transaction};
 use crate::ids::CommandIndex;
 use crate::ids::PortSet;
 use crate::resp::Proto;
@@ -183,11 +183,12 @@ fn run_one<'s>(
     let now = place.server.clock.now();
     let request = (table::entry(*index), args.args());
     let mut call = Call::begin(place.again(), client, &settings, request, reply, scope, now);
-    let result = match call.entry.command.runner() {
+    let permitted = permission::ensure_queued(&call);
+    let result = permitted.and_then(|()| match call.entry.command.runner() {
         Some(Run::Anywhere(_)) if makes_room && lacks_memory(&mut call) => Err(ReplyError::OUT_OF_MEMORY),
         Some(Run::Anywhere(function)) => function(&mut call),
         Some(Run::Here(_)) | None => Ok(()),
-    };
+    });
     run::conclude(&mut call, result.as_ref().err());
     concluded(&mut call);
     run::settle_keys(&mut call);

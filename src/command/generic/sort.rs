@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::command::Call;
 use crate::command::spec::KeySpec;
+use crate::command::{Call, permission};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::entry::Value;
 use crate::keyspace::keys::Keys;
@@ -100,6 +100,17 @@ impl<'a> Options<'a> {
     }
 }
 
+/// BY and GET read keys that the request does not name: only who may read all keys may use them.
+fn ensure_readable(call: &Call<'_, '_>, options: &Options<'_>) -> Result<(), ReplyError> {
+    let by = options.by.is_some() && options.sorts;
+    match by || !options.get.is_empty() {
+        true if permission::may_read_all_keys(call) => Ok(()),
+        true if by => Err(ReplyError::SORT_BY_DENIED),
+        true => Err(ReplyError::SORT_GET_DENIED),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn sort(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     run(call, true)
 }
@@ -111,6 +122,7 @@ pub(super) fn sort_ro(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 fn run(call: &mut Call<'_, '_>, stores: bool) -> Result<(), ReplyError> {
     let args = call.args;
     let options = Options::read(args, stores)?;
+    ensure_readable(call, &options)?;
     let (mut keys, reply) = call.keys();
     let elements = keys.list(&args[1])?;
     let mut elements: Vec<Vec<u8>> = elements.map_or_else(Vec::new, |list| list.iter().map(Item::to_vec).collect());

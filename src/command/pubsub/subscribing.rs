@@ -105,6 +105,7 @@ fn step(call: &mut LocalCall<'_, '_>, change: Change, next: &mut usize) -> bool 
             let (names, last) = take_names();
             let (word, _) = confirmations(topic);
             worker.join(client, topic, &names, hub, |name| confirm(client, reply, word, topic, Some(name)));
+            worker.judge_names(client, topic, &names);
             last
         }
         Change::End(topic) => {

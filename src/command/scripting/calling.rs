@@ -1,9 +1,13 @@
 //! What a script asks of the server: commands that it runs.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::acl::{User, log};
 use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Handler, Run};
 use crate::command::table::{self, Entry, Lookup};
-use crate::command::{Call, Place, run, trace};
+use crate::command::{Call, Place, permission, run, trace};
 use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
@@ -17,12 +21,20 @@ enum Refused {
     /// The script is to end.
     Killed,
     /// This is raised in it.
-    Because(&'static [u8]),
+    Because(Cow<'static, [u8]>),
+}
+
+impl Refused {
+    fn because(text: &'static [u8]) -> Self {
+        Refused::Because(text.into())
+    }
 }
 
 /// Runs commands for the script of a call.
 pub(super) struct Caller<'r, 'c, 's> {
     call: &'r mut Call<'c, 's>,
+    /// Whose script it is.
+    user: Arc<User>,
     writes_nothing: bool,
     lacks_memory: bool,
     /// Whether it has written.
@@ -41,7 +53,8 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         call.scope.scripted = true;
         let now = call.now;
         call.keys.hold(now);
-        Caller { call, writes_nothing, lacks_memory, written: false, ran_writer: false, db, was_executing }
+        let user = call.info.user(&call.server.acl);
+        Caller { call, user, writes_nothing, lacks_memory, written: false, ran_writer: false, db, was_executing }
     }
 
     /// The script has ended: what it selected holds for it alone.
@@ -68,19 +81,20 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         Raised::of(text)
     }
 
-    fn permit(&mut self, entry: &Entry, count: usize) -> Result<Handler, Refused> {
+    fn permit(&mut self, entry: &'static Entry, args: Args<'_>) -> Result<Handler, Refused> {
         let flags = entry.command.flags;
-        if !entry.command.accepts(count) {
-            return Err(Refused::Because(b"-ERR Wrong number of args calling Redis command from script"));
+        if !entry.command.accepts(args.len()) {
+            return Err(Refused::because(b"-ERR Wrong number of args calling Redis command from script"));
         }
         let Some(Run::Anywhere(command)) = entry.command.runner().filter(|_| !flags.has(Flags::NOSCRIPT)) else {
-            return Err(Refused::Because(b"-ERR This Redis command is not allowed from script"));
+            return Err(Refused::because(b"-ERR This Redis command is not allowed from script"));
         };
+        self.ensure_permitted(entry, args)?;
         if flags.has_any(Flags::WRITE.and(Flags::MAY_REPLICATE)) && self.writes_nothing {
-            return Err(Refused::Because(b"-ERR Write commands are not allowed from read-only scripts."));
+            return Err(Refused::because(b"-ERR Write commands are not allowed from read-only scripts."));
         }
         if flags.has(Flags::DENYOOM) && self.lacks_memory && !self.written {
-            return Err(Refused::Because(b"-OOM command not allowed when used memory > 'maxmemory'."));
+            return Err(Refused::because(b"-OOM command not allowed when used memory > 'maxmemory'."));
         }
         if flags.has(Flags::WRITE) {
             if self.call.outcome.script == ScriptRun::Any && !self.call.server.scripts.running.may_write() {
@@ -89,6 +103,22 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
             self.written = true;
         }
         Ok(command)
+    }
+
+    /// Refuses what the user whose script it is may not do.
+    fn ensure_permitted(&self, entry: &'static Entry, args: Args<'_>) -> Result<(), Refused> {
+        if self.user.is_free() {
+            return Ok(());
+        }
+        let call = &*self.call;
+        permission::judge(&self.user.rights(), entry, args, call.settings).map_err(|denial| {
+            permission::Refused { entry, args, ..permission::Refused::of(call) }.note(
+                &self.user,
+                denial,
+                log::Place::Lua,
+            );
+            Refused::Because(permission::error(&self.user, entry, denial).in_script().into())
+        })
     }
 
     /// Ends a script that runs on the thread of its client if the command may take long. Once the script may have written,
@@ -110,19 +140,20 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
 }
 
 impl Host for Caller<'_, '_, '_> {
-    fn may_run(&mut self, args: Args<'_>) -> Result<(), Raised> {
-        let found = self.find(args).map(drop);
-        found.ok_or_else(|| Raised::of(b"Invalid command passed to redis.acl_check_cmd()"))
+    fn may_run(&mut self, args: Args<'_>) -> Result<bool, Raised> {
+        let entry = self.find(args).ok_or_else(|| Raised::of(b"Invalid command passed to redis.acl_check_cmd()"))?;
+        let judged = permission::judge(&self.user.rights(), entry, args, self.call.settings);
+        Ok(self.user.is_free() || judged.is_ok())
     }
 
     fn run(&mut self, args: Args<'_>, proto: Proto, memory: Vec<u8>) -> Result<Vec<u8>, Raised> {
         let Some(entry) = self.find(args) else {
             return Err(self.reject(None, b"-ERR Unknown Redis command called from script"));
         };
-        let command = match self.permit(entry, args.len()) {
+        let command = match self.permit(entry, args) {
             Ok(command) => command,
             Err(Refused::Killed) => return Err(Raised::Killed),
-            Err(Refused::Because(text)) => return Err(self.reject(Some(entry), text)),
+            Err(Refused::Because(text)) => return Err(self.reject(Some(entry), &text)),
         };
         self.ensure_short(entry, args)?;
         let outer = &mut *self.call;

@@ -111,8 +111,8 @@ fn every_mistake_is_one_line_with_a_cure() {
             "tls-auth-clients maybe",
             "tls-auth-clients: argument(s) must be one of the following: no, yes, optional; it takes: no|yes|optional",
         ),
-        ("user alice on >x +@all", "user: users and their rights are not supported; remove the line"),
-        ("aclfile users.acl", "aclfile: users and their rights are not supported; remove the line"),
+        ("user alice on >x +@all", "user: users are not read from files; remove the line"),
+        ("aclfile users.acl", "aclfile: users are not read from files; remove the line"),
         ("sentinel monitor m 127.0.0.1 6379 2", "sentinel: this is no Sentinel; remove the line"),
         ("\"a\\nb\" 1", "unknown directive 'a b'; "),
     ] {
