@@ -38,6 +38,15 @@ pub(crate) const EVERY_CLIENT: &[Case] = &[
     open("a_cached_key_is_forgotten_when_it_changes"),
 ];
 
+/// Those of them that are also done over TLS.
+pub(crate) const OVER_TLS: [&str; 5] = [
+    "a_message_arrives_as_it_was_published",
+    "a_subscriber_returns_after_the_server_restarts",
+    "the_right_password_opens_the_server",
+    "a_megabyte_survives",
+    "ten_thousand_messages_keep_their_order",
+];
+
 /// A case whose server asks for no password.
 pub(crate) const fn open(name: &'static str) -> Case {
     Case { name, password: false }

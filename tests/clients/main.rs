@@ -24,7 +24,7 @@ mod programs;
 mod readme;
 mod redis_cli;
 
-use self::cases::EVERY_CLIENT;
+use self::cases::{EVERY_CLIENT, OVER_TLS};
 use self::program::Program;
 use self::support::language::Language;
 use self::support::trial::Unchecked;
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 impl Suite {
-    /// One trial for each case and protocol version, and one that compares the lists of cases.
+    /// One trial for each case and protocol version, some over TLS, and one that compares the lists of cases.
     fn trials(self) -> impl Iterator<Item = Unchecked> {
         let agreement = Unchecked {
             name: format!("{}::program_and_harness_know_the_same_cases", self.name),
@@ -71,6 +71,11 @@ impl Suite {
             name: format!("{}::resp{resp}::{}", self.name, case.name),
             run: Box::new(move || self.program.run(case, Some(resp))),
         });
-        std::iter::once(agreement).chain(trials)
+        let encrypted = EVERY_CLIENT.iter().filter(|case| OVER_TLS.contains(&case.name));
+        let encrypted = encrypted.map(move |case| Unchecked {
+            name: format!("{}::tls::{}", self.name, case.name),
+            run: Box::new(move || self.program.run_over_tls(case, 3)),
+        });
+        std::iter::once(agreement).chain(trials).chain(encrypted)
     }
 }

@@ -8,6 +8,7 @@
 //! | `PREGON_HOST`, `PREGON_PORT` | where the server listens |
 //! | `PREGON_RESP` | protocol version to use, 2 or 3; not there where the library's own choice is what people get |
 //! | `PREGON_PASSWORD` | the password, in the cases whose server asks for one |
+//! | `PREGON_CA`, `PREGON_CERT`, `PREGON_KEY` | files for TLS: the authority, the client's certificate and its key; not there for plain connections |
 //!
 //! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when
 //! the server has done so. It ends with exit code 0 when the case holds, and otherwise prints why.
@@ -20,9 +21,10 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 
 use crate::cases::{Case, PASSWORD};
-use crate::support::TestServer;
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
+use crate::support::server::next_free_port;
+use crate::support::{Authority, TestServer};
 
 /// How long a program may take for one case. Programs have deadlines of their own, which tell more.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -37,16 +39,38 @@ pub(crate) struct Program {
 impl Program {
     /// Runs one case against a new server, in a version of the protocol unless the library shall choose.
     pub(crate) fn run(&self, case: &Case, resp: Option<u8>) -> Result<(), Failed> {
+        let mut server = TestServer::start(protection(case));
+        let port = server.port();
+        self.run_against(&mut server, port, self.command()?, case, resp)
+    }
+
+    /// The same over TLS, with a certificate of the client's own.
+    pub(crate) fn run_over_tls(&self, case: &Case, resp: u8) -> Result<(), Failed> {
+        let (authority, port) = (Authority::new(), next_free_port());
+        let args = authority.server_args(port);
+        let args: Vec<&str> = args.iter().map(String::as_str).chain(protection(case).iter().copied()).collect();
+        let mut server = TestServer::start(&args);
         let mut command = self.command()?;
-        let protection: &[&str] = if case.password { &["--requirepass", PASSWORD] } else { &[] };
-        let mut server = TestServer::start(protection);
+        let files = [("PREGON_CA", "ca.pem"), ("PREGON_CERT", "alice.pem"), ("PREGON_KEY", "alice.key")];
+        command.envs(files.map(|(name, file)| (name, authority.path(file))));
+        self.run_against(&mut server, port, command, case, Some(resp))
+    }
+
+    fn run_against(
+        &self,
+        server: &mut TestServer,
+        port: u16,
+        mut command: Command,
+        case: &Case,
+        resp: Option<u8>,
+    ) -> Result<(), Failed> {
         command
             .arg(case.name)
             .env("PREGON_HOST", "127.0.0.1")
-            .env("PREGON_PORT", server.port().to_string())
+            .env("PREGON_PORT", port.to_string())
             .envs(resp.map(|resp| ("PREGON_RESP", resp.to_string())))
             .env("PREGON_PASSWORD", PASSWORD);
-        Conversation::begin(&mut command).finish(&mut server).map_err(|why| {
+        Conversation::begin(&mut command).finish(server).map_err(|why| {
             let log = server.log();
             format!("{why}--- log of the server:\n{log}---").into()
         })
@@ -107,6 +131,10 @@ impl Program {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }
+}
+
+fn protection(case: &Case) -> &'static [&'static str] {
+    if case.password { &["--requirepass", PASSWORD] } else { &[] }
 }
 
 /// A running program whose output is read by one thread for each of its two streams.

@@ -8,8 +8,9 @@ use crate::cases::PASSWORD;
 use crate::own_cli;
 use crate::support::language::{output_of, version};
 use crate::support::lines::read_lines;
+use crate::support::server::next_free_port;
 use crate::support::trial::Unchecked;
-use crate::support::{DEADLINE, TestServer};
+use crate::support::{Authority, DEADLINE, TestServer};
 
 /// What keeps this machine from running redis-cli; `None` when it is there. Version 7 is the first with COMMAND DOCS.
 pub(crate) fn missing() -> Option<&'static str> {
@@ -22,14 +23,29 @@ pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
     let open = CASES.iter().chain(own_cli::CASES).map(|&(name, case)| (name, case, &[] as &[&str]));
     let protected = PROTECTED_CASES.iter().map(|&(name, case)| (name, case, &["--requirepass", PASSWORD] as &[&str]));
     let runs = open.chain(protected).flat_map(|run| [2, 3].map(|resp| (run, resp)));
-    runs.map(|((name, case, arguments), resp)| Unchecked {
-        name: format!("redis_cli::resp{resp}::{name}"),
+    let encrypted = CASES.iter().filter(|(name, _)| OVER_TLS.contains(name)).map(|&(name, case)| Unchecked {
+        name: format!("redis_cli::tls::{name}"),
         run: Box::new(move || {
-            case(&Cli { server: TestServer::start(arguments), resp });
+            case(&Cli::over_tls());
             Ok(())
         }),
-    })
+    });
+    let plain = runs.map(|((name, case, arguments), resp)| Unchecked {
+        name: format!("redis_cli::resp{resp}::{name}"),
+        run: Box::new(move || {
+            case(&Cli { server: TestServer::start(arguments), resp, tls: None });
+            Ok(())
+        }),
+    });
+    plain.chain(encrypted)
 }
+
+/// Those of the cases that are also done over TLS.
+const OVER_TLS: [&str; 3] = [
+    "publish_prints_how_many_received",
+    "subscribe_prints_what_is_published",
+    "a_thousand_commands_come_through_standard_input",
+];
 
 pub(crate) type Case = fn(&Cli);
 
@@ -60,16 +76,33 @@ const PROTECTED_CASES: &[(&str, Case)] = &[
 pub(crate) struct Cli {
     server: TestServer,
     resp: u8,
+    /// What it needs for TLS, and the port for that.
+    tls: Option<(Authority, u16)>,
 }
 
 impl Cli {
+    /// One whose server shows a certificate and wants to see one.
+    fn over_tls() -> Self {
+        let (authority, port) = (Authority::new(), next_free_port());
+        let args = authority.server_args(port);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Cli { server: TestServer::start(&args), resp: 2, tls: Some((authority, port)) }
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         self.prepare(Command::new("redis-cli"), args)
     }
 
     /// The same for a program that takes redis-cli's options.
     pub(crate) fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
-        command.args(["-h", "127.0.0.1", "-p", &self.server.port().to_string()]);
+        let port = self.tls.as_ref().map_or(self.server.port(), |(_, port)| *port);
+        command.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+        if let Some((authority, _)) = &self.tls {
+            let files = [("--cacert", "ca.pem"), ("--cert", "alice.pem"), ("--key", "alice.key")];
+            command
+                .arg("--tls")
+                .args(files.into_iter().flat_map(|(option, file)| [option.into(), authority.text(file)]));
+        }
         if self.resp == 3 {
             command.arg("-3");
         }

@@ -1,10 +1,17 @@
 // What both Node programs share: the environment, the inbox of a subscriber, and the way to ask for a server restart.
 
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export const host = process.env.PREGON_HOST ?? "127.0.0.1";
 export const port = Number(process.env.PREGON_PORT ?? "6379");
 export const resp = Number(process.env.PREGON_RESP ?? "3");
+// What a connection over TLS needs; undefined for a plain one.
+export const tls = process.env.PREGON_CA && {
+  ca: readFileSync(process.env.PREGON_CA),
+  cert: readFileSync(process.env.PREGON_CERT),
+  key: readFileSync(process.env.PREGON_KEY),
+};
 export const password = process.env.PREGON_PASSWORD;
 
 // A name and a message with every byte value, CR LF and NUL included.

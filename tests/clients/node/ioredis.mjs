@@ -15,13 +15,14 @@ import {
   resp,
   restartServer,
   thousandChannels,
+  tls,
   unknownProclaim,
   until,
   wrongPassword,
 } from "./harness.mjs";
 
 function connect(options = {}) {
-  return new Redis({ host, port, protocol: resp, ...options });
+  return new Redis({ host, port, tls, protocol: resp, ...options });
 }
 
 // A new connection with an inbox for each kind of message.

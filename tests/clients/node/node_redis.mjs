@@ -13,6 +13,7 @@ import {
   resp,
   restartServer,
   thousandChannels,
+  tls,
   unknownProclaim,
   until,
   wrongPassword,
@@ -20,7 +21,7 @@ import {
 
 // A connected client. Without a listener for errors a lost connection would end the program.
 async function connect(options = {}) {
-  const client = createClient({ socket: { host, port }, RESP: resp, ...options });
+  const client = createClient({ socket: { host, port, ...(tls && { tls: true, ...tls }) }, RESP: resp, ...options });
   client.on("error", () => {});
   return await client.connect();
 }

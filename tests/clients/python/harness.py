@@ -6,6 +6,13 @@ import sys
 HOST = os.environ.get("PREGON_HOST", "127.0.0.1")
 PORT = int(os.environ.get("PREGON_PORT", "6379"))
 RESP = int(os.environ.get("PREGON_RESP", "3"))
+# What a connection over TLS needs, as redis-py takes it; nothing for a plain one.
+TLS = {
+    "ssl": True,
+    "ssl_ca_certs": os.environ["PREGON_CA"],
+    "ssl_certfile": os.environ["PREGON_CERT"],
+    "ssl_keyfile": os.environ["PREGON_KEY"],
+} if "PREGON_CA" in os.environ else {}
 PASSWORD = os.environ.get("PREGON_PASSWORD", "")
 
 # Seconds after which a case gives up waiting.

@@ -14,6 +14,7 @@ from harness import (
     PORT,
     RESP,
     THOUSAND_CHANNELS,
+    TLS,
     UNKNOWN_PROCLAIM,
     WRONG_PASSWORD,
     case,
@@ -25,7 +26,7 @@ from redis.backoff import NoBackoff
 
 
 def connect(**options):
-    return redis.Redis(host=HOST, port=PORT, protocol=RESP, **options)
+    return redis.Redis(host=HOST, port=PORT, protocol=RESP, **TLS, **options)
 
 
 async def next_event(subscriber):

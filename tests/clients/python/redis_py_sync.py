@@ -15,6 +15,7 @@ from harness import (
     PORT,
     RESP,
     THOUSAND_CHANNELS,
+    TLS,
     UNKNOWN_PROCLAIM,
     WRONG_PASSWORD,
     case,
@@ -27,7 +28,7 @@ from redis.retry import Retry
 
 
 def connect(**options):
-    return redis.Redis(host=HOST, port=PORT, protocol=RESP, **options)
+    return redis.Redis(host=HOST, port=PORT, protocol=RESP, **TLS, **options)
 
 
 def next_event(subscriber):

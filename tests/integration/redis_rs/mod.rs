@@ -5,6 +5,7 @@ use redis::{Client, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError, 
 use crate::support::TestServer;
 
 mod blocking;
+mod encrypted;
 mod payloads;
 mod tokio;
 

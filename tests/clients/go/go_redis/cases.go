@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"os"
 	"slices"
@@ -16,9 +18,22 @@ import (
 func options() *redis.Options {
 	protocol := harness.Must(strconv.Atoi(os.Getenv("PREGON_RESP")))
 	return &redis.Options{
-		Addr:     os.Getenv("PREGON_HOST") + ":" + os.Getenv("PREGON_PORT"),
-		Protocol: protocol,
+		Addr:      os.Getenv("PREGON_HOST") + ":" + os.Getenv("PREGON_PORT"),
+		Protocol:  protocol,
+		TLSConfig: encryption(),
 	}
+}
+
+// encryption is what a connection over TLS needs, nil for a plain one.
+func encryption() *tls.Config {
+	authority, encrypted := os.LookupEnv("PREGON_CA")
+	if !encrypted {
+		return nil
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(harness.Must(os.ReadFile(authority)))
+	own := harness.Must(tls.LoadX509KeyPair(os.Getenv("PREGON_CERT"), os.Getenv("PREGON_KEY")))
+	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}
 }
 
 func connect() *redis.Client {
