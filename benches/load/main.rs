@@ -5,9 +5,12 @@
 //! Linux only.
 
 mod generator;
+#[path = "../support/tls.rs"]
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,6 +28,12 @@ struct Options {
     /// Its process, if it runs here: then its processor time and memory are measured too
     #[arg(long)]
     pid: Option<u32>,
+    /// File with the authority of the server's certificate, which is for localhost: then connections are encrypted
+    #[arg(long)]
+    cacert: Option<PathBuf>,
+    /// With --cacert: go on with the sessions of earlier connections
+    #[arg(long)]
+    resume: bool,
     /// How often to run the case; the medians are printed
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
@@ -59,7 +68,8 @@ fn run(options: &Options, case: &Case) -> io::Result<Figures> {
     if limit < needed {
         return Err(io::Error::other(format!("it takes {needed} descriptors, and {limit} are allowed")));
     }
-    let target = Target { address: options.address, pid: options.pid };
+    let tls = options.cacert.as_ref().map(|authority| tls::client(authority, options.resume)).transpose()?;
+    let target = Target { address: options.address, pid: options.pid, tls };
     let runs = (0..options.rounds).map(|_| case.run(&target)).collect::<io::Result<Vec<_>>>()?;
     Ok(Figures::medians(&runs))
 }

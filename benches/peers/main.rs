@@ -8,6 +8,7 @@
 #[path = "../load/generator/mod.rs"]
 mod generator;
 
+mod certificates;
 mod chart;
 mod others;
 mod page;
@@ -15,6 +16,8 @@ mod report;
 mod results;
 mod servers;
 mod suite;
+#[path = "../support/tls.rs"]
+mod tls;
 
 use std::fs;
 use std::io;
@@ -22,11 +25,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
+use certificates::{Certificates, Sessions};
 use clap::Parser;
 use generator::figures::Figures;
 use others::Others;
 use results::{Results, Row};
-use servers::Program;
+use servers::{Program, Server};
 use suite::Entry;
 
 /// For how long a case is measured in the short form.
@@ -133,7 +137,7 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
     } else {
         for _ in 0..rounds {
             for (program, runs) in programs.iter().zip(&mut runs) {
-                match program.start(Stdio::null()).and_then(|server| entry.case.run(&server.target)) {
+                match start(program, entry.tls).and_then(|server| entry.case.run(&server.target)) {
                     Ok(figures) => {
                         eprintln!("  {:<10} {figures}", program.name);
                         runs.push(figures);
@@ -145,6 +149,14 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
     }
     let medians = runs.iter().map(|runs| (!runs.is_empty()).then(|| Figures::medians(runs)));
     Row { entry: entry.clone(), figures: medians.collect() }
+}
+
+/// Starts a server, for clients over TLS if they are to come so.
+fn start(program: &Program, tls: Option<Sessions>) -> io::Result<Server> {
+    let Some(sessions) = tls else { return program.start(Stdio::null()) };
+    let certificates = Certificates::new()?;
+    let client = certificates.client(sessions)?;
+    program.start_with(Stdio::null(), |port| certificates.server_args(port), Some(client))
 }
 
 /// Under which conditions is measured.

@@ -7,12 +7,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::generator::target::Target;
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::ClientConfig;
 
 /// How long a server may take to answer after its start.
 const START: Duration = Duration::from_secs(10);
@@ -73,9 +74,20 @@ impl Program {
 
     /// Starts it on a free port, with its log where `log` goes, and waits until it answers.
     pub(crate) fn start(&self, log: Stdio) -> io::Result<Server> {
+        self.start_with(log, |port| vec!["--port".to_owned(), port.to_string()], None)
+    }
+
+    /// The same with these arguments for the port, which clients reach over TLS if there is a configuration for it.
+    pub(crate) fn start_with(
+        &self,
+        log: Stdio,
+        ports: impl Fn(u16) -> Vec<String>,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> io::Result<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let child = Command::new(&self.path)
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--maxclients", MAX_CLIENTS])
+            .args(["--bind", "127.0.0.1", "--maxclients", MAX_CLIENTS])
+            .args(ports(port))
             .args(&self.args)
             .stdin(Stdio::null())
             .stdout(log)
@@ -84,7 +96,7 @@ impl Program {
             .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
         running().insert(child.id());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut server = Server { target: Target { address, pid: Some(child.id()) }, child };
+        let mut server = Server { target: Target { address, pid: Some(child.id()), tls }, child };
         let start = Instant::now();
         while server.target.connections(1).is_err() {
             if server.child.try_wait()?.is_some() || start.elapsed() > START {

@@ -1,5 +1,6 @@
 //! The cases, and what Pregon has to reach in them.
 
+use crate::certificates::Sessions;
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, Churn, FanOut, HandOver, Idle, Listing, Names, OpenLoop, Stuck};
@@ -33,6 +34,8 @@ pub(crate) struct Entry {
     pub(crate) what: String,
     pub(crate) case: Case,
     pub(crate) goals: Vec<Goal>,
+    /// How clients come in if connections are encrypted.
+    pub(crate) tls: Option<Sessions>,
 }
 
 impl Entry {
@@ -48,7 +51,13 @@ impl Entry {
     }
 
     fn new(name: impl Into<String>, what: impl Into<String>, case: Case) -> Self {
-        Entry { name: name.into(), what: what.into(), case, goals: Vec::new() }
+        Entry { name: name.into(), what: what.into(), case, goals: Vec::new(), tls: None }
+    }
+
+    /// The same over TLS.
+    fn over_tls(mut self, sessions: Sessions) -> Self {
+        self.tls = Some(sessions);
+        self
     }
 
     /// At least `bound` times the throughput of Redis.
@@ -109,7 +118,7 @@ const MATRIX_PENDING_MB: usize = 64;
 
 /// Everything that has a goal.
 pub(crate) fn all() -> Vec<Entry> {
-    [flowing(), patterns(), latencies(), listing(), memory(), overload()].into_iter().flatten().collect()
+    [flowing(), patterns(), latencies(), listing(), memory(), overload(), encrypted()].into_iter().flatten().collect()
 }
 
 /// Subscribers by payload by protocol by io-threads; without goals. Only Pregon is measured with other numbers of
@@ -256,6 +265,34 @@ fn memory() -> Vec<Entry> {
         entry("memory: 100 stuck", "16 MB to 100 subscribers that do not read, and one that does", stuck)
             .limit(Metric::Peak, 64.0 * 1024.0 * 1024.0)
             .intact(),
+    ]
+}
+
+fn encrypted() -> Vec<Entry> {
+    let entry = |name: &str, what: &str, case| {
+        let what = format!("{what}, over TLS 1.3 with AES-128-GCM");
+        Entry::new(format!("TLS: {name}"), what, case).over_tls(Sessions::New)
+    };
+    let to = |subscribers, window| Case::FanOut(FanOut { subscribers, window, ..FAN_OUT });
+    let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, window: 16, ..FAN_OUT };
+    let coming = || Case::Churn(Churn { seconds: 3.0 });
+    vec![
+        entry("fan-out 100 w64", "100 subscribers, 64 in flight", to(100, 64)).throughput(4.0).cpu(0.3).intact(),
+        entry("fan-out 1000 w16", "1,000 subscribers, 16 in flight", to(1000, 16)).throughput(6.0).cpu(0.25).intact(),
+        entry("50:50:50 w16", "50 publishers to 50 subscribers, 16 in flight each", Case::FanOut(pairs))
+            .throughput(1.2)
+            .cpu(0.9)
+            .intact(),
+        entry("connect-subscribe-go", "clients that connect, subscribe and go, 16 at once", coming()).throughput(1.2),
+        entry("connect-subscribe-go, resumed", "the same with sessions that are gone on with", coming())
+            .over_tls(Sessions::Resumed)
+            .throughput(1.2),
+        entry(
+            "memory: idle connection",
+            "2,000 connections",
+            Case::Idle(Idle { connections: 2000, subscribed: false }),
+        )
+        .at_most(Metric::Each, 0.3),
     ]
 }
 

@@ -1,7 +1,6 @@
 //! Cases in which messages flow: publishers on one thread, subscribers on another, and this one measures.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::figures::{Figures, Metric};
 use super::listeners::{self, Heard, Listener, Progress};
 use super::publishers::{self, Publisher, Until};
+use super::stream::Stream;
 use super::target::Target;
 use super::usage::CpuTime;
 use super::wire::{self, Proto, Verifier};
@@ -161,4 +161,4 @@ pub(crate) fn joined<T>(result: thread::Result<io::Result<T>>) -> io::Result<T> 
 }
 
 /// Keeps connections open.
-pub(crate) type Held = Vec<TcpStream>;
+pub(crate) type Held = Vec<Stream>;

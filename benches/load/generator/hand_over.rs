@@ -1,13 +1,13 @@
 //! Lists as queues: producers push what consumers wait for.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::HandOver;
 use super::figures::Figures;
 use super::flow::WARM_UP;
 use super::poll::Poll;
+use super::stream::Stream;
 use super::target::Target;
 use super::usage::CpuTime;
 use super::wire;
@@ -19,8 +19,8 @@ const PUSHED: usize = b":1\r\n".len();
 
 /// One consumer that waits, and the producer that pushes as soon as it does.
 struct Pair {
-    consumer: TcpStream,
-    producer: TcpStream,
+    consumer: Stream,
+    producer: Stream,
     pop: Vec<u8>,
     push: Vec<u8>,
     /// What the consumer receives for one element.
@@ -30,7 +30,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(number: usize, payload: usize, consumer: TcpStream, producer: TcpStream) -> Self {
+    fn new(number: usize, payload: usize, consumer: Stream, producer: Stream) -> Self {
         let (key, payload) = (format!("queue:{number:07}"), wire::payload(number as u16, payload));
         let pop = wire::request([b"BRPOP".as_slice(), key.as_bytes(), b"0"].into_iter());
         let push = wire::request([b"LPUSH", key.as_bytes(), &payload].into_iter());

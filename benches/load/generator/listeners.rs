@@ -1,7 +1,6 @@
 //! Subscribers that read as fast as they can, all on one thread, and count what arrives by its length.
 
-use std::io;
-use std::net::TcpStream;
+use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use super::poll::Poll;
+use super::stream::Stream;
 use super::wire::Verifier;
 
 /// How much is read from a socket at once, in bytes.
@@ -44,7 +44,7 @@ impl Default for Progress {
 /// One subscriber.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    stream: TcpStream,
+    stream: Stream,
     /// Length of each frame it receives, in bytes.
     frame_len: usize,
     received_bytes: u64,
@@ -53,8 +53,8 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// A subscriber whose frames have this length; a `verifier` looks at each of them.
-    pub(crate) fn new(stream: TcpStream, frame_len: usize, verifier: Option<Verifier>) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
+    pub(crate) fn new(stream: Stream, frame_len: usize, verifier: Option<Verifier>) -> io::Result<Self> {
+        stream.socket().set_nonblocking(true)?;
         Ok(Listener { stream, frame_len, received_bytes: 0, verifier })
     }
 
@@ -109,6 +109,9 @@ pub(crate) fn listen(mut listeners: Vec<Listener>, progress: &Progress) -> io::R
 /// Reads once and answers how many frames that completed; nothing if the connection has ended.
 fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
     let before = listener.frames();
+    if listener.stream.is_encrypted() {
+        return hear_encrypted(listener, buffer).then(|| listener.frames() - before);
+    }
     // The kernel throws away what nobody looks at: copying it would make large payloads a measure of this program.
     let flags = if listener.verifier.is_some() { RecvFlags::empty() } else { RecvFlags::TRUNC };
     match recv(&listener.stream, &mut *buffer, flags) {
@@ -123,6 +126,21 @@ fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
         Err(_) => return None,
     }
     Some(listener.frames() - before)
+}
+
+/// The same over TLS, where everything has to be decrypted. False if the connection has ended.
+fn hear_encrypted(listener: &mut Listener, buffer: &mut [u8]) -> bool {
+    match listener.stream.read(buffer) {
+        Ok(0) => false,
+        Ok(count) => {
+            listener.received_bytes += count as u64;
+            if let Some(verifier) = &mut listener.verifier {
+                verifier.take(&buffer[..count]);
+            }
+            true
+        }
+        Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+    }
 }
 
 fn summary(listeners: &[Listener], cut: u64) -> Heard {

@@ -1,7 +1,6 @@
 //! How long publishers wait while somebody lists very many channels.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
@@ -10,6 +9,7 @@ use super::Listing;
 use super::figures::Figures;
 use super::flow::{channel, joined};
 use super::listeners::new_histogram;
+use super::stream::Stream;
 use super::target::Target;
 use super::wire;
 
@@ -55,7 +55,7 @@ pub(crate) fn listing(target: &Target, case: &Listing) -> io::Result<Figures> {
 }
 
 /// Lists all channels; what comes is counted by its length.
-fn list(lister: &mut TcpStream, channels: usize) -> io::Result<()> {
+fn list(lister: &mut Stream, channels: usize) -> io::Result<()> {
     lister.write_all(&wire::request([b"PUBSUB".as_slice(), b"CHANNELS"].into_iter()))?;
     let name_len = format!("${NAME_LEN}\r\n\r\n").len() + NAME_LEN;
     let mut missing = format!("*{channels}\r\n").len() + channels * name_len;

@@ -1,7 +1,6 @@
 //! What a server's memory grows by, and whether it comes back.
 
 use std::io::{self, Read as _};
-use std::net::TcpStream;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use super::flow::{self, Held, channel};
 use super::listeners::{self, Listener, Progress};
 use super::patterns;
 use super::publishers::{self, Publisher, Until};
+use super::stream::Stream;
 use super::target::Target;
 use super::usage::Memory;
 use super::wire::{self, Proto, Verifier};
@@ -46,7 +46,7 @@ pub(crate) fn names(target: &Target, case: &Names) -> io::Result<Figures> {
 pub(crate) fn stuck(target: &Target, case: &Stuck) -> io::Result<Figures> {
     let payload = case.payload.max(wire::FIELDS);
     let before = settled(target, None)?;
-    let stuck = target.subscribers(case.subscribers, Proto::Resp2, |_| channel(0))?;
+    let mut stuck = target.subscribers(case.subscribers, Proto::Resp2, |_| channel(0))?;
     let reading = target.subscribers(1, Proto::Resp2, |_| channel(0))?.remove(0);
     let frame_len = wire::message(Proto::Resp2, &channel(0), &wire::payload(0, payload)).len();
     let verifier = Verifier::new(Proto::Resp2, &channel(0), payload, 1);
@@ -64,7 +64,7 @@ pub(crate) fn stuck(target: &Target, case: &Stuck) -> io::Result<Figures> {
     })?;
     let mut figures = Figures::default();
     let peak = measure(target)?.peak;
-    let cut = stuck.iter().map(has_ended).collect::<io::Result<Vec<_>>>()?;
+    let cut = stuck.iter_mut().map(has_ended).collect::<io::Result<Vec<_>>>()?;
     figures.set(Metric::Peak, peak);
     figures.set(Metric::Added, peak - before.resident);
     figures.set(Metric::StuckCut, cut.into_iter().filter(|cut| *cut).count() as f64);
@@ -113,10 +113,9 @@ fn measure(target: &Target) -> io::Result<Memory> {
 }
 
 /// Whether the server has closed a connection; reads what it sent before.
-fn has_ended(stream: &TcpStream) -> io::Result<bool> {
-    stream.set_nonblocking(true)?;
+fn has_ended(stream: &mut Stream) -> io::Result<bool> {
+    stream.socket().set_nonblocking(true)?;
     let mut buffer = vec![0; 256 * 1024];
-    let mut stream = stream;
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(true),

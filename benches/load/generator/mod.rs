@@ -3,7 +3,7 @@
 //! replies to PUBLISH, which announce every delivery; that nothing was altered or reordered is checked byte by byte for
 //! a few of the subscribers.
 //!
-//! - `target`: the server and connections to it; `usage`: its processor time and memory
+//! - `target`: the server; `stream`: connections to it, plain or over TLS; `usage`: its processor time and memory
 //! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
 //! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
 //! - `patterns`, `churn`, `hand_over`, `listing`, `memory`: the other cases
@@ -21,6 +21,7 @@ pub(crate) mod neighbours;
 mod patterns;
 mod poll;
 mod publishers;
+mod stream;
 pub(crate) mod target;
 mod usage;
 pub(crate) mod wire;

@@ -1,19 +1,15 @@
 //! Patterns that lie around while messages flow.
 
 use std::io;
-use std::net::TcpStream;
 
 use super::FanOut;
 use super::flow::Held;
+use super::stream::Stream;
 use super::target::Target;
 
 /// Subscribes to the cold and the hot patterns of a case. The client of the hot ones, 1,000 at most, is answered with
 /// one of its patterns, which all have the same length; the clients of the cold ones receive nothing.
-pub(crate) fn subscribe(
-    target: &Target,
-    case: &FanOut,
-    channel: &str,
-) -> io::Result<(Option<(TcpStream, String)>, Held)> {
+pub(crate) fn subscribe(target: &Target, case: &FanOut, channel: &str) -> io::Result<(Option<(Stream, String)>, Held)> {
     let mut held = Held::new();
     if case.cold_patterns > 0 {
         held = target.subscribe_many("PSUBSCRIBE", &cold(&case.shape, case.cold_patterns))?;

@@ -2,7 +2,6 @@
 //! rate that does not wait for the server.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::listeners::Progress;
 use super::poll::{Interest, Poll};
+use super::stream::Stream;
 use super::wire;
 
 /// How long the last replies are waited for.
@@ -31,7 +31,7 @@ pub(crate) enum Until<'a> {
 /// One connection that publishes.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    stream: TcpStream,
+    stream: Stream,
     /// As many equal requests behind each other as may be in flight.
     requests: Vec<u8>,
     request_len: usize,
@@ -47,14 +47,8 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Publishes payloads of `payload_len` bytes to `channel`, with at most `window` in flight.
-    pub(crate) fn new(
-        stream: TcpStream,
-        id: u16,
-        channel: &str,
-        payload_len: usize,
-        window: usize,
-    ) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
+    pub(crate) fn new(stream: Stream, id: u16, channel: &str, payload_len: usize, window: usize) -> io::Result<Self> {
+        stream.socket().set_nonblocking(true)?;
         let payload = wire::payload(id, payload_len);
         let request = wire::request([b"PUBLISH", channel.as_bytes(), &payload].into_iter());
         let payload_at = request.len() - payload_len - 2;
@@ -73,7 +67,7 @@ impl Publisher {
     /// How many requests may be sent now.
     fn room(&self) -> usize {
         let window = self.requests.len() / self.request_len;
-        if self.unsent.is_empty() { window - self.in_flight } else { 0 }
+        if self.is_sent() { window - self.in_flight } else { 0 }
     }
 
     /// Sends `count` requests that are stamped with `ns`; the socket may take a part of them only.
@@ -87,20 +81,28 @@ impl Publisher {
         self.flush()
     }
 
+    /// Whether the socket has taken everything.
+    fn is_sent(&self) -> bool {
+        self.unsent.is_empty() && !self.stream.has_output()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         while !self.unsent.is_empty() {
-            match (&self.stream).write(&self.requests[self.unsent.clone()]) {
+            match self.stream.write(&self.requests[self.unsent.clone()]) {
                 Ok(count) => self.unsent.start += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        match self.stream.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Reads replies and answers how many there were, and how many deliveries they announce.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(u64, u64)> {
-        let count = match (&self.stream).read(buffer) {
+        let count = match self.stream.read(buffer) {
             Ok(0) => return Err(io::Error::other("the server closed a publisher's connection")),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -150,9 +152,9 @@ impl<'a> Loop<'a> {
             let (replies, deliveries) = publisher.receive(&mut self.buffer)?;
             published += replies;
             announced += deliveries;
-            if !publisher.unsent.is_empty() {
+            if !publisher.is_sent() {
                 publisher.flush()?;
-                if publisher.unsent.is_empty() {
+                if publisher.is_sent() {
                     self.poll.set(&publisher.stream, number, Interest::Input)?;
                 }
             }
@@ -166,7 +168,7 @@ impl<'a> Loop<'a> {
         let publisher = &mut self.publishers[number];
         if count > 0 {
             publisher.send(count, ns)?;
-            if !publisher.unsent.is_empty() {
+            if !publisher.is_sent() {
                 self.poll.set(&publisher.stream, number, Interest::InputAndRoom)?;
             }
         }

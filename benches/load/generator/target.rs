@@ -1,9 +1,13 @@
 //! The server under load, and connections to it.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+
+use super::stream::Stream;
 use super::wire::{self, Proto};
 
 /// How long a server may take for one step of the preparation: 100,000 patterns are slow in some.
@@ -14,25 +18,26 @@ const AT_ONCE: usize = 100;
 pub(crate) const NAMES_EACH: usize = 1000;
 
 /// A server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// Its process, if it runs on this machine and its processor time and memory are to be measured.
     pub(crate) pid: Option<u32>,
+    /// How connections are encrypted, if they are.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 impl Target {
     /// A connection that speaks RESP2.
-    pub(crate) fn connect(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(self.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+    pub(crate) fn connect(&self) -> io::Result<Stream> {
+        let stream = Stream::connect(self.address, self.tls.as_ref())?;
+        stream.socket().set_read_timeout(Some(PATIENCE))?;
+        stream.socket().set_write_timeout(Some(PATIENCE))?;
         Ok(stream)
     }
 
     /// `count` connections that were answered to a PING.
-    pub(crate) fn connections(&self, count: usize) -> io::Result<Vec<TcpStream>> {
+    pub(crate) fn connections(&self, count: usize) -> io::Result<Vec<Stream>> {
         self.opened(count, |_| b"PING\r\n".to_vec(), "PONG\r\n")
     }
 
@@ -42,7 +47,7 @@ impl Target {
         count: usize,
         proto: Proto,
         channel: impl Fn(usize) -> String,
-    ) -> io::Result<Vec<TcpStream>> {
+    ) -> io::Result<Vec<Stream>> {
         let subscribe = |number| {
             let hello: &[u8] = if proto == Proto::Resp3 { b"HELLO 3\r\n" } else { b"" };
             let channel = channel(number);
@@ -53,7 +58,7 @@ impl Target {
     }
 
     /// Subscribes to many names with `command`, each client to 1,000 of them at most, and waits until all are confirmed.
-    pub(crate) fn subscribe_many(&self, command: &str, names: &[String]) -> io::Result<Vec<TcpStream>> {
+    pub(crate) fn subscribe_many(&self, command: &str, names: &[String]) -> io::Result<Vec<Stream>> {
         let subscribe = |names: &[String]| {
             let mut stream = self.connect()?;
             let names_of_it = names.iter().map(String::as_bytes);
@@ -65,7 +70,7 @@ impl Target {
         names.chunks(NAMES_EACH).map(subscribe).collect()
     }
 
-    fn opened(&self, count: usize, request: impl Fn(usize) -> Vec<u8>, answer_end: &str) -> io::Result<Vec<TcpStream>> {
+    fn opened(&self, count: usize, request: impl Fn(usize) -> Vec<u8>, answer_end: &str) -> io::Result<Vec<Stream>> {
         let mut streams = Vec::with_capacity(count);
         while streams.len() < count {
             let first = streams.len();
@@ -81,7 +86,7 @@ impl Target {
 }
 
 /// Reads until what was received ends with `end`.
-fn read_until(stream: &mut TcpStream, end: &str) -> io::Result<()> {
+fn read_until(stream: &mut Stream, end: &str) -> io::Result<()> {
     let mut received = Vec::new();
     let mut buffer = [0; 16 * 1024];
     while !received.ends_with(end.as_bytes()) {

@@ -1,9 +1,9 @@
 //! A client that asks and throws the answers away, whatever their size.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::TcpStream;
 
 use super::super::wire;
+use crate::generator::stream::Stream;
 
 /// How much is read at once, in bytes.
 const READ_BYTES: usize = 256 * 1024;
@@ -12,12 +12,12 @@ const AT_ONCE: usize = 1000;
 
 /// A connection that reads what it is answered.
 pub(super) struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
     line: Vec<u8>,
 }
 
 impl Client {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Client { stream: BufReader::with_capacity(READ_BYTES, stream), line: Vec::new() }
     }
 

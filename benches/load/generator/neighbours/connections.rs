@@ -72,7 +72,7 @@ pub(super) fn rubbish(stage: &Stage<'_>) -> io::Result<()> {
     stage.begin()?;
     while stage.goes_on() {
         let mut stream = stage.target.connect()?;
-        stream.set_nonblocking(true)?;
+        stream.socket().set_nonblocking(true)?;
         // Until the server closes the connection.
         while stage.goes_on() {
             match stream.write(&lines) {

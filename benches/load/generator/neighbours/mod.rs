@@ -14,7 +14,6 @@ mod waiting;
 
 use std::fs;
 use std::io;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::thread;
@@ -30,6 +29,7 @@ use super::publishers::{self, Publisher};
 use super::target::Target;
 use super::usage::Memory;
 use super::wire::{self, Proto, Verifier};
+use crate::generator::stream::Stream;
 use stage::Stage;
 
 /// Messages in a second.
@@ -179,7 +179,7 @@ pub(super) fn neighbours(target: &Target, case: &NeighbourOf) -> io::Result<Figu
 
 /// Subscribers and publishers of which each has its own thread, if the server has as many. A publisher listens, too: only
 /// such clients are dealt out to all threads.
-fn measuring(target: &Target) -> io::Result<(Vec<TcpStream>, Vec<TcpStream>)> {
+fn measuring(target: &Target) -> io::Result<(Vec<Stream>, Vec<Stream>)> {
     let (mut subscribers, mut publishers, mut crowd) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         subscribers.extend(target.subscribers(1, Proto::Resp2, |_| CHANNEL.into())?);

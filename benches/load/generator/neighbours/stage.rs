@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::super::target::Target;
 use super::client::Client;
+use crate::generator::stream::Stream;
 
 /// How often a neighbour does at most what it does: quick things are not done more often than that.
 const MOST_TURNS: usize = 20_000;
@@ -34,7 +34,7 @@ impl<'a> Stage<'a> {
     }
 
     /// So many clients that do nothing.
-    pub(super) fn idle(&self, count: usize) -> io::Result<Vec<TcpStream>> {
+    pub(super) fn idle(&self, count: usize) -> io::Result<Vec<Stream>> {
         self.target.connections(count)
     }
 

@@ -7,9 +7,9 @@ use super::stage::Stage;
 
 /// 10,000 clients wait for one queue, and others push into it.
 pub(super) fn waiters(stage: &Stage<'_>) -> io::Result<()> {
-    let waiting = stage.idle(10_000)?;
+    let mut waiting = stage.idle(10_000)?;
     let wait = request(&["BLPOP", "queue", "0"]);
-    waiting.iter().try_for_each(|mut stream| io::Write::write_all(&mut stream, &wait))?;
+    waiting.iter_mut().try_for_each(|stream| io::Write::write_all(stream, &wait))?;
     let mut client = stage.client()?;
     let mut left = waiting.len();
     stage.begin()?;
