@@ -10,6 +10,7 @@
 //! | `print.rs` | the rules that make a user what it is |
 //! | `user.rs` | a user: what does not change about it, and its rights of now |
 //! | `users.rs` | all users |
+//! | `file.rs` | users as files keep them |
 //! | `log.rs` | ACL LOG: what was refused to whom |
 //!
 //! A user that exists keeps its place in memory, and its connections keep a pointer to it: what is changed holds for their
@@ -21,6 +22,7 @@ mod catalogue;
 mod channels;
 mod commands;
 mod covering;
+mod file;
 mod keys;
 pub(crate) mod log;
 mod print;
@@ -31,6 +33,7 @@ mod users;
 
 pub(crate) use catalogue::{Catalogue, Listed};
 pub(crate) use channels::{ChannelUse, Direction};
+pub(crate) use file::Definitions;
 pub(crate) use keys::KeyUse;
 pub(crate) use print::Shown;
 pub(crate) use rights::{Asked, Denial, Rights};

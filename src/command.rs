@@ -5,6 +5,7 @@
 //! | [`spec`] | what an entry of the table says of a command |
 //! | [`table`] | all commands by name |
 //! | [`gate`] | the rules that decide whether a command runs, waits, is queued or refused |
+//! | `files` | what commands do with files |
 //! | `run`, `trace` | how it runs, what it counts for, and who is shown that |
 //! | [`pubsub`] | SUBSCRIBE, PUBLISH and their families, PUBSUB |
 //! | [`connection`] | HELLO, AUTH, PING, SELECT, QUIT, RESET, ... |
@@ -31,6 +32,7 @@ pub mod config;
 pub mod connection;
 pub mod cost;
 pub mod elsewhere;
+pub(crate) mod files;
 pub mod gate;
 pub mod generic;
 pub mod info;
@@ -107,7 +109,9 @@ fn families() -> [&'static [Command]; 14] {
 /// [`StartError`] where `rename-command` names a command that exists neither here nor in Redis, or takes a name twice.
 pub fn new_server(config: Config, clock: Clock) -> Result<Arc<Server>, StartError> {
     let names = table::names(&config.settings().rename_command)?;
-    Ok(Server::new(config, names, table::catalogue(), clock))
+    let server = Server::new(config, names, table::catalogue(), clock);
+    files::load_first_users(&server)?;
+    Ok(server)
 }
 
 /// One execution of a command, with what any thread can give it: `'s` is as long as its client's turn, `'c` as long as the

@@ -31,7 +31,7 @@ mod load;
 mod param;
 mod print;
 mod reload;
-mod rewrite;
+pub(crate) mod rewrite;
 mod settings;
 mod table;
 mod user;
@@ -49,6 +49,7 @@ pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Effect, Param, Section};
 pub use reload::Reading;
 pub use settings::Settings;
+pub use user::UserLines;
 pub use value::{
     ByteSize, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, PatternSubscribe,
     Permission, PubsubDefault, Seconds, Supervised,
@@ -217,9 +218,10 @@ impl Config {
     }
 
     /// CONFIG REWRITE: writes what differs from the defaults into the file, keeping its comments and order.
-    pub fn rewrite(&self) -> Result<(), RewriteError> {
+    /// `users` are the users of now, name and rules of each; none where another file keeps them.
+    pub fn rewrite(&self, users: Option<&[Vec<u8>]>) -> Result<(), RewriteError> {
         let file = self.file().ok_or(RewriteError::NoFile)?;
-        rewrite::rewrite(file, &self.values).map_err(RewriteError::Io)
+        rewrite::rewrite(file, &self.values, users).map_err(RewriteError::Io)
     }
 
     fn loaded(loader: Loader, sources: Sources) -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::catalogue::Catalogue;
+use super::file::{self, Definitions};
 use super::log::AclLog;
 use super::rights::Rights;
 use super::rule::{self, Context};
@@ -95,5 +96,78 @@ impl Acl {
             rule::apply(&mut rights, rule, context).map_err(|error| (rule.clone(), error))?;
         }
         Ok(rights)
+    }
+}
+
+/// All users at once: what files say.
+impl Acl {
+    /// The users that the text of an ACL file gives, which is called `name`.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, in one line.
+    pub(crate) fn read(&self, name: &str, text: &[u8], all_channels: bool) -> Result<Definitions, String> {
+        file::read(name, text, &self.catalogue, all_channels)
+    }
+
+    /// The users that lines of the configuration give: name and rules of each.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first that is.
+    pub(crate) fn of_lines(&self, lines: &[Vec<Vec<u8>>], all_channels: bool) -> Result<Definitions, String> {
+        file::of_lines(lines, &self.catalogue, all_channels)
+    }
+
+    /// The text of an ACL file that gives the users of now.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let users = self.all();
+        file::write(users.iter().map(|user| (user.name(), user.rights().describe())))
+    }
+
+    /// Name and rules of each user, as lines of the configuration; none while there is only the default user and nothing
+    /// but its password has been changed.
+    pub(crate) fn lines(&self) -> Vec<Vec<u8>> {
+        let users = self.all();
+        let mut rights = Rights::clone(&self.default.rights());
+        rights.reset_passwords(true);
+        let context = Context { catalogue: &self.catalogue, all_channels: false };
+        if users.len() == 1 && rights.describe() == Rights::all(context).describe() {
+            return Vec::new();
+        }
+        users.iter().map(|user| [user.name(), b" ", &user.rights().describe()].concat()).collect()
+    }
+
+    /// Adds these users, in place of those that are there.
+    pub(crate) fn add(&self, users: Definitions) {
+        for (name, rights) in users {
+            self.set(&name, rights);
+        }
+    }
+
+    /// Makes these all the users that there are, but for the default user, which has every right and this password if they do
+    /// not name it. Answers those that have gone, and those that may listen to less than before.
+    pub(crate) fn replace(&self, mut wanted: Definitions, password: Option<&[u8]>) -> (Vec<Arc<User>>, Vec<Arc<User>>) {
+        let context = Context { catalogue: &self.catalogue, all_channels: false };
+        wanted.entry(DEFAULT_USER.into()).or_insert_with(|| {
+            let mut rights = Rights::all(context);
+            if let Some(password) = password {
+                rights.add_password(super::rights::digest(password));
+            }
+            rights
+        });
+        let mut users = self.users.lock();
+        let gone = users.extract_if(.., |name, _| !wanted.contains_key(&**name)).map(|(_, user)| user).collect();
+        let mut narrowed = Vec::new();
+        for (name, rights) in wanted {
+            match users.get(&*name) {
+                Some(user) => narrowed.extend(user.set(rights).then(|| user.clone())),
+                None => {
+                    let user = User::new(&name, rights);
+                    users.insert(name.into(), user);
+                }
+            }
+        }
+        (gone, narrowed)
     }
 }

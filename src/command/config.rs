@@ -1,7 +1,7 @@
 //! CONFIG: directives read, changed at run time and written back to their file.
 
 use super::spec::{Arg, Command, Flags, Group};
-use super::{Call, LocalCall, introspect};
+use super::{Call, LocalCall, files, introspect};
 use crate::client::held::Holding;
 use crate::client::registry::Flag;
 use crate::config::{Caller, Config, Effect, Plan, SetError, Settings, find};
@@ -10,7 +10,7 @@ use crate::observe::{log, resources};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::server::governor::Answer;
+use crate::server::governor::{Answer, FileWork};
 use crate::session::Blocked;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
@@ -186,12 +186,16 @@ fn rewrite(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     if call.scope.executing {
         return Err(ReplyError::REWRITE_IN_MULTI);
     }
+    file(call, FileWork::RewriteConfig)
+}
+
+/// Does work on a file, where nobody waits for it but this client.
+pub(super) fn file(call: &mut LocalCall<'_, '_>, work: FileWork) -> Result<(), ReplyError> {
     if call.server.governor.is_open() {
-        let answer = call.server.governor.rewrite(call.info);
+        let answer = call.server.governor.file(call.info, work);
         return wait(call, answer);
     }
-    let config = call.server.config.lock().clone();
-    config.rewrite().map_err(|error| ReplyError::err(error.to_string()))?;
+    files::carry_out(call.server, call.info, work).map_err(|error| files::answer(work, error))?;
     call.reply.ok();
     Ok(())
 }

@@ -65,34 +65,6 @@ impl Value for Anything {
     }
 }
 
-/// A user's rights. The user that every Redis has, without a password and with every right, shows as empty: Redis'
-/// CONFIG REWRITE writes that line into each file, and it asks for nothing that this server does not do. Lines add up, so
-/// it does not take back another user's.
-#[derive(Default)]
-pub(super) struct StockUser(Vec<u8>);
-
-impl StockUser {
-    const WORDS: [&'static [u8]; 6] = [b"default", b"on", b"nopass", b"~*", b"&*", b"+@all"];
-}
-
-impl Value for StockUser {
-    const SEVERAL: bool = true;
-
-    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
-        let words = given.args.iter().map(Vec::as_slice).filter(|word| *word != b"sanitize-payload");
-        let is_stock = words.eq(Self::WORDS);
-        Ok(Self(if is_stock { old.0.clone() } else { given.args.join(&b' ') }))
-    }
-
-    fn show(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
-    fn expects(_rule: &Rule) -> String {
-        "default on nopass ~* &* +@all".into()
-    }
-}
-
 const INVALID_SAVE: &str = "Invalid save parameters";
 
 /// Pairs of seconds and changes; lines of one file add up.

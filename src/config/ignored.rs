@@ -5,7 +5,7 @@
 //! Bounds, defaults, aliases and what may change at run time are those of Redis' own table (`config.c`). Where ignoring a
 //! value would be dangerous, the entry takes only its default: see `only_default`.
 
-use super::accepted::{Anything, OomScores, ReplicaOf, Save, StockUser, Text, Word};
+use super::accepted::{Anything, OomScores, ReplicaOf, Save, Text, Word};
 use super::compound::Secret;
 use super::param::Change::{FileOnly, Protected, Start};
 use super::param::{Param, ignored};
@@ -45,7 +45,6 @@ pub(super) static GROUPS: &[Group] = &[
     Group { title: "Encodings", why: "Data is laid out in another way.", params: ENCODINGS },
     Group { title: "Memory", why: "Nothing is defragmented or freed in the background.", params: MEMORY },
     Group { title: "Process", why: "The server runs in the foreground and has other threads.", params: PROCESS },
-    Group { title: "Users", why: "Users are made by ACL SETUSER, and live as long as the server.", params: USERS },
     Group {
         title: "TLS",
         why: "There are no connections to other servers, and Diffie-Hellman is over elliptic curves only.",
@@ -220,15 +219,6 @@ static PROCESS: &[Param] = &[
     ignored::<Anything>("sentinel", "")
         .change(FileOnly)
         .only_default("this is no Sentinel; remove the line and let clients connect to this server directly"),
-];
-
-static USERS: &[Param] = &[
-    text("aclfile", "")
-        .change(Start)
-        .only_default("users are not read from files; remove the line and make them by ACL SETUSER"),
-    ignored::<StockUser>("user", "")
-        .change(FileOnly)
-        .only_default("users are not read from files; remove the line and make them by ACL SETUSER"),
 ];
 
 static TLS: &[Param] = &[

@@ -11,6 +11,7 @@ use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
+use super::user::UserLines;
 use super::value::{
     ANY, ByteSize, ClientCertificates, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros,
     Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
@@ -131,6 +132,15 @@ directives! {
     /// second, so make it long and random. It is sent in the clear unless the network protects it.
     requirepass: Secret = Secret::default(), "requirepass", Security, Runtime, ANY
         => Effect::Password;
+
+    /// A user: its name, and the rules that make it, as ACL SETUSER takes them. May be repeated, once for each user; CONFIG
+    /// REWRITE keeps the users of then, with digests for passwords. The user default is who has not logged in; what is
+    /// said of it here counts and not requirepass.
+    user: UserLines = UserLines::default(), "user", Security, FileOnly, ANY;
+
+    /// File with users, a line as for user for each, instead of such lines here; empty for none. Relative to dir. ACL LOAD
+    /// reads it again, all of it or nothing, and ACL SAVE writes it.
+    aclfile: Option<PathBuf> = None, "aclfile", Security, Start, ANY;
 
     /// Which channels users have that ACL SETUSER makes, before any rule about channels: resetchannels for none, allchannels
     /// for all.

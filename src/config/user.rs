@@ -1,6 +1,10 @@
 //! What is said of users.
 
-use super::value::{PatternSubscribe, PubsubDefault};
+use std::fmt;
+
+use super::error::WRONG_COUNT;
+use super::value::{Given, PatternSubscribe, PubsubDefault, Rule, Value};
+use crate::quoting::quoted;
 
 impl PubsubDefault {
     /// Whether new users have all channels.
@@ -14,4 +18,51 @@ impl PatternSubscribe {
     pub fn covered(self) -> bool {
         self == Self::Covered
     }
+}
+
+/// Users, each with its name and its rules, one word each. Whether the rules make sense is for others to judge.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct UserLines(pub Vec<Vec<Vec<u8>>>);
+
+impl fmt::Debug for UserLines {
+    /// Without the rules: passwords are among them.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "UserLines({})", self.0.len())
+    }
+}
+
+impl Value for UserLines {
+    const SEVERAL: bool = true;
+    const SENSITIVE: bool = true;
+    const SAMPLE: Option<&'static str> = Some("ann on >secret ~cache:* &news:* +@read +@pubsub");
+
+    fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
+        let Some(name) = given.args.first() else { return Err(WRONG_COUNT.into()) };
+        let mut users = if given.again { old.0.clone() } else { Vec::new() };
+        if users.iter().any(|user| user.first() == Some(name)) {
+            return Err("Duplicate user found. A user can only be defined once in config files".into());
+        }
+        users.push(given.args.to_vec());
+        Ok(Self(users))
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.lines().join(&b' ')
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        let line =
+            |words: &Vec<Vec<u8>>| words.iter().map(|word| plain_or_quoted(word)).collect::<Vec<_>>().join(&b' ');
+        self.0.iter().map(line).collect()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "a name and the rules of ACL SETUSER".into()
+    }
+}
+
+/// A word as a file keeps it.
+pub(super) fn plain_or_quoted(word: &[u8]) -> Vec<u8> {
+    let is_plain = !word.is_empty() && word.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
+    if is_plain { word.to_vec() } else { quoted(word) }
 }

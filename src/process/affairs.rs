@@ -15,11 +15,12 @@ use super::reload;
 use super::renewal;
 use crate::command::config::{change, pairs, prepare};
 use crate::command::elsewhere::resume;
+use crate::command::files;
 use crate::config::{Caller, Config, Effect, Plan, SetError, Settings, StartError};
 use crate::net::listen::{self, Wanted};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::server::governor::{Affair, Change, Rewrite};
+use crate::server::governor::{Affair, Change, Filing};
 
 /// How long the names in `bind` may take to resolve.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(10);
@@ -48,17 +49,17 @@ pub(super) async fn carry_out_changes(
     }
 }
 
-/// Writes the configuration file as often as it is asked for.
-pub(super) async fn carry_out_rewrites(server: Arc<Server>, mut affairs: Receiver<Rewrite>) {
+/// Reads and writes files as often as it is asked for.
+pub(super) async fn carry_out_filing(server: Arc<Server>, mut affairs: Receiver<Filing>) {
     while let Some(affair) = affairs.recv().await {
-        let config = server.config.lock().clone();
-        let written = spawn_blocking(move || config.rewrite().map_err(|error| error.to_string())).await;
-        let result = written.unwrap_or_else(|error| Err(error.to_string()));
+        let (work, client, own) = (affair.details, affair.client.clone(), server.clone());
+        let done = spawn_blocking(move || files::carry_out(&own, &client, work)).await;
+        let result = done.unwrap_or_else(|error| Err(error.to_string()));
         match &result {
-            Ok(()) => tracing::info!("configuration file rewritten"),
-            Err(error) => tracing::warn!(error, "configuration file not rewritten"),
+            Ok(()) => tracing::info!(?work, "done"),
+            Err(error) => tracing::warn!(error, ?work, "not done"),
         }
-        answer(&server, &affair, result.map_err(ReplyError::err));
+        answer(&server, &affair, result.map_err(|error| files::answer(work, error)));
     }
 }
 

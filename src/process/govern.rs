@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
 
-use super::affairs::{carry_out_changes, carry_out_rewrites};
+use super::affairs::{carry_out_changes, carry_out_filing};
 use super::deputy::Deputy;
 use super::doormen::{Doormen, House};
 use super::ending::{self, Phase};
@@ -46,9 +46,9 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     let deputy = Deputy::new(doormen.clone(), House::new(server.clone(), doors, phase.subscribe()));
     spawn_local(vital(deputy.stand_by()));
     spawn_local(vital(renewal.go_on()));
-    let (changes, rewrites) = server.governor.open();
+    let (changes, filing) = server.governor.open();
     spawn_local(vital(carry_out_changes(server.clone(), doormen.clone(), changes, reload)));
-    spawn_local(vital(carry_out_rewrites(server.clone(), rewrites)));
+    spawn_local(vital(carry_out_filing(server.clone(), filing)));
     announce(&server, &doormen);
     let settings = server.settings();
     supervision::look_for_supervisor(&settings);

@@ -29,17 +29,28 @@ pub(crate) struct Affair<T> {
 
 /// CONFIG SET with these arguments, all of them.
 pub(crate) type Change = Affair<OwnedArgs>;
-/// CONFIG REWRITE.
-pub(crate) type Rewrite = Affair<()>;
+/// What is to be done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileWork {
+    /// CONFIG REWRITE.
+    RewriteConfig,
+    /// ACL LOAD.
+    LoadUsers,
+    /// ACL SAVE.
+    SaveUsers,
+}
+
+/// Work on a file.
+pub(crate) type Filing = Affair<FileWork>;
 
 /// The way to the thread that governs.
 #[derive(Debug, Default)]
-pub(crate) struct Governor(OnceLock<(Sender<Change>, Sender<Rewrite>)>);
+pub(crate) struct Governor(OnceLock<(Sender<Change>, Sender<Filing>)>);
 
 impl Governor {
     /// Somebody carries affairs out from now on: each kind comes out in its order. A name that does not resolve keeps nobody
     /// from writing a file. To be called once.
-    pub(crate) fn open(&self) -> (Receiver<Change>, Receiver<Rewrite>) {
+    pub(crate) fn open(&self) -> (Receiver<Change>, Receiver<Filing>) {
         let ((changes, change_out), (rewrites, rewrite_out)) = (mpsc::channel(MOST), mpsc::channel(MOST));
         // What comes out of a second way in would be nothing: nobody asks through it.
         let _ = self.0.set((changes, rewrites));
@@ -56,9 +67,9 @@ impl Governor {
         ask(&self.0.get()?.0, client, args)
     }
 
-    /// Asks for a CONFIG REWRITE; none if too many wait already or nobody is there to ask.
-    pub(crate) fn rewrite(&self, client: &Arc<ClientInfo>) -> Option<Answer> {
-        ask(&self.0.get()?.1, client, ())
+    /// Asks for work on a file; none if too much waits already or nobody is there to ask.
+    pub(crate) fn file(&self, client: &Arc<ClientInfo>, work: FileWork) -> Option<Answer> {
+        ask(&self.0.get()?.1, client, work)
     }
 }
 

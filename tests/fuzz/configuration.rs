@@ -76,7 +76,7 @@ fn rewrite(text: &[u8]) {
     fs::write(&path, text).expect("a file can be written");
     let name = path.to_string_lossy();
     let config = load(&[&name], b"").expect("what standard input may say may stand in a file");
-    config.rewrite().expect("the file can be written");
+    config.rewrite(None).expect("the file can be written");
     let rewritten = fs::read(&path).expect("it is there");
     let again = load(&[&name], b"")
         .unwrap_or_else(|error| panic!("what is rewritten is refused: {error}\n{}", rewritten.escape_ascii()));

@@ -11,6 +11,7 @@ use super::DEFAULT;
 use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::command::{Call, introspect, table};
 use crate::resp::errors::ReplyError;
+use crate::server::governor::FileWork;
 
 const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
 const ADMINISTRATION: Flags = FLAGS.and(Flags::ADMIN);
@@ -97,6 +98,16 @@ const SUBCOMMANDS: &[Command] = &[
         ..DEFAULT
     },
     Command {
+        name: "load",
+        summary: "Reads the users from the ACL file again, all of them or none",
+        since: "6.0.0",
+        complexity: EVERY_USER,
+        arity: 2,
+        flags: ADMINISTRATION,
+        run_here: Some(|call| changing::file(call, FileWork::LoadUsers)),
+        ..DEFAULT
+    },
+    Command {
         name: "log",
         summary: "Returns what was refused to users lately, or forgets it",
         since: "6.0.0",
@@ -106,6 +117,17 @@ const SUBCOMMANDS: &[Command] = &[
         args: &[Arg::one_of("operation", &[Arg::integer("count"), Arg::word("reset", "RESET")]).optional()],
         history: &[("7.2.0", "Shows the entry's number, and when it was made and last changed.")],
         run: Some(showing::log),
+        ..DEFAULT
+    },
+    Command {
+        name: "save",
+        summary: "Writes the users into the ACL file",
+        since: "6.0.0",
+        complexity: EVERY_USER,
+        arity: 2,
+        flags: ADMINISTRATION,
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        run_here: Some(|call| changing::file(call, FileWork::SaveUsers)),
         ..DEFAULT
     },
     Command {

@@ -111,8 +111,6 @@ fn every_mistake_is_one_line_with_a_cure() {
             "tls-auth-clients maybe",
             "tls-auth-clients: argument(s) must be one of the following: no, yes, optional; it takes: no|yes|optional",
         ),
-        ("user alice on >x +@all", "user: users are not read from files; remove the line"),
-        ("aclfile users.acl", "aclfile: users are not read from files; remove the line"),
         ("sentinel monitor m 127.0.0.1 6379 2", "sentinel: this is no Sentinel; remove the line"),
         ("\"a\\nb\" 1", "unknown directive 'a b'; "),
     ] {
@@ -125,7 +123,7 @@ fn every_mistake_is_one_line_with_a_cure() {
 }
 
 /// Values that ask for something that does not exist here, and values of the same directives that do not.
-const ONE_VALUE_ONLY: [(&str, &str); 2] = [("daemonize yes", "daemonize no"), ("aclfile users.acl", "aclfile \"\"")];
+const ONE_VALUE_ONLY: [(&str, &str); 1] = [("daemonize yes", "daemonize no")];
 
 #[test]
 fn what_takes_one_value_only_is_judged_when_all_has_been_read() {
@@ -153,12 +151,13 @@ fn what_takes_one_value_only_is_judged_when_all_has_been_read() {
 }
 
 #[test]
-fn another_user_is_not_taken_back_by_the_one_that_every_redis_has() {
-    let stock = "user default on nopass ~* &* +@all";
-    let error = call_with(&["-"], &format!("{stock}\nuser alice on >x +@all\n")).expect_err("there is one user");
+fn lines_about_users_add_up_and_name_each_once() {
+    let (config, _) = run_with(&["-"], "user ann on >x +@all\nuser bob off (+get ~a)\n");
+    let words: Vec<usize> = config.settings().user.0.iter().map(Vec::len).collect();
+    assert_eq!(words, [4, 4]);
+    assert!(!format!("{config:?}").contains(">x"));
+    let error = call_with(&["-"], "user ann on\nuser ann off\n").expect_err("she is there twice");
     assert_eq!(error.line, Some(2));
-    let error = call_with(&["-"], &format!("user alice on >x +@all\n{stock}\n")).expect_err("there is one user");
-    assert_eq!(error.line, Some(1));
 }
 
 #[test]

@@ -267,10 +267,8 @@ const WARNED: [(&str, &str); 16] = [
 ];
 
 /// Lines that are refused, because to go on without what they ask for would harm.
-const REFUSED: [(&str, &str); 5] = [
+const REFUSED: [(&str, &str); 3] = [
     ("daemonize yes", "daemonize: the server stays in the foreground"),
-    ("aclfile /etc/redis/users.acl", "aclfile: users are not read from files"),
-    ("user alice on >secret ~* +@all", "user: users are not read from files"),
     ("sentinel monitor mymaster 127.0.0.1 6379 2", "sentinel: this is no Sentinel"),
     ("maxmemory-samples 65", "maxmemory-samples: argument must be between 1 and 64 inclusive"),
 ];

@@ -15,6 +15,14 @@ fixed! {
     USER_NAME = "ERR Usernames can't contain spaces or null characters";
     /// ACL DELUSER of the default user.
     DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
+    /// ACL LOAD and ACL SAVE without an ACL file.
+    NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL \
+        SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to \
+        store users in the Redis configuration.";
+    /// ACL SAVE where the file cannot be written.
+    ACL_NOT_SAVED = "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
+    /// ACL LOAD or ACL SAVE between MULTI and EXEC.
+    ACL_FILE_IN_MULTI = "ERR ACL LOAD and ACL SAVE are not allowed within a transaction: nothing there waits for a file";
     /// ACL GENPASS with something else than a number of bits.
     GENPASS_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to \
         4096";

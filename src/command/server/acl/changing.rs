@@ -1,4 +1,4 @@
-//! SETUSER and DELUSER. When they have answered, their changes hold for all connections: those of users that have gone have
+//! SETUSER, DELUSER, LOAD, SAVE. When the first two have answered, their changes hold for all connections: those of users that have gone have
 //! ended, and those whose subscriptions their user may not have any more.
 
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use crate::acl::{DEFAULT_USER, User};
 use crate::client::registry::ClientInfo;
 use crate::command::LocalCall;
 use crate::command::client::kill;
+use crate::command::config;
 use crate::resp::errors::ReplyError;
+use crate::server::governor::FileWork;
 
 pub(super) fn setuser(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
@@ -43,6 +45,17 @@ pub(super) fn deluser(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     kill::end_all(call, clients);
     call.reply.count(deleted.len());
     Ok(())
+}
+
+/// LOAD and SAVE.
+pub(super) fn file(call: &mut LocalCall<'_, '_>, work: FileWork) -> Result<(), ReplyError> {
+    if call.settings.aclfile.is_none() {
+        return Err(ReplyError::NO_ACL_FILE);
+    }
+    if call.scope.executing {
+        return Err(ReplyError::ACL_FILE_IN_MULTI);
+    }
+    config::file(call, work)
 }
 
 /// The clients that are users of which this holds.
