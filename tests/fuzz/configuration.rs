@@ -81,7 +81,7 @@ fn rewrite(text: &[u8]) {
     let again = load(&[&name], b"")
         .unwrap_or_else(|error| panic!("what is rewritten is refused: {error}\n{}", rewritten.escape_ascii()));
     assert_eq!(again.get(&[b"*"]), config.get(&[b"*"]), "of:\n{}", text.escape_ascii());
-    again.rewrite().expect("the file can be written");
+    again.rewrite(None).expect("the file can be written");
     let twice = fs::read(&path).expect("it is there");
     assert_eq!(
         twice.escape_ascii().to_string(),
