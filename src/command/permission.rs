@@ -56,7 +56,10 @@ fn ask<R>(entry: &Entry, args: Args<'_>, settings: &Settings, judge: impl FnOnce
 fn keys_of(command: &Command, args: Args<'_>) -> Vec<KeyUse> {
     let used = |key: keys::Key| {
         let does = |words: &[&str]| words.iter().any(|word| key.flags.contains(word));
-        KeyUse { index: key.index, reads: does(&["access"]), writes: does(&["insert", "delete", "update"]) }
+        // SET reads its key only where it is asked what was there.
+        let asks = || args.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
+        let reads = does(&["access"]) && (!does(&["variable_flags"]) || asks());
+        KeyUse { index: key.index, reads, writes: does(&["insert", "delete", "update"]) }
     };
     keys::find(command, args).unwrap_or_default().into_iter().map(used).collect()
 }
@@ -92,7 +95,7 @@ pub(super) fn ensure_queued(call: &Call<'_, '_>) -> Result<(), ReplyError> {
         ReplyError::no_longer_permitted(match denial {
             Denial::Command => "no permission to execute the command or subcommand",
             Denial::Key(_) => "no permission to touch the specified keys",
-            Denial::Channel(_) => "no permission to access one of the channels used as arguments to the command",
+            Denial::Channel(_) => "no permission to access one of the channels used as arguments",
         })
     })
 }

@@ -40,7 +40,7 @@ impl ReplyError {
     /// A command of a script that the user may not execute.
     pub(crate) fn in_script(&self) -> Vec<u8> {
         let text = self.text();
-        [b"-NOPERM ACL failure in script: ", text.strip_prefix(b"NOPERM ").unwrap_or(text)].concat()
+        [b"-ERR ACL failure in script: ", text.strip_prefix(b"NOPERM ").unwrap_or(text)].concat()
     }
 
     /// A queued command that the user may not execute any more.

@@ -167,9 +167,9 @@ fn scripts_may_do_what_their_user_may() {
     let (_world, _operator, client) = world_with("~a +@all -time");
     assert_eq!(client.say("EVAL \"return redis.call('set', KEYS[1], 'x')\" 1 a"), "+OK\r\n");
     let refused = client.say("EVAL \"return redis.call('set', ARGV[1], 'x')\" 0 b");
-    assert!(refused.starts_with("-NOPERM ACL failure in script: No permissions to access a key script: "), "{refused}");
+    assert!(refused.starts_with("-ERR ACL failure in script: No permissions to access a key script: "), "{refused}");
     let refused = client.say("EVAL \"return redis.pcall('time')\" 0");
-    let text = "-NOPERM ACL failure in script: User u has no permissions to run the 'time' command";
+    let text = "-ERR ACL failure in script: User u has no permissions to run the 'time' command";
     assert!(refused.starts_with(text), "{refused}");
     let ask = "EVAL \"return {redis.acl_check_cmd('get', 'a'), redis.acl_check_cmd('get', 'b')}\" 0";
     assert_eq!(client.say(ask), "*2\r\n:1\r\n$-1\r\n");
