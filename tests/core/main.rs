@@ -8,6 +8,8 @@ mod limits;
 mod model;
 mod order;
 mod random;
+mod rights;
+mod rights_model;
 mod sessions;
 mod subscribing;
 mod threads;
