@@ -11,7 +11,27 @@ pub(crate) struct Masks {
     only: BTreeSet<String>,
 }
 
-const NAMES: [&str; 9] = ["addr", "digits", "id", "int", "pairs", "shuffled", "sorted", "time", "version"];
+const NAMES: [&str; 13] = [
+    "addr",
+    "age-seconds",
+    "client-info",
+    "digits",
+    "entry",
+    "id",
+    "int",
+    "lengths",
+    "pairs",
+    "shuffled",
+    "sorted",
+    "time",
+    "version",
+];
+
+/// The masks that hide the value after the element of their name.
+const VALUES: [&str; 4] = ["age-seconds", "client-info", "id", "version"];
+
+/// What is left out of an entry of ACL LOG: what the reference's version does not have.
+const NEW_IN_ENTRIES: [&str; 3] = ["entry-id", "timestamp-created", "timestamp-last-updated"];
 
 impl Masks {
     /// Adds masks, given by name.
@@ -84,6 +104,9 @@ impl Masks {
             Frame::Elements(kind, elements) => {
                 elements.iter_mut().for_each(|element| self.mask(element));
                 self.mask_values(elements);
+                if self.has("entry") {
+                    drop_pairs(elements, &NEW_IN_ENTRIES);
+                }
                 if self.has("sorted") && *kind != b'%' {
                     elements.sort();
                 } else if self.has("sorted") || self.has("pairs") {
@@ -106,17 +129,23 @@ impl Masks {
         if self.has("digits") {
             *text = hide_digits(text);
         }
+        if self.has("lengths") {
+            *text = text.len().to_string().into_bytes();
+        }
     }
 
-    /// In a map (or what RESP2 makes of one) hides the value that follows the keys `id` and `version`.
+    /// In a map (or what RESP2 makes of one) hides the values that follow the masked keys, but not their types.
     fn mask_values(&self, elements: &mut [Frame]) {
         for at in 1..elements.len() {
-            let Frame::Bulk(_, key) = &elements[at - 1] else {
+            let (before, rest) = elements.split_at_mut(at);
+            let Some(Frame::Bulk(_, key)) = before.last() else {
                 continue;
             };
-            let hidden = ["id", "version"].iter().any(|&name| key == name.as_bytes() && self.has(name));
-            if hidden {
-                elements[at] = Frame::Line(b'#', Vec::new());
+            if VALUES.iter().any(|&name| key == name.as_bytes() && self.has(name)) {
+                match &mut rest[0] {
+                    Frame::Line(_, value) | Frame::Bulk(_, value) => *value = b"#".to_vec(),
+                    Frame::Elements(..) => {}
+                }
             }
         }
     }
@@ -161,6 +190,15 @@ fn sort_names(frames: &mut [Frame]) {
     sorted.sort();
     for (name, value) in names.iter_mut().zip(sorted) {
         **name = value;
+    }
+}
+
+/// Leaves out the pairs with these keys.
+fn drop_pairs(elements: &mut Vec<Frame>, keys: &[&str]) {
+    let is_key = |key: &[u8]| keys.iter().any(|name| name.as_bytes() == key);
+    let drops = |pair: &[Frame]| matches!(&pair[0], Frame::Bulk(_, key) if is_key(key));
+    if elements.chunks(2).any(drops) {
+        *elements = elements.chunks(2).filter(|pair| !drops(pair)).flatten().cloned().collect();
     }
 }
 

@@ -148,8 +148,10 @@ impl Player {
                 wire.send(ping.as_bytes());
                 let (bytes, problem) = wire.frames(1);
                 let echoes = bytes.windows(LAST_WORD.len()).any(|part| part == LAST_WORD.as_bytes());
-                let expected = echoes || bytes == b"+QUEUED\r\n" || bytes.starts_with(b"-NOAUTH ");
-                all.extend_from_slice(&bytes);
+                // In which words a user is refused is for the steps to compare.
+                let refused = bytes.starts_with(b"-NOPERM ");
+                let expected = echoes || refused || bytes == b"+QUEUED\r\n" || bytes.starts_with(b"-NOAUTH ");
+                all.extend_from_slice(if refused { b"-NOPERM " } else { &bytes });
                 if let Some(problem) = problem {
                     return (all, Some(format!("`{name}` after the last step: {problem}")));
                 }
