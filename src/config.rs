@@ -51,8 +51,8 @@ pub use reload::Reading;
 pub use settings::Settings;
 pub use user::UserLines;
 pub use value::{
-    ByteSize, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis, PatternSubscribe,
-    Permission, PubsubDefault, Seconds, Supervised,
+    ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis,
+    PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised,
 };
 
 use load::Loader;

@@ -70,7 +70,8 @@ const UNPROVEN_INPUT: u64 = 256 * 1024;
 impl Session {
     /// The session of `client`, which has just connected to `worker`.
     pub fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
-        let authenticated = worker.server.acl.default.is_open();
+        // It may have come with a certificate that says who it is.
+        let authenticated = worker.server.acl.default.is_open() || client.info.own_user().is_some();
         client.set_proven(authenticated);
         let state = SessionState { authenticated, ..SessionState::default() };
         Session {

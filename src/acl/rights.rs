@@ -125,6 +125,11 @@ impl Rights {
         self.enabled && self.any_password
     }
 
+    /// Whether somebody may be its user.
+    pub(crate) fn is_on(&self) -> bool {
+        self.enabled
+    }
+
     /// Whether its user needs no password, or takes any.
     pub(crate) fn takes_any_password(&self) -> bool {
         self.any_password

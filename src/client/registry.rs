@@ -190,11 +190,11 @@ impl ClientInfo {
     }
 
     /// The same; none while that is the default user.
-    pub(super) fn own_user(&self) -> Option<Arc<User>> {
+    pub(crate) fn own_user(&self) -> Option<Arc<User>> {
         self.user.lock().clone()
     }
 
-    pub(super) fn set_own_user(&self, user: Option<Arc<User>>) {
+    pub(crate) fn set_own_user(&self, user: Option<Arc<User>>) {
         *self.user.lock() = user;
     }
 

@@ -13,8 +13,8 @@ use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::user::UserLines;
 use super::value::{
-    ANY, ByteSize, ClientCertificates, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros,
-    Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
+    ANY, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat,
+    LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -92,6 +92,11 @@ directives! {
 
     /// Whether clients have to show a certificate: yes, no, or optional for those that have one.
     tls_auth_clients: ClientCertificates = ClientCertificates::Yes, "tls-auth-clients", Tls, Runtime, ANY => Effect::Tls;
+
+    /// Which part of a client's certificate names the user that it is from the start: off for none, CN for the common name,
+    /// SAN for the alternative names, of which the first that is a user's counts. A client whose certificate names no user
+    /// that is on is the default user, as without a certificate, and may log in by AUTH. Redis 7.4 has no such directive.
+    tls_auth_clients_user: CertificateUser = CertificateUser::Off, "tls-auth-clients-user", Tls, Runtime, ANY;
 
     /// Versions of TLS that are spoken, in quotes and separated by blanks: TLSv1.2, TLSv1.3; empty for both. Older ones are
     /// not safe and not there.

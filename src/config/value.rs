@@ -407,6 +407,15 @@ choices! {
         /// Those that match no channel that it does not have.
         Covered = "covered"
     }
+    /// Which part of a client's certificate names the user that it is.
+    CertificateUser {
+        /// None.
+        Off = "off",
+        /// The common name of its subject.
+        CommonName = "CN",
+        /// The first of its alternative names that is a user's.
+        AlternativeName = "SAN"
+    }
     /// Who may do something that is dangerous.
     Permission {
         /// Nobody.

@@ -19,6 +19,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::peer;
 use super::tls::encrypted::{Encrypted, Progress};
 use crate::client::sink::{Answers, Sink, Wrote};
+use crate::config::CertificateUser;
 
 /// A transport that no thread serves: what the thread that accepted it, or has served it so far, hands to the next.
 #[derive(Debug)]
@@ -163,6 +164,11 @@ impl Transport {
             Some(encrypted) => encrypted.shake(|bytes| self.receive(bytes), |slices| self.send(slices)),
             None => Ok(Progress::Complete),
         }
+    }
+
+    /// What stands at this place in the certificate that the client has shown; nothing if it has shown none.
+    pub(crate) fn names(&self, place: CertificateUser) -> Vec<String> {
+        self.encrypted.as_ref().map_or(Vec::new(), |encrypted| encrypted.names(place))
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {

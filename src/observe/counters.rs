@@ -236,7 +236,8 @@ counters! {
     counted denied_key = "acl_access_denied_key";
     /// Commands with channels that their user may not use so.
     counted denied_channel = "acl_access_denied_channel";
-    absent "acl_access_denied_tls_cert" = "0";
+    /// Certificates of clients that name no user who may log in.
+    counted denied_certificate = "acl_access_denied_tls_cert";
 }
 
 #[cfg(test)]

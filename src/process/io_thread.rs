@@ -12,11 +12,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use crate::acl::User;
 use crate::client::sink::Sink;
+use crate::config::CertificateUser;
 use crate::ids::WorkerId;
 use crate::net::connection;
 use crate::net::handover::{Doors, Errand, Guest, Newcomer};
 use crate::net::tls::handshake::{self, Gate, Terms};
+use crate::net::transport::Transport;
 use crate::process::doormen::{self, House};
 use crate::process::ending::Phase;
 use crate::process::upkeep;
@@ -147,7 +150,22 @@ async fn introduce(worker: Rc<Worker>, doors: Doors, gate: Rc<Gate>, newcomer: N
         return worker.hang_up(Rc::new(transport));
     }
     let info = worker.server.clients.admit(worker.id(), address, transport.as_fd().as_raw_fd(), worker.now());
+    if let Some(user) = user_of(&worker, &transport, settings.tls_auth_clients_user) {
+        info.set_own_user(Some(user));
+    }
     connection::serve(worker, doors, transport, info, None).await;
+}
+
+/// The user whom the certificate of a client names, if one is to count and names one that is on.
+fn user_of(worker: &Worker, transport: &Transport, place: CertificateUser) -> Option<Arc<User>> {
+    let names = transport.names(place);
+    let acl = &worker.server.acl;
+    let found = names.iter().filter_map(|name| acl.get(name.as_bytes())).find(|user| user.rights().is_on());
+    if found.is_none() && !names.is_empty() {
+        worker.stats().counters.denied_certificate.add(1);
+        tracing::debug!(?names, "a certificate names no user");
+    }
+    found
 }
 
 /// Fans out what other workers publish.

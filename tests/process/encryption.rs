@@ -273,6 +273,33 @@ fn a_server_that_ends_says_so_to_clients_over_tls_when_they_have_everything() {
     server.stop();
 }
 
+#[test]
+fn a_certificate_logs_in_the_user_that_it_names_and_others_are_the_default_user() {
+    let authority = Authority::new();
+    let (server, addr) = start(&authority, &["--requirepass", "secret", "--tls-auth-clients-user", "CN"]);
+    let mut admin = Peer::connect(&server.addr());
+    assert_eq!(admin.call(&["AUTH", "secret"]), b"+OK\r\n");
+    let mut set = |args: &[&str]| assert_eq!(admin.call(args), b"+OK\r\n");
+    set(&["ACL", "SETUSER", "alice", "on", "+@all", "&news"]);
+    let whoami = || {
+        let mut peer = Peer::connect_encrypted(&addr, authority.client(Some("alice"), &BOTH));
+        String::from_utf8_lossy(&peer.call(&["ACL", "WHOAMI"])).into_owned()
+    };
+    assert_eq!(whoami(), "$5\r\nalice\r\n");
+    let mut peer = Peer::connect_encrypted(&addr, authority.client(Some("alice"), &BOTH));
+    assert!(peer.call(&["SUBSCRIBE", "secrets"]).starts_with(b"-NOPERM "));
+    assert!(peer.call(&["SUBSCRIBE", "news"]).starts_with(b"*3\r\n"));
+    set(&["ACL", "SETUSER", "alice", "off"]);
+    assert!(whoami().starts_with("-NOAUTH "), "who is off is nobody");
+    set(&["ACL", "SETUSER", "alice.example", "on", "+@all"]);
+    set(&["CONFIG", "SET", "tls-auth-clients-user", "san"]);
+    assert_eq!(whoami(), "$13\r\nalice.example\r\n");
+    set(&["CONFIG", "SET", "tls-auth-clients-user", "off"]);
+    assert!(whoami().starts_with("-NOAUTH "));
+    let stats = admin.call(&["INFO", "stats"]);
+    assert!(String::from_utf8_lossy(&stats).contains("acl_access_denied_tls_cert:1\r\n"));
+}
+
 /// Runs the client that the binary is, with `input`, on its way to the port for TLS.
 fn client(addr: &str, args: &[&str], input: &[u8]) -> Ended {
     let port = addr.rsplit(':').next().expect("it ends with the port");

@@ -18,7 +18,9 @@ use bytes::BufMut;
 use rustls::ServerConnection;
 use tokio::io::Interest;
 
+use super::identity;
 use crate::client::sink::Wrote;
+use crate::config::CertificateUser;
 
 /// How much is encrypted before it is offered to the socket, and how much of it is kept if that refuses it, in bytes.
 const HELD_BYTES: usize = 64 * 1024;
@@ -150,6 +152,13 @@ impl Encrypted {
             (true, true) => Progress::Reads,
             (true, false) => Progress::Complete,
         })
+    }
+
+    /// What stands at this place in the certificate that the client has shown.
+    pub(crate) fn names(&self, place: CertificateUser) -> Vec<String> {
+        let state = self.state.borrow();
+        let certificate = state.connection.peer_certificates().and_then(|chain| chain.first());
+        certificate.map(|certificate| identity::names(certificate, place)).unwrap_or_default()
     }
 
     /// Whether there is something to take without a look at the socket.

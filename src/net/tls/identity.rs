@@ -1,5 +1,6 @@
 //! Whose a certificate is, and until when.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -7,6 +8,15 @@ use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+
+use crate::config::CertificateUser;
+
+/// `id-at-commonName` of X.520.
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// What the log tells of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,5 +48,36 @@ impl fmt::Display for Identity {
             Ok(until) => write!(out, "{} until {until}", self.subject),
             Err(_) => out.write_str(&self.subject),
         }
+    }
+}
+
+/// What stands at this place in a certificate, in its order.
+pub(crate) fn names(certificate: &CertificateDer<'_>, place: CertificateUser) -> Vec<String> {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return Vec::new() };
+    let content = certificate.tbs_certificate();
+    match place {
+        CertificateUser::Off => Vec::new(),
+        CertificateUser::CommonName => common_names(content.subject()),
+        CertificateUser::AlternativeName => {
+            let found = content.get_extension::<SubjectAltName>().ok().flatten();
+            let names = found.map(|(_, names)| names.0).unwrap_or_default();
+            names.iter().filter_map(alternative_name).collect()
+        }
+    }
+}
+
+fn common_names(subject: &Name) -> Vec<String> {
+    let parts = subject.iter_rdn().flat_map(|part| part.iter());
+    let values = parts.filter(|part| part.oid == COMMON_NAME).map(|part| String::from_utf8_lossy(part.value.value()));
+    values.map(Cow::into_owned).collect()
+}
+
+/// A name of a host, an address for mail or a URI; others name no user.
+fn alternative_name(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(text) | GeneralName::Rfc822Name(text) | GeneralName::UniformResourceIdentifier(text) => {
+            Some(text.to_string())
+        }
+        _ => None,
     }
 }
