@@ -42,7 +42,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
-pub use compound::{BindAddress, Directory, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+pub use compound::{BindAddress, Directory, FileMode, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
@@ -51,7 +51,7 @@ pub use reload::Reading;
 pub use settings::Settings;
 pub use user::UserLines;
 pub use value::{
-    ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, FileMode, LogFormat, LogLevel, Micros, Millis,
+    ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, LogFormat, LogLevel, Micros, Millis,
     PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised,
 };
 

@@ -6,15 +6,15 @@
 
 use std::path::PathBuf;
 
-use super::compound::{BindAddress, Directory, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+use super::compound::{BindAddress, Directory, FileMode, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::user::UserLines;
 use super::value::{
-    ANY, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, FileMode, INT_MAX, LONG_MAX, LogFormat,
-    LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
+    ANY, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros,
+    Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
 };
 
 directives! {

@@ -249,29 +249,6 @@ periods! {
     Micros(microseconds, from_micros, i64), zero is a period: true;
 }
 
-/// Permission bits of a file, written in octal; 0 leaves them to the umask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FileMode(pub u32);
-
-impl Value for FileMode {
-    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
-        let text = std::str::from_utf8(given.one()).unwrap_or("-");
-        match u32::from_str_radix(text, 8) {
-            Ok(mode) if mode <= 0o777 => Ok(Self(mode)),
-            Ok(_) => Err("argument must be between 0 and 777 inclusive".into()),
-            Err(_) => Err("argument couldn't be parsed as an octal number".into()),
-        }
-    }
-
-    fn show(&self) -> Vec<u8> {
-        format!("{:o}", self.0).into_bytes()
-    }
-
-    fn expects(_rule: &Rule) -> String {
-        "0..777, octal".into()
-    }
-}
-
 /// An optional path; the empty text is `None`.
 impl Value for Option<PathBuf> {
     fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
