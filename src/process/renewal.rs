@@ -151,3 +151,61 @@ fn put_in_force(acceptor: &Acceptor, found: Credentials) {
         tracing::info!(certificate = %identity, "certificate in force");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::command;
+    use crate::config::Config;
+    use crate::process::io_thread::runtime;
+
+    /// Writes a certificate and its key, whose common name this is, to a directory of their own.
+    fn give(dir: &Path, common_name: &str) {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
+        params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+        let key = rcgen::KeyPair::generate().expect("there is chance");
+        let certificate = params.self_signed(&key).expect("the key can sign");
+        let own = dir.join(common_name);
+        fs::create_dir(&own).expect("the directory can be written to");
+        fs::write(own.join("cert"), certificate.pem()).expect("the directory can be written to");
+        fs::write(own.join("key"), key.serialize_pem()).expect("the directory can be written to");
+        let link = dir.join("new");
+        symlink(common_name, &link).expect("the directory can be written to");
+        fs::rename(link, dir.join("live")).expect("the directory can be written to");
+    }
+
+    #[test]
+    fn files_behind_a_link_that_leads_elsewhere_are_taken_at_the_next_look_and_bad_ones_are_not() {
+        let dir = tempfile::tempdir().expect("the temporary directory is writable");
+        give(dir.path(), "first");
+        let path = |file: &str| dir.path().join("live").join(file).display().to_string();
+        let pairs = [
+            ("tls-port", "1"),
+            ("tls-auth-clients", "no"),
+            ("tls-cert-file", &path("cert")),
+            ("tls-key-file", &path("key")),
+        ];
+        let config = Config::from_pairs(&pairs).expect("the directives are right");
+        let acceptor = first(config.settings()).expect("the files are right");
+        let server = command::new_server(config, Clock::simulated()).expect("nothing is renamed");
+        let mut renewal = Renewal::new(server, acceptor.clone());
+        let runtime = runtime().expect("the system has descriptors");
+        let mut look = || {
+            runtime.block_on(renewal.look(false));
+            let present = acceptor.credentials().expect("there is one");
+            present.identity.as_ref().expect("it can be read").subject.clone()
+        };
+        assert_eq!([look(), look()], ["CN=first", "CN=first"]);
+        give(dir.path(), "second");
+        assert_eq!(look(), "CN=second");
+        fs::write(path("key"), "nothing").expect("the directory can be written to");
+        assert_eq!([look(), look()], ["CN=second", "CN=second"]);
+        give(dir.path(), "third");
+        assert_eq!(look(), "CN=third");
+    }
+}
