@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::catalogue::Catalogue;
 use super::rights::Rights;
-use super::rule::{self, Context, has_blanks, join_selectors};
+use super::rule::{self, Context, RuleError, has_blanks, join_selectors};
 
 /// Users by name.
 pub(crate) type Definitions = BTreeMap<Vec<u8>, Rights>;
@@ -46,9 +46,14 @@ fn read_line(users: &mut Definitions, words: &[&[u8]], place: &str, context: Con
     let Ok(rules) = join_selectors(rules.iter().map(|word| word.trim_ascii())) else {
         return errors.push_str(&format!("{place}: Unmatched parenthesis in selector definition."));
     };
-    let mut rights = Rights::none(context);
+    let (mut rights, mut told) = (Rights::none(context), false);
     for rule in rules {
-        if let Err(error) = rule::apply(&mut rights, &rule, context) {
+        let Err(error) = rule::apply(&mut rights, &rule, context) else { continue };
+        // A name that is unknown here says nothing that is secret, and nothing about the rules behind it.
+        if error == RuleError::UnknownName {
+            let rule = String::from_utf8_lossy(&rule);
+            errors.push_str(&format!("{place}: Error in applying operation '{rule}': {}. ", error.text()));
+        } else if !std::mem::replace(&mut told, true) {
             errors.push_str(&format!("{place}: {}. ", error.text()));
         }
     }

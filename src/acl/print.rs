@@ -13,9 +13,9 @@ pub(crate) struct Shown {
 impl Rights {
     /// The words that say how its user logs in.
     pub(crate) fn flags(&self) -> Vec<&'static str> {
-        let sanitizes = self.sanitizes.map(|yes| if yes { "sanitize-payload" } else { "skip-sanitize-payload" });
+        let sanitizes = if self.sanitizes { "sanitize-payload" } else { "skip-sanitize-payload" };
         let state = if self.enabled { "on" } else { "off" };
-        [Some(state), self.any_password.then_some("nopass"), sanitizes].into_iter().flatten().collect()
+        [Some(state), self.any_password.then_some("nopass"), Some(sanitizes)].into_iter().flatten().collect()
     }
 
     /// The digests of its passwords in hexadecimal digits.

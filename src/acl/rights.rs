@@ -41,8 +41,8 @@ impl Permissions {
 #[derive(Clone, Debug)]
 pub(crate) struct Rights {
     pub(super) enabled: bool,
-    /// `sanitize-payload` or its opposite, where that was said; nothing follows from it here.
-    pub(super) sanitizes: Option<bool>,
+    /// `sanitize-payload` or its opposite; nothing follows from it here.
+    pub(super) sanitizes: bool,
     pub(super) any_password: bool,
     pub(super) passwords: Vec<Digest>,
     pub(super) root: Permissions,
@@ -94,7 +94,7 @@ impl Rights {
     pub(crate) fn none(context: Context<'_>) -> Self {
         Rights {
             enabled: false,
-            sanitizes: None,
+            sanitizes: true,
             any_password: false,
             passwords: Vec::new(),
             root: Permissions::none(context),

@@ -96,14 +96,12 @@ pub(crate) fn apply(rights: &mut Rights, rule: &[u8], context: Context<'_>) -> R
         (_, []) => {}
         (b"on", _) => rights.enabled = true,
         (b"off", _) => rights.enabled = false,
-        (b"skip-sanitize-payload", _) => rights.sanitizes = Some(false),
-        (b"sanitize-payload", _) => rights.sanitizes = Some(true),
+        (b"skip-sanitize-payload", _) => rights.sanitizes = false,
+        (b"sanitize-payload", _) => rights.sanitizes = true,
         (b"nopass", _) => rights.reset_passwords(true),
         (b"resetpass", _) => rights.reset_passwords(false),
         (b"clearselectors", _) => rights.selectors.clear(),
-        (b"reset", _) => {
-            *rights = Rights { sanitizes: Some(true), ..Rights::none(context) };
-        }
+        (b"reset", _) => *rights = Rights::none(context),
         (_, [b'>', password @ ..]) => rights.add_password(super::rights::digest(password)),
         (_, [b'#', hash @ ..]) => rights.add_password(super::rights::read_digest(hash)?),
         (_, [b'<', password @ ..]) => rights.remove_password(super::rights::digest(password))?,
