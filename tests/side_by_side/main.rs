@@ -5,14 +5,13 @@
 //! the environment has `CI=true`: there that is a failure.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::script::Script;
+use crate::script::{Script, Setting};
 use crate::support::{TestServer, redis};
 
 mod frame;
@@ -65,16 +64,16 @@ fn load() -> Result<Vec<Script>, String> {
 /// One test for each script. Scripts with the same options and protocol version share a pair of servers, which ends
 /// with the last of them. (The two versions of one script use the same names, so they are kept apart.)
 fn trials(scripts: Vec<Script>) -> Vec<Trial> {
-    let mut shared: HashMap<(Vec<String>, u8), Arc<SharedPair>> = HashMap::new();
+    let mut shared: HashMap<(Setting, u8), Arc<SharedPair>> = HashMap::new();
     let mut trials = Vec::with_capacity(scripts.len());
     for script in scripts {
         let pair = match script.own {
             true => Arc::default(),
-            false => Arc::clone(shared.entry((script.options.clone(), script.resp)).or_default()),
+            false => Arc::clone(shared.entry((script.setting.clone(), script.resp)).or_default()),
         };
         let name = format!("{}: {}", script.family, script.name);
         trials.push(Trial::test(name, move || {
-            let pair = pair.get(&script.options)?;
+            let pair = pair.get(&script.setting)?;
             compare(&script, &pair).map_err(Into::into)
         }));
     }
@@ -83,10 +82,13 @@ fn trials(scripts: Vec<Script>) -> Vec<Trial> {
 
 /// Plays the script on both servers; the error is a report of the first difference.
 fn compare(script: &Script, pair: &Pair) -> Result<(), String> {
-    let address = |server: &TestServer| SocketAddr::from(([127, 0, 0, 1], server.port()));
-    let theirs = run::play(script, address(&pair.reference), false)?;
-    let ours = run::play(script, address(&pair.ours), true)?;
+    let theirs = run::play(script, &pair.reference, false)?;
+    let ours = run::play(script, &pair.ours, true)?;
     report::first_difference(script, &theirs, &ours).map_or(Ok(()), Err)
+}
+
+fn words(strings: &[String]) -> Vec<&str> {
+    strings.iter().map(String::as_str).collect()
 }
 
 struct Pair {
@@ -95,11 +97,12 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(options: &[String]) -> Pair {
-        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    fn start(setting: &Setting) -> Pair {
+        let (options, files) = (words(&setting.options), words(&setting.files));
         let mut our_options = vec!["--save", ""];
         our_options.extend_from_slice(&options);
-        Pair { reference: redis::start_reference(&options), ours: TestServer::start(&our_options) }
+        let ours = TestServer::start_with_files(&our_options, &files);
+        Pair { reference: redis::start_reference(&options, &files), ours }
     }
 }
 
@@ -111,7 +114,7 @@ struct SharedPair {
 }
 
 impl SharedPair {
-    fn get(&self, options: &[String]) -> Result<Arc<Pair>, String> {
+    fn get(&self, setting: &Setting) -> Result<Arc<Pair>, String> {
         let mut pair = self.pair.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pair) = &*pair {
             return Ok(Arc::clone(pair));
@@ -119,6 +122,6 @@ impl SharedPair {
         if self.broken.set(()).is_err() {
             return Err("the pair of servers did not start; see the first script that needed it".to_owned());
         }
-        Ok(Arc::clone(pair.insert(Arc::new(Pair::start(options)))))
+        Ok(Arc::clone(pair.insert(Arc::new(Pair::start(setting)))))
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::frame::Frame;
 use crate::script::{Action, Amount, Receive, Script};
+use crate::support::TestServer;
 use crate::text::{Template, Variables};
 
 /// How long a server may take for what one step waits for. Only a failing script ever waits this long.
@@ -30,8 +32,9 @@ pub(crate) struct Received {
 ///
 /// # Errors
 /// Says what makes the script unplayable, such as a variable that is not set.
-pub(crate) fn play(script: &Script, server: SocketAddr, ours: bool) -> Result<Vec<Received>, String> {
-    let mut player = Player { server, resp: script.resp, open: BTreeMap::new(), variables: Variables::new() };
+pub(crate) fn play(script: &Script, server: &TestServer, ours: bool) -> Result<Vec<Received>, String> {
+    let (server, dir) = (SocketAddr::from(([127, 0, 0, 1], server.port())), server.dir());
+    let mut player = Player { server, dir, resp: script.resp, open: BTreeMap::new(), variables: Variables::new() };
     let mut record = Vec::new();
     for (index, step) in script.steps.iter().enumerate() {
         let fail = |problem| format!("{}.txt:{}: {problem}", script.family, step.line);
@@ -53,6 +56,8 @@ pub(crate) fn play(script: &Script, server: SocketAddr, ours: bool) -> Result<Ve
 
 struct Player {
     server: SocketAddr,
+    /// The server's directory.
+    dir: PathBuf,
     resp: u8,
     open: BTreeMap<String, Wire>,
     variables: Variables,
@@ -88,6 +93,10 @@ impl Player {
                 self.send_apart(name, halves)?;
             }
             Action::Waits => self.await_blocked(name)?,
+            Action::Writes(file, content) => {
+                let content = content.fill(&self.variables)?;
+                std::fs::write(self.dir.join(file), content).map_err(|error| format!("{file}: {error}"))?;
+            }
             Action::Open | Action::Close | Action::Receive(_) => {}
         }
         Ok(())

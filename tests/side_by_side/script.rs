@@ -10,14 +10,22 @@ pub(crate) struct Script {
     pub(crate) family: String,
     /// A sentence that says what is compared.
     pub(crate) name: String,
-    /// Directives that both servers are started with, as arguments of a command line.
-    pub(crate) options: Vec<String>,
+    pub(crate) setting: Setting,
     /// Whether the script changes or lists what all clients share, and so needs servers of its own.
     pub(crate) own: bool,
     /// The protocol version that connections begin with.
     pub(crate) resp: u8,
     pub(crate) masks: Masks,
     pub(crate) steps: Vec<Step>,
+}
+
+/// What both servers are started with. Scripts that agree in it may share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Setting {
+    /// Directives, as arguments of a command line.
+    pub(crate) options: Vec<String>,
+    /// Empty files in the servers' directories.
+    pub(crate) files: Vec<String>,
 }
 
 /// One line of a script, with the connection that it is about.
@@ -47,6 +55,8 @@ pub(crate) enum Action {
     Close,
     /// Goes on when the server has blocked the connection.
     Waits,
+    /// Puts bytes into a file in the server's directory, in place of what was in it.
+    Writes(String, Template),
 }
 
 /// What to wait for, and how to compare it.
@@ -95,7 +105,7 @@ pub(crate) fn parse(family: &str, content: &str) -> Result<Vec<Script>, String> 
 
 #[derive(Clone, Default)]
 struct Header {
-    options: Vec<String>,
+    setting: Setting,
     own: bool,
     resp: Vec<u8>,
     masks: Masks,
@@ -114,7 +124,7 @@ impl Draft {
         let script = |resp: u8| Script {
             family: family.to_owned(),
             name: if several { format!("{} (RESP{resp})", self.name) } else { self.name.clone() },
-            options: self.header.options.clone(),
+            setting: self.header.setting.clone(),
             own: self.header.own,
             resp,
             masks: self.header.masks.clone(),
@@ -177,9 +187,10 @@ impl Reader<'_> {
                 for (index, argument) in text::split(value)?.iter().enumerate() {
                     let bytes = argument.fill(&text::Variables::new())?;
                     let word = String::from_utf8(bytes).map_err(|_| "an option that is not text")?;
-                    header.options.push(if index == 0 { format!("--{word}") } else { word });
+                    header.setting.options.push(if index == 0 { format!("--{word}") } else { word });
                 }
             }
+            "file" => header.setting.files.push(value.to_owned()),
             "own" => header.own = yes_or_no(value)?,
             "resp" => {
                 let version = |word: &&str| word.parse().map_err(|_| format!("resp: {value}"));
@@ -201,6 +212,7 @@ impl Reader<'_> {
             Action::Receive(receive_action(receive)?)
         } else {
             match rest.trim() {
+                text if text.starts_with("writes ") => writing_action(&text["writes ".len()..])?,
                 "open" => Action::Open,
                 "close" => Action::Close,
                 "waits" => Action::Waits,
@@ -242,6 +254,14 @@ fn raw_action(raw: &str) -> Result<Action, String> {
         Ok(Action::EveryCut(one(bytes)?))
     } else {
         Ok(Action::Raw(text::split(raw)?))
+    }
+}
+
+fn writing_action(text: &str) -> Result<Action, String> {
+    let (file, content) = text.split_once(' ').ok_or("which file, and what?")?;
+    match text::split(content)?.as_slice() {
+        [content] => Ok(Action::Writes(file.to_owned(), content.clone())),
+        _ => Err("exactly one string is needed".to_owned()),
     }
 }
 

@@ -26,9 +26,10 @@ pub fn reference_version() -> Result<String, String> {
     }
 }
 
-/// Starts the reference server, keeping nothing on disk, with further options as on its command line.
-pub fn start_reference(options: &[&str]) -> TestServer {
+/// Starts the reference server, keeping nothing on disk, with further options as on its command line, and with these
+/// files, which are empty, in its working directory.
+pub fn start_reference(options: &[&str], files: &[&str]) -> TestServer {
     let mut arguments = vec!["--save", "", "--appendonly", "no"];
     arguments.extend_from_slice(options);
-    TestServer::start_binary(BINARY, &arguments)
+    TestServer::start_binary(BINARY, &arguments, files)
 }

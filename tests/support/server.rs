@@ -43,11 +43,16 @@ impl TestServer {
     /// It must log at level notice to its standard output, which is the default. Fails with the server's log when it
     /// ends instead.
     pub fn start(args: &[&str]) -> TestServer {
-        TestServer::start_binary(server_under_test(), args)
+        TestServer::start_with_files(args, &[])
     }
 
-    /// As [`TestServer::start`], with another server binary that takes the same command line.
-    pub fn start_binary(binary: impl Into<OsString>, args: &[&str]) -> TestServer {
+    /// As [`TestServer::start`], with these files, which are empty, in its working directory.
+    pub fn start_with_files(args: &[&str], files: &[&str]) -> TestServer {
+        TestServer::start_binary(server_under_test(), args, files)
+    }
+
+    /// As [`TestServer::start_with_files`], with another server binary that takes the same command line.
+    pub fn start_binary(binary: impl Into<OsString>, args: &[&str], files: &[&str]) -> TestServer {
         let mut server = TestServer {
             binary: binary.into(),
             args: args.iter().map(ToString::to_string).collect(),
@@ -56,6 +61,9 @@ impl TestServer {
             log: Arc::default(),
             child: None,
         };
+        for file in files {
+            std::fs::write(server.dir.path().join(file), "").unwrap_or_else(|e| panic!("{file}: {e}"));
+        }
         for _ in 0..PORT_ATTEMPTS {
             server.port = next_free_port();
             if server.try_launch() {
