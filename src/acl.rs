@@ -11,6 +11,7 @@
 //! | `user.rs` | a user: what does not change about it, and its rights of now |
 //! | `users.rs` | all users |
 //! | `file.rs` | users as files keep them |
+//! | `guesses.rs` | who has given wrong passwords lately |
 //! | `log.rs` | ACL LOG: what was refused to whom |
 //!
 //! A user that exists keeps its place in memory, and its connections keep a pointer to it: what is changed holds for their
@@ -23,6 +24,7 @@ mod channels;
 mod commands;
 mod covering;
 mod file;
+mod guesses;
 mod keys;
 pub(crate) mod log;
 mod print;

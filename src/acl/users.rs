@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::catalogue::Catalogue;
 use super::file::{self, Definitions};
+use super::guesses::Guesses;
 use super::log::AclLog;
 use super::rights::Rights;
 use super::rule::{self, Context};
@@ -25,6 +26,8 @@ pub(crate) struct Acl {
     users: Mutex<BTreeMap<Box<[u8]>, Arc<User>>>,
     /// What was refused.
     pub(crate) log: AclLog,
+    /// Who has given wrong passwords.
+    pub(crate) guesses: Guesses,
 }
 
 impl Acl {
@@ -33,7 +36,8 @@ impl Acl {
         let context = Context { catalogue: &catalogue, all_channels: false };
         let default = User::new(DEFAULT_USER.as_bytes(), Rights::all(context));
         let users = BTreeMap::from([(DEFAULT_USER.as_bytes().into(), default.clone())]);
-        let acl = Acl { catalogue, default, users: Mutex::new(users), log: AclLog::default() };
+        let acl =
+            Acl { catalogue, default, users: Mutex::new(users), log: AclLog::default(), guesses: Guesses::default() };
         acl.set_default_password(password);
         acl
     }

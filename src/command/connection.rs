@@ -10,11 +10,12 @@ use super::{Call, LocalCall, client, run, transaction};
 use crate::acl::DEFAULT_USER;
 use crate::acl::log::Place;
 use crate::client::registry::Flag;
+use crate::ids::Address;
 use crate::observe::VERBOSE;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
-use crate::session::ReplyMode;
+use crate::session::{Blocked, ReplyMode};
 use crate::version::REDIS_VERSION;
 
 const ALWAYS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST);
@@ -203,6 +204,7 @@ fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
 /// Lets the client be the user of this name, if the password is right.
 fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> Result<(), ReplyError> {
     let found = call.server.acl.get(name).filter(|user| user.admits(password));
+    delay_answer(call, found.is_none());
     let Some(user) = found else {
         let place = if call.session.transaction.is_some() { Place::Multi } else { Place::Toplevel };
         Refused::of(call).note_log_in(name, place);
@@ -214,6 +216,24 @@ fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> R
     call.session.authenticated = true;
     call.client.set_proven(true);
     Ok(())
+}
+
+/// Lets the answer about a password wait if many wrong ones have come from the same address lately. A right one waits, too:
+/// otherwise who has no answer at once would know that it was wrong.
+fn delay_answer(call: &mut LocalCall<'_, '_>, failed: bool) {
+    let Address::Tcp { peer, .. } = &call.info.address else { return };
+    if call.info.address.is_local() {
+        return;
+    }
+    let (from, now_ms, guesses) = (peer.ip(), call.now.ms(), &call.server.acl.guesses);
+    if failed {
+        guesses.note_failure(from, now_ms);
+    }
+    let delay_ms = guesses.delay_ms(from, now_ms, call.settings.auth_failure_delay.0);
+    if delay_ms > 0 && !call.scope.executing {
+        call.info.set_flag(Flag::Blocked, true);
+        call.session.blocked = Some(Blocked::Sleeping(now_ms + delay_ms));
+    }
 }
 
 /// Tells the log who has given a wrong password, now and then, because anybody can do that again and again.

@@ -133,10 +133,16 @@ directives! {
     /// Seconds that a handshake may take; the connection is closed then. Redis has no such directive.
     tls_handshake_timeout: Seconds = Seconds(10), "tls-handshake-timeout", Tls, Runtime, number(1, 3600);
 
-    /// Password for the default user; empty for none. Clients give it with AUTH or HELLO. Many guesses are possible in a
-    /// second, so make it long and random. It is sent in the clear unless the network protects it.
+    /// Password for the default user; empty for none. Clients give it with AUTH or HELLO. Many guesses are possible,
+    /// so make it long and random. It is sent in the clear unless the network protects it.
     requirepass: Secret = Secret::default(), "requirepass", Security, Runtime, ANY
         => Effect::Password;
+
+    /// Milliseconds for which an answer about a password may be delayed at most, right or wrong; 0 for no delay. Behind the
+    /// fifth wrong password from one address within a minute the delay is short, and doubles with each further one. Nobody
+    /// else waits. Clients on the machine itself are never delayed: a proxy there stands for many. Redis has no such
+    /// directive.
+    auth_failure_delay: Millis = Millis(2000), "auth-failure-delay", Security, Runtime, number(0, 60_000);
 
     /// A user: its name, and the rules that make it, as ACL SETUSER takes them. May be repeated, once for each user; CONFIG
     /// REWRITE keeps the users of then, with digests for passwords. The user default is who has not logged in; what is
