@@ -23,6 +23,7 @@ pub(crate) mod absent;
 mod accepted;
 mod arguments;
 mod compound;
+mod engine;
 mod error;
 mod events;
 mod ignored;
@@ -43,6 +44,8 @@ use std::sync::Arc;
 
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
 pub use compound::{BindAddress, Directory, FileMode, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+pub(crate) use engine::EngineUrl;
+pub use engine::{EngineUrls, SubjectPrefix};
 pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
@@ -51,7 +54,7 @@ pub use reload::Reading;
 pub use settings::Settings;
 pub use user::UserLines;
 pub use value::{
-    ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, LogFormat, LogLevel, Micros, Millis,
+    BackplaneKeys, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, LogFormat, LogLevel, Micros, Millis,
     PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised,
 };
 

@@ -63,6 +63,14 @@ impl<T: Cost> Hub<T> {
         Hub { state: Mutex::new(HubState::new(ports, relief.clone())), relief }
     }
 
+    /// A hub that has one port more: all messages are posted there, too, as long as no more than `limit` bytes wait for it.
+    pub(crate) fn linked(ports: usize, limit: u64) -> Self {
+        let hub = Hub::new(ports + 1);
+        hub.state.lock().link =
+            Some(Link { port: ports, limit: usize::try_from(limit).unwrap_or(usize::MAX), dropped: 0 });
+        hub
+    }
+
     /// Takes the lock that orders everything.
     pub(crate) fn lock(&self) -> Locked<'_, T> {
         Locked::new(self.state.lock())
@@ -120,6 +128,17 @@ pub(crate) struct HubState<T> {
     steps: usize,
     /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
+    link: Option<Link>,
+}
+
+/// The port of what carries messages to other servers. Nobody waits for it: what it has no room for is dropped.
+#[derive(Debug)]
+struct Link {
+    port: PortId,
+    /// How much may wait for it, in bytes.
+    limit: usize,
+    /// Messages that were dropped.
+    dropped: u64,
 }
 
 impl<T: Cost> HubState<T> {
@@ -131,6 +150,7 @@ impl<T: Cost> HubState<T> {
             mailboxes: Mailboxes::new(ports, relief),
             steps: 0,
             matched: vec![Vec::new(); ports],
+            link: None,
         }
     }
 
@@ -197,9 +217,32 @@ impl<T: Cost> HubState<T> {
         total
     }
 
-    /// Queues `message` for everyone who listens to `channel`.
+    /// Whether messages go to other servers, so that those to which nobody listens here are of use, too.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// How many messages were dropped on their way to other servers.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.dropped)
+    }
+
+    /// Queues `message` for everyone who listens to `channel`, here and at other servers.
     pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
-        let HubState { channels, shard_channels, patterns, mailboxes, steps, matched } = self;
+        let mut published = self.publish_here(kind, channel, message);
+        if let Some(Link { port, limit, dropped }) = &mut self.link {
+            let publication = Publication { message: message.clone(), exact: None, patterns: Vec::new() };
+            let entry = Entry::Publication(publication);
+            let posted = self.mailboxes.post_within(*port, entry, *limit, &mut published.sent);
+            *dropped += u64::from(!posted);
+            self.steps += 1;
+        }
+        published
+    }
+
+    /// Queues `message` for everyone who listens to `channel` at this server.
+    pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
+        let HubState { channels, shard_channels, patterns, mailboxes, steps, matched, .. } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
             patterns.for_each_match(channel, |name, listeners| {

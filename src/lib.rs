@@ -93,6 +93,7 @@
 //! | [`observe`] | what is counted, logged and kept for operators; what the process uses |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
 //! | `acl` | users, and what each of them may do |
+//! | `backplane`, `link` | several servers as one: what threads share of that, and the thread that speaks with the engine |
 //! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |
 //!
@@ -112,6 +113,7 @@
 //! *Task*: commands that run elsewhere. *Param*: a directive.
 
 pub(crate) mod acl;
+pub(crate) mod backplane;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -121,6 +123,7 @@ pub mod hub;
 pub mod ids;
 pub mod keyspace;
 pub(crate) mod lazy_free;
+pub(crate) mod link;
 pub mod mailbox;
 pub mod message;
 pub(crate) mod net;

@@ -131,6 +131,20 @@ impl<T: Cost> Mailboxes<T> {
         }
     }
 
+    /// Queues `entry` for `port` if no more than `limit` bytes wait there then; answers whether it has. Who sends to such a
+    /// port need not wait for it.
+    pub(crate) fn post_within(&mut self, port: PortId, entry: T, limit: usize, sent: &mut Sent) -> bool {
+        let mailbox = &mut self.mailboxes[port];
+        if mailbox.bytes + mailbox.held_bytes + ENTRY_BYTES + entry.cost() > limit {
+            return false;
+        }
+        if mailbox.is_empty() {
+            sent.wake.insert(port);
+        }
+        mailbox.push(entry);
+        true
+    }
+
     /// Takes all that waits for `port`, the oldest first.
     pub(crate) fn take_all(&mut self, port: PortId) -> impl Iterator<Item = T> + use<T> {
         let (full, last) = self.relieve(port, |mailbox| {

@@ -91,6 +91,20 @@ impl Message {
         Message { kind, lead, tail: line, exact: Default::default() }
     }
 
+    /// Which family of channels it belongs to.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The channel and the payload.
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        let heads: &[u8] = if self.lead.is_empty() { &self.tail } else { &self.lead };
+        let (channel, rest) = split_bulk(heads);
+        let payload =
+            if self.lead.is_empty() { split_bulk(rest).0 } else { &self.tail[..self.tail.len() - LINE_END.len()] };
+        (channel, payload)
+    }
+
     /// Its length in memory, in bytes.
     pub fn len(&self) -> usize {
         self.lead.len() + self.tail.len()
@@ -186,6 +200,16 @@ impl Message {
 const LENGTH_AND_ENDS: usize = 25;
 /// Room for what stands before a pattern, and behind it.
 const PATTERN_START_AND_LENGTH: usize = 18 + LENGTH_AND_ENDS;
+/// The content of the bulk that these bytes, which were encoded here, begin with, and what follows it.
+fn split_bulk(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let line = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len());
+    let digits = bytes.get(1..line).unwrap_or_default();
+    let len = digits.iter().fold(0, |len, digit| len * 10 + usize::from(digit - b'0'));
+    let begin = line + LINE_END.len();
+    let content = bytes.get(begin..begin + len).unwrap_or_default();
+    (content, bytes.get(begin + len + LINE_END.len()..).unwrap_or_default())
+}
+
 /// What ends a bulk.
 const LINE_END: &[u8] = b"\r\n";
 
@@ -221,6 +245,9 @@ mod tests {
                 assert_eq!(bytes(&copied.pattern_frame(proto, b"*")), bytes(&sharing.pattern_frame(proto, b"*")));
             }
             assert_eq!(copied.len(), sharing.len());
+            for message in [copied, sharing] {
+                assert_eq!(message.parts(), (&b"news"[..], &payload[..]));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The server as a process: a thread that governs, io-threads, and the end.
 
 mod affairs;
+mod backplane;
 pub(crate) mod deputy;
 pub(crate) mod doormen;
 pub(crate) mod ending;
@@ -25,6 +26,7 @@ use tokio::task::LocalSet;
 use crate::clock::Clock;
 use crate::command;
 use crate::config::{Config, Settings, StartError};
+use crate::link;
 use crate::net::handover::Doors;
 use crate::net::listen::{self, Listener};
 use crate::net::tls::acceptor::Acceptor;
@@ -51,6 +53,7 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
         tracing::debug!(%error, "cannot disable transparent huge pages");
     }
     fit_descriptors(&mut config)?;
+    link::check(&settings)?;
     let tls = renewal::first(&settings)?;
     let listeners = listen::bind(&settings, &tls)?;
     let server = command::new_server(config, Clock::real())?;
@@ -75,6 +78,7 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
 pub fn check(config: Config) -> Result<(), StartError> {
     let settings = config.settings().clone();
     log::check(&settings)?;
+    link::check(&settings)?;
     renewal::first(&settings)?;
     listen::check(&settings)?;
     command::new_server(config, Clock::real()).map(drop)
@@ -87,6 +91,7 @@ fn start(server: &Arc<Server>, listeners: Vec<Listener>, tls: Arc<Acceptor>) -> 
     };
     let runtime = io_thread::runtime().map_err(no_thread)?;
     executors::spawn(server).map_err(no_thread)?;
+    backplane::spawn(server).map_err(no_thread)?;
     let (phase, phase_seen) = watch::channel(Phase::Serving);
     let (doors, errands) = Doors::new(server.workers.len());
     let (alive, threads) = mpsc::channel(1);

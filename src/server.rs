@@ -13,6 +13,7 @@ use parking_lot::{Mutex, ReentrantMutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::acl::{Acl, Catalogue};
+use crate::backplane::Backplane;
 use crate::client::order::{Errand, Hub, Order};
 use crate::client::registry::{ClientInfo, Clients};
 use crate::clock::Clock;
@@ -69,6 +70,8 @@ pub struct Server {
     pub clients: Clients,
     /// What it understands, by name.
     pub names: Names,
+    /// What joins this server with others, if anything does.
+    pub(crate) backplane: Option<Backplane>,
     /// Users, and what each of them may do.
     pub(crate) acl: Acl,
     /// Held by commands that change what others see, and by transactions that have some, so that nothing of that kind
@@ -140,9 +143,15 @@ impl Server {
         let memory = Arc::new(MemoryGauge::new(workers.len() + Executors::COUNT));
         let lazy_free = Arc::new(LazyFree::new(memory.clone()));
         let disposer = lazy_free.clone();
+        let backplane = Backplane::new(&settings);
+        let hub = match &backplane {
+            Some(_) => Hub::linked(workers.len(), settings.backplane_queue_limit.0),
+            None => Hub::new(workers.len()),
+        };
         Arc::new(Server {
             acl,
-            hub: Hub::new(workers.len()),
+            hub,
+            backplane,
             keyspace: Keyspace::new(move |garbage| disposer.dispose(garbage)),
             clients: Clients::new(workers.len()),
             administration: ReentrantMutex::default(),
@@ -252,7 +261,12 @@ impl Server {
 
     /// Wakes ports whose mailboxes have become non-empty.
     pub fn wake(&self, ports: PortSet) {
-        ports.iter().for_each(|worker| self.workers[worker].bell.notify_one());
+        for port in ports.iter() {
+            let link = || self.backplane.as_ref().map(|backplane| &backplane.bell);
+            if let Some(bell) = self.workers.get(port).map(|worker| &worker.bell).or_else(link) {
+                bell.notify_one();
+            }
+        }
     }
 }
 

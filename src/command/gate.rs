@@ -9,7 +9,7 @@ use super::elsewhere::{self, task::Request};
 use super::leaving;
 use super::permission::{self, Refused};
 use super::run::{self, Ran};
-use super::spec::{Flags, Run};
+use super::spec::{Flags, Group, Run};
 use super::table::{self, Entry, Lookup};
 use super::trace::count_error;
 use crate::acl::log::Place;
@@ -17,7 +17,7 @@ use crate::client::Closing;
 use crate::client::held::Holding;
 use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
-use crate::config::Settings;
+use crate::config::{BackplaneKeys, Settings};
 use crate::ids::WorkerId;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
@@ -96,6 +96,12 @@ pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
     scope.caching &= conversation.state.transaction.is_some() || keeps_caching;
 }
 
+/// Whether this is about keys, which are not served beside a backplane unless they are asked for: other servers have others.
+pub(in crate::command) fn refuses_keys(settings: &Settings, entry: &Entry) -> bool {
+    let refuses = !settings.backplane.0.is_empty() && settings.backplane_keys == BackplaneKeys::Refuse;
+    refuses && matches!(entry.command.group, Group::Generic | Group::List | Group::Stream | Group::String)
+}
+
 fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Verdict, ReplyError> {
     if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
         return Ok(Verdict::Hang("POST or Host: received"));
@@ -116,6 +122,9 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     }
     if !turn.client.is_free(acl) {
         ensure_permitted(turn, state, entry, args)?;
+    }
+    if refuses_keys(&turn.settings, entry) {
+        return Err(ReplyError::KEYS_BESIDE_BACKPLANE);
     }
     if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);

@@ -1,6 +1,7 @@
 //! INFO: the state of the server in sections of `name:value` lines, for people, dashboards and clients' ready checks.
 
 mod absent;
+mod backplane;
 mod keyspace;
 mod process;
 mod traffic;
@@ -43,36 +44,40 @@ struct Section {
     /// Its heading, by which it is asked for in any case.
     title: &'static str,
     /// Whether it is shown when none is asked for.
-    by_default: bool,
+    by_default: fn(&Server) -> bool,
     write: fn(&mut Report<'_, '_>),
 }
 
-const fn section(title: &'static str, by_default: bool, write: fn(&mut Report<'_, '_>)) -> Section {
+const fn section(title: &'static str, by_default: fn(&Server) -> bool, write: fn(&mut Report<'_, '_>)) -> Section {
     Section { title, by_default, write }
 }
 
+const ALWAYS: fn(&Server) -> bool = |_| true;
+const ON_REQUEST: fn(&Server) -> bool = |_| false;
+
 /// All sections, in the order of the report.
 const SECTIONS: &[Section] = &[
-    section("Server", true, process::server),
-    section("Clients", true, process::clients),
-    section("Memory", true, process::memory),
-    section("Persistence", true, absent::persistence),
-    section("Stats", true, traffic::stats),
-    section("Replication", true, absent::replication),
-    section("CPU", true, process::cpu),
-    section("Threads", false, process::threads),
-    section("Modules", true, absent::modules),
-    section("Commandstats", false, traffic::commandstats),
-    section("Errorstats", true, traffic::errorstats),
-    section("Latencystats", false, traffic::latencystats),
-    section("Cluster", true, absent::cluster),
-    section("Keyspace", true, keyspace::keyspace),
+    section("Server", ALWAYS, process::server),
+    section("Clients", ALWAYS, process::clients),
+    section("Memory", ALWAYS, process::memory),
+    section("Persistence", ALWAYS, absent::persistence),
+    section("Stats", ALWAYS, traffic::stats),
+    section("Replication", ALWAYS, absent::replication),
+    section("Backplane", |server| server.backplane.is_some(), backplane::backplane),
+    section("CPU", ALWAYS, process::cpu),
+    section("Threads", ON_REQUEST, process::threads),
+    section("Modules", ALWAYS, absent::modules),
+    section("Commandstats", ON_REQUEST, traffic::commandstats),
+    section("Errorstats", ALWAYS, traffic::errorstats),
+    section("Latencystats", ON_REQUEST, traffic::latencystats),
+    section("Cluster", ALWAYS, absent::cluster),
+    section("Keyspace", ALWAYS, keyspace::keyspace),
 ];
 
 impl Section {
-    fn is_asked_for(&self, word: &[u8]) -> bool {
+    fn is_asked_for(&self, server: &Server, word: &[u8]) -> bool {
         let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        is(self.title) || is("all") || is("everything") || (is("default") && self.by_default)
+        is(self.title) || is("all") || is("everything") || (is("default") && (self.by_default)(server))
     }
 }
 
@@ -81,6 +86,7 @@ fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         channels: hub.channel_count(Kind::Channel),
         shard_channels: hub.channel_count(Kind::ShardChannel),
         patterns: hub.pattern_count(),
+        dropped: hub.dropped(),
     });
     let mut report = Report {
         server: call.server,
@@ -94,7 +100,10 @@ fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     };
     for section in SECTIONS {
         let mut words = call.args.from(1);
-        let wanted = if words.len() == 0 { section.by_default } else { words.any(|word| section.is_asked_for(word)) };
+        let wanted = match words.len() {
+            0 => (section.by_default)(call.server),
+            _ => words.any(|word| section.is_asked_for(call.server, word)),
+        };
         if wanted {
             report.begin(section.title);
             (section.write)(&mut report);
@@ -109,6 +118,8 @@ struct HubCounts {
     channels: usize,
     shard_channels: usize,
     patterns: usize,
+    /// Messages that had no room on their way to other servers.
+    dropped: u64,
 }
 
 /// A report in the making, with what the sections are made from.

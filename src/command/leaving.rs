@@ -82,7 +82,14 @@ pub(crate) fn end(worker: &Worker, client: &Client, conversation: &mut Conversat
     super::transaction::forget_queue(&client.info, &mut conversation.state);
     let (server, info) = (&worker.server, &client.info);
     let mut slot = None;
-    match conversation.state.blocked.take() {
+    let blocked = match conversation.state.blocked.take() {
+        Some(Blocked::Subscribing(subscribing)) => {
+            subscribing.abandon(server);
+            None
+        }
+        other => other,
+    };
+    match blocked {
         Some(Blocked::Executing(execution)) => execution.abandon(server, info, conversation),
         Some(Blocked::Elsewhere(left, _)) => slot = Some(left),
         Some(Blocked::OnKeys(_)) => {}

@@ -8,7 +8,7 @@ use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect};
 use crate::config::Settings;
-use crate::hub::{self};
+use crate::hub::{self, HubState};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
@@ -211,7 +211,8 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     ensure_length(call.settings, kind.into(), channel)?;
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
-    if !call.scope.expects_receivers && call.hub.with(|hub| hub.receivers(kind, channel)) == 0 {
+    let nobody_listens = |hub: &mut HubState<_>| !hub.is_linked() && hub.receivers(kind, channel) == 0;
+    if !call.scope.expects_receivers && call.hub.with(nobody_listens) {
         call.reply.integer(0);
         return Ok(());
     }

@@ -95,6 +95,8 @@ pub enum Section {
     Process,
     /// Slow log and latency.
     Observation,
+    /// How servers act as one.
+    Backplane,
     /// Keys.
     Keys,
     /// How the server ends.
@@ -105,11 +107,12 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order of the example file.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Network,
         Self::Tls,
         Self::Security,
         Self::Limits,
+        Self::Backplane,
         Self::Keys,
         Self::Process,
         Self::Observation,
@@ -124,6 +127,7 @@ impl Section {
             Self::Tls => "TLS",
             Self::Security => "Security",
             Self::Limits => "Limits",
+            Self::Backplane => "Backplane: several servers as one",
             Self::Keys => "Keys",
             Self::Process => "Process and log",
             Self::Observation => "Slow log and latency",

@@ -7,14 +7,15 @@
 use std::path::PathBuf;
 
 use super::compound::{BindAddress, Directory, FileMode, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
+use super::engine::{EngineUrls, SubjectPrefix};
 use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::user::UserLines;
 use super::value::{
-    ANY, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros,
-    Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
+    ANY, BackplaneKeys, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, INT_MAX, LONG_MAX, LogFormat,
+    LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -260,6 +261,53 @@ directives! {
     /// Bytes that a script may use, beside what the interpreter itself takes; 0 is no limit. A script that needs more ends
     /// with an error. Scripts that SCRIPT LOAD keeps may take as much. Redis has no such directive.
     lua_memory_limit: ByteSize = ByteSize::mib(256), "lua-memory-limit", Limits, Runtime, number(0, LONG_MAX), bounds;
+
+    /// Addresses of the engine through which several servers act as one: what is published at one of them is heard at
+    /// all. Write `nats://host:4222` for a server of NATS, `tls://` for an encrypted connection, with
+    /// `user:password@` or `token@` before the host where it asks for credentials; several addresses are those of servers of
+    /// one cluster of NATS, of which one is used at a time. Empty for a server on its own. docs/scale-out.md says what holds
+    /// between servers.
+    backplane: EngineUrls = EngineUrls::default(), "backplane", Backplane, Start, ANY;
+
+    /// What the subjects begin with under which messages travel: servers that have the same prefix at the same engine act as
+    /// one. Letters, digits, `_` and `-`, with full stops in between.
+    backplane_prefix: SubjectPrefix = SubjectPrefix::default(), "backplane-prefix", Backplane, Start, ANY;
+
+    /// Whether SUBSCRIBE is confirmed only when the engine knows of it, so that whoever sees the confirmation can publish at
+    /// any server and is heard. It waits two seconds at most, and not while there is no connection, nor within MULTI.
+    backplane_confirm: bool = true, "backplane-confirm", Backplane, Start, ANY;
+
+    /// Milliseconds for which the engine is still asked for what no client listens to any more, because clients that
+    /// reconnect soon listen again.
+    backplane_linger: Millis = Millis(1000), "backplane-linger", Backplane, Start, number(0, 3_600_000);
+
+    /// Bytes of messages that may wait for the engine. What is published when they are full is heard at this server only, and
+    /// counted.
+    backplane_queue_limit: ByteSize = ByteSize::mib(256),
+        "backplane-queue-limit", Backplane, Start, number(1024 * 1024, LONG_MAX), bounds;
+
+    /// Bytes of messages from other servers that may wait until the rest of them has come: an engine carries large ones in
+    /// pieces.
+    backplane_pieces_limit: ByteSize = ByteSize::mib(1024),
+        "backplane-pieces-limit", Backplane, Start, number(1024 * 1024, LONG_MAX), bounds;
+
+    /// Seconds of silence after which a connection to the engine is given up and another is made. A third of it is how often
+    /// the engine is asked whether it is there.
+    backplane_timeout: Seconds = Seconds(15), "backplane-timeout", Backplane, Start, number(1, 3600);
+
+    /// What becomes of commands on keys beside a backplane: refuse for an error, because keys stay on one server while
+    /// messages reach all; local where every server is to keep keys of its own.
+    backplane_keys: BackplaneKeys = BackplaneKeys::Refuse, "backplane-keys", Backplane, Start, ANY;
+
+    /// File with the authorities that the engine's certificate may come from, in PEM; empty for those that the system trusts.
+    /// This file and the two below are read for each connection.
+    backplane_tls_ca_cert_file: Option<PathBuf> = None, "backplane-tls-ca-cert-file", Backplane, Start, ANY;
+
+    /// File with the certificate that this server shows to the engine, in PEM; empty for none.
+    backplane_tls_cert_file: Option<PathBuf> = None, "backplane-tls-cert-file", Backplane, Start, ANY;
+
+    /// File with the key of that certificate, in PEM and not encrypted.
+    backplane_tls_key_file: Option<PathBuf> = None, "backplane-tls-key-file", Backplane, Start, ANY;
 
     /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
     /// clients are told to forget keys that have not changed.

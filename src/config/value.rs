@@ -384,6 +384,13 @@ choices! {
         /// Those that match no channel that it does not have.
         Covered = "covered"
     }
+    /// What becomes of commands on keys beside a backplane.
+    BackplaneKeys {
+        /// An error.
+        Refuse = "refuse",
+        /// Each server has keys of its own.
+        Local = "local"
+    }
     /// Which part of a client's certificate names the user that it is.
     CertificateUser {
         /// None.

@@ -74,7 +74,11 @@ pub(crate) enum Blocked {
 impl Blocked {
     /// Whether it has more to do as soon as others have had their turns, as far as is known.
     pub(crate) fn goes_on(&self) -> bool {
-        matches!(self, Blocked::Executing(_) | Blocked::Subscribing(_))
+        match self {
+            Blocked::Executing(_) => true,
+            Blocked::Subscribing(subscribing) => subscribing.may_go_on(),
+            _ => false,
+        }
     }
 }
 

@@ -93,8 +93,10 @@ impl Session {
                 run::deliver_to_oneself(turn);
             }
         });
-        self.has_more = !finished;
-        if !finished {
+        self.has_more = !finished && subscribing.may_go_on();
+        if self.client.closing().is_some() {
+            subscribing.abandon(&self.worker.server);
+        } else if !finished {
             self.conversation.state.blocked = Some(Blocked::Subscribing(subscribing));
         }
     }
@@ -115,7 +117,8 @@ impl Session {
             }
             Some(Blocked::Elsewhere(..)) => self.client.take_served(),
             Some(Blocked::Borrowing(borrower, _)) => borrower.is_offered(),
-            Some(Blocked::Executing(_) | Blocked::Subscribing(_)) | None => true,
+            Some(Blocked::Subscribing(subscribing)) => subscribing.may_go_on(),
+            Some(Blocked::Executing(_)) | None => true,
         }
     }
 

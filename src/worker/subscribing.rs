@@ -81,11 +81,14 @@ impl Worker {
     }
 
     /// Lets the hub count one subscriber less of each of these names, and delivers what came before that.
-    fn count_out<'n>(&self, mut names: impl Iterator<Item = (Topic, &'n [u8])>, hub: &mut HubAccess<'_>) {
+    fn count_out<'n>(&self, names: impl Iterator<Item = (Topic, &'n [u8])> + Clone, hub: &mut HubAccess<'_>) {
         let taken = hub.with(|hub| {
-            names.by_ref().for_each(|(topic, name)| hub.unsubscribe(self.id, topic, name));
+            names.clone().for_each(|(topic, name)| hub.unsubscribe(self.id, topic, name));
             hub.take_all(self.id)
         });
+        if let Some(backplane) = &self.server.backplane {
+            backplane.release(names, self.now().ms());
+        }
         self.settle(taken, hub);
     }
 

@@ -1,0 +1,248 @@
+//! What joins this server with others: messages that are published at one are heard at all.
+//!
+//! The servers, the *nodes*, do not know each other; each has a connection to an *engine*, which carries messages between
+//! them. This module is what all threads of a node share of that; the thread that speaks with the engine is the
+//! [link](crate::link).
+//!
+//! What is published here goes to this node's own subscribers at once, as if it were alone, and into the mailbox of the link,
+//! in the same order. What the link receives goes to this node's subscribers only. So local delivery never waits for the
+//! engine, and a stalled engine costs messages for others, which are counted, and nothing else.
+//!
+//! A node asks its engine for what its clients listen to, and SUBSCRIBE is confirmed when the engine knows of it: it
+//! [announces](Backplane::announce) its names first, waits, and joins then.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `subject.rs` | where a message to a channel goes, and what a pattern asks for |
+//! | `interest.rs` | what is asked for |
+//! | `envelope.rs` | a message between nodes |
+//! | `origins.rs` | what has come from each node |
+//! | `status.rs` | how the connection is doing, for INFO |
+
+pub(crate) mod envelope;
+pub(crate) mod interest;
+pub(crate) mod origins;
+pub(crate) mod status;
+pub(crate) mod subject;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::client::registry::ClientInfo;
+use crate::config::Settings;
+use crate::ids::{PortId, Topic};
+use crate::resp::decode::OwnedArgs;
+use interest::{Change, Interest};
+use status::Status;
+use subject::Subjects;
+
+/// Names whose interest changes under one hold of the lock, at most.
+pub(crate) const NAMES_AT_ONCE: usize = 128;
+/// For how long a confirmation waits for the engine, in milliseconds.
+const LONGEST_WAIT_MS: u64 = 2000;
+
+/// Says when the engine knows of what was announced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Announced(Arc<AtomicBool>);
+
+impl Announced {
+    /// Whether it does, or cannot be waited for any longer.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.load(Acquire)
+    }
+}
+
+/// Who waits until the engine knows what was wanted before this position, or so long.
+#[derive(Debug)]
+struct Waiter {
+    client: Arc<ClientInfo>,
+    announced: Announced,
+    position: u64,
+    until_ms: u64,
+}
+
+impl Waiter {
+    fn end(self) -> Arc<ClientInfo> {
+        self.announced.0.store(true, Release);
+        self.client
+    }
+}
+
+/// What is asked for, and who waits for it.
+#[derive(Debug)]
+struct Asking {
+    interest: Interest,
+    /// Whether there is a connection.
+    is_up: bool,
+    /// For whom no probe has been sent yet, the longest first.
+    waiters: VecDeque<Waiter>,
+    /// For whom one has, with its number.
+    probed: VecDeque<(u64, Waiter)>,
+    /// Names of commands whose clients have gone, which nobody wants any more.
+    abandoned: VecDeque<(Topic, OwnedArgs, Range<usize>)>,
+}
+
+/// What all threads share of the connection to an engine.
+#[derive(Debug)]
+pub(crate) struct Backplane {
+    /// Where messages for the engine wait.
+    pub(crate) port: PortId,
+    /// Rung when some do, or the engine is to be told something.
+    pub(crate) bell: Notify,
+    /// How it is doing.
+    pub(crate) status: Status,
+    pub(crate) subjects: Subjects,
+    asking: Mutex<Asking>,
+    confirms: bool,
+}
+
+impl Backplane {
+    /// That of a server with these settings, if it is to have one. Its port is the one behind those of the workers.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        if settings.backplane.0.is_empty() {
+            return None;
+        }
+        let asking = Asking {
+            interest: Interest::new(settings.backplane_linger.0),
+            is_up: false,
+            waiters: VecDeque::new(),
+            probed: VecDeque::new(),
+            abandoned: VecDeque::new(),
+        };
+        Some(Backplane {
+            port: settings.io_threads.0.into(),
+            bell: Notify::new(),
+            status: Status::new(),
+            subjects: Subjects::new(&settings.backplane_prefix.0),
+            asking: Mutex::new(asking),
+            confirms: settings.backplane_confirm,
+        })
+    }
+
+    /// One subscription to each of these names, up to [`NAMES_AT_ONCE`], is about to begin. Answers whether the engine is known
+    /// to send all of them already.
+    pub(crate) fn announce<'n>(&self, topic: Topic, names: impl Iterator<Item = &'n [u8]>) -> bool {
+        let subjects: Vec<Vec<u8>> = names.map(|name| self.subjects.of_interest(topic, name)).collect();
+        let mut asking = self.asking.lock();
+        let mut known = true;
+        subjects.iter().for_each(|subject| known &= asking.interest.want(subject));
+        let rings = !asking.interest.is_settled();
+        drop(asking);
+        if rings {
+            self.bell.notify_one();
+        }
+        known
+    }
+
+    /// Lets `client` wait until the engine knows of everything that was announced before; none if it need not. It is told
+    /// to go on then.
+    pub(crate) fn wait(&self, client: &Arc<ClientInfo>, now_ms: u64) -> Option<Announced> {
+        let mut asking = self.asking.lock();
+        if !self.confirms || !asking.is_up {
+            return None;
+        }
+        let (announced, position) = (Announced::default(), asking.interest.position());
+        let until_ms = now_ms + LONGEST_WAIT_MS;
+        asking.waiters.push_back(Waiter { client: client.clone(), announced: announced.clone(), position, until_ms });
+        drop(asking);
+        self.bell.notify_one();
+        Some(announced)
+    }
+
+    /// One subscription to each of these names, up to [`NAMES_AT_ONCE`], has ended or does not begin.
+    pub(crate) fn release<'n>(&self, names: impl Iterator<Item = (Topic, &'n [u8])>, now_ms: u64) {
+        let subjects: Vec<Vec<u8>> = names.map(|(topic, name)| self.subjects.of_interest(topic, name)).collect();
+        let mut asking = self.asking.lock();
+        subjects.iter().for_each(|subject| asking.interest.release(subject, now_ms));
+    }
+
+    /// These arguments of a command were announced, and their client has gone.
+    pub(crate) fn abandon(&self, topic: Topic, args: OwnedArgs, names: Range<usize>) {
+        self.asking.lock().abandoned.push_back((topic, args, names));
+    }
+
+    /// There is a new connection to the engine, which is to be told everything.
+    pub(crate) fn begin(&self) {
+        let mut asking = self.asking.lock();
+        asking.is_up = true;
+        asking.interest.restart();
+    }
+
+    /// The connection has ended. Answers those who have waited for it, who are to be told to go on.
+    pub(crate) fn end(&self) -> Vec<Arc<ClientInfo>> {
+        let mut asking = self.asking.lock();
+        asking.is_up = false;
+        asking.interest.stop();
+        let (waiters, probed) = (std::mem::take(&mut asking.waiters), std::mem::take(&mut asking.probed));
+        probed.into_iter().map(|(_, waiter)| waiter).chain(waiters).map(Waiter::end).collect()
+    }
+
+    /// What the engine is to be told next, about so much, and the number of the probe that is to follow it, if somebody waits
+    /// for that, or nothing more is to be told and `probes` says so or something waits to be given up.
+    pub(crate) fn take_changes(&self, most: usize, probes: bool, now_ms: u64) -> (Vec<Change>, Option<u64>) {
+        let mut asking = self.asking.lock();
+        let changes = asking.interest.take_changes(most, now_ms);
+        let Asking { interest, waiters, probed, .. } = &mut *asking;
+        let told = waiters.iter().take_while(|waiter| interest.has_told(waiter.position)).count();
+        let at_rest = interest.is_settled() && (probes || interest.needs_probe());
+        let probe = (told > 0 || at_rest).then(|| interest.probe());
+        if let Some(probe) = probe {
+            probed.extend(waiters.drain(..told).map(|waiter| (probe, waiter)));
+        }
+        (changes, probe)
+    }
+
+    /// Whether the engine is to be told more.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.asking.lock().interest.is_settled()
+    }
+
+    /// The engine has answered a probe. Answers those who have waited for it, who are to be told to go on.
+    pub(crate) fn note_answer(&self, probe: u64, now_ms: u64) -> Vec<Arc<ClientInfo>> {
+        let mut asking = self.asking.lock();
+        asking.interest.note_answer(probe, now_ms);
+        let done = asking.probed.iter().take_while(|(sent, _)| *sent <= probe).count();
+        asking.probed.drain(..done).map(|(_, waiter)| waiter.end()).collect()
+    }
+
+    /// Gives up what nobody wants any more, and the patience of those who have waited for too long, who are answered: they are
+    /// to be told to go on. To be called again soon if it says that there is more.
+    pub(crate) fn expire(&self, now_ms: u64) -> (Vec<Arc<ClientInfo>>, bool) {
+        let mut asking = self.asking.lock();
+        let mut impatient = Vec::new();
+        while let Some(waiter) = asking.waiters.pop_front_if(|waiter| waiter.until_ms <= now_ms) {
+            impatient.push(waiter.end());
+        }
+        while let Some((_, waiter)) = asking.probed.pop_front_if(|(_, waiter)| waiter.until_ms <= now_ms) {
+            impatient.push(waiter.end());
+        }
+        let gone = self.release_abandoned(&mut asking, now_ms);
+        let more = asking.interest.expire(now_ms, NAMES_AT_ONCE);
+        (impatient, gone | more)
+    }
+
+    /// Releases some of the names of clients that have gone; answers whether there are more.
+    fn release_abandoned(&self, asking: &mut Asking, now_ms: u64) -> bool {
+        let Some((topic, args, names)) = asking.abandoned.front_mut() else { return false };
+        let end = names.end.min(names.start + NAMES_AT_ONCE);
+        for name in args.args().from(names.start).take(end - names.start) {
+            asking.interest.release(&self.subjects.of_interest(*topic, name), now_ms);
+        }
+        names.start = end;
+        if names.start == names.end {
+            asking.abandoned.pop_front();
+        }
+        true
+    }
+
+    /// How much is asked for, and how much is wanted.
+    pub(crate) fn interest(&self) -> (usize, usize) {
+        let asking = self.asking.lock();
+        (asking.interest.asked(), asking.interest.wanted())
+    }
+}

@@ -1,0 +1,102 @@
+//! How the connection to an engine is doing.
+
+use parking_lot::Mutex;
+
+use crate::observe::counters::Counter;
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// There is none.
+    #[default]
+    Down,
+    /// There is one, and the engine is being told what is wanted.
+    Restoring,
+    /// The engine knows everything.
+    Up,
+}
+
+impl Phase {
+    /// As INFO says it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Phase::Down => "down",
+            Phase::Restoring => "restoring",
+            Phase::Up => "up",
+        }
+    }
+}
+
+/// What is known of the connection at a moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Condition {
+    pub(crate) phase: Phase,
+    /// The engine's address, without credentials.
+    pub(crate) engine: String,
+    /// Why there was no connection the last time.
+    pub(crate) last_error: String,
+}
+
+/// Turns the list below into [`Figures`] and their names.
+macro_rules! figures {
+    ($($(#[doc = $help:literal])+ $field:ident,)+) => {
+        /// What is counted: each counter is written by several threads.
+        #[derive(Debug, Default)]
+        pub(crate) struct Figures {
+            $($(#[doc = $help])+ pub(crate) $field: Counter,)+
+        }
+
+        impl Figures {
+            /// All of them, with the names that INFO gives them.
+            pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, &Counter)> {
+                [$((stringify!($field), &self.$field)),+].into_iter()
+            }
+        }
+    };
+}
+
+figures! {
+    /// Connections that there were to an engine.
+    connections,
+    /// Messages sent to the engine.
+    sent_messages,
+    /// What the engine was sent of them, in bytes.
+    sent_bytes,
+    /// Messages received whole from the engine.
+    received_messages,
+    /// What the engine has sent of messages, in bytes.
+    received_bytes,
+    /// Messages that were dropped because the engine takes no name as long as that of their channel.
+    oversized_messages,
+    /// What had been heard before, or was older than what had.
+    repeated_messages,
+    /// What was no message of a node.
+    damaged_messages,
+    /// Pieces of messages of which another piece was missing, or for which there was no room.
+    lost_pieces,
+    /// Confirmations of subscriptions that did not wait any longer for the engine.
+    late_confirmations,
+}
+
+/// What threads tell each other of the connection.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) figures: Figures,
+    condition: Mutex<Condition>,
+}
+
+impl Status {
+    pub(super) fn new() -> Self {
+        Status { figures: Figures::default(), condition: Mutex::default() }
+    }
+
+    /// What is known now.
+    pub(crate) fn condition(&self) -> Condition {
+        self.condition.lock().clone()
+    }
+
+    /// Something is known.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Condition)) {
+        change(&mut self.condition.lock());
+    }
+}

@@ -1,0 +1,182 @@
+//! Where the engine of a backplane is: one address or several of the same engine.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+use super::error::WRONG_COUNT;
+use super::value::{Given, Rule, Value};
+use crate::quoting::quoted;
+
+/// `nats://[user:password@|token@]host[:port]`; `tls://` for an encrypted connection.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct EngineUrl {
+    encrypted: bool,
+    /// As it was written, without who it is for.
+    address: String,
+    pub(crate) user: Option<String>,
+    /// The password of the user, or a token where there is none.
+    pub(crate) password: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    written: String,
+}
+
+impl fmt::Debug for EngineUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "EngineUrl({})", self.address)
+    }
+}
+
+impl fmt::Display for EngineUrl {
+    /// Without credentials.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.address)
+    }
+}
+
+/// The port of NATS.
+const NATS_PORT: u16 = 4222;
+
+impl EngineUrl {
+    /// Reads an address. User, password and token may be percent-encoded.
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| format!("{why}: write nats://host:4222 or tls://user:password@host:4222");
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("an engine's address has a scheme"))?;
+        let encrypted = match scheme.to_ascii_lowercase().as_str() {
+            "nats" => false,
+            "tls" => true,
+            _ => return Err(wrong("unknown scheme")),
+        };
+        let (who, place) = rest.rsplit_once('@').map_or((None, rest), |(who, place)| (Some(who), place));
+        let decoded = |text: &str| {
+            let decoded = percent_decode_str(text).decode_utf8();
+            decoded.map(|text| text.into_owned()).map_err(|_| wrong("credentials are text"))
+        };
+        let (user, password) = match who.map(|who| who.split_once(':').ok_or(who)) {
+            None => (None, None),
+            Some(Ok((user, password))) => (Some(decoded(user)?), Some(decoded(password)?)),
+            Some(Err(token)) => (None, Some(decoded(token)?)),
+        };
+        let place = place.trim_end_matches('/');
+        let (host, port) = match place.rsplit_once(':') {
+            // Not within the brackets of an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong("not a port"))?),
+            _ => (place, NATS_PORT),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() || host.contains(|letter: char| letter.is_whitespace() || "/?#\"'".contains(letter)) {
+            return Err(wrong("not a host"));
+        }
+        let address = format!("{scheme}://{place}");
+        Ok(EngineUrl { encrypted, address, user, password, host: host.into(), port, written: text.into() })
+    }
+
+    /// Whether it asks for TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+}
+
+/// The servers of one engine; none for no backplane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineUrls(pub(crate) Vec<EngineUrl>);
+
+impl EngineUrls {
+    /// Most addresses that are taken.
+    const MAX: usize = 16;
+}
+
+impl Value for EngineUrls {
+    const SEVERAL: bool = true;
+    const SENSITIVE: bool = true;
+    const SAMPLE: Option<&'static str> = Some("nats://10.0.0.1:4222 nats://10.0.0.2:4222");
+
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        match given.args {
+            [] => return Err(WRONG_COUNT.into()),
+            [only] if only.is_empty() => return Ok(EngineUrls::default()),
+            args if args.len() > Self::MAX => return Err(format!("at most {} addresses", Self::MAX)),
+            _ => {}
+        }
+        let read = |arg: &Vec<u8>| EngineUrl::read(std::str::from_utf8(arg).map_err(|_| "argument must be text")?);
+        given.args.iter().map(read).collect::<Result<_, _>>().map(EngineUrls)
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.0.iter().map(|url| url.written.as_str()).collect::<Vec<_>>().join(" ").into_bytes()
+    }
+
+    fn lines(&self) -> Vec<Vec<u8>> {
+        if self.0.is_empty() { vec![quoted(b"")] } else { vec![self.show()] }
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        format!("up to {} addresses, such as nats://host:4222", Self::MAX)
+    }
+}
+
+/// What subjects begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectPrefix(pub String);
+
+impl SubjectPrefix {
+    /// The longest, in bytes.
+    const MAX: usize = 64;
+}
+
+impl Default for SubjectPrefix {
+    fn default() -> Self {
+        SubjectPrefix("pregon".into())
+    }
+}
+
+impl Value for SubjectPrefix {
+    fn parse(given: &Given<'_>, _old: &Self) -> Result<Self, String> {
+        let text = std::str::from_utf8(given.one()).unwrap_or_default();
+        let is_token = |token: &str| {
+            !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        };
+        if text.len() > Self::MAX || !text.split('.').all(is_token) {
+            return Err("argument must be letters, digits, _ and -, with full stops in between".into());
+        }
+        Ok(SubjectPrefix(text.into()))
+    }
+
+    fn show(&self) -> Vec<u8> {
+        self.0.clone().into_bytes()
+    }
+
+    fn expects(_rule: &Rule) -> String {
+        "letters, digits, _ and -".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_say_where_and_who() {
+        let read = |text: &str| {
+            let url = EngineUrl::read(text)?;
+            Ok((url.host.clone(), url.port, url.user.clone(), url.password.clone(), url.is_encrypted()))
+        };
+        let expected = |host: &str, port, user: Option<&str>, password: Option<&str>, encrypted| {
+            Ok::<_, String>((host.into(), port, user.map(String::from), password.map(String::from), encrypted))
+        };
+        assert_eq!(read("nats://a"), expected("a", 4222, None, None, false));
+        assert_eq!(read("tls://u:p%40@a:1/"), expected("a", 1, Some("u"), Some("p@"), true));
+        assert_eq!(read("nats://t@[::1]:7"), expected("::1", 7, None, Some("t"), false));
+        assert_eq!(read("nats://[::1]"), expected("::1", 4222, None, None, false));
+        for wrong in ["a:4222", "http://a", "nats://", "nats://a:x", "nats://a b", "nats://u:%ff@a"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nobody_reads_a_password_where_addresses_are_shown() {
+        let url = EngineUrl::read("nats://u:secret@a:1").expect("an address");
+        assert_eq!((url.to_string(), format!("{url:?}")), ("nats://a:1".into(), "EngineUrl(nats://a:1)".into()));
+    }
+}
