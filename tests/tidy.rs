@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top of `src/`. Each may use those before it.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 28] = [
     "version",
     "quoting",
     "clock",
@@ -26,6 +26,7 @@ const LAYERS: [&str; 26] = [
     "hub",
     "observe",
     "client",
+    "backplane",
     "keyspace",
     "script",
     "lazy_free",
@@ -34,6 +35,7 @@ const LAYERS: [&str; 26] = [
     "session",
     "command",
     "net",
+    "link",
     "process",
     "cli",
     "main",

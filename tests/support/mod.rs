@@ -13,12 +13,14 @@
 use std::time::Duration;
 
 pub use self::certificates::Authority;
+pub use self::nats::NatsServer;
 pub use self::peer::Peer;
 pub use self::server::TestServer;
 
 pub mod certificates;
 pub mod language;
 pub mod lines;
+pub mod nats;
 pub mod peer;
 pub mod redis;
 pub mod server;

@@ -1,0 +1,112 @@
+//! What is lost and what is not when nodes and engines stop, die and come back.
+
+use rustix::process::Signal;
+
+use crate::node::{
+    JOINED, client, expect_figure, expect_message, figure, publish, start, start_alone, subscribe, subscriber,
+};
+use crate::support::NatsServer;
+
+pub(crate) fn without_an_engine_a_node_serves_its_own_clients_and_joins_when_it_comes() {
+    let mut engine = NatsServer::start("");
+    engine.kill();
+    let [here, there] = [(); 2].map(|()| start_alone(&engine.url(), &[]));
+    here.expect_log("no connection to the backplane");
+    let mut peer = subscriber(&here, "SUBSCRIBE", &[b"news"]);
+    let mut far = subscriber(&there, "SUBSCRIBE", &[b"news"]);
+    let mut publisher = client(&here);
+    assert_eq!(publish(&mut publisher, b"news", b"alone"), b":1\r\n");
+    expect_message(&mut peer, b"news", b"alone");
+    assert_eq!(figure(&mut publisher, "state"), "down");
+    engine.start_again();
+    [&here, &there].into_iter().for_each(|node| _ = node.expect_log(JOINED));
+    publish(&mut publisher, b"news", b"together");
+    expect_message(&mut peer, b"news", b"together");
+    // What waited for the engine is sent when it comes; that the other node was there then is not promised.
+    while !far.read_frame().ends_with(b"together\r\n") {}
+    assert_eq!(figure(&mut publisher, "state"), "up");
+}
+
+pub(crate) fn an_engine_that_dies_and_comes_back_finds_all_interest_again() {
+    let mut engine = NatsServer::start("");
+    let [here, there] = [(); 2].map(|()| start(&engine, &[]));
+    let mut peer = subscriber(&there, "SUBSCRIBE", &[b"a", b"b"]);
+    let (mut publisher, mut operator) = (client(&here), client(&there));
+    for round in 1..4 {
+        engine.kill();
+        expect_figure(&mut operator, "state", |state| state == "down");
+        // Who subscribes while it is away is confirmed at once, and heard from its return on.
+        let name = format!("round:{round}");
+        subscribe(&mut peer, "SUBSCRIBE", &[name.as_bytes()]);
+        engine.start_again();
+        for operator in [&mut operator, &mut publisher] {
+            expect_figure(operator, "connections", |count| count == (round + 1).to_string());
+            expect_figure(operator, "state", |state| state == "up");
+        }
+        for name in [b"a", b"b", name.as_bytes()] {
+            publish(&mut publisher, name, b"x");
+            expect_message(&mut peer, name, b"x");
+        }
+    }
+}
+
+pub(crate) fn p7_a_stalled_engine_keeps_no_publisher_waiting() {
+    let engine = NatsServer::start("");
+    let [here, there] = [(); 2]
+        .map(|()| start(&engine, &["--backplane-timeout", "3600", "--client-output-buffer-limit", "pubsub 0 0 0"]));
+    let mut near = subscriber(&here, "SUBSCRIBE", &[b"news"]);
+    let mut far = subscriber(&there, "SUBSCRIBE", &[b"news"]);
+    engine.signal(Signal::STOP);
+    let mut publisher = client(&here);
+    let payload = vec![b'x'; 50_000];
+    for _ in 0..1000 {
+        assert_eq!(publish(&mut publisher, b"news", &payload), b":1\r\n");
+        expect_message(&mut near, b"news", &payload);
+    }
+    engine.signal(Signal::CONT);
+    for _ in 0..1000 {
+        expect_message(&mut far, b"news", &payload);
+    }
+}
+
+pub(crate) fn p11_backplane_queue_limit_bounds_what_waits_for_the_engine() {
+    let mut engine = NatsServer::start("");
+    let [here, there] = [(); 2].map(|()| start(&engine, &["--backplane-queue-limit", "1mb"]));
+    let mut far = subscriber(&there, "SUBSCRIBE", &[b"news"]);
+    let mut publisher = client(&here);
+    engine.kill();
+    expect_figure(&mut publisher, "state", |state| state == "down");
+    for number in 0..100 {
+        publish(&mut publisher, b"news", &[&[b'x'; 50_000][..], number.to_string().as_bytes()].concat());
+    }
+    let dropped: usize = figure(&mut publisher, "dropped_messages").parse().expect("a number");
+    assert!((75..100).contains(&dropped), "{dropped}");
+    engine.start_again();
+    expect_figure(&mut publisher, "sent_messages", |count| count == (100 - dropped).to_string());
+    expect_figure(&mut client(&there), "state", |state| state == "up");
+    publish(&mut publisher, b"news", b"later");
+    while !far.read_frame().ends_with(b"later\r\n") {}
+}
+
+pub(crate) fn a_node_that_is_killed_and_started_again_hears_everything_from_then_on() {
+    let engine = NatsServer::start("");
+    let here = start(&engine, &[]);
+    let mut there = start(&engine, &[]);
+    let mut near = subscriber(&here, "SUBSCRIBE", &[b"news"]);
+    for _ in 0..3 {
+        let mut far = subscriber(&there, "SUBSCRIBE", &[b"news"]);
+        for (publisher, payload) in [(&here, b"from here"), (&there, b"and there")] {
+            publish(&mut client(publisher), b"news", payload);
+            for peer in [&mut near, &mut far] {
+                expect_message(peer, b"news", payload);
+            }
+        }
+        there.signal(Signal::KILL);
+        there.wait_for_exit();
+        publish(&mut client(&here), b"news", b"missed there");
+        expect_message(&mut near, b"news", b"missed there");
+        there.start_again();
+        // Its log says so of the first time, too.
+        expect_figure(&mut client(&there), "state", |state| state == "up");
+    }
+}

@@ -1,0 +1,103 @@
+//! A node of a deployment, and clients of it.
+
+use std::time::Instant;
+
+use crate::support::{DEADLINE, NatsServer, Peer, TestServer};
+
+/// What a node prints when the engine knows of everything that it wants.
+pub(crate) const JOINED: &str = "the backplane knows of all subscriptions";
+
+/// Starts a node of the deployment of `engine`, with these options, that has joined it.
+pub(crate) fn start(engine: &NatsServer, options: &[&str]) -> TestServer {
+    let node = start_alone(&engine.url(), options);
+    node.expect_log(JOINED);
+    node
+}
+
+/// Starts a node of a deployment whose engine may not be there.
+pub(crate) fn start_alone(url: &str, options: &[&str]) -> TestServer {
+    TestServer::start(&[&["--backplane", url, "--io-threads", "2"], options].concat())
+}
+
+/// A client of a node.
+pub(crate) fn client(node: &TestServer) -> Peer {
+    Peer::connect(&node.addr())
+}
+
+/// A client of a node that has subscribed by this command to these names, and has read the confirmations.
+pub(crate) fn subscriber(node: &TestServer, command: &str, names: &[&[u8]]) -> Peer {
+    let mut peer = client(node);
+    subscribe(&mut peer, command, names);
+    peer
+}
+
+/// Subscribes a client to more, and reads the confirmations.
+pub(crate) fn subscribe(peer: &mut Peer, command: &str, names: &[&[u8]]) {
+    peer.send_command(&[&[command.as_bytes()], names].concat());
+    for name in names {
+        let frame = peer.read_frame();
+        let expected = [command.to_lowercase().as_bytes(), name].map(<[u8]>::to_vec);
+        assert!(parts(&frame) == expected, "{}", frame.escape_ascii());
+    }
+}
+
+/// Publishes, and answers how many heard it at this node.
+pub(crate) fn publish(peer: &mut Peer, channel: &[u8], payload: &[u8]) -> Vec<u8> {
+    peer.call(&[b"PUBLISH", channel, payload])
+}
+
+/// The parts of the message that comes next.
+pub(crate) fn next_message(peer: &mut Peer) -> Vec<Vec<u8>> {
+    parts(&peer.read_frame())
+}
+
+/// The bulks of an array.
+pub(crate) fn parts(frame: &[u8]) -> Vec<Vec<u8>> {
+    let mut parts = Vec::new();
+    let mut rest = frame;
+    while let Some(begin) = rest.iter().position(|byte| *byte == b'$') {
+        let digits = &rest[begin + 1..];
+        let line = digits.iter().position(|byte| *byte == b'\r').expect("a length ends");
+        let len: usize = String::from_utf8_lossy(&digits[..line]).parse().expect("a length is a number");
+        parts.push(digits[line + 2..line + 2 + len].to_vec());
+        rest = &digits[line + 2 + len..];
+    }
+    parts
+}
+
+/// Expects a message to a channel.
+pub(crate) fn expect_message(peer: &mut Peer, channel: &[u8], payload: &[u8]) {
+    let message = next_message(peer);
+    let expected = [&b"message"[..], channel, payload].map(<[u8]>::to_vec);
+    assert!(
+        message == expected,
+        "expected {} bytes for {}, got {:?}",
+        payload.len(),
+        channel.escape_ascii(),
+        short(&message)
+    );
+}
+
+fn short(parts: &[Vec<u8>]) -> Vec<String> {
+    parts.iter().map(|part| part[..part.len().min(80)].escape_ascii().to_string()).collect()
+}
+
+/// What INFO says of the backplane of a node by this name.
+pub(crate) fn figure(peer: &mut Peer, name: &str) -> String {
+    let text = String::from_utf8(peer.call(&["INFO", "backplane"])).expect("INFO is text");
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("backplane_{name}:")));
+    line.unwrap_or_else(|| panic!("{name} is not among {text}")).to_string()
+}
+
+/// Waits until INFO says this.
+pub(crate) fn expect_figure(peer: &mut Peer, name: &str, expected: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let found = figure(peer, name);
+        if expected(&found) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name} stays {found}");
+        std::thread::yield_now();
+    }
+}
