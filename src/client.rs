@@ -2,6 +2,7 @@
 //! beside the session, which only the client's own commands reach.
 
 pub mod held;
+mod login;
 mod memberships;
 pub mod notice;
 pub mod order;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::acl::{Acl, User};
+use crate::acl::User;
 use crate::hub::name::Name;
 use crate::ids::{Topic, WorkerId};
 use crate::message::Frame;
@@ -132,6 +133,8 @@ pub struct Client {
     proven: Cell<bool>,
     /// The user that it has logged in as, as others may see it in what they know of the client, too.
     user: RefCell<Option<Arc<User>>>,
+    /// Subscriptions that its command is about to begin, and that count for its user already.
+    claim: Cell<usize>,
     silence: Silence,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
     pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
@@ -158,6 +161,7 @@ impl Client {
             awaits_answer: Cell::new(false),
             proven: Cell::new(true),
             user: RefCell::new(user),
+            claim: Cell::new(0),
             silence: Silence::default(),
             over_soft_limit_since_ms: Cell::new(None),
         })
@@ -252,17 +256,6 @@ impl Client {
 
     pub(crate) fn set_proven(&self, proven: bool) {
         self.proven.set(proven);
-    }
-
-    /// Whether nothing is refused to the user that it is.
-    pub(crate) fn is_free(&self, acl: &Acl) -> bool {
-        self.user.borrow().as_ref().unwrap_or(&acl.default).is_free()
-    }
-
-    /// It is this user from now on; none stands for the default user.
-    pub(crate) fn log_in(&self, user: Option<Arc<User>>) {
-        self.info.set_own_user(user.clone());
-        *self.user.borrow_mut() = user;
     }
 
     /// Why it is being closed, if it is.

@@ -18,6 +18,7 @@
 //! | [`transaction`] | MULTI, EXEC, DISCARD, WATCH |
 //! | `keys` | where the keys of a request stand |
 //! | `permission` | whether the user that a client is may execute a request |
+//! | `limits` | what is too much for that user |
 //! | [`introspect`] | COMMAND and its subcommands |
 //! | [`config`] | CONFIG |
 //! | [`info`] | INFO |
@@ -39,6 +40,7 @@ pub mod info;
 pub mod introspect;
 mod keys;
 pub(crate) mod leaving;
+pub(crate) mod limits;
 pub mod list;
 pub mod observe;
 mod permission;
@@ -61,6 +63,7 @@ use std::sync::Arc;
 
 use parking_lot::ReentrantMutexGuard;
 
+use crate::acl::User;
 use crate::client::Client;
 use crate::client::held::Holding;
 use crate::client::order::{HubAccess, Order};
@@ -146,6 +149,8 @@ pub struct Call<'c, 's> {
     pub slept_us: u64,
     /// Arguments that logs must not show.
     pub secret_args: Vec<usize>,
+    /// The user for whom what it publishes is counted, if it is counted for one.
+    pub(crate) metered: Option<Arc<User>>,
 }
 
 /// What a thread has that runs commands.
@@ -232,6 +237,7 @@ impl<'c, 's> Call<'c, 's> {
             now,
             slept_us: 0,
             secret_args,
+            metered: None,
         }
     }
 

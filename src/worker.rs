@@ -191,7 +191,10 @@ impl Worker {
 
     /// Takes a client in whose output nothing takes, for tests of the core.
     pub fn register(&self, address: Address) -> Rc<Client> {
-        let info = self.server.clients.admit(self.id, address, -1, self.now());
+        let (info, acl) = (self.server.clients.admit(self.id, address, -1, self.now()), &self.server.acl);
+        if acl.default.is_open() {
+            info.log_in(&acl.default, acl);
+        }
         self.welcome(info, None)
     }
 

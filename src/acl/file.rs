@@ -49,8 +49,8 @@ fn read_line(users: &mut Definitions, words: &[&[u8]], place: &str, context: Con
     let (mut rights, mut told) = (Rights::none(context), false);
     for rule in rules {
         let Err(error) = rule::apply(&mut rights, &rule, context) else { continue };
-        // A name that is unknown here says nothing that is secret, and nothing about the rules behind it.
-        if error == RuleError::UnknownName {
+        // What is unknown here says nothing that is secret, and nothing about the rules behind it.
+        if matches!(error, RuleError::UnknownName | RuleError::UnknownLimit | RuleError::LimitValue) {
             let rule = String::from_utf8_lossy(&rule);
             errors.push_str(&format!("{place}: Error in applying operation '{rule}': {}. ", error.text()));
         } else if !std::mem::replace(&mut told, true) {

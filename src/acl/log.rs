@@ -18,6 +18,7 @@ pub(crate) enum Reason {
     Key,
     Channel,
     Auth,
+    Limit,
 }
 
 impl Reason {
@@ -28,6 +29,7 @@ impl Reason {
             Reason::Key => "key",
             Reason::Channel => "channel",
             Reason::Auth => "auth",
+            Reason::Limit => "limit",
         }
     }
 }
@@ -56,7 +58,7 @@ impl Place {
 pub(crate) struct Refusal {
     pub(crate) reason: Reason,
     pub(crate) place: Place,
-    /// The command, key or channel.
+    /// The command, key, channel or limit.
     pub(crate) object: Vec<u8>,
     pub(crate) user: Vec<u8>,
     /// The client's line in CLIENT LIST.

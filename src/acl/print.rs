@@ -34,12 +34,18 @@ impl Rights {
         self.sets().map(shown).collect()
     }
 
+    /// The rules about limits, with blanks between them; none while nothing is limited.
+    pub(crate) fn limits(&self) -> Option<String> {
+        Some(self.limits.show()).filter(|rules| !rules.is_empty())
+    }
+
     /// All rules, with blanks between them.
     pub(crate) fn describe(&self) -> Vec<u8> {
         let mut rules: Vec<Vec<u8>> = self.flags().into_iter().map(|flag| flag.as_bytes().to_vec()).collect();
         rules.extend(self.digests().into_iter().map(|digest| format!("#{digest}").into_bytes()));
         rules.push(describe(&self.root));
         rules.extend(self.selectors.iter().map(|set| [b"(", &describe(set)[..], b")"].concat()));
+        rules.extend(self.limits().map(String::into_bytes));
         rules.join(&b' ')
     }
 }

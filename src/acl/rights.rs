@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::channels::{ChannelPatterns, ChannelUse, Direction};
 use super::commands::Commands;
 use super::keys::{KeyPatterns, KeyUse};
+use super::limits::Limits;
 use super::rule::{Context, RuleError, has_blanks};
 use crate::ids::CommandIndex;
 use crate::resp::decode::Args;
@@ -48,6 +49,8 @@ pub(crate) struct Rights {
     pub(super) root: Permissions,
     /// Further sets: a request needs one that allows all of it.
     pub(super) selectors: Vec<Permissions>,
+    /// How much its connections may have and do together.
+    pub(super) limits: Limits,
 }
 
 /// What is asked of the rights of a user.
@@ -99,6 +102,7 @@ impl Rights {
             passwords: Vec::new(),
             root: Permissions::none(context),
             selectors: Vec::new(),
+            limits: Limits::default(),
         }
     }
 

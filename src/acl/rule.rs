@@ -1,6 +1,7 @@
 //! The rules by which a user is made and changed, and what can be wrong with one.
 
 use super::catalogue::Catalogue;
+use super::limits::Limits;
 use super::rights::{Permissions, Rights};
 
 /// What rules depend on beside the user.
@@ -27,10 +28,14 @@ pub(crate) enum RuleError {
     Digest,
     /// A first argument behind a subcommand.
     FirstArgOfSubcommand,
+    /// Nothing that is called so can be limited.
+    UnknownLimit,
+    /// Not as much as a limit can be.
+    LimitValue,
 }
 
 impl RuleError {
-    /// As Redis words it.
+    /// As Redis words it, where Redis has such rules.
     pub(crate) fn text(self) -> &'static str {
         match self {
             RuleError::Syntax => "Syntax error",
@@ -48,6 +53,10 @@ impl RuleError {
                 "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
             }
             RuleError::FirstArgOfSubcommand => "Allowing first-arg of a subcommand is not supported",
+            RuleError::UnknownLimit => {
+                "Unknown limit. There are connections, subscriptions, publish-bytes and publish-messages"
+            }
+            RuleError::LimitValue => "A limit must be a number, which for bytes may have a unit. 0 takes it away",
         }
     }
 }
@@ -112,10 +121,17 @@ pub(crate) fn apply(rights: &mut Rights, rule: &[u8], context: Context<'_>) -> R
             words.iter().try_for_each(|word| apply_permission(&mut selector, word, context))?;
             rights.selectors.push(selector);
         }
-        _ => apply_permission(&mut rights.root, rule, context)?,
+        (b"resetlimits", _) => rights.limits = Limits::default(),
+        _ => match rule.split_at_checked(LIMIT.len()) {
+            Some((word, limit)) if word.eq_ignore_ascii_case(LIMIT) => rights.limits.apply(limit)?,
+            _ => apply_permission(&mut rights.root, rule, context)?,
+        },
     }
     Ok(())
 }
+
+/// What a rule begins with that limits something.
+const LIMIT: &[u8] = b"limit:";
 
 /// Carries out a rule about commands, keys or channels.
 fn apply_permission(permissions: &mut Permissions, rule: &[u8], context: Context<'_>) -> Result<(), RuleError> {

@@ -1,11 +1,13 @@
 //! A user.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 use parking_lot::RwLock;
 
+use super::limits::Limit;
 use super::rights::Rights;
+use super::usage::Usage;
 
 /// A user: what does not change about it, and its rights of now. Connections that are logged in as it keep it, also when
 /// it has been deleted.
@@ -13,10 +15,40 @@ use super::rights::Rights;
 pub(crate) struct User {
     name: Box<[u8]>,
     rights: RwLock<Arc<Rights>>,
-    /// Whether nothing is refused to it: then no request has to be judged.
-    free: AtomicBool,
+    /// What its requests need before they run.
+    checks: AtomicU8,
     /// Whether nobody needs to give a password to be it.
     open: AtomicBool,
+    usage: Usage,
+}
+
+/// What the requests of a user need before they run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checks(u8);
+
+impl Checks {
+    /// Something may be refused to it, so that they have to be judged.
+    const JUDGED: u8 = 1;
+    /// What they publish is limited, so that it has to be counted.
+    const METERED: u8 = 2;
+
+    fn of(rights: &Rights) -> Self {
+        let is_metered =
+            [Limit::PublishBytes, Limit::PublishMessages].iter().any(|limit| rights.limits.of(*limit).is_some());
+        let judged = if rights.is_all() { 0 } else { Self::JUDGED };
+        let metered = if is_metered { Self::METERED } else { 0 };
+        Checks(judged | metered)
+    }
+
+    /// Whether they have to be judged.
+    pub(crate) fn judged(self) -> bool {
+        self.0 & Self::JUDGED != 0
+    }
+
+    /// Whether what they publish has to be counted.
+    pub(crate) fn metered(self) -> bool {
+        self.0 & Self::METERED != 0
+    }
 }
 
 impl User {
@@ -25,8 +57,9 @@ impl User {
         let user = User {
             name: name.into(),
             rights: RwLock::new(Arc::new(rights.clone())),
-            free: AtomicBool::new(false),
+            checks: AtomicU8::default(),
             open: AtomicBool::new(false),
+            usage: Usage::default(),
         };
         user.set(rights);
         Arc::new(user)
@@ -48,15 +81,26 @@ impl User {
         rights.prepare();
         let mut own = self.rights.write();
         let narrowed = !rights.listens_to_all_of(&own);
-        self.free.store(rights.is_all(), Relaxed);
+        self.usage.bound(&rights.limits);
+        self.checks.store(Checks::of(&rights).0, Relaxed);
         self.open.store(rights.is_open(), Relaxed);
         *own = Arc::new(rights);
         narrowed
     }
 
-    /// Whether nothing is refused to it.
+    /// What its requests need before they run.
+    pub(crate) fn checks(&self) -> Checks {
+        Checks(self.checks.load(Relaxed))
+    }
+
+    /// Whether nothing is refused to it but what is too much.
     pub(crate) fn is_free(&self) -> bool {
-        self.free.load(Relaxed)
+        !self.checks().judged()
+    }
+
+    /// What its connections have and do together.
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// Whether nobody needs to give a password to be it.

@@ -10,7 +10,7 @@ use std::sync::atomic::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::held::{Held, Holding, Sums};
-use crate::acl::{Acl, User};
+use crate::acl::{Acl, Seat, User};
 use crate::clock::Now;
 use crate::ids::{Address, ClientId, WorkerId};
 
@@ -112,9 +112,17 @@ pub struct ClientInfo {
     /// Whether it has ended, or been told to; it is not listed any more.
     killed: AtomicBool,
     labels: Mutex<Labels>,
-    /// The user that it has logged in as; none while that is the default user.
-    user: Mutex<Option<Arc<User>>>,
+    login: Mutex<Login>,
     flags: AtomicU32,
+}
+
+/// Which user a client is.
+#[derive(Debug, Default)]
+struct Login {
+    /// The user that it has logged in as; none while that is the default user.
+    own: Option<Arc<User>>,
+    /// Its place among the connections of its user. None until it has proven who it is, and when it has gone.
+    seat: Option<Seat>,
 }
 
 impl ClientInfo {
@@ -142,7 +150,7 @@ impl ClientInfo {
             last_command: AtomicU16::new(u16::MAX),
             killed: AtomicBool::new(false),
             labels: Mutex::default(),
-            user: Mutex::default(),
+            login: Mutex::default(),
             flags: AtomicU32::new(0),
         }
     }
@@ -186,16 +194,33 @@ impl ClientInfo {
 
     /// The user that it is.
     pub(crate) fn user(&self, acl: &Acl) -> Arc<User> {
-        self.user.lock().as_ref().unwrap_or(&acl.default).clone()
+        self.login.lock().own.as_ref().unwrap_or(&acl.default).clone()
     }
 
     /// The same; none while that is the default user.
     pub(crate) fn own_user(&self) -> Option<Arc<User>> {
-        self.user.lock().clone()
+        self.login.lock().own.clone()
     }
 
-    pub(crate) fn set_own_user(&self, user: Option<Arc<User>>) {
-        *self.user.lock() = user;
+    /// It is this user from now on. False, and nothing changes, if that has as many connections as it may have.
+    pub(crate) fn log_in(&self, user: &Arc<User>, acl: &Acl) -> bool {
+        let mut login = self.login.lock();
+        if !login.seat.as_ref().is_some_and(|seat| seat.is_with(user)) {
+            let Some(seat) = Seat::take(user) else { return false };
+            login.seat = Some(seat);
+        }
+        login.own = (!Arc::ptr_eq(user, &acl.default)).then(|| user.clone());
+        true
+    }
+
+    /// It has still to prove who it is.
+    pub(crate) fn log_out(&self) {
+        *self.login.lock() = Login::default();
+    }
+
+    /// It counts no more among the connections of its user, which it stays.
+    fn leave_seat(&self) {
+        self.login.lock().seat = None;
     }
 
     /// What it says of itself.
@@ -244,6 +269,7 @@ impl Clients {
     pub fn remove(&self, id: ClientId) {
         if let Some(info) = self.live.lock().remove(&id) {
             info.doom();
+            info.leave_seat();
             info.held.release();
         }
     }

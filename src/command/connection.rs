@@ -1,12 +1,12 @@
 //! HELLO, AUTH, PING, ECHO, SELECT, QUIT, RESET.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::permission::Refused;
 use super::pubsub::subscribing::{self, Change};
 use super::spec::{Arg, Command, Flags, Group};
-use super::{Call, LocalCall, client, run, transaction};
+use super::trace::count_error;
+use super::{Call, LocalCall, client, limits, run, transaction};
 use crate::acl::DEFAULT_USER;
 use crate::acl::log::Place;
 use crate::client::registry::Flag;
@@ -201,7 +201,7 @@ fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// Lets the client be the user of this name, if the password is right.
+/// Lets the client be the user of this name, if the password is right and the user may have one more connection.
 fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> Result<(), ReplyError> {
     let found = call.server.acl.get(name).filter(|user| user.admits(password));
     delay_answer(call, found.is_none());
@@ -211,8 +211,7 @@ fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> R
         report_wrong_password(call);
         return Err(ReplyError::WRONGPASS);
     };
-    let is_default = Arc::ptr_eq(&user, &call.server.acl.default);
-    call.client.log_in((!is_default).then_some(user));
+    limits::log_in(call, &user)?;
     call.session.authenticated = true;
     call.client.set_proven(true);
     Ok(())
@@ -301,7 +300,7 @@ pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     call.client.set_proto(Proto::Resp2);
     call.reply.set_proto(Proto::Resp2);
     call.scope.db = 0;
-    call.client.log_in(None);
+    let let_in = let_in_anew(call);
     call.session.authenticated = call.server.acl.default.is_open();
     call.client.set_proven(call.session.authenticated);
     let info = &call.info;
@@ -309,5 +308,26 @@ pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     info.relabel(|labels| labels.name = "".into());
     info.set_flag(Flag::NoEvict, false);
     info.set_flag(Flag::NoTouch, false);
-    call.reply.simple("RESET");
+    match let_in {
+        Ok(()) => call.reply.simple("RESET"),
+        Err(error) => {
+            count_error(call.stats, call.server, &error);
+            call.reply.error(&error);
+            run::close_after_reply(call.worker, call.client, call.session);
+        }
+    }
+}
+
+/// Lets the client be who a new one is.
+///
+/// # Errors
+///
+/// What a new one would be told that is not let in.
+fn let_in_anew(call: &LocalCall<'_, '_>) -> Result<(), ReplyError> {
+    let default = &call.server.acl.default;
+    let let_in = if default.is_open() { limits::log_in(call, default) } else { Ok(()) };
+    if let_in.is_err() || !default.is_open() {
+        call.client.log_out();
+    }
+    let_in
 }

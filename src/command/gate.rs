@@ -120,7 +120,8 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     if state.transaction.is_some() && flags.has(Flags::NO_MULTI) {
         return Err(ReplyError::NOT_IN_MULTI);
     }
-    if !turn.client.is_free(acl) {
+    let checks = turn.client.checks(acl);
+    if checks.judged() {
         ensure_permitted(turn, state, entry, args)?;
     }
     if refuses_keys(&turn.settings, entry) {
@@ -147,6 +148,9 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
         && let Some(better) = placement::for_subscriber(&worker.server.workers, worker.id())
     {
         return Ok(Verdict::Move(better));
+    }
+    if checks.metered() && entry.command.publishes() {
+        turn.metered = Some(turn.client.user(acl));
     }
     Ok(Verdict::Run(entry, command))
 }

@@ -7,7 +7,7 @@ use super::keys;
 use super::spec::{Channels, Command, Flags};
 use super::table::Entry;
 use crate::acl::log::{Place, Reason, Refusal};
-use crate::acl::{Asked, ChannelUse, Denial, Direction, KeyUse, Rights, User};
+use crate::acl::{Asked, ChannelUse, Denial, Direction, KeyUse, Limit, Rights, User};
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::config::Settings;
@@ -77,17 +77,21 @@ fn channels_of(channels: Channels, args: Args<'_>) -> ChannelUse {
     ChannelUse { direction, patterns, first, count }
 }
 
-/// Judges a queued command again: the rights of its user may have changed since.
+/// Judges a queued command again: the rights of its user may have changed since. Says for whom what it publishes is counted.
 ///
 /// # Errors
 ///
 /// What the client is answered.
-pub(super) fn ensure_queued(call: &Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn ensure_queued(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if !call.scope.executing {
         return Ok(());
     }
     let user = call.info.user(&call.server.acl);
-    if user.is_free() {
+    let checks = user.checks();
+    if checks.metered() && call.entry.command.publishes() {
+        call.metered = Some(user.clone());
+    }
+    if !checks.judged() {
         return Ok(());
     }
     judge(&user.rights(), call.entry, call.args, call.settings).map_err(|denial| {
@@ -150,10 +154,27 @@ impl<'a> Refused<'a> {
         self.log(Reason::Auth, place, &self.args[0], user);
     }
 
+    /// Counts what was refused because it is too much for the user, and keeps it for ACL LOG.
+    pub(super) fn note_excess(&self, user: &User, limit: Limit, place: Place) {
+        let counters = &self.stats.counters;
+        match limit {
+            Limit::Connections => counters.limited_connections.add(1),
+            Limit::Subscriptions => counters.limited_subscriptions.add(1),
+            Limit::PublishBytes => counters.limited_publish_bytes.add(1),
+            Limit::PublishMessages => counters.limited_publish_messages.add(1),
+        }
+        self.log(Reason::Limit, place, limit.name().as_bytes(), user.name());
+    }
+
     fn log(&self, reason: Reason, place: Place, object: &[u8], user: &[u8]) {
         let client = list::describe(self.server, self.now, Some(self.args), self.info);
         let refusal = Refusal { reason, place, object: object.to_vec(), user: user.to_vec(), client };
-        let max_len = usize::try_from(self.settings.acllog_max_len).unwrap_or(usize::MAX);
-        self.server.acl.log.add(refusal, self.now.unix().as_millis() as u64, max_len);
+        keep(self.server, self.settings, self.now, refusal);
     }
+}
+
+/// Keeps a refusal for ACL LOG.
+pub(super) fn keep(server: &Server, settings: &Settings, now: Now, refusal: Refusal) {
+    let max_len = usize::try_from(settings.acllog_max_len).unwrap_or(usize::MAX);
+    server.acl.log.add(refusal, now.unix().as_millis() as u64, max_len);
 }

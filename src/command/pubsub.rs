@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
-use super::{Call, LocalCall, introspect};
+use super::{Call, LocalCall, introspect, limits};
 use crate::config::Settings;
 use crate::hub::{self, HubState};
 use crate::ids::Topic;
@@ -196,6 +196,7 @@ fn subscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyErro
     for name in call.args.from(1) {
         ensure_length(call.settings, topic, name)?;
     }
+    limits::ensure_subscribable(call, topic)?;
     subscribing::begin(call, Change::Begin(topic));
     Ok(())
 }
@@ -209,6 +210,9 @@ fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyEr
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let channel = &call.args[1];
     ensure_length(call.settings, kind.into(), channel)?;
+    if let Some(user) = call.metered.take() {
+        limits::ensure_publishable(call, &user)?;
+    }
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
     let nobody_listens = |hub: &mut HubState<_>| !hub.is_linked() && hub.receivers(kind, channel) == 0;

@@ -139,10 +139,11 @@ fn local_call<'c, 's>(
     entry: &'static Entry,
     args: Args<'c>,
 ) -> LocalCall<'c, 's> {
-    let Turn { client, worker, settings, reply, keys, hub, outcome, now, .. } = turn;
+    let Turn { client, worker, settings, reply, keys, hub, outcome, now, metered, .. } = turn;
     let (client, worker): (&'s Rc<Client>, &'s Worker) = (client, worker);
     let place = Place { server: &worker.server, stats: worker.stats(), keys, hub, outcome };
-    let call = Call::begin(place, &client.info, settings, (entry, args), reply, scope, *now);
+    let mut call = Call::begin(place, &client.info, settings, (entry, args), reply, scope, *now);
+    call.metered = metered.take();
     LocalCall { call, session, client, worker }
 }
 

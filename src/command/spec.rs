@@ -312,6 +312,11 @@ impl Command {
         self.run_here.map(Run::Here).or(self.run.map(Run::Anywhere))
     }
 
+    /// Whether it sends messages to channels.
+    pub fn publishes(&self) -> bool {
+        matches!(self.channels, Some(Channels::Publish(_)))
+    }
+
     /// Whether a call with `count` arguments, the name included, is long enough and not too long.
     pub fn accepts(&self, count: usize) -> bool {
         let count = i64::try_from(count).unwrap_or(i64::MAX);

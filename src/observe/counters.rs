@@ -161,7 +161,7 @@ counters! {
     figure Gauge output_bytes_per_second = "instantaneous_output_kbps", Kilobytes;
     absent "instantaneous_input_repl_kbps" = "0.00";
     absent "instantaneous_output_repl_kbps" = "0.00";
-    /// Connections refused because of `maxclients` or protected mode.
+    /// Connections refused because of `maxclients`, protected mode, or the limit of their user.
     counted rejected_connections = "rejected_connections";
     absent "sync_full" = "0";
     absent "sync_partial_ok" = "0";
@@ -238,6 +238,14 @@ counters! {
     counted denied_channel = "acl_access_denied_channel";
     /// Certificates of clients that name no user who may log in.
     counted denied_certificate = "acl_access_denied_tls_cert";
+    /// Connections that their user may not have beside those that it has.
+    counted limited_connections = "acl_limited_connections";
+    /// SUBSCRIBE and its family with more than their user may listen to.
+    counted limited_subscriptions = "acl_limited_subscriptions";
+    /// Messages with more bytes than their user may publish in that second.
+    counted limited_publish_bytes = "acl_limited_publish_bytes";
+    /// Messages beside as many as their user may publish in that second.
+    counted limited_publish_messages = "acl_limited_publish_messages";
 }
 
 #[cfg(test)]

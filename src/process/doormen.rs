@@ -13,11 +13,13 @@ use tokio::io::Interest;
 use tokio::sync::watch;
 
 use super::ending::Phase;
+use crate::command::limits;
 use crate::config::Settings;
 use crate::ids::{Address, WorkerId};
 use crate::net::handover::{Doors, Guest, Newcomer};
 use crate::net::listen::{Accepted, Listener, Wanted};
 use crate::net::tls::acceptor::Acceptor;
+use crate::net::transport::Detached;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::worker::placement;
@@ -196,25 +198,34 @@ fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
         (false, false) => (denied, None),
         (false, true) => (None, denied),
     };
+    let Accepted { transport, address, handshake } = accepted;
     if let Some(error) = refusal {
-        server.stats.counters.rejected_connections.add_shared(1);
-        server.connections.fetch_sub(1, Relaxed);
-        if !is_encrypted {
-            // Best effort, as the peer may be gone; the socket closes when it is dropped.
-            let _ = rustix::io::write(&accepted.transport, &[b"-", error.text(), b"\r\n"].concat());
-        }
-        return;
+        return send_away(server, &transport, (!is_encrypted).then_some(&error));
     }
     let now = server.clock.now();
     let worker = placement::for_newcomer(&server.workers, late, now.ms());
-    server.workers[worker].connections.fetch_add(1, Relaxed);
-    let Accepted { transport, address, handshake } = accepted;
     if let Some(ticket) = handshake {
+        server.workers[worker].connections.fetch_add(1, Relaxed);
         return doors.introduce(worker, Newcomer { transport, address, ticket, refusal: late_refusal });
     }
     // Listed before its io-thread welcomes it: clients are numbered and seen in the order in which they connected.
     let info = server.clients.admit(worker, address, transport.as_fd().as_raw_fd(), now);
+    if let Err(error) = limits::let_in(server, &info, None, now) {
+        server.clients.remove(info.id);
+        return send_away(server, &transport, Some(&error));
+    }
+    server.workers[worker].connections.fetch_add(1, Relaxed);
     doors.hand_over(worker, Guest { transport, info, luggage: None });
+}
+
+/// Ends a connection that is not let in, which is told why if it understands that. The socket closes when it is dropped.
+fn send_away(server: &Server, transport: &Detached, why: Option<&ReplyError>) {
+    server.stats.counters.rejected_connections.add_shared(1);
+    server.connections.fetch_sub(1, Relaxed);
+    if let Some(error) = why {
+        // Best effort, as the peer may be gone.
+        let _ = rustix::io::write(transport, &[b"-", error.text(), b"\r\n"].concat());
+    }
 }
 
 fn is_denied(server: &Server, address: &Address) -> bool {
@@ -231,12 +242,18 @@ mod tests {
     use crate::clock::Clock;
     use crate::command::new_server;
     use crate::config::Config;
-    use crate::net::transport::Detached;
 
     /// What a new connection from `peer` is told right away; nothing if it is let in.
     fn told(pairs: &[(&str, &str)], peer: &str) -> String {
+        told_by(&server(pairs), peer)
+    }
+
+    fn server(pairs: &[(&str, &str)]) -> Arc<Server> {
         let server = Config::from_pairs(pairs).and_then(|config| new_server(config, Clock::real()));
-        let server = server.expect("the directives are right");
+        server.expect("the directives are right")
+    }
+
+    fn told_by(server: &Arc<Server>, peer: &str) -> String {
         // No thread serves who is let in, so that the connection is closed in any case and this comes to an end.
         let (doors, _) = Doors::new(server.workers.len());
         let phase = watch::channel(Phase::Serving).1;
@@ -245,7 +262,7 @@ mod tests {
         let peer = peer.parse().expect("an address and a port");
         let address = Address::Tcp { peer, local };
         let_in(
-            &House::new(server, doors, phase),
+            &House::new(server.clone(), doors, phase),
             Accepted { transport: Detached::tcp(socket.into()), address, handshake: None },
             None,
         );
@@ -274,6 +291,27 @@ mod tests {
             (&[("protected-mode", "no")], "192.0.2.7:5000"),
         ] {
             assert_eq!(told(pairs, peer), "", "{pairs:?} {peer}");
+        }
+    }
+
+    #[test]
+    fn the_default_user_s_limit_of_connections_refuses_who_would_be_that_user() {
+        let server_of = |user: &str| server(&[("protected-mode", "no"), ("user", user)]);
+        let full = "default on nopass +@all limit:connections=1";
+        let server = server_of(full);
+        let [first, second] = [(); 2].map(|()| told_by(&server, "192.0.2.7:5000"));
+        assert_eq!(first, "");
+        assert_eq!(second, "-LIMIT User default has reached its limit:connections\r\n");
+        assert_eq!(server.total(|counters| &counters.limited_connections), 1);
+        assert_eq!(server.total(|counters| &counters.rejected_connections), 1);
+        let entry = server.acl.log.newest(1).remove(0);
+        assert_eq!((entry.refusal.object, entry.refusal.user), (b"connections".to_vec(), b"default".to_vec()));
+        assert!(entry.refusal.client.contains(" addr=192.0.2.7:5000 "), "{}", entry.refusal.client);
+        assert_eq!((server.connections.load(Relaxed), server.clients.len()), (1, 1));
+        let guarded = "default on >secret +@all limit:connections=1";
+        let server = server_of(guarded);
+        for _ in 0..3 {
+            assert_eq!(told_by(&server, "192.0.2.7:5000"), "", "nobody knows yet who that is");
         }
     }
 }

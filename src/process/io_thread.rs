@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::acl::User;
 use crate::client::sink::Sink;
+use crate::command::limits;
 use crate::config::CertificateUser;
 use crate::ids::WorkerId;
 use crate::net::connection;
@@ -24,6 +25,7 @@ use crate::process::doormen::{self, House};
 use crate::process::ending::Phase;
 use crate::process::upkeep;
 use crate::process::vital::vital;
+use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::worker::Worker;
 use crate::worker::placement::Strain;
@@ -144,16 +146,23 @@ async fn introduce(worker: Rc<Worker>, doors: Doors, gate: Rc<Gate>, newcomer: N
         return worker.hang_up(Rc::new(transport));
     }
     if let Some(error) = refusal {
-        worker.server.stats.counters.rejected_connections.add_shared(1);
-        // Best effort, as the peer may be gone.
-        let _ = transport.write(&[b"-", error.text(), b"\r\n"].map(IoSlice::new));
-        return worker.hang_up(Rc::new(transport));
+        return send_away(&worker, transport, &error);
     }
     let info = worker.server.clients.admit(worker.id(), address, transport.as_fd().as_raw_fd(), worker.now());
-    if let Some(user) = user_of(&worker, &transport, settings.tls_auth_clients_user) {
-        info.set_own_user(Some(user));
+    let user = user_of(&worker, &transport, settings.tls_auth_clients_user);
+    if let Err(error) = limits::let_in(&worker.server, &info, user, worker.now()) {
+        worker.server.clients.remove(info.id);
+        return send_away(&worker, transport, &error);
     }
     connection::serve(worker, doors, transport, info, None).await;
+}
+
+/// Ends a connection that is not let in, and tells it why.
+fn send_away(worker: &Worker, transport: Transport, error: &ReplyError) {
+    worker.server.stats.counters.rejected_connections.add_shared(1);
+    // Best effort, as the peer may be gone.
+    let _ = transport.write(&[b"-", error.text(), b"\r\n"].map(IoSlice::new));
+    worker.hang_up(Rc::new(transport));
 }
 
 /// The user whom the certificate of a client names, if one is to count and names one that is on.

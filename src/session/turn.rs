@@ -1,8 +1,10 @@
 //! A turn: what one client's commands have at their disposal until others have theirs.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::acl::User;
 use crate::client::Client;
 use crate::client::order::HubAccess;
 use crate::clock::Now;
@@ -30,6 +32,8 @@ pub(crate) struct Turn<'s> {
     enough: usize,
     /// When other threads were last rung for what it has given them to do.
     pub(crate) rang: Now,
+    /// The user for whom the next message is counted, if it is counted for one.
+    pub(crate) metered: Option<Arc<User>>,
 }
 
 /// After so much time others have their turn: messages wait for no longer than for a few such turns.
@@ -63,6 +67,7 @@ impl<'s> Turn<'s> {
             unwritten: client.outbox.borrow().bytes(),
             enough: ANSWERED,
             rang: now,
+            metered: None,
         };
         let room = turn.room();
         turn.enough = ANSWERED.min(room / 2);

@@ -36,6 +36,7 @@ impl Worker {
     pub fn unregister(&self, client: &Rc<Client>) {
         self.server.clients.remove(client.info.id);
         self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
+        client.give_up_claim(&self.server.acl);
         self.leave_some(client, FEW, &mut self.hub());
         if client.is_subscriber() {
             client.abandon();

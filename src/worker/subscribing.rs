@@ -32,6 +32,7 @@ impl Worker {
                 places.extend(wanted.iter_mut().map(|wanted| hub.subscribe(self.id, wanted, open)));
                 taken
             });
+            client.count_subscriptions(places.len(), &self.server.acl);
             self.settle(taken, hub);
         }
         let mut places = places.into_iter();
@@ -61,6 +62,7 @@ impl Worker {
         let old = distinct(names, |name| client.listens_to(topic, name));
         if !old.is_empty() {
             self.count_out(old.iter().map(|name| (topic, *name)), hub);
+            client.count_out_subscriptions(old.len(), &self.server.acl);
         }
         for name in names.iter().map(AsRef::as_ref) {
             if client.listens_to(topic, name) {
@@ -77,6 +79,7 @@ impl Worker {
             self.count_out(names.iter().map(|(topic, name)| (*topic, &**name)), hub);
             names.iter().for_each(|(topic, name)| self.take_out(client, *topic, name));
         }
+        client.count_out_subscriptions(names.len(), &self.server.acl);
         names.len()
     }
 

@@ -183,7 +183,7 @@ fn run_one<'s>(
     let now = place.server.clock.now();
     let request = (table::entry(*index), args.args());
     let mut call = Call::begin(place.again(), client, &settings, request, reply, scope, now);
-    let permitted = permission::ensure_queued(&call);
+    let permitted = permission::ensure_queued(&mut call);
     let result = permitted.and_then(|()| match call.entry.command.runner() {
         Some(Run::Anywhere(_)) if makes_room && lacks_memory(&mut call) => Err(ReplyError::OUT_OF_MEMORY),
         Some(Run::Anywhere(function)) => function(&mut call),

@@ -80,7 +80,7 @@ pub(crate) fn begin(call: &mut LocalCall<'_, '_>, change: Change) {
     let mut place = Place { announced: 1, next: 1 };
     loop {
         let waits_for = match step(call, change, &mut place) {
-            Next::Nothing => return,
+            Next::Nothing => return call.client.give_up_claim(&call.server.acl),
             _ if call.scope.executing => continue,
             Next::Step if place.is_announced(call.args.len()) => continue,
             Next::Step => None,
@@ -117,6 +117,7 @@ impl Subscribing {
             }
         }
         if matches!(next, Next::Nothing) {
+            turn.client.give_up_claim(&turn.worker.server.acl);
             run::count_late(turn, conversation, (self.command, &self.args), began, self.spent_us);
             return true;
         }

@@ -64,6 +64,14 @@ impl ReplyError {
         Self::err([b"Unmatched parenthesis in acl selector starting at '", word, b"'."].concat())
     }
 
+    /// More than a limit of the user allows: connections, subscriptions, or messages, of which the next is in time after so many
+    /// milliseconds. Redis has no such limits.
+    pub fn limit_reached(user: &[u8], limit: &str, wait_ms: Option<u64>) -> Self {
+        let rest =
+            wait_ms.map(|ms| format!(": the message was not published, try again in {ms} ms")).unwrap_or_default();
+        Self::coded("LIMIT", [b"User ", user, b" has reached its limit:", limit.as_bytes(), rest.as_bytes()].concat())
+    }
+
     /// ACL DRYRUN for a user that does not exist.
     pub fn user_not_found(name: &[u8]) -> Self {
         Self::err([b"User '", name, b"' not found"].concat())

@@ -31,8 +31,8 @@ pub(super) fn getuser(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Ok(());
     };
     let rights = user.rights();
-    let reply = &mut *call.reply;
-    reply.map(6);
+    let (reply, limits) = (&mut *call.reply, rights.limits());
+    reply.map(6 + usize::from(limits.is_some()));
     reply.bulk("flags");
     let flags = rights.flags();
     reply.set(flags.len());
@@ -46,6 +46,10 @@ pub(super) fn getuser(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     for set in sets {
         reply.map(3);
         show_set(reply, &set);
+    }
+    if let Some(limits) = limits {
+        reply.bulk("limits");
+        reply.bulk(limits);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Users as clients see them.
 
 mod files;
+mod limits;
 
 use std::time::Duration;
 
