@@ -14,4 +14,5 @@ mod sessions;
 mod subscribing;
 mod threads;
 mod transactions;
+mod user_limits;
 mod value;

@@ -9,3 +9,4 @@ mod harness;
 mod placement;
 mod reconfigure;
 mod redis_rs;
+mod user_limits;

@@ -300,6 +300,25 @@ fn a_certificate_logs_in_the_user_that_it_names_and_others_are_the_default_user(
     assert!(String::from_utf8_lossy(&stats).contains("acl_access_denied_tls_cert:1\r\n"));
 }
 
+#[test]
+fn a_certificate_lets_nobody_in_beyond_the_connections_that_its_user_may_have() {
+    let authority = Authority::new();
+    let (server, addr) = start(&authority, &["--tls-auth-clients-user", "CN"]);
+    let mut admin = Peer::connect(&server.addr());
+    assert_eq!(admin.call(&["ACL", "SETUSER", "alice", "on", "+@all", "limit:connections=1"]), b"+OK\r\n");
+    let connect = || Peer::connect_encrypted(&addr, authority.client(Some("alice"), &BOTH));
+    let mut first = connect();
+    assert_eq!(first.call(&["ACL", "WHOAMI"]), b"$5\r\nalice\r\n");
+    let mut second = connect();
+    second.expect("-LIMIT User alice has reached its limit:connections\r\n");
+    second.expect_closed();
+    let info = String::from_utf8_lossy(&admin.call(&["INFO", "stats"])).into_owned();
+    for counted in ["acl_limited_connections:1\r\n", "rejected_connections:1\r\n"] {
+        assert!(info.contains(counted), "{counted} in {info}");
+    }
+    assert_eq!(first.call(&["PING"]), b"+PONG\r\n");
+}
+
 /// Runs the client that the binary is, with `input`, on its way to the port for TLS.
 fn client(addr: &str, args: &[&str], input: &[u8]) -> Ended {
     let port = addr.rsplit(':').next().expect("it ends with the port");
