@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
 
 use parking_lot::RwLock;
-use rustls::ServerConnection;
+use rustls::server::UnbufferedServerConnection;
 use tokio::sync::Notify;
 
 use super::encrypted::Encrypted;
@@ -38,7 +38,7 @@ impl Acceptor {
     /// Begins a handshake, which counts as under way as long as its [`Ticket`] lives. None without credentials.
     pub(crate) fn begin(self: &Arc<Self>) -> Option<(Encrypted, Ticket)> {
         let config = self.credentials.read().as_ref()?.config.clone();
-        let connection = ServerConnection::new(config).ok()?;
+        let connection = UnbufferedServerConnection::new(config).ok()?;
         self.under_way.fetch_add(1, AcqRel);
         Some((Encrypted::new(connection), Ticket(self.clone())))
     }

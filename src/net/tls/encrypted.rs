@@ -5,35 +5,47 @@
 //!
 //! # Bounds
 //!
-//! A connection holds what has come of a record that is not complete (18 KB), of what is decrypted what its client has not
-//! taken yet (one record), and of what was encrypted what its socket has not taken yet ([`HELD_BYTES`]). While the socket does
-//! not take that, nothing more is encrypted. At most [`READ_BYTES`] are read at a time; what their records cost, however little
-//! is in them, is told as a [toll](Encrypted::take_toll).
+//! A connection holds what has come of a record or of a message of the handshake that is not complete ([`INCOMPLETE_BYTES`]),
+//! of what is decrypted what its client has not taken yet (of one read), and of what was encrypted what its socket has not
+//! taken yet ([`HELD_BYTES`]). While the socket does not take that, nothing more is encrypted. At most [`READ_BYTES`] are read
+//! at a time; what their records cost, however little is in them, is told as a [toll](Encrypted::take_toll).
+//!
+//! A connection of which nothing waits has no buffers: bytes are decrypted and encrypted in [those of the thread](scratch). In
+//! the interface of rustls that has buffers of its own, they take as much as all the rest of an idle connection.
+
+mod backlog;
+mod records;
+mod scratch;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::io::{self, BufRead, IoSlice, Write};
+use std::io::{self, IoSlice};
 
 use bytes::BufMut;
-use rustls::ServerConnection;
+use rustls::Error;
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{ConnectionState, EncryptError, WriteTraffic};
 use tokio::io::Interest;
 
+use self::backlog::Backlog;
+use self::records::Records;
+use self::scratch::{Scratch, Sealed, gather, with_scratch};
 use super::identity;
 use crate::client::sink::Wrote;
 use crate::config::CertificateUser;
 
 /// How much is encrypted before it is offered to the socket, and how much of it is kept if that refuses it, in bytes.
 const HELD_BYTES: usize = 64 * 1024;
+/// How much a record holds, in bytes. One is put together at a time, which the processor's nearest memory has room for.
+const RECORD_BYTES: usize = 16 * 1024;
 /// How much is read from a socket at a time, in bytes.
 const READ_BYTES: usize = 32 * 1024;
+/// The most that is kept of what is not complete, in bytes: a message of the handshake, of which rustls takes 64 KB, and the
+/// record that it ends in.
+const INCOMPLETE_BYTES: usize = 84 * 1024;
 /// For how many bytes a record counts beside those in it: to decrypt a thousand with nothing in them takes about as long as to
 /// run what a megabyte holds.
 const RECORD_COST: usize = 1024;
-
-thread_local! {
-    /// What has just been read from a socket: connections share it, because nothing stays in it.
-    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
-}
 
 /// How far a handshake has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,45 +72,25 @@ pub(crate) struct Encrypted {
 }
 
 struct State {
-    connection: Box<ServerConnection>,
-    /// What has been read and waits until the client has taken what was decrypted before.
-    unread: Vec<u8>,
-    /// Whether something that is decrypted waits to be taken.
-    has_plaintext: bool,
-    /// Whether the peer has said that it sends nothing more.
-    is_over: bool,
+    connection: UnbufferedServerConnection,
+    /// What has been read and is not complete.
+    incomplete: Vec<u8>,
+    /// What is decrypted and waits to be taken.
+    plain: Backlog,
+    /// What is encrypted and the socket has not taken.
+    unsent: Backlog,
+    end: End,
     records: Records,
 }
 
-/// Counts records by their headers.
-#[derive(Default)]
-struct Records {
-    header: Vec<u8>,
-    /// How much is still to come of the present one, in bytes.
-    rest: usize,
-}
-
-impl Records {
-    /// How many begin in these bytes, which follow those of before.
-    fn count(&mut self, mut bytes: &[u8]) -> usize {
-        let mut count = 0;
-        while let [next, others @ ..] = bytes {
-            if self.rest > 0 {
-                let skipped = self.rest.min(bytes.len());
-                self.rest -= skipped;
-                bytes = &bytes[skipped..];
-                continue;
-            }
-            self.header.push(*next);
-            bytes = others;
-            if let [_, _, _, high, low] = self.header[..] {
-                self.rest = usize::from(u16::from_be_bytes([high, low]));
-                self.header.clear();
-                count += 1;
-            }
-        }
-        count
-    }
+/// Whether more comes from the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NotYet,
+    /// It has said that it sends nothing more.
+    Over,
+    /// It has broken the protocol.
+    Broken,
 }
 
 impl fmt::Debug for Encrypted {
@@ -109,13 +101,13 @@ impl fmt::Debug for Encrypted {
 
 impl Encrypted {
     /// A connection whose handshake is to begin.
-    pub(crate) fn new(mut connection: ServerConnection) -> Self {
-        connection.set_buffer_limit(Some(HELD_BYTES));
+    pub(crate) fn new(connection: UnbufferedServerConnection) -> Self {
         let state = State {
-            connection: Box::new(connection),
-            unread: Vec::new(),
-            has_plaintext: false,
-            is_over: false,
+            connection,
+            incomplete: Vec::new(),
+            plain: Backlog::default(),
+            unsent: Backlog::default(),
+            end: End::NotYet,
             records: Records::default(),
         };
         Encrypted { state: RefCell::new(state), toll: Cell::new(0) }
@@ -133,24 +125,27 @@ impl Encrypted {
         mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<Progress> {
         let state = &mut *self.state.borrow_mut();
-        let understood = match state.connection.is_handshaking() {
-            true => READ.with_borrow_mut(|bytes| match receive(bytes) {
-                Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => {
-                    state.records.count(&bytes[..count]);
-                    state.understand_handshake(&bytes[..count])
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-                Err(error) => Err(error),
-            }),
-            false => Ok(()),
-        };
-        let all_sent = state.send(&mut send);
-        understood?;
-        Ok(match (all_sent?, state.connection.is_handshaking()) {
-            (false, _) => Progress::Writes,
-            (true, true) => Progress::Reads,
-            (true, false) => Progress::Complete,
+        with_scratch(|Scratch { read, sealed, .. }| {
+            let understood = match state.connection.is_handshaking() {
+                true => match state.receive(receive, read) {
+                    Ok([]) => Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(read) => {
+                        state.count(read);
+                        // The last flight of a handshake may bring more than that.
+                        state.understand(read, &mut <&mut [u8]>::default(), sealed)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                    Err(error) => Err(error),
+                },
+                false => Ok(()),
+            };
+            let all_sent = state.dispatch(sealed, &mut send);
+            understood?;
+            Ok(match (all_sent?, state.connection.is_handshaking()) {
+                (false, _) => Progress::Writes,
+                (true, true) => Progress::Reads,
+                (true, false) => Progress::Complete,
+            })
         })
     }
 
@@ -164,7 +159,7 @@ impl Encrypted {
     /// Whether there is something to take without a look at the socket.
     pub(crate) fn has_input(&self) -> bool {
         let state = self.state.borrow();
-        state.has_plaintext || state.is_over || !state.unread.is_empty()
+        !state.plain.is_empty() || state.end != End::NotYet
     }
 
     /// Reads what is there into `room`, as much as it has room for. Answers how much it was, 0 at the end, and whether the
@@ -181,33 +176,32 @@ impl Encrypted {
         room: &mut impl BufMut,
     ) -> io::Result<(usize, bool)> {
         let state = &mut *self.state.borrow_mut();
-        let most = room.remaining_mut();
-        if state.is_over {
-            return Ok((0, true));
+        if !state.plain.is_empty() {
+            return Ok((state.plain.move_to(room), false));
         }
-        let (drained, understood) = if state.has_plaintext || !state.unread.is_empty() {
-            let unread = std::mem::take(&mut state.unread);
-            (false, state.understand(&unread, room))
-        } else {
-            READ.with_borrow_mut(|bytes| match receive(bytes)? {
-                0 => Ok::<_, io::Error>((true, Ok(true))),
-                count => {
-                    let read = &bytes[..count];
-                    self.toll.set(self.toll.get() + state.records.count(read) * RECORD_COST);
-                    Ok((count < READ_BYTES, state.understand(read, room)))
-                }
-            })?
-        };
-        let taken = most - room.remaining_mut();
-        if state.connection.wants_write() {
+        match state.end {
+            End::NotYet => {}
+            End::Over => return Ok((0, true)),
+            End::Broken => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        with_scratch(|Scratch { read, sealed, .. }| {
+            let read = state.receive(receive, read)?;
+            if read.is_empty() {
+                return Ok((0, true));
+            }
+            let drained = read.len() < state.incomplete.len() + READ_BYTES;
+            let most = room.remaining_mut();
+            self.toll.set(self.toll.get() + state.count(read) * RECORD_COST);
+            let understood = state.understand(read, room, sealed);
             // Best effort: what the socket does not take now goes before what is written next.
-            let _ = state.send(&mut send);
-        }
-        match (taken, understood?) {
-            (0, true) => Ok((0, drained)),
-            (0, false) => Err(io::ErrorKind::WouldBlock.into()),
-            (taken, _) => Ok((taken, drained)),
-        }
+            let _ = state.dispatch(sealed, &mut send);
+            match most - room.remaining_mut() {
+                0 if state.end == End::NotYet => Err(io::ErrorKind::WouldBlock.into()),
+                0 => understood.map(|()| (0, drained)),
+                // What came before a fault counts.
+                count => Ok((count, drained)),
+            }
+        })
     }
 
     /// What reading has cost beside the bytes that it brought, as so many bytes; asking resets it.
@@ -219,7 +213,8 @@ impl Encrypted {
     ///
     /// # Errors
     ///
-    /// Those of `send`, but for that of a full socket.
+    /// Those of `send`, but for that of a full socket; `BrokenPipe` to a peer that has broken the protocol, or whose handshake
+    /// is not complete.
     pub(crate) fn write(
         &self,
         slices: &[IoSlice<'_>],
@@ -228,22 +223,19 @@ impl Encrypted {
         let state = &mut *self.state.borrow_mut();
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
         let mut taken = 0;
-        let mut all_sent = state.send(&mut send)?;
-        if all_sent && offered > 0 {
-            taken = state.connection.writer().write_vectored(slices)?;
-            all_sent = state.send(&mut send)?;
-        }
-        if all_sent && taken < offered {
-            let mut rest = slices.to_vec();
-            let mut rest = rest.as_mut_slice();
-            IoSlice::advance_slices(&mut rest, taken);
+        let all_sent = with_scratch(|Scratch { together, sealed, .. }| {
+            let mut all_sent = state.dispatch(sealed, &mut send)?;
             while all_sent && taken < offered {
-                let more = state.connection.writer().write_vectored(rest)?;
-                taken += more;
-                IoSlice::advance_slices(&mut rest, more);
-                all_sent = state.send(&mut send)?;
+                let end = offered.min(taken + HELD_BYTES);
+                while taken < end {
+                    let next = gather(slices, taken, RECORD_BYTES.min(end - taken), together);
+                    taken += next.len();
+                    state.seal(sealed, |traffic, room| traffic.encrypt(next, room))?;
+                }
+                all_sent = state.dispatch(sealed, &mut send)?;
             }
-        }
+            Ok::<_, io::Error>(all_sent)
+        })?;
         // Of what is held and refused, too, only that there is some is known.
         Ok(Wrote { taken, refused: offered - taken + usize::from(!all_sent) })
     }
@@ -251,114 +243,150 @@ impl Encrypted {
     /// Tells the peer that nothing more comes, if its socket has room for that.
     pub(crate) fn part(&self, mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) {
         let state = &mut *self.state.borrow_mut();
-        state.connection.send_close_notify();
-        // The peer may be gone.
-        let _ = state.send(&mut send);
+        with_scratch(|Scratch { sealed, .. }| {
+            let sealing = state.seal(sealed, |traffic, room| traffic.queue_close_notify(room));
+            // The peer may be gone, or have not come in yet.
+            let _ = sealing.and_then(|()| state.dispatch(sealed, &mut send));
+        });
     }
 }
 
 impl State {
-    /// Takes in what was read, as long as there is a handshake.
-    fn understand_handshake(&mut self, read: &[u8]) -> io::Result<()> {
-        let mut unread = read;
-        while !unread.is_empty() && self.connection.is_handshaking() {
-            feed(&mut self.connection, &mut unread)?;
+    /// Reads once. Answers that behind what was not complete; nothing at the end.
+    fn receive<'a>(
+        &self,
+        receive: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+        read: &'a mut [u8],
+    ) -> io::Result<&'a mut [u8]> {
+        let kept = self.incomplete.len();
+        read[..kept].copy_from_slice(&self.incomplete);
+        match receive(&mut read[kept..kept + READ_BYTES])? {
+            0 => Ok(&mut []),
+            count => Ok(&mut read[..kept + count]),
         }
-        // The last flight of a handshake may bring more than that.
-        self.unread = unread.to_vec();
-        self.has_plaintext = self.connection.reader().fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+    }
+
+    /// How many records begin in what was received.
+    fn count(&mut self, read: &[u8]) -> usize {
+        self.records.count(&read[self.incomplete.len()..])
+    }
+
+    /// Decrypts what is complete of `read` into `room`, keeps what that has no room for, and what is not complete.
+    fn understand(&mut self, read: &mut [u8], room: &mut impl BufMut, sealed: &mut Sealed) -> io::Result<()> {
+        let done = match self.take_in(read, room, sealed) {
+            Ok(done) => done,
+            Err(error) => {
+                self.end = End::Broken;
+                self.tell(sealed);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        };
+        let rest = &read[done..];
+        if rest.len() > INCOMPLETE_BYTES {
+            self.end = End::Broken;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if rest.is_empty() {
+            self.incomplete = Vec::new();
+        } else {
+            self.incomplete.clear();
+            self.incomplete.extend_from_slice(rest);
+        }
         Ok(())
     }
 
-    /// Decrypts what was read as long as `room` has room for it, and keeps the rest. Answers whether the peer sends nothing
-    /// more.
-    fn understand(&mut self, read: &[u8], room: &mut impl BufMut) -> io::Result<bool> {
-        let mut unread = read;
-        let taken = decrypt(&mut self.connection, &mut unread, room)?;
-        self.unread = unread.to_vec();
-        self.has_plaintext = taken == Taken::Some;
-        self.is_over = taken == Taken::End;
-        Ok(self.is_over)
-    }
-
-    /// Sends what has been encrypted. False if the socket does not take all of it.
-    fn send(&mut self, send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
-        while self.connection.wants_write() {
-            match self.connection.write_tls(&mut Out(send)) {
-                Ok(0) => return Ok(false),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
+    /// Has rustls take in what is complete of `read`. Answers how much of it that was.
+    fn take_in(&mut self, read: &mut [u8], room: &mut impl BufMut, sealed: &mut Sealed) -> Result<usize, Error> {
+        let mut done = 0;
+        loop {
+            let status = self.connection.process_tls_records(&mut read[done..]);
+            done += status.discard;
+            match status.state? {
+                ConnectionState::ReadTraffic(mut traffic) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record?;
+                        done += record.discard;
+                        let (fits, rest) = record.payload.split_at(record.payload.len().min(room.remaining_mut()));
+                        room.put_slice(fits);
+                        self.plain.add(rest);
+                    }
+                }
+                ConnectionState::EncodeTlsData(mut data) => sealed.add(|room| data.encode(room))?,
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_) => return Ok(done),
+                ConnectionState::PeerClosed | ConnectionState::Closed => {
+                    self.end = End::Over;
+                    return Ok(read.len());
+                }
+                // What comes before the handshake is complete is not asked for.
+                _ => return Err(Error::HandshakeNotComplete),
             }
         }
-        Ok(true)
+    }
+
+    /// Adds what the peer is told of its fault.
+    fn tell(&mut self, sealed: &mut Sealed) {
+        while self.connection.wants_write() {
+            let told = match self.connection.process_tls_records(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(mut data)) => sealed.add(|room| data.encode(room)).is_ok(),
+                _ => false,
+            };
+            if !told {
+                return;
+            }
+        }
+    }
+
+    /// Adds what `encrypt` makes, after what rustls itself has to say.
+    fn seal(
+        &mut self,
+        sealed: &mut Sealed,
+        mut encrypt: impl FnMut(&mut WriteTraffic<'_, ServerConnectionData>, &mut [u8]) -> Result<usize, EncryptError>,
+    ) -> io::Result<()> {
+        if self.end == End::Broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        loop {
+            match self.connection.process_tls_records(&mut self.incomplete).state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    return sealed.add(|room| encrypt(&mut traffic, room)).map_err(io::Error::other);
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    sealed.add(|room| data.encode(room)).map_err(io::Error::other)?;
+                }
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                _ => return Err(io::ErrorKind::BrokenPipe.into()),
+            }
+        }
+    }
+
+    /// Sends what is sealed, behind what waits to be sent, and keeps what the socket does not take. False if there is such.
+    fn dispatch(
+        &mut self,
+        sealed: &mut Sealed,
+        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
+        let sealed = sealed.take();
+        let count = offer(self.unsent.bytes(), send)?;
+        self.unsent.drop_first(count);
+        let count = if self.unsent.is_empty() { offer(sealed, send)? } else { 0 };
+        self.unsent.add(&sealed[count..]);
+        Ok(self.unsent.is_empty())
     }
 }
 
-/// What has become of what was decrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
-    All,
-    /// There was no room for more.
-    Some,
-    /// All, and the peer sends nothing more.
-    End,
-}
-
-/// Decrypts records of `unread` as long as `room` has room for what is in them.
-fn decrypt(connection: &mut ServerConnection, unread: &mut &[u8], room: &mut impl BufMut) -> io::Result<Taken> {
-    loop {
-        match take(connection, room)? {
-            Taken::All if !unread.is_empty() => {}
-            taken => return Ok(taken),
-        }
-        if feed(connection, unread)? == 0 {
-            return Ok(Taken::End);
-        }
-    }
-}
-
-/// Hands over a bounded part of `unread`, and answers how much it was; 0 if the peer has said that there is no more.
-fn feed(connection: &mut ServerConnection, unread: &mut &[u8]) -> io::Result<usize> {
-    let count = connection.read_tls(unread)?;
-    connection.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    Ok(count)
-}
-
-/// Moves what has been decrypted to where there is room.
-fn take(connection: &mut ServerConnection, room: &mut impl BufMut) -> io::Result<Taken> {
-    let mut reader = connection.reader();
-    loop {
-        let bytes = match reader.fill_buf() {
-            Ok([]) => return Ok(Taken::End),
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Taken::All),
+/// Sends as much as the socket takes, and answers how much that was.
+fn offer(bytes: &[u8], send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
+    let mut count = 0;
+    while count < bytes.len() {
+        match send(&[IoSlice::new(&bytes[count..])]) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => return Err(error),
-        };
-        let count = bytes.len().min(room.remaining_mut());
-        if count == 0 {
-            return Ok(Taken::Some);
         }
-        room.put_slice(&bytes[..count]);
-        reader.consume(count);
     }
-}
-
-/// A socket as rustls writes to it.
-struct Out<'a, F>(&'a mut F);
-
-impl<F: FnMut(&[IoSlice<'_>]) -> io::Result<usize>> Write for Out<'_, F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        (self.0)(slices)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -87,7 +87,8 @@ mod tests {
     use std::sync::Arc;
 
     use rustls::pki_types::PrivateKeyDer;
-    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+    use rustls::server::UnbufferedServerConnection;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
     use tokio::task::LocalSet;
 
     use super::*;
@@ -113,7 +114,7 @@ mod tests {
         let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let config = config.expect("all are known").with_no_client_auth();
         let config = config.with_single_cert(vec![made.cert.der().clone()], key).expect("they belong together");
-        Encrypted::new(ServerConnection::new(Arc::new(config)).expect("all is there"))
+        Encrypted::new(UnbufferedServerConnection::new(Arc::new(config)).expect("all is there"))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Both ends of a connection in memory, with a line between them that takes and gives as much as a test wants.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 
@@ -63,7 +64,7 @@ impl Line {
         let client = client.expect("it is known").with_root_certificates(roots).with_no_client_auth();
         let name = "localhost".try_into().expect("it is a name");
         let mut line = Line {
-            server: Encrypted::new(ServerConnection::new(Arc::new(server)).expect("all is there")),
+            server: Encrypted::new(UnbufferedServerConnection::new(Arc::new(server)).expect("all is there")),
             client: ClientConnection::new(Arc::new(client), name).expect("all is there"),
             up: Pipe::new(step, usize::MAX),
             down: Pipe::new(step, usize::MAX),
@@ -241,6 +242,50 @@ fn who_says_that_nothing_more_comes_is_at_the_end_and_can_still_hear() {
         line.pump_client();
         assert!(io::Read::read(&mut line.client.reader(), &mut [0]).is_ok_and(|count| count == 0), "it is told, too");
     }
+}
+
+#[test]
+fn a_connection_of_which_nothing_waits_has_no_buffers() {
+    for version in [&TLS13, &TLS12] {
+        let mut line = Line::new(version, usize::MAX);
+        line.say(&pattern(100_000));
+        line.read_all(1000);
+        line.down.room.set(1000);
+        line.write(&[&pattern(100_000)]);
+        line.pump_client();
+        line.down.room.set(usize::MAX);
+        line.write(&[]);
+        line.pump_client();
+        let state = line.server.state.borrow();
+        assert_eq!(state.incomplete.capacity() + state.plain.capacity() + state.unsent.capacity(), 0, "{version:?}");
+    }
+}
+
+#[test]
+fn keys_can_change_at_any_time_and_are_changed_in_return() {
+    let mut line = Line::new(&TLS13, usize::MAX);
+    for round in 0..10 {
+        line.client.refresh_traffic_keys().expect("that is possible in TLS 1.3");
+        let said = pattern(round * 5000);
+        line.say(&said);
+        let (early, late) = said.split_at(said.len() / 2);
+        assert!(line.read_all(1_000_000) == said, "{round}");
+        line.write(&[early, late]);
+        assert!(line.pump_client() == said, "{round}");
+    }
+}
+
+#[test]
+fn what_came_before_a_fault_is_read_before_it_is_known() {
+    let mut line = Line::new(&TLS13, usize::MAX);
+    line.say(b"all is well");
+    line.up.bytes.borrow_mut().extend(b"*1\r\n$4\r\nPING\r\n");
+    assert_eq!(line.read(5).expect("it has come"), b"all i");
+    assert_eq!(line.read(100).expect("it has come"), b"s well");
+    assert!(line.server.has_input());
+    assert_eq!(line.read(100).expect_err("that was no record").kind(), io::ErrorKind::InvalidData);
+    let refused = line.server.write(&[IoSlice::new(b"late")], |slices| line.down.put(slices));
+    assert_eq!(refused.expect_err("it has been told that this is the end").kind(), io::ErrorKind::BrokenPipe);
 }
 
 #[test]
