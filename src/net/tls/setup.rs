@@ -50,6 +50,8 @@ pub(crate) fn credentials(settings: &Settings) -> Result<Credentials, Fault> {
     if settings.tls_session_caching {
         let lifetime = settings.tls_session_cache_timeout.enabled();
         config.session_storage = Arc::new(Sessions::new(settings.tls_session_cache_size as usize, lifetime));
+        // One for each connection: a client that comes back on as many as it had finds as many.
+        config.send_tls13_tickets = 1;
     } else {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
