@@ -34,6 +34,9 @@ struct Options {
     /// With --cacert: go on with the sessions of earlier connections
     #[arg(long)]
     resume: bool,
+    /// With --cacert: speak TLS 1.2 instead of 1.3
+    #[arg(long)]
+    tls12: bool,
     /// How often to run the case; the medians are printed
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
@@ -68,8 +71,9 @@ fn run(options: &Options, case: &Case) -> io::Result<Figures> {
     if limit < needed {
         return Err(io::Error::other(format!("it takes {needed} descriptors, and {limit} are allowed")));
     }
-    let tls = options.cacert.as_ref().map(|authority| tls::client(authority, options.resume)).transpose()?;
-    let target = Target { address: options.address, pid: options.pid, tls };
+    let manner = tls::Manner { older: options.tls12, resumed: options.resume };
+    let tls = options.cacert.as_ref().map(|authority| tls::client(authority, manner)).transpose()?;
+    let target = Target { address: options.address, pid: options.pid, tls, resumed: options.resume };
     let runs = (0..options.rounds).map(|_| case.run(&target)).collect::<io::Result<Vec<_>>>()?;
     Ok(Figures::medians(&runs))
 }

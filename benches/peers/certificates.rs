@@ -8,14 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ClientConfig;
 use tempfile::TempDir;
 
-use crate::tls;
-
-/// Whether clients come with the session of an earlier connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sessions {
-    New,
-    Resumed,
-}
+use crate::tls::{self, Manner};
 
 /// A certificate for `localhost` with an ECDSA key, and the authority it comes from, in files.
 #[derive(Debug)]
@@ -58,7 +51,7 @@ impl Certificates {
     }
 
     /// How clients connect.
-    pub(crate) fn client(&self, sessions: Sessions) -> io::Result<Arc<ClientConfig>> {
-        tls::client(&self.path("ca.pem"), sessions == Sessions::Resumed)
+    pub(crate) fn client(&self, manner: Manner) -> io::Result<Arc<ClientConfig>> {
+        tls::client(&self.path("ca.pem"), manner)
     }
 }

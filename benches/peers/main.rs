@@ -4,6 +4,12 @@
 //! loopback, with its default settings and nothing written to disk. The medians go to a table, to JSON, to a page and to a
 //! chart under `target/peers/`. What is published of it is in `benches/results/`, and the README's table is what
 //! `--markdown` prints of the JSON there. Linux only.
+//!
+//! In the cases over TLS the server has a certificate with an ECDSA key (P-256) and asks clients for none. Clients offer one
+//! version, one cipher and one key exchange (X25519), so that all servers do the same work. Clients that come and go shake
+//! hands sixteen at once, and a case fails if one of them goes on with an earlier session where it should not, or does not
+//! where it should. What most subscribers hear is counted by the headers of its records, and a few decrypt and compare it, so
+//! that it is the server that is measured.
 
 #[path = "../load/generator/mod.rs"]
 mod generator;
@@ -25,13 +31,14 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
-use certificates::{Certificates, Sessions};
+use certificates::Certificates;
 use clap::Parser;
 use generator::figures::Figures;
 use others::Others;
 use results::{Results, Row};
 use servers::{Program, Server};
 use suite::Entry;
+use tls::Manner;
 
 /// For how long a case is measured in the short form.
 const SHORT_SECONDS: f64 = 0.5;
@@ -152,11 +159,13 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
 }
 
 /// Starts a server, for clients over TLS if they are to come so.
-fn start(program: &Program, tls: Option<Sessions>) -> io::Result<Server> {
-    let Some(sessions) = tls else { return program.start(Stdio::null()) };
+fn start(program: &Program, tls: Option<Manner>) -> io::Result<Server> {
+    let Some(manner) = tls else { return program.start(Stdio::null()) };
     let certificates = Certificates::new()?;
-    let client = certificates.client(sessions)?;
-    program.start_with(Stdio::null(), |port| certificates.server_args(port), Some(client))
+    let client = certificates.client(manner)?;
+    let mut server = program.start_with(Stdio::null(), |port| certificates.server_args(port), Some(client))?;
+    server.target.resumed = manner.resumed;
+    Ok(server)
 }
 
 /// Under which conditions is measured.

@@ -96,7 +96,8 @@ impl Program {
             .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
         running().insert(child.id());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut server = Server { target: Target { address, pid: Some(child.id()), tls }, child };
+        let target = Target { address, pid: Some(child.id()), tls, resumed: false };
+        let mut server = Server { target, child };
         let start = Instant::now();
         while server.target.connections(1).is_err() {
             if server.child.try_wait()?.is_some() || start.elapsed() > START {

@@ -1,9 +1,9 @@
 //! The cases, and what Pregon has to reach in them.
 
-use crate::certificates::Sessions;
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, Churn, FanOut, HandOver, Idle, Listing, Names, OpenLoop, Stuck};
+use crate::tls::Manner;
 
 /// What a target compares with.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) case: Case,
     pub(crate) goals: Vec<Goal>,
     /// How clients come in if connections are encrypted.
-    pub(crate) tls: Option<Sessions>,
+    pub(crate) tls: Option<Manner>,
 }
 
 impl Entry {
@@ -55,8 +55,8 @@ impl Entry {
     }
 
     /// The same over TLS.
-    fn over_tls(mut self, sessions: Sessions) -> Self {
-        self.tls = Some(sessions);
+    fn over_tls(mut self, manner: Manner) -> Self {
+        self.tls = Some(manner);
         self
     }
 
@@ -269,13 +269,24 @@ fn memory() -> Vec<Entry> {
 }
 
 fn encrypted() -> Vec<Entry> {
+    const NEW: Manner = Manner { older: false, resumed: false };
     let entry = |name: &str, what: &str, case| {
         let what = format!("{what}, over TLS 1.3 with AES-128-GCM");
-        Entry::new(format!("TLS: {name}"), what, case).over_tls(Sessions::New)
+        Entry::new(format!("TLS: {name}"), what, case).over_tls(NEW)
     };
     let to = |subscribers, window| Case::FanOut(FanOut { subscribers, window, ..FAN_OUT });
     let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, window: 16, ..FAN_OUT };
-    let coming = || Case::Churn(Churn { seconds: 3.0 });
+    let idle = |name: &str, what: &str, subscribed| {
+        let case = Case::Idle(Idle { connections: 2000, subscribed });
+        entry(name, what, case).at_most(Metric::Each, 0.3)
+    };
+    let coming = |name: &str, what: &str, manner: Manner| {
+        let what = format!("{what}, over TLS {} with AES-128-GCM", if manner.older { "1.2" } else { "1.3" });
+        let entry = Entry::new(format!("TLS: {name}"), what, Case::Churn(Churn { seconds: 3.0 }));
+        entry.over_tls(manner).throughput(1.2)
+    };
+    let come = "clients that connect, subscribe and go, 16 at once";
+    let come_back = "the same with sessions that are gone on with";
     vec![
         entry("fan-out 100 w64", "100 subscribers, 64 in flight", to(100, 64)).throughput(4.0).cpu(0.3).intact(),
         entry("fan-out 1000 w16", "1,000 subscribers, 16 in flight", to(1000, 16)).throughput(6.0).cpu(0.25).intact(),
@@ -283,16 +294,12 @@ fn encrypted() -> Vec<Entry> {
             .throughput(1.2)
             .cpu(0.9)
             .intact(),
-        entry("connect-subscribe-go", "clients that connect, subscribe and go, 16 at once", coming()).throughput(1.2),
-        entry("connect-subscribe-go, resumed", "the same with sessions that are gone on with", coming())
-            .over_tls(Sessions::Resumed)
-            .throughput(1.2),
-        entry(
-            "memory: idle connection",
-            "2,000 connections",
-            Case::Idle(Idle { connections: 2000, subscribed: false }),
-        )
-        .at_most(Metric::Each, 0.3),
+        coming("connect-subscribe-go", come, NEW),
+        coming("connect-subscribe-go, resumed", come_back, Manner { resumed: true, ..NEW }),
+        coming("connect-subscribe-go 1.2", come, Manner { older: true, ..NEW }),
+        coming("connect-subscribe-go 1.2, resumed", come_back, Manner { older: true, resumed: true }),
+        idle("memory: idle connection", "2,000 connections", false),
+        idle("memory: subscribed connection", "2,000 connections, one channel", true),
     ]
 }
 

@@ -16,11 +16,16 @@ const AT_ONCE: usize = 16;
 /// Measures how many clients come and go in a second.
 pub(crate) fn churn(target: &Target, case: &Churn) -> io::Result<Figures> {
     let cpu = || target.pid.map(CpuTime::of).transpose();
+    // If sessions are gone on with, these have them for the next.
     target.subscribers(AT_ONCE, Proto::Resp2, channel)?;
     let (start, cpu_at_start) = (Instant::now(), cpu()?);
     let mut clients = 0;
     while start.elapsed() < Duration::from_secs_f64(case.seconds) {
-        clients += target.subscribers(AT_ONCE, Proto::Resp2, channel)?.len();
+        let streams = target.subscribers(AT_ONCE, Proto::Resp2, channel)?;
+        if streams.iter().any(|stream| stream.is_resumed() != target.resumed) {
+            return Err(io::Error::other("a session was gone on with, or not, other than it should have been"));
+        }
+        clients += streams.len();
     }
     let elapsed = start.elapsed();
     let used = cpu()?.zip(cpu_at_start).map(|(end, start)| end.since(start));

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use super::poll::Poll;
+use super::sealed::Sealed;
 use super::stream::Stream;
 use super::wire::Verifier;
 
@@ -49,13 +50,17 @@ pub(crate) struct Listener {
     frame_len: usize,
     received_bytes: u64,
     verifier: Option<Verifier>,
+    /// What counts what arrives over TLS, where nobody looks at it.
+    sealed: Option<Sealed>,
 }
 
 impl Listener {
     /// A subscriber whose frames have this length; a `verifier` looks at each of them.
     pub(crate) fn new(stream: Stream, frame_len: usize, verifier: Option<Verifier>) -> io::Result<Self> {
         stream.socket().set_nonblocking(true)?;
-        Ok(Listener { stream, frame_len, received_bytes: 0, verifier })
+        let counts_only = stream.is_encrypted() && verifier.is_none();
+        let sealed = counts_only.then(|| Sealed::new(stream.version()));
+        Ok(Listener { stream, frame_len, received_bytes: 0, verifier, sealed })
     }
 
     fn frames(&self) -> u64 {
@@ -109,15 +114,19 @@ pub(crate) fn listen(mut listeners: Vec<Listener>, progress: &Progress) -> io::R
 /// Reads once and answers how many frames that completed; nothing if the connection has ended.
 fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
     let before = listener.frames();
-    if listener.stream.is_encrypted() {
+    if listener.stream.is_encrypted() && listener.sealed.is_none() {
         return hear_encrypted(listener, buffer).then(|| listener.frames() - before);
     }
     // The kernel throws away what nobody looks at: copying it would make large payloads a measure of this program.
-    let flags = if listener.verifier.is_some() { RecvFlags::empty() } else { RecvFlags::TRUNC };
+    let is_looked_at = listener.verifier.is_some() || listener.sealed.is_some();
+    let flags = if is_looked_at { RecvFlags::empty() } else { RecvFlags::TRUNC };
     match recv(&listener.stream, &mut *buffer, flags) {
         Ok((_, 0)) => return None,
         Ok((_, count)) => {
-            listener.received_bytes += count as u64;
+            listener.received_bytes += match &mut listener.sealed {
+                Some(sealed) => sealed.count(&buffer[..count]),
+                None => count as u64,
+            };
             if let Some(verifier) = &mut listener.verifier {
                 verifier.take(&buffer[..count]);
             }
@@ -128,7 +137,7 @@ fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
     Some(listener.frames() - before)
 }
 
-/// The same over TLS, where everything has to be decrypted. False if the connection has ended.
+/// The same over TLS, of what is looked at and so has to be decrypted. False if the connection has ended.
 fn hear_encrypted(listener: &mut Listener, buffer: &mut [u8]) -> bool {
     match listener.stream.read(buffer) {
         Ok(0) => false,

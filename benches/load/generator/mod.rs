@@ -1,9 +1,10 @@
 //! A load generator for any server that speaks RESP, cheap enough to run beside it: one thread publishes, one listens,
 //! requests are patched in place, and what arrives is counted by its length. That nothing was lost follows from the
 //! replies to PUBLISH, which announce every delivery; that nothing was altered or reordered is checked byte by byte for
-//! a few of the subscribers.
+//! a few of the subscribers. Over TLS only these decrypt what they hear: how much the others hear follows from the headers of
+//! records.
 //!
-//! - `target`: the server; `stream`: connections to it, plain or over TLS; `usage`: its processor time and memory
+//! - `target`: the server; `stream`, `sealed`: connections to it, plain or over TLS; `usage`: its processor time and memory
 //! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
 //! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
 //! - `patterns`, `churn`, `hand_over`, `listing`, `memory`: the other cases
@@ -21,6 +22,7 @@ pub(crate) mod neighbours;
 mod patterns;
 mod poll;
 mod publishers;
+mod sealed;
 mod stream;
 pub(crate) mod target;
 mod usage;

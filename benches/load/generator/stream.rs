@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
 
 /// How much is read from a socket at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -31,7 +31,7 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Connects, over TLS if there is a configuration for it; the handshake is complete then.
+    /// Connects, over TLS if there is a configuration for it; its handshake has begun then.
     pub(crate) fn connect(address: SocketAddr, config: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
         let mut socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
@@ -39,10 +39,26 @@ impl Stream {
             let name = "localhost".try_into().map_err(io::Error::other)?;
             let mut connection = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
             connection.set_buffer_limit(None);
-            connection.complete_io(&mut socket)?;
+            while connection.wants_write() {
+                connection.write_tls(&mut socket)?;
+            }
             Ok(Box::new(Tls { connection, plain: Vec::new(), taken: 0 }))
         });
         Ok(Stream { socket, tls: tls.transpose()? })
+    }
+
+    /// Completes the handshake, if there is one.
+    pub(crate) fn complete(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.connection.complete_io(&mut self.socket)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it has come in by an earlier session.
+    pub(crate) fn is_resumed(&self) -> bool {
+        let kind = self.tls.as_ref().and_then(|tls| tls.connection.handshake_kind());
+        kind == Some(HandshakeKind::Resumed)
     }
 
     /// The socket, for its options, and for who looks at its bytes as they are.
@@ -53,6 +69,11 @@ impl Stream {
     /// Whether its bytes are encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// The version of TLS that is spoken.
+    pub(crate) fn version(&self) -> Option<ProtocolVersion> {
+        self.tls.as_ref().and_then(|tls| tls.connection.protocol_version())
     }
 
     /// Whether the socket has not taken all that was encrypted.

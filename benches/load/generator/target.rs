@@ -25,11 +25,20 @@ pub(crate) struct Target {
     pub(crate) pid: Option<u32>,
     /// How connections are encrypted, if they are.
     pub(crate) tls: Option<Arc<ClientConfig>>,
+    /// Whether they go on with the sessions of earlier ones then.
+    pub(crate) resumed: bool,
 }
 
 impl Target {
     /// A connection that speaks RESP2.
     pub(crate) fn connect(&self) -> io::Result<Stream> {
+        let mut stream = self.begin()?;
+        stream.complete()?;
+        Ok(stream)
+    }
+
+    /// The same, whose handshake has only begun if it has one.
+    fn begin(&self) -> io::Result<Stream> {
         let stream = Stream::connect(self.address, self.tls.as_ref())?;
         stream.socket().set_read_timeout(Some(PATIENCE))?;
         stream.socket().set_write_timeout(Some(PATIENCE))?;
@@ -70,14 +79,24 @@ impl Target {
         names.chunks(NAMES_EACH).map(subscribe).collect()
     }
 
+    /// The handshakes of connections that are opened together go on together: one after the other, they would measure how
+    /// long two processes wait for each other.
     fn opened(&self, count: usize, request: impl Fn(usize) -> Vec<u8>, answer_end: &str) -> io::Result<Vec<Stream>> {
         let mut streams = Vec::with_capacity(count);
         while streams.len() < count {
             let first = streams.len();
             for number in first..count.min(first + AT_ONCE) {
-                let mut stream = self.connect()?;
-                stream.write_all(&request(number))?;
+                let mut stream = self.begin()?;
+                if !stream.is_encrypted() {
+                    stream.write_all(&request(number))?;
+                }
                 streams.push(stream);
+            }
+            for (number, stream) in
+                streams.iter_mut().enumerate().skip(first).filter(|(_, stream)| stream.is_encrypted())
+            {
+                stream.complete()?;
+                stream.write_all(&request(number))?;
             }
             streams[first..].iter_mut().try_for_each(|stream| read_until(stream, answer_end))?;
         }
