@@ -34,12 +34,13 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::client::registry::ClientInfo;
-use crate::config::Settings;
+use crate::config::{EngineKind, Settings};
+use crate::hub::Carries;
 use crate::ids::{PortId, Topic};
 use crate::resp::decode::OwnedArgs;
 use interest::{Change, Interest};
 use status::Status;
-use subject::Subjects;
+use subject::{Naming, Subjects};
 
 /// Names whose interest changes under one hold of the lock, at most.
 pub(crate) const NAMES_AT_ONCE: usize = 128;
@@ -96,7 +97,7 @@ pub(crate) struct Backplane {
     pub(crate) bell: Notify,
     /// How it is doing.
     pub(crate) status: Status,
-    pub(crate) subjects: Subjects,
+    naming: Naming,
     asking: Mutex<Asking>,
     confirms: bool,
 }
@@ -118,16 +119,28 @@ impl Backplane {
             port: settings.io_threads.0.into(),
             bell: Notify::new(),
             status: Status::new(),
-            subjects: Subjects::new(&settings.backplane_prefix.0),
+            naming: match settings.backplane.kind() {
+                EngineKind::Nats => Naming::Subjects(Subjects::new(&settings.backplane_prefix.0)),
+                EngineKind::Upstream => Naming::Names,
+            },
             asking: Mutex::new(asking),
             confirms: settings.backplane_confirm,
         })
     }
 
+    /// What the hub is to give to the link while there is no connection.
+    pub(crate) fn carries(&self) -> Carries {
+        match self.naming {
+            Naming::Subjects(_) => Carries::Copies,
+            // It would come back.
+            Naming::Names => Carries::Nothing,
+        }
+    }
+
     /// One subscription to each of these names, up to [`NAMES_AT_ONCE`], is about to begin. Answers whether the engine is known
     /// to send all of them already.
     pub(crate) fn announce<'n>(&self, topic: Topic, names: impl Iterator<Item = &'n [u8]>) -> bool {
-        let subjects: Vec<Vec<u8>> = names.map(|name| self.subjects.of_interest(topic, name)).collect();
+        let subjects: Vec<Vec<u8>> = names.map(|name| self.naming.of_interest(topic, name)).collect();
         let mut asking = self.asking.lock();
         let mut known = true;
         subjects.iter().for_each(|subject| known &= asking.interest.want(subject));
@@ -156,7 +169,7 @@ impl Backplane {
 
     /// One subscription to each of these names, up to [`NAMES_AT_ONCE`], has ended or does not begin.
     pub(crate) fn release<'n>(&self, names: impl Iterator<Item = (Topic, &'n [u8])>, now_ms: u64) {
-        let subjects: Vec<Vec<u8>> = names.map(|(topic, name)| self.subjects.of_interest(topic, name)).collect();
+        let subjects: Vec<Vec<u8>> = names.map(|(topic, name)| self.naming.of_interest(topic, name)).collect();
         let mut asking = self.asking.lock();
         subjects.iter().for_each(|subject| asking.interest.release(subject, now_ms));
     }
@@ -231,7 +244,7 @@ impl Backplane {
         let Some((topic, args, names)) = asking.abandoned.front_mut() else { return false };
         let end = names.end.min(names.start + NAMES_AT_ONCE);
         for name in args.args().from(names.start).take(end - names.start) {
-            asking.interest.release(&self.subjects.of_interest(*topic, name), now_ms);
+            asking.interest.release(&self.naming.of_interest(*topic, name), now_ms);
         }
         names.start = end;
         if names.start == names.end {

@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
 pub use compound::{BindAddress, Directory, FileMode, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
-pub(crate) use engine::EngineUrl;
+pub(crate) use engine::{EngineKind, EngineUrl};
 pub use engine::{EngineUrls, SubjectPrefix};
 pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;

@@ -14,6 +14,7 @@
 
 pub mod access;
 mod entry;
+mod link;
 mod listeners;
 mod locked;
 pub mod name;
@@ -26,6 +27,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub(crate) use entry::{Entry, Publication};
+pub(crate) use link::Carries;
+use link::Link;
 use listeners::Listeners;
 pub(crate) use locked::Locked;
 use name::Name;
@@ -63,11 +66,10 @@ impl<T: Cost> Hub<T> {
         Hub { state: Mutex::new(HubState::new(ports, relief.clone())), relief }
     }
 
-    /// A hub that has one port more: all messages are posted there, too, as long as no more than `limit` bytes wait for it.
-    pub(crate) fn linked(ports: usize, limit: u64) -> Self {
+    /// A hub that has one port more, for a link. No more than `limit` bytes wait for it.
+    pub(crate) fn linked(ports: usize, limit: u64, carries: Carries) -> Self {
         let hub = Hub::new(ports + 1);
-        hub.state.lock().link =
-            Some(Link { port: ports, limit: usize::try_from(limit).unwrap_or(usize::MAX), dropped: 0 });
+        hub.state.lock().link = Some(Link::new(ports, limit, carries));
         hub
     }
 
@@ -129,16 +131,6 @@ pub(crate) struct HubState<T> {
     /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
     link: Option<Link>,
-}
-
-/// The port of what carries messages to other servers. Nobody waits for it: what it has no room for is dropped.
-#[derive(Debug)]
-struct Link {
-    port: PortId,
-    /// How much may wait for it, in bytes.
-    limit: usize,
-    /// Messages that were dropped.
-    dropped: u64,
 }
 
 impl<T: Cost> HubState<T> {
@@ -215,29 +207,6 @@ impl<T: Cost> HubState<T> {
             self.patterns.for_each_match(channel, |_, listeners| total += listeners.total());
         }
         total
-    }
-
-    /// Whether messages go to other servers, so that those to which nobody listens here are of use, too.
-    pub(crate) fn is_linked(&self) -> bool {
-        self.link.is_some()
-    }
-
-    /// How many messages were dropped on their way to other servers.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.dropped)
-    }
-
-    /// Queues `message` for everyone who listens to `channel`, here and at other servers.
-    pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
-        let mut published = self.publish_here(kind, channel, message);
-        if let Some(Link { port, limit, dropped }) = &mut self.link {
-            let publication = Publication { message: message.clone(), exact: None, patterns: Vec::new() };
-            let entry = Entry::Publication(publication);
-            let posted = self.mailboxes.post_within(*port, entry, *limit, &mut published.sent);
-            *dropped += u64::from(!posted);
-            self.steps += 1;
-        }
-        published
     }
 
     /// Queues `message` for everyone who listens to `channel` at this server.

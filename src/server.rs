@@ -145,7 +145,7 @@ impl Server {
         let disposer = lazy_free.clone();
         let backplane = Backplane::new(&settings);
         let hub = match &backplane {
-            Some(_) => Hub::linked(workers.len(), settings.backplane_queue_limit.0),
+            Some(backplane) => Hub::linked(workers.len(), settings.backplane_queue_limit.0, backplane.carries()),
             None => Hub::new(workers.len()),
         };
         Arc::new(Server {

@@ -25,8 +25,8 @@ const GRACE_MS: u64 = 200;
 pub(crate) enum Change {
     /// Send what goes to this subject or tree, which is known by this number from now on.
     Ask(u64, Subject),
-    /// Send it no more.
-    Forget(u64),
+    /// Send it no more under this number.
+    Forget(u64, Subject),
 }
 
 /// Somebody listens, or did a moment ago.
@@ -75,10 +75,10 @@ pub(crate) struct Interest {
     /// The connection that numbers belong to, and whether there is one.
     epoch: u64,
     is_up: bool,
-    /// Numbers that are given up, with the probe that follows what came instead.
-    retired: VecDeque<(u64, u64)>,
-    /// Those of which that has been answered, with the time at which the engine is told.
-    ripe: VecDeque<(u64, u64)>,
+    /// What is given up, with the probe that follows what came instead.
+    retired: VecDeque<(Change, u64)>,
+    /// That of which that has been answered, with the time at which the engine is told.
+    ripe: VecDeque<(Change, u64)>,
     /// What was ever put into `dirty`, and taken out of it.
     put: u64,
     taken: u64,
@@ -164,9 +164,9 @@ impl Interest {
     pub(crate) fn take_changes(&mut self, most: usize, now_ms: u64) -> Vec<Change> {
         let mut changes = Vec::new();
         while changes.len() < most
-            && let Some((number, _)) = self.ripe.pop_front_if(|(_, at_ms)| *at_ms <= now_ms)
+            && let Some((forget, _)) = self.ripe.pop_front_if(|(_, at_ms)| *at_ms <= now_ms)
         {
-            changes.push(Change::Forget(number));
+            changes.push(forget);
         }
         let mut looks = 0;
         while changes.len() < most && looks < most * LOOKS_PER_CHANGE {
@@ -232,7 +232,7 @@ impl Interest {
     pub(crate) fn note_answer(&mut self, probe: u64, now_ms: u64) {
         self.answered = self.answered.max(probe);
         let known = self.retired.iter().take_while(|(_, after)| *after <= probe).count();
-        self.ripe.extend(self.retired.drain(..known).map(|(number, _)| (number, now_ms + GRACE_MS)));
+        self.ripe.extend(self.retired.drain(..known).map(|(forget, _)| (forget, now_ms + GRACE_MS)));
     }
 
     /// How many subjects and trees the engine has been asked for.
@@ -336,7 +336,7 @@ impl Interest {
             want.closing = false;
             self.asked -= 1;
             self.trees.remove(subject);
-            self.retired.push_back((number, self.next_probe));
+            self.retired.push_back((Change::Forget(number, subject.clone()), self.next_probe));
         }
     }
 

@@ -74,6 +74,8 @@ figures! {
     damaged_messages,
     /// Pieces of messages of which another piece was missing, or for which there was no room.
     lost_pieces,
+    /// Refusals of the engine, which the log tells of.
+    refusals,
     /// Confirmations of subscriptions that did not wait any longer for the engine.
     late_confirmations,
 }
@@ -93,6 +95,17 @@ impl Status {
     /// What is known now.
     pub(crate) fn condition(&self) -> Condition {
         self.condition.lock().clone()
+    }
+
+    /// There is a connection to the engine at this address.
+    pub(crate) fn note_connection(&self, engine: String) {
+        self.figures.connections.add_shared(1);
+        self.update(|condition| (condition.phase, condition.engine) = (Phase::Restoring, engine));
+    }
+
+    /// There is none (any more), for this reason.
+    pub(crate) fn note_end(&self, why: String) {
+        self.update(|condition| (condition.phase, condition.last_error) = (Phase::Down, why));
     }
 
     /// Something is known.

@@ -40,6 +40,35 @@ pub(crate) fn is_tree(subject: &[u8]) -> bool {
     subject.ends_with(b".")
 }
 
+/// How an engine is asked for what somebody listens to.
+#[derive(Clone, Debug)]
+pub(crate) enum Naming {
+    /// By subjects.
+    Subjects(Subjects),
+    /// By the names of channels and patterns as they are.
+    Names,
+}
+
+impl Naming {
+    /// What has to be asked for so that all comes that somebody who subscribes to this name is to hear.
+    pub(crate) fn of_interest(&self, topic: Topic, name: &[u8]) -> Vec<u8> {
+        match self {
+            Naming::Subjects(subjects) => subjects.of_interest(topic, name),
+            Naming::Names => [&[KINDS[topic as usize]], name, NO_TREE].concat(),
+        }
+    }
+}
+
+/// What names as they are begin with, by topic, and what they end in, so that none is a tree.
+const KINDS: [u8; Topic::ALL.len()] = *b"cps";
+const NO_TREE: &[u8] = b"\0";
+
+/// The name that was asked for as it is.
+pub(crate) fn read_name(subject: &[u8]) -> (Topic, &[u8]) {
+    let topic = Topic::ALL.into_iter().find(|topic| subject.first() == Some(&KINDS[*topic as usize]));
+    (topic.unwrap_or(Topic::Channel), subject.get(1..subject.len() - NO_TREE.len()).unwrap_or_default())
+}
+
 /// The subjects of one deployment, which begin with its prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
@@ -193,6 +222,17 @@ mod tests {
             (br"\*x*", "p.c.=2A."),
         ] {
             assert_eq!(of_pattern(pattern), subject);
+        }
+    }
+
+    #[test]
+    fn names_as_they_are_are_read_again_and_are_no_trees() {
+        for topic in Topic::ALL {
+            for name in [&b""[..], b"news.", b"a\0"] {
+                let asked = Naming::Names.of_interest(topic, name);
+                assert!(!is_tree(&asked));
+                assert_eq!(read_name(&asked), (topic, name));
+            }
         }
     }
 

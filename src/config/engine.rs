@@ -8,9 +8,20 @@ use super::error::WRONG_COUNT;
 use super::value::{Given, Rule, Value};
 use crate::quoting::quoted;
 
-/// `nats://[user:password@|token@]host[:port]`; `tls://` for an encrypted connection.
+/// What an engine speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum EngineKind {
+    /// NATS: `nats://[user:password@|token@]host[:port]`, `tls://` for an encrypted connection.
+    #[default]
+    Nats,
+    /// The Redis protocol: `redis://[[user]:password@]host[:port]`, `rediss://` for an encrypted connection, `unix:/path`.
+    Upstream,
+}
+
+/// The address of an engine.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct EngineUrl {
+    kind: EngineKind,
     encrypted: bool,
     /// As it was written, without who it is for.
     address: String,
@@ -35,26 +46,37 @@ impl fmt::Display for EngineUrl {
     }
 }
 
-/// The port of NATS.
+/// The ports of NATS and Redis.
 const NATS_PORT: u16 = 4222;
+const REDIS_PORT: u16 = 6379;
+
+fn wrong(why: &str) -> String {
+    format!(
+        "{why}: write nats://host:4222, tls://user:password@host:4222, redis://host:6379, rediss://... or unix:/path"
+    )
+}
+
+fn decoded(text: &str) -> Result<String, String> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(|text| text.into_owned()).map_err(|_| wrong("credentials are text"))
+}
 
 impl EngineUrl {
     /// Reads an address. User, password and token may be percent-encoded.
     fn read(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("{why}: write nats://host:4222 or tls://user:password@host:4222");
-        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("an engine's address has a scheme"))?;
-        let encrypted = match scheme.to_ascii_lowercase().as_str() {
-            "nats" => false,
-            "tls" => true,
+        let (kind, encrypted) = match text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
+            Some("nats") => (EngineKind::Nats, false),
+            Some("tls") => (EngineKind::Nats, true),
+            Some("redis") => (EngineKind::Upstream, false),
+            Some("rediss") => (EngineKind::Upstream, true),
+            Some("unix") => return Self::read_unix(text),
             _ => return Err(wrong("unknown scheme")),
         };
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("an engine's address has a host"))?;
         let (who, place) = rest.rsplit_once('@').map_or((None, rest), |(who, place)| (Some(who), place));
-        let decoded = |text: &str| {
-            let decoded = percent_decode_str(text).decode_utf8();
-            decoded.map(|text| text.into_owned()).map_err(|_| wrong("credentials are text"))
-        };
         let (user, password) = match who.map(|who| who.split_once(':').ok_or(who)) {
             None => (None, None),
+            Some(Ok(("", password))) => (None, Some(decoded(password)?)),
             Some(Ok((user, password))) => (Some(decoded(user)?), Some(decoded(password)?)),
             Some(Err(token)) => (None, Some(decoded(token)?)),
         };
@@ -62,14 +84,31 @@ impl EngineUrl {
         let (host, port) = match place.rsplit_once(':') {
             // Not within the brackets of an IPv6 address.
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong("not a port"))?),
-            _ => (place, NATS_PORT),
+            _ if kind == EngineKind::Nats => (place, NATS_PORT),
+            _ => (place, REDIS_PORT),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || host.contains(|letter: char| letter.is_whitespace() || "/?#\"'".contains(letter)) {
             return Err(wrong("not a host"));
         }
         let address = format!("{scheme}://{place}");
-        Ok(EngineUrl { encrypted, address, user, password, host: host.into(), port, written: text.into() })
+        Ok(EngineUrl { kind, encrypted, address, user, password, host: host.into(), port, written: text.into() })
+    }
+
+    /// `unix:/path` or `unix:///path`.
+    fn read_unix(text: &str) -> Result<Self, String> {
+        let path = text["unix:".len()..].trim_start_matches("//");
+        if !path.starts_with('/') {
+            return Err(wrong("a socket has an absolute path"));
+        }
+        let kind = EngineKind::Upstream;
+        let (address, host, written) = (text.into(), path.into(), text.into());
+        Ok(EngineUrl { kind, encrypted: false, address, user: None, password: None, host, port: 0, written })
+    }
+
+    /// The path, if it is that of a socket in the file system.
+    pub(crate) fn socket_path(&self) -> Option<&str> {
+        self.host.starts_with('/').then_some(&self.host)
     }
 
     /// Whether it asks for TLS.
@@ -85,6 +124,11 @@ pub struct EngineUrls(pub(crate) Vec<EngineUrl>);
 impl EngineUrls {
     /// Most addresses that are taken.
     const MAX: usize = 16;
+
+    /// What they speak.
+    pub(crate) fn kind(&self) -> EngineKind {
+        self.0.first().map(|url| url.kind).unwrap_or_default()
+    }
 }
 
 impl Value for EngineUrls {
@@ -100,7 +144,11 @@ impl Value for EngineUrls {
             _ => {}
         }
         let read = |arg: &Vec<u8>| EngineUrl::read(std::str::from_utf8(arg).map_err(|_| "argument must be text")?);
-        given.args.iter().map(read).collect::<Result<_, _>>().map(EngineUrls)
+        let urls = EngineUrls(given.args.iter().map(read).collect::<Result<_, _>>()?);
+        if urls.0.iter().any(|url| url.kind != urls.kind()) {
+            return Err("all addresses must be those of one engine".into());
+        }
+        Ok(urls)
     }
 
     fn show(&self) -> Vec<u8> {
@@ -112,7 +160,7 @@ impl Value for EngineUrls {
     }
 
     fn expects(_rule: &Rule) -> String {
-        format!("up to {} addresses, such as nats://host:4222", Self::MAX)
+        format!("up to {} addresses of one engine, such as nats://host:4222 or redis://host:6379", Self::MAX)
     }
 }
 
@@ -169,7 +217,16 @@ mod tests {
         assert_eq!(read("tls://u:p%40@a:1/"), expected("a", 1, Some("u"), Some("p@"), true));
         assert_eq!(read("nats://t@[::1]:7"), expected("::1", 7, None, Some("t"), false));
         assert_eq!(read("nats://[::1]"), expected("::1", 4222, None, None, false));
-        for wrong in ["a:4222", "http://a", "nats://", "nats://a:x", "nats://a b", "nats://u:%ff@a"] {
+        assert_eq!(read("redis://:p@a"), expected("a", 6379, None, Some("p"), false));
+        assert_eq!(read("rediss://u:p@a:1"), expected("a", 1, Some("u"), Some("p"), true));
+        for path in ["unix:/run/redis.sock", "unix:///run/redis.sock"] {
+            assert_eq!(
+                EngineUrl::read(path).map(|url| url.socket_path().map(String::from)),
+                Ok(Some("/run/redis.sock".into()))
+            );
+        }
+        for wrong in ["a:4222", "unix:redis.sock", "http://a", "nats://", "nats://a:x", "nats://a b", "nats://u:%ff@a"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -263,14 +263,14 @@ directives! {
     lua_memory_limit: ByteSize = ByteSize::mib(256), "lua-memory-limit", Limits, Runtime, number(0, LONG_MAX), bounds;
 
     /// Addresses of the engine through which several servers act as one: what is published at one of them is heard at
-    /// all. Write `nats://host:4222` for a server of NATS, `tls://` for an encrypted connection, with
-    /// `user:password@` or `token@` before the host where it asks for credentials; several addresses are those of servers of
-    /// one cluster of NATS, of which one is used at a time. Empty for a server on its own. docs/scale-out.md says what holds
-    /// between servers.
+    /// all. Write `nats://host:4222` for a server of NATS (`tls://` for an encrypted connection), or `redis://host:6379` for
+    /// an upstream that speaks the Redis protocol (`rediss://`, `unix:/path`), with `user:password@` before the host where it
+    /// asks for credentials. Several addresses are those of one engine, of which one is used at a time. Empty for a server on its
+    /// own. docs/scale-out.md says what holds between servers.
     backplane: EngineUrls = EngineUrls::default(), "backplane", Backplane, Start, ANY;
 
-    /// What the subjects begin with under which messages travel: servers that have the same prefix at the same engine act as
-    /// one. Letters, digits, `_` and `-`, with full stops in between.
+    /// What the subjects of NATS begin with under which messages travel: servers that have the same prefix at the same NATS act
+    /// as one. Letters, digits, `_` and `-`, with full stops in between.
     backplane_prefix: SubjectPrefix = SubjectPrefix::default(), "backplane-prefix", Backplane, Start, ANY;
 
     /// Whether SUBSCRIBE is confirmed only when the engine knows of it, so that whoever sees the confirmation can publish at
@@ -281,8 +281,8 @@ directives! {
     /// reconnect soon listen again.
     backplane_linger: Millis = Millis(1000), "backplane-linger", Backplane, Start, number(0, 3_600_000);
 
-    /// Bytes of messages that may wait for the engine. What is published when they are full is heard at this server only, and
-    /// counted.
+    /// Bytes of messages that may wait for the engine. What is published when they are full is counted, and heard at this
+    /// server only, or nowhere where the engine is an upstream.
     backplane_queue_limit: ByteSize = ByteSize::mib(256),
         "backplane-queue-limit", Backplane, Start, number(1024 * 1024, LONG_MAX), bounds;
 

@@ -2,8 +2,12 @@
 
 use std::process::Command;
 
-use crate::node::{JOINED, client, expect_figure, expect_message, figure, publish, start, start_alone, subscriber};
-use crate::support::{Authority, NatsServer};
+use crate::node::{
+    Engine, JOINED, client, expect_figure, expect_message, figure, next_message, publish, start, start_alone,
+    subscribe, subscriber,
+};
+use crate::support::server::next_free_port;
+use crate::support::{Authority, NatsServer, Peer, TestServer};
 
 pub(crate) fn an_engine_with_a_password_and_with_tls_is_used() {
     let authority = Authority::new();
@@ -48,12 +52,13 @@ pub(crate) fn an_engine_with_a_password_and_with_tls_is_used() {
 }
 
 pub(crate) fn what_is_no_message_is_counted_and_hurts_nobody() {
-    let engine = NatsServer::start("");
-    let node = start(&engine, &[]);
+    let server = NatsServer::start("");
+    let node = start_alone(&server.url(), &[]);
+    node.expect_log(JOINED);
     let mut peer = subscriber(&node, "SUBSCRIBE", &[b"news"]);
     let foreign: [&[u8]; 5] = [b"", b"hello", &[0xff; 100], &[1; 22], b"\x01\x00aaaaaaaabbbbbbbb\xff\xff\xff\xffnews"];
     for bytes in foreign {
-        engine.publish("pregon.c.n.news.=", bytes);
+        server.publish("pregon.c.n.news.=", bytes);
     }
     let mut operator = client(&node);
     expect_figure(&mut operator, "damaged_messages", |count| count == foreign.len().to_string());
@@ -63,7 +68,7 @@ pub(crate) fn what_is_no_message_is_counted_and_hurts_nobody() {
         [&b"\x01\x00aaaaaaaa\0\0\0\0\0\0\0"[..], &[number], b"\0\0\0\x04news", payload].concat()
     };
     for (number, payload) in [(1, b"first"), (1, b"again"), (3, b"third"), (2, b"older")] {
-        engine.publish("pregon.c.n.news.=", &envelope(number, payload));
+        server.publish("pregon.c.n.news.=", &envelope(number, payload));
     }
     expect_message(&mut peer, b"news", b"first");
     expect_message(&mut peer, b"news", b"third");
@@ -73,7 +78,7 @@ pub(crate) fn what_is_no_message_is_counted_and_hurts_nobody() {
 }
 
 pub(crate) fn p11_backplane_pieces_limit_bounds_what_is_not_whole() {
-    let engine = NatsServer::start("");
+    let engine = Engine::nats();
     let [here, there] = [(); 2]
         .map(|()| start(&engine, &["--backplane-pieces-limit", "1mb", "--client-output-buffer-limit", "pubsub 0 0 0"]));
     let mut peer = subscriber(&there, "SUBSCRIBE", &[b"news"]);
@@ -87,7 +92,7 @@ pub(crate) fn p11_backplane_pieces_limit_bounds_what_is_not_whole() {
 }
 
 pub(crate) fn deployments_with_different_prefixes_do_not_hear_each_other() {
-    let engine = NatsServer::start("");
+    let engine = Engine::nats();
     let [one, other] = ["one.deployment", "other"].map(|prefix| start(&engine, &["--backplane-prefix", prefix]));
     let again = start(&engine, &["--backplane-prefix", "other"]);
     let mut peer = subscriber(&other, "PSUBSCRIBE", &[b"*"]);
@@ -100,6 +105,7 @@ pub(crate) fn deployments_with_different_prefixes_do_not_hear_each_other() {
 pub(crate) fn what_cannot_work_is_said_at_the_start() {
     for (options, texts) in [
         (&["--backplane", "http://a"][..], &["backplane", "nats://host:4222"][..]),
+        (&["--backplane", "nats://a redis://a"], &["backplane", "one engine"]),
         (&["--backplane", "nats://a", "--io-threads", "128"], &["io-threads"]),
         (&["--backplane", "tls://a", "--backplane-tls-ca-cert-file", "/nowhere.pem"], &["/nowhere.pem"]),
         (&["--backplane", "nats://a", "--backplane-prefix", "a b"], &["backplane-prefix"]),
@@ -109,4 +115,46 @@ pub(crate) fn what_cannot_work_is_said_at_the_start() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(texts.iter().all(|text| said.contains(text)) && said.trim().lines().count() == 1, "{said}");
     }
+}
+
+pub(crate) fn an_upstream_with_users_and_tls_is_used() {
+    let authority = Authority::new();
+    let port = next_free_port();
+    let args =
+        [authority.server_args(port), ["--user", "ann on >s3cr@t ~* &* +@all"].map(String::from).to_vec()].concat();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let _upstream = TestServer::start(&args);
+    let files = ["ca-cert-file", "cert-file", "key-file"].into_iter().zip(["ca.pem", "alice.pem", "alice.key"]);
+    let options: Vec<String> =
+        files.flat_map(|(name, file)| [format!("--backplane-tls-{name}"), authority.text(file)]).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let url = |password: &str| format!("rediss://ann:{password}@localhost:{port}");
+    let [here, there] = [(); 2].map(|()| start_alone(&url("s3cr%40t"), &options));
+    [&here, &there].into_iter().for_each(|node| _ = node.expect_log(JOINED));
+    let mut peer = subscriber(&there, "SUBSCRIBE", &[b"news"]);
+    publish(&mut client(&here), b"news", b"hello");
+    expect_message(&mut peer, b"news", b"hello");
+    let line = start_alone(&url("wrong"), &options).expect_log("no connection to the backplane");
+    assert!(line.contains("WRONGPASS"), "{line}");
+}
+
+/// Who knows nothing of nodes publishes and subscribes at the upstream as before.
+pub(crate) fn clients_of_an_upstream_hear_those_of_nodes_and_are_heard(engine: &mut Engine) {
+    let node = start(engine, &[]);
+    let mut direct = Peer::connect(engine.url().trim_start_matches("redis://"));
+    subscribe(&mut direct, "SUBSCRIBE", &[b"news"]);
+    let mut peer = subscriber(&node, "SUBSCRIBE", &[b"news"]);
+    subscribe(&mut peer, "PSUBSCRIBE", &[b"n*"]);
+    let mut other = subscriber(&node, "PSUBSCRIBE", &[b"ne*"]);
+    let mut publisher = Peer::connect(engine.url().trim_start_matches("redis://"));
+    for (publisher, payload) in [(&mut publisher, b"of a client"), (&mut client(&node), b"of a node's")] {
+        publish(publisher, b"news", payload);
+        expect_message(&mut direct, b"news", payload);
+        expect_message(&mut peer, b"news", payload);
+        for peer in [&mut peer, &mut other] {
+            let message = next_message(peer);
+            assert_eq!((&message[0][..], &message[3][..]), (&b"pmessage"[..], &payload[..]));
+        }
+    }
+    assert_eq!(figure(&mut client(&node), "received_messages"), "2", "a message is one message");
 }

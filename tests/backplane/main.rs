@@ -1,10 +1,11 @@
 //! Several servers as one: nodes and the engine between them as processes, clients on different nodes.
 //!
-//! It needs nats-server. Without it the tests are ignored by name and with the reason; where `CI` is `true` they fail instead.
+//! What needs an engine that this machine lacks, nats-server or redis-server, is ignored by name and with the reason; where
+//! `CI` is `true` it fails instead.
 
 use std::process::ExitCode;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
 #[path = "../support/mod.rs"]
 pub mod support;
@@ -14,17 +15,25 @@ mod engine;
 mod losing;
 mod node;
 
-use self::support::nats;
+use self::node::Engine;
 use self::support::trial::Unchecked;
+use self::support::{nats, redis};
+
+/// Tests: of what holds with an engine, and such that begin what they need.
+type OfEngine = fn(&mut Engine);
+type OfItself = fn();
+/// What begins an engine.
+type Begin = fn() -> Engine;
 
 /// The names of functions, and the functions.
 macro_rules! tests {
-    ($($module:ident: $($test:ident)+;)+) => {
-        &[$($((concat!(stringify!($module), "::", stringify!($test)), $module::$test as fn()),)+)+]
+    ([$type:ty] $($module:ident: $($test:ident)+;)+) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($test)), $module::$test as $type),)+)+]
     };
 }
 
-const TESTS: &[(&str, fn())] = tests! {
+/// For every engine.
+const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
     crossing:
         what_one_node_publishes_is_heard_at_the_others_by_channel_pattern_and_shard
         names_of_any_bytes_and_payloads_of_any_length_arrive_as_they_are
@@ -34,12 +43,6 @@ const TESTS: &[(&str, fn())] = tests! {
         very_many_channels_are_asked_for_and_given_up_again
         transactions_and_scripts_publish_to_all_nodes
         what_happens_to_keys_stays_with_the_node_that_has_them;
-    engine:
-        an_engine_with_a_password_and_with_tls_is_used
-        what_is_no_message_is_counted_and_hurts_nobody
-        p11_backplane_pieces_limit_bounds_what_is_not_whole
-        deployments_with_different_prefixes_do_not_hear_each_other
-        what_cannot_work_is_said_at_the_start;
     losing:
         without_an_engine_a_node_serves_its_own_clients_and_joins_when_it_comes
         an_engine_that_dies_and_comes_back_finds_all_interest_again
@@ -48,15 +51,55 @@ const TESTS: &[(&str, fn())] = tests! {
         a_node_that_is_killed_and_started_again_hears_everything_from_then_on;
 };
 
+/// For upstreams that speak the Redis protocol.
+const OF_UPSTREAMS: &[(&str, OfEngine)] = tests! { [OfEngine]
+    engine:
+        clients_of_an_upstream_hear_those_of_nodes_and_are_heard;
+    losing:
+        without_an_upstream_messages_are_heard_at_their_own_node_once;
+};
+
+/// For NATS alone.
+const OF_NATS: &[(&str, OfItself)] = tests! { [OfItself]
+    engine:
+        an_engine_with_a_password_and_with_tls_is_used
+        what_is_no_message_is_counted_and_hurts_nobody
+        p11_backplane_pieces_limit_bounds_what_is_not_whole
+        deployments_with_different_prefixes_do_not_hear_each_other;
+};
+
+/// That need no engine but ours.
+const OF_NONE: &[(&str, OfItself)] = tests! { [OfItself]
+    engine:
+        an_upstream_with_users_and_tls_is_used
+        what_cannot_work_is_said_at_the_start;
+};
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let missing = nats::missing();
-    let trials = TESTS.iter().map(|&(name, test)| {
-        let run = move || {
-            test();
-            Ok(())
-        };
-        Unchecked { name: name.to_string(), run: Box::new(run) }.unless(missing.as_deref())
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let (no_nats, no_redis) = (nats::missing(), redis::reference_version().err());
+    let engines: [(&str, Begin, Option<&str>); 3] = [
+        ("nats", Engine::nats, no_nats.as_deref()),
+        ("redis", Engine::redis, no_redis.as_deref()),
+        ("pregon", Engine::pregon, None),
+    ];
+    let mut trials = Vec::new();
+    for (kind, start, missing) in engines {
+        let upstreams = OF_UPSTREAMS.iter().filter(|_| kind != "nats");
+        for &(name, test) in OF_ALL.iter().chain(upstreams) {
+            trials.push(trial(format!("{name} ({kind})"), move || test(&mut start()), missing));
+        }
+    }
+    for (tests, missing) in [(OF_NATS, no_nats.as_deref()), (OF_NONE, None)] {
+        trials.extend(tests.iter().map(|&(name, test)| trial(name.to_string(), test, missing)));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(name: String, test: impl FnOnce() + Send + 'static, missing: Option<&str>) -> Trial {
+    let run = move || {
+        test();
+        Ok(())
+    };
+    Unchecked { name, run: Box::new(run) }.unless(missing)
 }

@@ -18,7 +18,7 @@ const LARGEST_PIECE: usize = 256 * 1024;
 
 /// Messages that were taken from the mailbox and are to be sent.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(super) struct Outgoing {
     origin: Origin,
     /// The number of what is sent next.
     number: u64,
@@ -31,23 +31,28 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// Nothing yet, from this origin.
-    pub(crate) fn new(origin: Origin) -> Self {
+    pub(super) fn new(origin: Origin) -> Self {
         Outgoing { origin, number: 1, messages: VecDeque::new(), sent: 0, max_payload: 0 }
     }
 
     /// Who sends it.
-    pub(crate) fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         self.origin
     }
 
     /// The engine takes so many bytes at once from now on. Of a message of which the last connection has got a part, all is
     /// sent again: those who have that part forget it.
-    pub(crate) fn begin(&mut self, max_payload: usize) {
+    pub(super) fn begin(&mut self, max_payload: usize) {
         (self.max_payload, self.sent) = (max_payload, 0);
     }
 
+    /// The engine takes so many bytes at once from now on.
+    pub(super) fn change_max_payload(&mut self, max_payload: usize) {
+        self.max_payload = max_payload;
+    }
+
     /// Adds what was taken from the mailbox; false if that was nothing.
-    pub(crate) fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
+    pub(super) fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
         let any = !entries.is_empty();
         self.messages.extend(entries.into_iter().filter_map(|entry| match entry {
             Entry::Publication(publication) => Some(publication.message),
@@ -58,7 +63,7 @@ impl Outgoing {
     }
 
     /// Appends the next message, or the next piece of it; false if there is none.
-    pub(crate) fn push_next(&mut self, subjects: &Subjects, output: &mut BytesMut, figures: &Figures) -> bool {
+    pub(super) fn push_next(&mut self, subjects: &Subjects, output: &mut BytesMut, figures: &Figures) -> bool {
         let Some(message) = self.messages.front() else { return false };
         let ((channel, payload), kind) = (message.parts(), message.kind());
         let subject = subjects.of_channel(kind.into(), channel);

@@ -6,18 +6,16 @@ use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem;
 use serde_json::Value;
 
+use crate::link::connection::Broken;
+
 /// The longest line that is believed, in bytes: INFO of a large cluster names all its servers.
 const LONGEST_LINE: usize = 64 * 1024;
 /// The largest payload that is believed, in bytes: the most that a server of NATS can be configured to take.
 const LARGEST_PAYLOAD: usize = 64 * 1024 * 1024;
 
-/// Why a server is not understood, or has refused something.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Misunderstood(pub(crate) String);
-
 /// What a server says.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Said {
+pub(super) enum Said {
     /// What it is, and what has changed of that.
     Info(Value),
     /// The payload of a message.
@@ -33,8 +31,8 @@ pub(crate) enum Said {
 ///
 /// # Errors
 ///
-/// [`Misunderstood`]: the connection is of no use any more.
-pub(crate) fn take(input: &mut BytesMut) -> Result<Option<Said>, Misunderstood> {
+/// [`Broken`]: the connection is of no use any more.
+pub(super) fn take(input: &mut BytesMut) -> Result<Option<Said>, Broken> {
     let Some(end) = memmem::find(&input[..input.len().min(LONGEST_LINE)], b"\r\n") else {
         return match input.len() {
             LONGEST_LINE.. => Err(wrong("a line without an end", &input[..64])),
@@ -55,7 +53,7 @@ pub(crate) fn take(input: &mut BytesMut) -> Result<Option<Said>, Misunderstood> 
     Ok(Some(said))
 }
 
-fn take_message(input: &mut BytesMut, line_end: usize, len: usize) -> Result<Option<Said>, Misunderstood> {
+fn take_message(input: &mut BytesMut, line_end: usize, len: usize) -> Result<Option<Said>, Broken> {
     let begin = line_end + 2;
     let Some(end) = input.get(begin + len..begin + len + 2) else {
         // Room is made once, and not before something has come.
@@ -72,7 +70,7 @@ fn take_message(input: &mut BytesMut, line_end: usize, len: usize) -> Result<Opt
 }
 
 /// The last word of `subject sid [reply] length`.
-fn payload_len(rest: &[u8]) -> Result<usize, Misunderstood> {
+fn payload_len(rest: &[u8]) -> Result<usize, Broken> {
     let digits = rest.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     number.filter(|len| *len <= LARGEST_PAYLOAD).ok_or_else(|| wrong("a length", digits))
@@ -83,18 +81,18 @@ fn first_word(line: &[u8]) -> (&[u8], &[u8]) {
     (&line[..end], line.get(end + 1..).unwrap_or_default())
 }
 
-fn wrong(what: &str, bytes: &[u8]) -> Misunderstood {
+fn wrong(what: &str, bytes: &[u8]) -> Broken {
     let shown = &bytes[..bytes.len().min(64)];
-    Misunderstood(format!("{what} of the engine is not understood: {}", shown.escape_ascii()))
+    Broken(format!("{what} of the engine is not understood: {}", shown.escape_ascii()))
 }
 
 /// Appends the line that begins a message of so many bytes.
-pub(crate) fn push_publish(output: &mut BytesMut, subject: &[u8], len: usize) {
+pub(super) fn push_publish(output: &mut BytesMut, subject: &[u8], len: usize) {
     push_words(output, &[b"PUB", subject, itoa::Buffer::new().format(len).as_bytes()]);
 }
 
 /// Appends that what goes to a subject, or a tree of them, is to be sent under this number.
-pub(crate) fn push_subscribe(output: &mut BytesMut, subject: &[u8], number: u64) {
+pub(super) fn push_subscribe(output: &mut BytesMut, subject: &[u8], number: u64) {
     let rest: &[u8] = if subject.ends_with(b".") { b">" } else { b"" };
     output.extend_from_slice(b"SUB ");
     output.extend_from_slice(subject);
@@ -102,7 +100,7 @@ pub(crate) fn push_subscribe(output: &mut BytesMut, subject: &[u8], number: u64)
 }
 
 /// Appends that nothing is to be sent under this number any more.
-pub(crate) fn push_unsubscribe(output: &mut BytesMut, number: u64) {
+pub(super) fn push_unsubscribe(output: &mut BytesMut, number: u64) {
     push_words(output, &[b"UNSUB", itoa::Buffer::new().format(number).as_bytes()]);
 }
 
@@ -120,7 +118,7 @@ fn push_words(output: &mut BytesMut, words: &[&[u8]]) {
 mod tests {
     use super::*;
 
-    fn all(mut input: BytesMut) -> Result<Vec<Said>, Misunderstood> {
+    fn all(mut input: BytesMut) -> Result<Vec<Said>, Broken> {
         let mut said = Vec::new();
         while let Some(next) = take(&mut input)? {
             said.push(next);

@@ -1,0 +1,115 @@
+//! A connection to an engine: bytes in both directions at once, whatever the other side holds back.
+
+use std::future::poll_fn;
+use std::io;
+use std::path::Path;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::encryption;
+use crate::config::{EngineUrl, Settings};
+
+/// How much is read at once, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+/// Why there is no connection (any more).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken(pub(super) String);
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Broken(error.to_string())
+    }
+}
+
+/// What a connection's bytes go through.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+/// A connection to an engine.
+pub(super) struct Connection {
+    stream: Box<dyn Stream>,
+    /// Received and not yet understood.
+    pub(super) input: BytesMut,
+    /// To be sent and not yet taken by the socket.
+    pub(super) output: BytesMut,
+}
+
+impl Connection {
+    /// Connects, without a word.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] with the reason.
+    pub(super) async fn open(url: &EngineUrl) -> Result<Self, Broken> {
+        let stream: Box<dyn Stream> = match url.socket_path() {
+            Some(path) => Box::new(UnixStream::connect(Path::new(path)).await?),
+            None => {
+                let socket = TcpStream::connect((url.host.as_str(), url.port)).await?;
+                socket.set_nodelay(true)?;
+                Box::new(socket)
+            }
+        };
+        Ok(Connection { stream, input: BytesMut::new(), output: BytesMut::new() })
+    }
+
+    /// Encrypts it from here on. Nothing has come that was not understood.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] with the reason.
+    pub(super) async fn encrypt(self, url: &EngineUrl, settings: &Settings) -> Result<Self, Broken> {
+        let stream = encryption::begin(self.stream, &url.host, settings).await.map_err(Broken)?;
+        Ok(Connection { stream, ..self })
+    }
+
+    /// Writes what is to be sent and reads what has come, until something has come, or no more than `low` bytes are left to
+    /// be sent and there were more before. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] where the connection has ended.
+    pub(super) async fn go_on(&mut self, low: usize) -> Result<(), Broken> {
+        let was_high = self.output.len() > low;
+        poll_fn(|context| {
+            let writing = self.write(context);
+            if self.read(context)? {
+                return Poll::Ready(Ok(()));
+            }
+            writing?;
+            if was_high && self.output.len() <= low { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Writes as much as the socket takes.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<(), Broken> {
+        while !self.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.output) {
+                Poll::Ready(Ok(0)) => return Err(Broken("the engine takes nothing more".into())),
+                Poll::Ready(Ok(count)) => self.output.advance(count),
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Err(error)) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads once; false if nothing has come.
+    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, Broken> {
+        self.input.reserve(READ_BYTES);
+        match pin!(self.stream.read_buf(&mut self.input)).poll(context) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(error.into()),
+            Poll::Ready(Ok(0)) => Err(Broken("the engine has closed the connection".into())),
+            Poll::Ready(Ok(_)) => Ok(true),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the link needs of an engine, whatever it speaks.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::connection::{Broken, Connection};
+use crate::backplane::interest::Change;
+use crate::backplane::status::Figures;
+use crate::client::order::Order;
+use crate::config::{EngineUrl, Settings};
+use crate::hub::Entry;
+use crate::message::{Kind, Message};
+
+/// What follows from something that an engine has said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard<'b> {
+    /// A message for this server's subscribers.
+    Message(Kind, &'b [u8], Payload<'b>),
+    /// An answer to a probe with this number, or to a sign of life.
+    Answer(Option<u64>),
+    /// It has refused something.
+    Refusal(String),
+    /// What it said was no message of a node, of so many bytes.
+    Damaged(usize),
+}
+
+/// A payload: within what was received, or put together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Payload<'b> {
+    Within(&'b [u8]),
+    Own(Vec<u8>),
+}
+
+/// An engine, with what outlives a connection to it.
+pub(super) trait Engine {
+    /// Whether it brings back what is sent to it. Then subscribers here hear only what it brings, in its order.
+    const ECHOES: bool;
+
+    /// Begins anew on a connection: says who this is, and waits until that is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] with the reason.
+    async fn greet(
+        &mut self,
+        connection: Connection,
+        url: &EngineUrl,
+        settings: &Settings,
+    ) -> Result<Connection, Broken>;
+
+    /// Appends what tells it of a change.
+    fn push_change(&mut self, change: &Change, output: &mut BytesMut);
+
+    /// Appends a question that it answers behind everything that it was told before.
+    fn push_probe(&mut self, probe: Option<u64>, output: &mut BytesMut);
+
+    /// Takes what is to be sent; false if that is nothing.
+    fn take(&mut self, entries: Vec<Entry<Order>>) -> bool;
+
+    /// Appends the next message, or a part of it; false if there is none.
+    fn push_next(&mut self, output: &mut BytesMut, figures: &Figures) -> bool;
+
+    /// What was taken and not sent at all, for an engine that echoes: it is heard here, at least.
+    fn take_back(&mut self) -> Vec<Arc<Message>>;
+
+    /// Does what the next thing asks for that has come as a whole, and lets `hear` know what else follows from it; false if
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] where it is not understood.
+    fn hear(
+        &mut self,
+        connection: &mut Connection,
+        figures: &Figures,
+        now_ms: u64,
+        hear: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<bool, Broken>;
+}

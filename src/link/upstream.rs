@@ -1,0 +1,185 @@
+//! An upstream that speaks the Redis protocol as an engine: Redis, Valkey, Dragonfly, or another server of this kind.
+//!
+//! What clients publish here is published there, and what clients listen to here is subscribed to there, once, on one
+//! connection in RESP3. Delivery goes through it: subscribers here hear what it brings, in its order, which is the same for
+//! everybody everywhere. Its channels are called as they are here, so who speaks with it directly is heard here, and hears.
+//!
+//! Whoever subscribes to a channel and to patterns gets a message several times. Here it is one message, and its *owner* among
+//! the subscriptions is the one that counts: that to the channel itself, otherwise the oldest of the matching patterns.
+//! The upstream says in its stream where each subscription begins and ends, so at every message it is known which there are.
+
+mod frame;
+mod owners;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::connection::{Broken, Connection};
+use super::engine::{Engine, Heard, Payload};
+use crate::backplane::interest::Change;
+use crate::backplane::status::Figures;
+use crate::backplane::subject::{self, Subject};
+use crate::client::order::Order;
+use crate::config::{EngineUrl, Settings};
+use crate::hub::Entry;
+use crate::ids::Topic;
+use crate::message::{Kind, Message};
+use crate::resp::encode;
+use frame::Frame;
+use owners::Owners;
+
+/// What questions that are asked to see what has been heard begin with; their numbers follow.
+const PROBE: &[u8] = b"pregon-probe:";
+/// What questions say that are only a sign of life.
+const LIFE: &[u8] = b"pregon-life";
+
+/// What an upstream is told and what it brings.
+#[derive(Default)]
+pub(super) struct Upstream {
+    /// What was taken from the mailbox and is to be published.
+    messages: VecDeque<Arc<Message>>,
+    /// The last number of what it was asked for: what is asked for anew is not given up for its old number.
+    asked: HashMap<Subject, u64>,
+    owners: Owners,
+}
+
+impl Engine for Upstream {
+    const ECHOES: bool = true;
+
+    async fn greet(
+        &mut self,
+        mut connection: Connection,
+        url: &EngineUrl,
+        settings: &Settings,
+    ) -> Result<Connection, Broken> {
+        (self.asked, self.owners) = (HashMap::new(), Owners::default());
+        if url.is_encrypted() {
+            connection = connection.encrypt(url, settings).await?;
+        }
+        let mut words: Vec<&[u8]> = vec![b"HELLO", b"3"];
+        if let Some(password) = &url.password {
+            words.extend([b"AUTH", url.user.as_deref().unwrap_or("default").as_bytes(), password.as_bytes()]);
+        }
+        words.extend([&b"SETNAME"[..], b"pregon"]);
+        push_command(&mut connection.output, &words);
+        loop {
+            match frame::take(&mut connection.input)? {
+                None => connection.go_on(0).await?,
+                Some(Frame::Error(why)) => return Err(Broken(why)),
+                Some(_) => return Ok(connection),
+            }
+        }
+    }
+
+    fn push_change(&mut self, change: &Change, output: &mut BytesMut) {
+        let (subject, words) = match change {
+            Change::Ask(number, subject) => {
+                self.asked.insert(subject.clone(), *number);
+                (subject, [&b"SUBSCRIBE"[..], b"PSUBSCRIBE", b"SSUBSCRIBE"])
+            }
+            Change::Forget(number, subject) => {
+                if self.asked.get(subject) != Some(number) {
+                    return;
+                }
+                self.asked.remove(subject);
+                (subject, [&b"UNSUBSCRIBE"[..], b"PUNSUBSCRIBE", b"SUNSUBSCRIBE"])
+            }
+        };
+        let (topic, name) = subject::read_name(subject);
+        let [channel, pattern, shard] = words;
+        let command = match topic {
+            Topic::Channel => channel,
+            Topic::Pattern => pattern,
+            Topic::ShardChannel => shard,
+        };
+        push_command(output, &[command, name]);
+    }
+
+    fn push_probe(&mut self, probe: Option<u64>, output: &mut BytesMut) {
+        match probe {
+            Some(probe) => push_command(output, &[b"PING", &[PROBE, probe.to_string().as_bytes()].concat()]),
+            None => push_command(output, &[b"PING", LIFE]),
+        }
+    }
+
+    fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
+        let any = !entries.is_empty();
+        self.messages.extend(entries.into_iter().filter_map(|entry| match entry {
+            Entry::Publication(publication) => Some(publication.message),
+            // Nobody orders the link to do anything.
+            Entry::Other(_) => None,
+        }));
+        any
+    }
+
+    fn push_next(&mut self, output: &mut BytesMut, figures: &Figures) -> bool {
+        let Some(message) = self.messages.pop_front() else { return false };
+        let (before, (channel, payload)) = (output.len(), message.parts());
+        let command: &[u8] = if message.kind() == Kind::Channel { b"PUBLISH" } else { b"SPUBLISH" };
+        push_command(output, &[command, channel, payload]);
+        figures.sent_messages.add_shared(1);
+        figures.sent_bytes.add_shared((output.len() - before) as u64);
+        true
+    }
+
+    fn take_back(&mut self) -> Vec<Arc<Message>> {
+        std::mem::take(&mut self.messages).into()
+    }
+
+    fn hear(
+        &mut self,
+        connection: &mut Connection,
+        figures: &Figures,
+        _now_ms: u64,
+        hear: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<bool, Broken> {
+        match frame::take(&mut connection.input)? {
+            None => return Ok(false),
+            Some(Frame::Push(parts)) => {
+                let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();
+                self.receive(&parts, figures, hear);
+            }
+            Some(Frame::Bulk(bytes)) => {
+                if let Some(digits) = bytes.strip_prefix(PROBE) {
+                    hear(Heard::Answer(std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok())));
+                }
+            }
+            Some(Frame::Error(why)) => hear(Heard::Refusal(why)),
+            Some(Frame::Other) => {}
+        }
+        Ok(true)
+    }
+}
+
+impl Upstream {
+    /// Judges what the upstream says about subscriptions.
+    fn receive(&mut self, parts: &[&[u8]], figures: &Figures, hear: &mut dyn FnMut(Heard<'_>)) {
+        let (kind, channel, payload, is_owner) = match *parts {
+            [b"message", channel, payload] => (Kind::Channel, channel, payload, true),
+            [b"smessage", channel, payload] => (Kind::ShardChannel, channel, payload, true),
+            [b"pmessage", pattern, channel, payload] => {
+                (Kind::Channel, channel, payload, self.owners.is_owner(pattern, channel))
+            }
+            [b"subscribe", name, _] => return self.owners.begin(Topic::Channel, name),
+            [b"psubscribe", name, _] => return self.owners.begin(Topic::Pattern, name),
+            [b"unsubscribe", name, _] => return self.owners.end(Topic::Channel, name),
+            [b"punsubscribe", name, _] => return self.owners.end(Topic::Pattern, name),
+            _ => return,
+        };
+        figures.received_bytes.add_shared(parts.iter().map(|part| part.len() as u64).sum());
+        if is_owner {
+            hear(Heard::Message(kind, channel, Payload::Within(payload)));
+        } else {
+            figures.repeated_messages.add_shared(1);
+        }
+    }
+}
+
+fn push_command(output: &mut BytesMut, words: &[&[u8]]) {
+    let mut bytes = Vec::with_capacity(words.iter().map(|word| word.len() + 32).sum());
+    encode::header(&mut bytes, b'*', words.len() as i64);
+    words.iter().for_each(|word| encode::bulk(&mut bytes, word));
+    output.extend_from_slice(&bytes);
+}
