@@ -131,6 +131,8 @@ pub struct Client {
     pub(crate) awaits_answer: Cell<bool>,
     /// Whether it has given the password, or needs to give none.
     proven: Cell<bool>,
+    /// Whether it is still to be said whether its user may listen to all that it listens to.
+    in_doubt: Cell<bool>,
     /// The user that it has logged in as, as others may see it in what they know of the client, too.
     user: RefCell<Option<Arc<User>>>,
     /// Subscriptions that its command is about to begin, and that count for its user already.
@@ -160,6 +162,7 @@ impl Client {
             served: Cell::new(0),
             awaits_answer: Cell::new(false),
             proven: Cell::new(true),
+            in_doubt: Cell::new(false),
             user: RefCell::new(user),
             claim: Cell::new(0),
             silence: Silence::default(),
@@ -203,11 +206,11 @@ impl Client {
         all.take(most).map(|(topic, name)| (topic, name.clone())).collect()
     }
 
-    /// Whether this holds for all names that it listens to.
-    pub(crate) fn all_names(&self, holds: impl Fn(Topic, &[u8]) -> bool) -> bool {
+    /// The names of this kind that it listens to in one part of the table of them; none if the table has no such part.
+    pub(crate) fn names_in_part(&self, topic: Topic, part: usize) -> Option<Vec<Name>> {
         let memberships = self.memberships.borrow();
-        let of = |topic: Topic| memberships.iter().flat_map(move |all| all[topic as usize].names());
-        Topic::ALL.into_iter().all(|topic| of(topic).all(|name| holds(topic, name)))
+        let names = memberships.as_ref()?[topic as usize].part(part)?;
+        Some(names.cloned().collect())
     }
 
     /// Whether it listens to anything.
@@ -256,6 +259,15 @@ impl Client {
 
     pub(crate) fn set_proven(&self, proven: bool) {
         self.proven.set(proven);
+    }
+
+    /// Whether it is still to be said whether its user may listen to all that it listens to.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.in_doubt.get()
+    }
+
+    pub(crate) fn set_in_doubt(&self, in_doubt: bool) {
+        self.in_doubt.set(in_doubt);
     }
 
     /// Why it is being closed, if it is.

@@ -277,7 +277,7 @@ impl<T: Cost> HubState<T> {
 
     /// The names in one of the [`PARTS`] of the channels of `kind`, in no order.
     pub(crate) fn channels(&mut self, kind: Kind, part: usize) -> Vec<Name> {
-        let names: Vec<Name> = self.names(kind).part(part).cloned().collect();
+        let names: Vec<Name> = self.names(kind).part(part).into_iter().flatten().cloned().collect();
         self.steps += names.len();
         names
     }

@@ -7,6 +7,7 @@
 mod ending;
 mod evicting;
 mod fan_out;
+mod judging;
 mod lists;
 mod monitors;
 mod orders;
@@ -37,6 +38,7 @@ use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
 use ending::Leaver;
+use judging::Doubt;
 use lists::Lists;
 
 /// One io-thread's share of the server.
@@ -55,6 +57,8 @@ pub struct Worker {
     more_waits: Cell<bool>,
     /// Clients that have ended and have subscriptions.
     leaving: RefCell<VecDeque<Leaver>>,
+    /// Clients of which is still to be said whether their users may listen to all that they listen to.
+    doubts: RefCell<VecDeque<Doubt>>,
     /// Orders that have been obeyed, of which those who wait for them have still to hear.
     settled: RefCell<Vec<Receipt>>,
     /// What took the output of clients that have ended, and is still to be closed.
@@ -113,6 +117,7 @@ impl Worker {
             incoming: RefCell::default(),
             more_waits: Cell::new(false),
             leaving: RefCell::default(),
+            doubts: RefCell::default(),
             settled: RefCell::default(),
             hung_up: RefCell::default(),
             leave_bell: Notify::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::covering;
+use super::covering::Wanted;
 use super::rule::{RuleError, has_blanks};
 use crate::pattern;
 
@@ -28,6 +28,12 @@ pub(crate) struct ChannelUse {
     pub(crate) count: usize,
 }
 
+/// Steps of comparing one pattern with those that may cover it; what has not been found by then counts as not covered. They
+/// take about a millisecond.
+const MOST_STEPS: usize = 256 * 1024;
+/// For how many comparisons of a channel with a pattern it counts to ask whether a pattern covers another.
+const COVERED_STEPS: usize = 4;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ChannelPattern {
     pattern: Box<[u8]>,
@@ -51,6 +57,8 @@ pub(super) struct ChannelPatterns {
     patterns: Vec<ChannelPattern>,
     /// Where the patterns are looked up, by direction. Made when all rules have been carried out.
     indexes: [Index; 2],
+    /// The patterns that may be subscribed to literally. Made at the same time.
+    literal: HashSet<Box<[u8]>>,
 }
 
 impl ChannelPatterns {
@@ -111,6 +119,8 @@ impl ChannelPatterns {
             let patterns = self.patterns.iter().filter(|known| known.is_for(direction));
             Index::new(patterns.map(|known| &*known.pattern))
         });
+        let subscribed = self.patterns.iter().filter(|known| known.subscribe);
+        self.literal = subscribed.map(|known| known.pattern.clone()).collect();
     }
 
     /// Whether a channel may be used so.
@@ -121,16 +131,25 @@ impl ChannelPatterns {
     /// Whether a pattern may be subscribed to: literally one of those that there are, or, if `covered` says so, one that
     /// matches no channel that one of those does not match.
     pub(super) fn permit_pattern(&self, wanted: &[u8], covered: bool) -> bool {
-        let suits = |known: &[u8]| known == wanted || known == b"*" || (covered && covering::covers(known, wanted));
-        self.all || self.patterns.iter().filter(|known| known.subscribe).any(|known| suits(&known.pattern))
+        let mut left = MOST_STEPS;
+        let mut is_covered = || {
+            let mut known = self.patterns.iter().filter(|known| known.subscribe);
+            let wanted = Wanted::new(wanted);
+            known.any(|known| wanted.is_covered_by(&known.pattern, &mut left))
+        };
+        self.all || self.literal.contains(wanted) || self.literal.contains(&b"*"[..]) || (covered && is_covered())
     }
 
-    /// Whether it allows all that `other` allows, as far as that can be told without looking at channels.
+    /// How many steps it takes at most to say whether a name may be listened to; of patterns that may be covered, where most of
+    /// the others begin differently.
+    pub(super) fn listening_steps(&self, covered: bool) -> usize {
+        let compared = self.indexes[Direction::Subscribe as usize].others.len();
+        if covered { compared.max(COVERED_STEPS * self.patterns.len()) } else { compared }
+    }
+
+    /// Whether it allows to listen to all that `other` allows, as far as that can be told without looking at channels.
     pub(super) fn contains(&self, other: &Self) -> bool {
-        let has = |wanted: &ChannelPattern| {
-            self.patterns.iter().any(|known| known.pattern == wanted.pattern && (known.subscribe || !wanted.subscribe))
-        };
-        self.all || (!other.all && other.patterns.iter().all(has))
+        self.all || (!other.all && other.literal.iter().all(|pattern| self.literal.contains(pattern)))
     }
 
     /// The rules that make it what it is, between blanks.

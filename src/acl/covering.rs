@@ -2,9 +2,6 @@
 
 use crate::pattern::{ByteSet, Token};
 
-/// Tokens of one pattern times those of the other that are compared at most; longer ones count as not covered.
-const MOST_STEPS: usize = 256 * 1024;
-
 /// A token of a pattern whose stars and question marks are in order: a star stands behind the question marks beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
@@ -12,36 +9,59 @@ enum Unit {
     One(ByteSet),
 }
 
-/// Whether every channel that `narrow` matches is matched by `wide`, too. An answer of no may be wrong where the stars of
-/// both lie so that only a closer look could tell; an answer of yes is never wrong.
-pub(super) fn covers(wide: &[u8], narrow: &[u8]) -> bool {
-    if wide.is_empty() || narrow.is_empty() {
-        // The empty pattern matches the empty channel, and no other pattern does.
-        return wide == narrow;
+/// A pattern of which is asked whether others cover it.
+pub(super) struct Wanted {
+    is_empty: bool,
+    units: Vec<Unit>,
+}
+
+impl Wanted {
+    pub(super) fn new(pattern: &[u8]) -> Self {
+        Wanted { is_empty: pattern.is_empty(), units: units(pattern) }
     }
-    if wide.len().saturating_mul(narrow.len()) > MOST_STEPS {
-        return false;
-    }
-    let (wide, narrow) = (units(wide), units(narrow));
-    // Which places in `wide` may be reached with what has been read of `narrow`.
-    let mut reached = vec![false; wide.len() + 1];
-    reached[0] = true;
-    skip_stars(&wide, &mut reached);
-    for unit in &narrow {
-        let mut next = vec![false; wide.len() + 1];
-        for place in (0..wide.len()).filter(|place| reached[*place]) {
-            match (&wide[place], unit) {
-                (Unit::Star, _) => next[place] = true,
-                (Unit::One(wide), Unit::One(narrow)) if narrow.without(wide) == ByteSet::default() => {
-                    next[place + 1] = true;
-                }
-                _ => {}
-            }
+
+    /// Whether every channel that it matches is matched by `wide`, too. An answer of no may be wrong where the stars of both
+    /// lie so that only a closer look could tell, or no steps are `left`; an answer of yes is never wrong. A step is a byte of
+    /// `wide`, or a comparison of one place in both.
+    pub(super) fn is_covered_by(&self, wide: &[u8], left: &mut usize) -> bool {
+        if wide.is_empty() || self.is_empty {
+            // The empty pattern matches the empty channel, and no other pattern does.
+            return wide.is_empty() && self.is_empty;
         }
-        reached = next;
+        if !take(left, wide.len()) {
+            return false;
+        }
+        let wide = units(wide);
+        // Which places in `wide` may be reached with what has been read of the other.
+        let mut reached = vec![false; wide.len() + 1];
+        reached[0] = true;
         skip_stars(&wide, &mut reached);
+        for unit in &self.units {
+            let mut next = vec![false; wide.len() + 1];
+            for place in (0..wide.len()).filter(|place| reached[*place]) {
+                match (&wide[place], unit) {
+                    (Unit::Star, _) => next[place] = true,
+                    (Unit::One(wide), Unit::One(narrow)) if narrow.without(wide) == ByteSet::default() => {
+                        next[place + 1] = true;
+                    }
+                    _ => {}
+                }
+            }
+            if !next.contains(&true) || !take(left, wide.len()) {
+                return false;
+            }
+            reached = next;
+            skip_stars(&wide, &mut reached);
+        }
+        reached[wide.len()]
     }
-    reached[wide.len()]
+}
+
+/// Takes steps off those that are left, if there are so many.
+fn take(left: &mut usize, steps: usize) -> bool {
+    let rest = left.checked_sub(steps);
+    *left = rest.unwrap_or(0);
+    rest.is_some()
 }
 
 /// A star stands for nothing, too.
@@ -86,6 +106,21 @@ fn units(mut pattern: &[u8]) -> Vec<Unit> {
 mod tests {
     use super::*;
     use crate::pattern::matches;
+
+    fn covers(wide: &[u8], narrow: &[u8]) -> bool {
+        Wanted::new(narrow).is_covered_by(wide, &mut 100_000)
+    }
+
+    #[test]
+    fn who_has_no_steps_left_finds_nothing_covered() {
+        let (wide, narrow) = (b"*a*a*a*a*b", b"*a*a*a*a*ab");
+        let mut left = 1_000;
+        assert!(Wanted::new(narrow).is_covered_by(wide, &mut left));
+        assert!(!Wanted::new(narrow).is_covered_by(wide, &mut (999 - left)));
+        let mut left = 1_000;
+        assert!(!Wanted::new(b"news:*").is_covered_by(b"sport:*:today:*", &mut left));
+        assert!(left > 900, "another beginning is seen at once");
+    }
 
     #[test]
     fn what_is_plainly_covered_is_found_to_be() {

@@ -199,6 +199,11 @@ impl Rights {
         })
     }
 
+    /// How many steps it takes at most to say that of a name.
+    pub(crate) fn listening_steps(&self, covered: bool) -> usize {
+        self.sets().map(|set| set.channels.listening_steps(covered)).sum()
+    }
+
     /// Whether its user may listen to all channels that `other` allows, as far as that can be told at once.
     pub(super) fn listens_to_all_of(&self, other: &Self) -> bool {
         other.sets().all(|old| self.sets().any(|set| set.channels.contains(&old.channels)))

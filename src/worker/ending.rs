@@ -11,7 +11,6 @@ use super::Worker;
 use crate::client::order::{HubAccess, Receipt};
 use crate::client::sink::Sink;
 use crate::client::{Client, Closing};
-use crate::ids::Topic;
 
 /// Subscriptions of clients that have ended are ended, and clients looked after, until others have their turn.
 const ENDED_AT_ONCE: usize = 256;
@@ -50,47 +49,10 @@ impl Worker {
         self.see_to(client.clone(), Some(receipt));
     }
 
-    /// Closes `client` by order of another, who waits until that is settled, if it listens to what its user may not listen to
-    /// any more.
-    pub(super) fn judge(&self, client: &Rc<Client>, receipt: Receipt) {
-        if self.listens_rightly(client) {
-            self.settled.borrow_mut().push(receipt);
-            self.leave_bell.notify_one();
-        } else {
-            client.info.doom();
-            client.close(Closing::Revoked);
-            self.see_to(client.clone(), Some(receipt));
-        }
-    }
-
-    /// Closes `client` if it has just begun to listen to what its user, whose rights may have changed meanwhile, may not
-    /// listen to.
-    pub(crate) fn judge_names<N: AsRef<[u8]>>(&self, client: &Rc<Client>, topic: Topic, names: &[N]) {
-        if client.is_free(&self.server.acl) {
-            return;
-        }
-        let rights = client.info.user(&self.server.acl).rights();
-        let covered = self.settings().acl_pattern_subscribe.covered();
-        if !names.iter().all(|name| rights.may_listen(name.as_ref(), topic == Topic::Pattern, covered)) {
-            client.info.doom();
-            client.close(Closing::Revoked);
-            self.see_to(client.clone(), None);
-        }
-    }
-
-    /// Whether all that `client` listens to is what its user may listen to.
-    pub(crate) fn listens_rightly(&self, client: &Client) -> bool {
-        if client.is_free(&self.server.acl) {
-            return true;
-        }
-        let rights = client.info.user(&self.server.acl).rights();
-        let covered = self.settings().acl_pattern_subscribe.covered();
-        client.all_names(|topic, name| rights.may_listen(name, topic == Topic::Pattern, covered))
-    }
-
-    /// Ends a few subscriptions of clients that have ended, and says so to those who wait for it. If there are more, that goes
-    /// on when others have had their turns.
+    /// Judges clients in doubt, and ends subscriptions of clients that have ended, a few at once, and says so to those who wait
+    /// for it. If there are more, that goes on when others have had their turns.
     pub(crate) fn end_few(&self, hub: &mut HubAccess<'_>) {
+        self.judge_few(hub);
         self.end_some(FEW, hub);
     }
 
@@ -116,12 +78,14 @@ impl Worker {
     /// Goes on with what [`Worker::end_few`] has left, and closes some of what clients that have ended came through.
     pub(crate) fn go_on_ending(&self) {
         self.close_some();
+        self.go_on_judging();
         self.end_some(ENDED_AT_ONCE, &mut self.hub());
     }
 
-    /// Whether clients that have ended still have subscriptions, or connections that are open.
+    /// Whether clients that have ended still have subscriptions, or connections that are open, or some are in doubt.
     pub(super) fn is_ending(&self) -> bool {
-        !self.leaving.borrow().is_empty() || !self.settled.borrow().is_empty() || !self.hung_up.borrow().is_empty()
+        let ends = !self.leaving.borrow().is_empty() || !self.hung_up.borrow().is_empty();
+        ends || !self.settled.borrow().is_empty() || !self.doubts.borrow().is_empty()
     }
 
     /// Closes what a client that has ended came through when others have had their turns: the system needs longer for that
@@ -149,7 +113,8 @@ impl Worker {
         self.handle().connections.fetch_sub(count, Relaxed);
     }
 
-    fn see_to(&self, client: Rc<Client>, receipt: Option<Receipt>) {
+    /// Ends the subscriptions of a client that has been closed, and says so to who waits for it.
+    pub(super) fn see_to(&self, client: Rc<Client>, receipt: Option<Receipt>) {
         self.leaving.borrow_mut().push_back(Leaver { client, receipt });
         self.leave_bell.notify_one();
     }

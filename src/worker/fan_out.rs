@@ -39,10 +39,13 @@ impl Worker {
         match next {
             None => return false,
             Some(Entry::Other(order)) => self.obey(order),
-            Some(Entry::Publication(publication)) => match publication.only_exact() {
-                Some(slot) => self.fan_out_run(slot, publication.message),
-                None => self.fan_out(&publication),
-            },
+            Some(Entry::Publication(publication)) => {
+                self.judge_receivers(&publication);
+                match publication.only_exact() {
+                    Some(slot) => self.fan_out_run(slot, publication.message),
+                    None => self.fan_out(&publication),
+                }
+            }
         }
         true
     }

@@ -47,9 +47,14 @@ pub(in crate::command) fn end_all(call: &mut LocalCall<'_, '_>, clients: Vec<Arc
 
 /// Ends those of these clients that listen to what their users may not listen to any more.
 pub(in crate::command) fn judge(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>]) {
-    let (own, others): (Vec<_>, Vec<_>) = clients.iter().cloned().partition(|info| info.id == call.info.id);
+    let (own, mut others): (Vec<_>, Vec<_>) = clients.iter().cloned().partition(|info| info.id == call.info.id);
+    let rightly = if own.is_empty() { Some(true) } else { call.worker.listens_rightly(call.client) };
+    if rightly.is_none() {
+        // It listens to very much, and is judged like others.
+        others.extend(own);
+    }
     end(call, &others, Errand::Judge);
-    if !own.is_empty() && !call.worker.listens_rightly(call.client) {
+    if rightly == Some(false) {
         run::close_after_reply(call.worker, call.client, call.session);
     }
 }
