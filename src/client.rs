@@ -27,6 +27,7 @@ use crate::message::Frame;
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
 pub(crate) use memberships::{Membership, Memberships};
+use order::Returned;
 use outbox::Outbox;
 use registry::{ClientInfo, Flag};
 use silence::Silence;
@@ -127,6 +128,8 @@ pub struct Client {
     pub(crate) unoffered_bytes: Cell<usize>,
     /// How many of the answers that it waited for have come and were not noticed yet.
     pub(crate) served: Cell<u32>,
+    /// A request that has waited, and is to be executed anew.
+    returned: RefCell<Option<Box<Returned>>>,
     /// Whether its last command is still to be answered: it runs elsewhere, or waits for its turn there.
     pub(crate) awaits_answer: Cell<bool>,
     /// Whether it has given the password, or needs to give none.
@@ -160,6 +163,7 @@ impl Client {
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
             served: Cell::new(0),
+            returned: RefCell::default(),
             awaits_answer: Cell::new(false),
             proven: Cell::new(true),
             in_doubt: Cell::new(false),
@@ -339,6 +343,18 @@ impl Client {
         }
         self.served.set(self.served.get() + 1);
         self.bell.notify_one();
+    }
+
+    /// Gives it a request back that has waited, for its session to execute anew.
+    pub(crate) fn give_back(&self, request: Box<Returned>) {
+        *self.returned.borrow_mut() = Some(request);
+        self.served.set(self.served.get() + 1);
+        self.bell.notify_one();
+    }
+
+    /// The request that it was given back, if it was.
+    pub(crate) fn take_returned(&self) -> Option<Box<Returned>> {
+        self.returned.take()
     }
 
     /// Whether its sink has not taken all that it was offered. A client without one takes nothing.

@@ -330,7 +330,8 @@ impl Call<'_, '_> {
         }
         let interest = interest(&mut keys, args);
         self.info.held.set(Holding::Awaited, interest.size_bytes());
-        let wait = Wait { attempt, interest, ends: timeout_ms.is_some(), tracked: self.is_tracked() };
+        let right = permission::right(self);
+        let wait = Wait { right, attempt, interest, ends: timeout_ms.is_some(), tracked: self.is_tracked() };
         let muted = self.scope.reply_mode != ReplyMode::On;
         let waiters = &mut self.keys.hold(self.now).0.waiters;
         waiters.add(self.info.clone(), self.scope.db, self.reply.proto(), muted, wait);

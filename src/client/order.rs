@@ -9,6 +9,7 @@ use super::registry::ClientInfo;
 use crate::mailbox::Cost;
 use crate::message::Frame;
 use crate::resp::answer::Answer;
+use crate::resp::decode::OwnedArgs;
 
 /// The hub of this server: its mailboxes carry orders beside messages.
 pub type Hub = crate::hub::Hub<Order>;
@@ -41,6 +42,16 @@ pub enum Errand {
     Tell(Notice),
     /// It is given the answer that it has waited for.
     Serve(Answer),
+    /// It waits no more, and its request is executed anew.
+    Return(Box<Returned>),
+}
+
+/// A request of a client that has waited.
+#[derive(Debug)]
+pub struct Returned {
+    pub(crate) args: OwnedArgs,
+    /// Whether it is not answered.
+    pub(crate) muted: bool,
 }
 
 /// Who waits until several workers have obeyed an order.
@@ -68,6 +79,7 @@ impl Cost for Errand {
             Errand::Kill(_) | Errand::Judge(_) | Errand::Close(_) | Errand::Resume => 0,
             Errand::Tell(notice) => notice.cost(),
             Errand::Serve(answer) => answer.len(),
+            Errand::Return(request) => request.args.size_bytes(),
         }
     }
 }

@@ -5,12 +5,13 @@ use super::Call;
 use super::client::list;
 use super::keys;
 use super::spec::{Channels, Command, Flags};
-use super::table::Entry;
+use super::table::{self, Entry};
 use crate::acl::log::{Place, Reason, Refusal};
 use crate::acl::{Asked, ChannelUse, Denial, Direction, KeyUse, Limit, Rights, User};
 use crate::client::registry::ClientInfo;
 use crate::clock::Now;
 use crate::config::Settings;
+use crate::keyspace::waiters::Right;
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
@@ -29,16 +30,25 @@ pub(super) struct Refused<'a> {
 
 /// Judges a request by these rights.
 pub(super) fn judge(rights: &Rights, entry: &Entry, args: Args<'_>, settings: &Settings) -> Result<(), Denial> {
-    ask(entry, args, settings, |asked| rights.judge(asked))
+    ask(entry, args, settings.acl_pattern_subscribe.covered(), |asked| rights.judge(asked))
+}
+
+/// By what a command that waits for keys is judged before it is served.
+pub(super) fn right(call: &Call<'_, '_>) -> Right {
+    let permits = |rights: &Rights, command, args: Args<'_>| {
+        // None of these has channels.
+        ask(table::entry(command), args, false, |asked| rights.judge(asked)).is_ok()
+    };
+    Right { user: call.info.user(&call.server.acl), command: call.entry.index, permits }
 }
 
 /// Whether a request, which may be executed, may read keys that it does not name.
 pub(super) fn may_read_all_keys(call: &Call<'_, '_>) -> bool {
     let user = call.info.user(&call.server.acl);
-    user.is_free() || ask(call.entry, call.args, call.settings, |asked| user.rights().permit_reading_all(asked))
+    user.is_free() || ask(call.entry, call.args, false, |asked| user.rights().permit_reading_all(asked))
 }
 
-fn ask<R>(entry: &Entry, args: Args<'_>, settings: &Settings, judge: impl FnOnce(&Asked<'_>) -> R) -> R {
+fn ask<R>(entry: &Entry, args: Args<'_>, covered: bool, judge: impl FnOnce(&Asked<'_>) -> R) -> R {
     let command = entry.command;
     let keys = || keys_of(command, args);
     judge(&Asked {
@@ -48,7 +58,7 @@ fn ask<R>(entry: &Entry, args: Args<'_>, settings: &Settings, judge: impl FnOnce
         args,
         keys: &keys,
         channels: command.channels.map(|channels| channels_of(channels, args)),
-        covered: settings.acl_pattern_subscribe.covered(),
+        covered,
     })
 }
 

@@ -4,7 +4,8 @@
 //! wait is noted here with the request. When one of its keys is fed, whoever fed it runs the attempt again from the top,
 //! under the lock under which the key was fed and before any other command, for the clients in the order in which they
 //! came, and sends the answer to the client's worker. So nobody comes in between, and nothing is taken for a client that
-//! is not there any more: a client that goes, or whose time is up, takes itself out under the same lock.
+//! is not there any more: a client that goes, or whose time is up, takes itself out under the same lock. Whose user has lost
+//! the right to do this meanwhile is sent its request instead, and refused as if it had just come.
 //!
 //! What was fed is gone when the first client finds nothing, so nobody behind it is looked at: a push costs what the clients
 //! that it serves cost, however many wait. Whoever reads a stream alone is looked at when the id that it waits for is reached.
@@ -24,9 +25,10 @@ use super::entry::{Kind, Value};
 use super::keys::Keys;
 use super::stream::StreamId;
 use super::{Rules, State};
-use crate::client::order::Errand;
+use crate::acl::{Rights, User};
+use crate::client::order::{Errand, Returned};
 use crate::client::registry::ClientInfo;
-use crate::ids::ClientId;
+use crate::ids::{ClientId, CommandIndex};
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
 use crate::resp::decode::{Args, OwnedArgs};
@@ -95,9 +97,28 @@ impl Interest {
     }
 }
 
+/// Whether these rights allow a request for this command.
+pub(crate) type Permits = fn(&Rights, CommandIndex, Args<'_>) -> bool;
+
+/// By what a request is judged again before it is served: the rights of its user may have changed.
+#[derive(Debug)]
+pub(crate) struct Right {
+    pub(crate) user: Arc<User>,
+    pub(crate) command: CommandIndex,
+    pub(crate) permits: Permits,
+}
+
+impl Right {
+    fn allows(&self, args: Args<'_>) -> bool {
+        self.user.is_free() || (self.permits)(&self.user.rights(), self.command, args)
+    }
+}
+
 /// How a client waits.
 #[derive(Debug)]
 pub(crate) struct Wait {
+    /// Why it may.
+    pub(crate) right: Right,
     /// What is run when a key is fed.
     pub(crate) attempt: Attempt,
     /// What it waits for.
@@ -312,9 +333,21 @@ impl Waiters {
 /// What became of another try.
 enum Tried {
     Served(Served),
+    /// The client may not do this any more, and waits no more: it is sent its request, and its gate refuses that.
+    Refused(Arc<ClientInfo>, Errand),
     Waits,
     /// The client waits no more, or has been killed: its place was only still to be left.
     Gone,
+}
+
+impl Tried {
+    fn tell(self, outlet: &mut Outlet<'_, '_>) {
+        match self {
+            Tried::Served(served) => served.send(outlet),
+            Tried::Refused(client, errand) => outlet.order(client, errand),
+            Tried::Waits | Tried::Gone => {}
+        }
+    }
 }
 
 /// Serves those who wait for a key that was fed, as far as there is something for them.
@@ -342,9 +375,7 @@ fn serve_readers(keys: &mut Keys<'_>, key: &[u8], outlet: &mut Outlet<'_, '_>) {
     let place = AddressRef { db: keys.db, key };
     let reached = keys.state.waiters.queues.get(&place).map_or_else(Vec::new, |queue| queue.reached(last));
     for (turn, client) in reached {
-        if let Tried::Served(served) = attempt(keys, client, turn) {
-            served.send(outlet);
-        }
+        attempt(keys, client, turn).tell(outlet);
         keys.publish(outlet);
     }
 }
@@ -360,9 +391,7 @@ fn serve_line(keys: &mut Keys<'_>, key: &[u8], class: &Class, outlet: &mut Outle
         }
         let tried = attempt(keys, client, next);
         let is_over = matches!(tried, Tried::Waits);
-        if let Tried::Served(served) = tried {
-            served.send(outlet);
-        }
+        tried.tell(outlet);
         keys.publish(outlet);
         if is_over {
             break;
@@ -382,6 +411,11 @@ fn attempt(keys: &mut Keys<'_>, client: ClientId, turn: u64) -> Tried {
     if waiter.client.is_killed() {
         keys.state.waiters.leave(&mut waiter);
         return Tried::Gone;
+    }
+    if !waiter.wait.right.allows(waiter.wait.interest.args.args()) {
+        keys.state.waiters.leave(&mut waiter);
+        let request = Returned { args: waiter.wait.interest.args, muted: waiter.muted };
+        return Tried::Refused(waiter.client, Errand::Return(Box::new(request)));
     }
     #[cfg(test)]
     {

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering::Acquire;
 
-use super::{Blocked, Session};
+use super::{Blocked, ReplyMode, Session};
 use crate::client::Closing;
 use crate::client::held::Holding;
+use crate::client::order::Returned;
 use crate::client::registry::Flag;
 use crate::clock::Now;
 use crate::command::elsewhere::execution::{Execution, Progress};
@@ -62,9 +63,23 @@ impl Session {
             }
             Some(Blocked::Executing(execution)) => self.execute(now, execution),
             Some(Blocked::Subscribing(subscribing)) => self.subscribe(now, subscribing),
-            Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::OnKeys(_)) | None => {}
+            Some(Blocked::OnKeys(_)) => {
+                if let Some(request) = self.client.take_returned() {
+                    self.run_anew(now, &request);
+                }
+            }
+            Some(Blocked::Ordered(_) | Blocked::Sleeping(_)) | None => {}
         }
         true
+    }
+
+    /// Executes a request that has waited from the beginning: its user may not do that any more, or did so for a moment.
+    fn run_anew(&mut self, now: Now, request: &Returned) {
+        let scope = &mut self.conversation.scope;
+        if request.muted && scope.reply_mode == ReplyMode::On {
+            scope.reply_mode = ReplyMode::Skip;
+        }
+        self.turn(now, None, |turn, conversation, _| gate::admit(turn, conversation, request.args.args()));
     }
 
     /// Goes on with EXEC.

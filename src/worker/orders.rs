@@ -36,6 +36,7 @@ impl Worker {
                 }
             }
             Errand::Serve(answer) => client.serve(answer),
+            Errand::Return(request) => client.give_back(request),
         }
     }
 

@@ -156,3 +156,48 @@ fn readers_are_served_in_the_order_in_which_they_came_and_leave_nothing_behind()
     readers.into_iter().for_each(Peer::leave);
     assert_eq!(world.server.keyspace.lock().waiters.keys(), (0, 0));
 }
+
+#[test]
+fn who_has_lost_the_right_to_what_it_waits_for_is_refused_when_it_would_be_served_and_the_next_is_served() {
+    let no_key = "-NOPERM No permissions to access a key\r\n";
+    let no_command = |name: &str| format!("-NOPERM User u has no permissions to run the '{name}' command\r\n");
+    let in_group = "XREADGROUP GROUP g c BLOCK 0 STREAMS s >";
+    for (request, change, refused) in [
+        ("BLPOP q 0", "-blpop", no_command("blpop")),
+        ("BLMOVE q other LEFT LEFT 0", "resetkeys ~q", no_key.to_owned()),
+        ("XREAD BLOCK 0 STREAMS s $", "-@read", no_command("xread")),
+        (in_group, "resetkeys", no_key.to_owned()),
+        ("CLIENT REPLY SKIP\r\nBLPOP q 0", "resetkeys", String::new()),
+    ] {
+        let world = World::new();
+        let operator = world.client();
+        operator.say("XGROUP CREATE s g $ MKSTREAM\r\nACL SETUSER u on nopass ~* +@all");
+        let [waiting, next] = [(); 2].map(|()| world.client_of(1));
+        assert_eq!(waiting.say(&format!("AUTH u x\r\n{request}")), "+OK\r\n");
+        next.say(if request.starts_with('X') { in_group } else { "BLPOP q 0" });
+        assert_eq!(operator.say(&format!("ACL SETUSER u {change}")), "+OK\r\n");
+        world.settle();
+        assert_eq!(waiting.resume(), "", "nothing has been fed");
+        operator.say("RPUSH q a\r\nXADD s 1-1 f v");
+        world.settle();
+        assert_eq!(waiting.resume(), refused, "{request}");
+        assert!(next.resume().starts_with("*"), "{request}");
+        assert_eq!(waiting.say("ECHO on"), "$2\r\non\r\n");
+        assert!(operator.say("ACL LOG").contains("$8\r\nusername\r\n$1\r\nu\r\n"), "{request}");
+        assert!(operator.say("INFO clients").contains("blocked_clients:0"));
+    }
+}
+
+#[test]
+fn who_may_still_do_what_it_waits_for_is_served_and_a_deleted_user_is_not() {
+    let world = World::new();
+    let operator = world.client();
+    operator.say("ACL SETUSER u on nopass ~* +@all\r\nACL SETUSER v on nopass ~* +@all");
+    let (gone, stays) = (world.client(), world.client_of(1));
+    gone.say("AUTH v x\r\nBLPOP q 0");
+    stays.say("AUTH u x\r\nBLPOP q 0");
+    operator.say("ACL SETUSER u resetkeys ~q -@all +blpop\r\nACL DELUSER v\r\nRPUSH q a");
+    world.settle();
+    assert!(gone.is_killed());
+    assert_eq!(stays.resume(), "*2\r\n$1\r\nq\r\n$1\r\na\r\n");
+}
