@@ -40,23 +40,20 @@ impl KeyPatterns {
         self.patterns.clear();
     }
 
-    /// Carries out a rule: `~pattern`, or with letters `%R~pattern`.
+    /// Carries out a rule: `~pattern`, or with letters `%R~pattern`; without `~` the pattern is empty, as in Redis.
     pub(super) fn apply(&mut self, rule: &[u8]) -> Result<(), RuleError> {
         if self.all {
             return Err(RuleError::KeysAreAll);
         }
-        let (mut reads, mut writes) = (rule[0] == b'~', rule[0] == b'~');
-        let mut rest = &rule[1..];
-        while !(rule[0] == b'~' || rest.starts_with(b"~")) {
-            match rest.split_first() {
-                Some((b'R' | b'r', _)) if !reads => reads = true,
-                Some((b'W' | b'w', _)) if !writes => writes = true,
-                _ => return Err(RuleError::Syntax),
-            }
-            rest = &rest[1..];
-        }
-        let pattern = if rule[0] == b'~' { rest } else { &rest[1..] };
-        if has_blanks(pattern) || !(reads || writes) {
+        let end = rule.iter().position(|byte| *byte == b'~').unwrap_or(rule.len());
+        let (letters, pattern) = (&rule[..end], rule.get(end + 1..).unwrap_or_default());
+        let (reads, writes) = match &letters.to_ascii_uppercase()[..] {
+            b"" | b"%RW" | b"%WR" => (true, true),
+            b"%R" => (true, false),
+            b"%W" => (false, true),
+            _ => return Err(RuleError::Syntax),
+        };
+        if has_blanks(pattern) {
             return Err(RuleError::Syntax);
         }
         match self.patterns.iter_mut().find(|known| *known.pattern == *pattern) {

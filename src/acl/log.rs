@@ -8,8 +8,6 @@ use parking_lot::Mutex;
 const GROUPED_MS: u64 = 60_000;
 /// So many entries are looked at for one of the same kind.
 const LOOKED_AT: usize = 10;
-/// Bytes that are kept of a name that was refused, or of the user to whom.
-const MAX_NAME: usize = 1024;
 
 /// What was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +81,12 @@ pub(crate) struct LogEntry {
 pub(crate) struct AclLog(Mutex<(VecDeque<LogEntry>, u64)>);
 
 impl AclLog {
-    /// Adds a refusal of this moment, in milliseconds since 1970-01-01, and forgets the oldest entry beyond `max_len`.
-    pub(crate) fn add(&self, mut refusal: Refusal, now_ms: u64, max_len: usize) {
-        refusal.object.truncate(MAX_NAME);
-        refusal.user.truncate(MAX_NAME);
+    /// Adds a refusal of this moment, in milliseconds since 1970-01-01, and forgets the oldest entry beyond `max_len`. Of names
+    /// and of what is said of the client it keeps so many bytes.
+    pub(crate) fn add(&self, mut refusal: Refusal, now_ms: u64, max_len: usize, max_name: usize) {
+        refusal.object.truncate(max_name);
+        refusal.user.truncate(max_name);
+        refusal.client.truncate(refusal.client.floor_char_boundary(max_name));
         let mut guard = self.0.lock();
         let (entries, next_id) = &mut *guard;
         let is_alike = |entry: &LogEntry| {

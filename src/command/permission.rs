@@ -185,6 +185,7 @@ impl<'a> Refused<'a> {
 
 /// Keeps a refusal for ACL LOG.
 pub(super) fn keep(server: &Server, settings: &Settings, now: Now, refusal: Refusal) {
-    let max_len = usize::try_from(settings.acllog_max_len).unwrap_or(usize::MAX);
-    server.acl.log.add(refusal, now.unix().as_millis() as u64, max_len);
+    let most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+    let (entries, name) = (most(settings.acllog_max_len), most(settings.acllog_name_max_len.0));
+    server.acl.log.add(refusal, now.unix().as_millis() as u64, entries, name);
 }

@@ -166,6 +166,10 @@ directives! {
     /// Number of entries that ACL LOG keeps of what was refused to users; the oldest goes first.
     acllog_max_len: u64 = 128, "acllog-max-len", Security, Runtime, number(0, LONG_MAX), bounds;
 
+    /// Length that ACL LOG keeps at most of the name of a key, channel or user, and of what it says of the client: whoever is
+    /// refused something chooses these. Redis has no such directive, and keeps all of them.
+    acllog_name_max_len: ByteSize = ByteSize(4 * 1024), "acllog-name-max-len", Security, Runtime, number(0, LONG_MAX), bounds;
+
     /// With yes, and as long as no password is set, only clients from the machine itself are served; others are told
     /// why and closed. Switch it off only where the network itself keeps strangers away.
     protected_mode: bool = true, "protected-mode", Security, Runtime, ANY;

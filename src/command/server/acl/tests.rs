@@ -329,6 +329,24 @@ fn p11_acl_log_keeps_as_many_entries_as_acllog_max_len_says() {
 }
 
 #[test]
+fn p11_acl_log_keeps_of_a_name_as_much_as_acllog_name_max_len_says() {
+    let (_world, operator, client) = world_with("+@all ~a");
+    client.say(&format!(
+        "CLIENT SETNAME {}\r\nGET {}\r\nAUTH {} x",
+        "n".repeat(5000),
+        "k".repeat(4000),
+        "u".repeat(4000)
+    ));
+    let log = operator.say("ACL LOG");
+    assert!(log.contains(&bulk(&"k".repeat(4000))) && log.contains(&bulk(&"u".repeat(4000))), "{log}");
+    assert!(!log.contains(&"n".repeat(4096)));
+    operator.say("CONFIG SET acllog-name-max-len 10\r\nACL LOG RESET");
+    client.say(&format!("GET {}", "k".repeat(4000)));
+    let log = operator.say("ACL LOG");
+    assert!(log.contains(&bulk(&"k".repeat(10))) && !log.contains(&"k".repeat(11)), "{log}");
+}
+
+#[test]
 fn genpass_makes_as_many_digits_as_the_bits_need() {
     let client = World::new().client();
     for (asked, digits) in [("", 64), ("5", 2), ("4096", 1024), ("1", 1)] {
