@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::error::WRONG_COUNT;
+use super::error::{StartError, WRONG_COUNT};
 use super::value::{Given, Rule, Value, word_index};
 use crate::quoting::quoted;
 
@@ -206,12 +206,33 @@ impl Value for ShutdownFlags {
 }
 
 /// A command that gets another name, or none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rename {
     /// The name in the command table.
     pub from: Vec<u8>,
     /// The new name; empty removes the command.
     pub to: Vec<u8>,
+    /// Where that stands, once it is known: origin and line, for errors.
+    pub(super) place: Option<(String, Option<usize>)>,
+}
+
+/// Wherever they stand.
+impl PartialEq for Rename {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.from, &self.to) == (&other.from, &other.to)
+    }
+}
+
+impl Rename {
+    /// What is wrong with it.
+    pub(crate) fn error(&self, why: &str, cure: &str) -> StartError {
+        let show = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let error = StartError::new(format!("rename-command {} {}: {why}", show(&self.from), show(&self.to)), cure);
+        match &self.place {
+            Some((origin, line)) => error.at(origin, *line),
+            None => error,
+        }
+    }
 }
 
 impl Value for Vec<Rename> {
@@ -223,7 +244,7 @@ impl Value for Vec<Rename> {
             return Err(WRONG_COUNT.into());
         };
         let mut renames = if given.again { old.clone() } else { Vec::new() };
-        renames.push(Rename { from: from.clone(), to: to.clone() });
+        renames.push(Rename { from: from.clone(), to: to.clone(), place: None });
         Ok(renames)
     }
 

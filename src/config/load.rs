@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::absent::is_absent;
 use super::error::{StartError, WRONG_COUNT, reason};
@@ -79,6 +80,11 @@ impl Loader {
     ) -> Result<(), StartError> {
         for (_, objection) in &mut self.objections {
             objection.place(origin, line);
+        }
+        if self.values.settings.rename_command.last().is_some_and(|rename| rename.place.is_none())
+            && let Some(rename) = Arc::make_mut(&mut self.values.settings).rename_command.last_mut()
+        {
+            rename.place = Some((origin.to_owned(), line));
         }
         read.map_err(|error| error.at(origin, line))
     }

@@ -53,16 +53,16 @@ impl Names {
             if is_absent(&old) {
                 return Ok(());
             }
-            return Err(rename_error(rename, "there is no such command", "name a command that this server has"));
+            return Err(rename.error("there is no such command", "name a command that this server has"));
         };
         if new.is_empty() {
             return Ok(());
         }
         if new.len() > MAX_NAME {
-            return Err(rename_error(rename, "the new name is too long", &format!("use at most {MAX_NAME} bytes")));
+            return Err(rename.error("the new name is too long", &format!("use at most {MAX_NAME} bytes")));
         }
         match self.names.insert(new.into(), index) {
-            Some(_) => Err(rename_error(rename, "the new name is taken", "use a name that no command has")),
+            Some(_) => Err(rename.error("the new name is taken", "use a name that no command has")),
             None => Ok(()),
         }
     }
@@ -91,9 +91,4 @@ pub(crate) fn with_lower_case<R>(name: &[u8], then: impl FnOnce(&[u8]) -> Option
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
     then(lower)
-}
-
-fn rename_error(rename: &Rename, why: &str, cure: &str) -> StartError {
-    let show = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    StartError::new(format!("rename-command {} {}: {why}", show(&rename.from), show(&rename.to)), cure)
 }

@@ -65,12 +65,15 @@ fn errors_of_a_file_name_the_file_and_the_line() {
         ("outer.conf", "port 7000\ninclude inner.conf\n"),
         ("inner.conf", "# fine\ntimeout -1\n"),
         ("missing.conf", "include nowhere.conf\n"),
+        ("renamed.conf", "port 7000\nrename-command FLUSHALL \"\"\ninclude renaming.conf\n"),
+        ("renaming.conf", "# fine\nrename-command PING GET\ntimeout 1\n"),
     ]);
     for (file, place) in [
         ("unknown.conf", "unknown.conf line 3: unknown directive 'prot'"),
         ("bad.conf", "bad.conf line 1: maxclients: "),
         ("outer.conf", "inner.conf line 2: timeout: "),
         ("missing.conf", "missing.conf line 1: include: "),
+        ("renamed.conf", "renaming.conf line 2: rename-command PING GET: the new name is taken; use a name that"),
         ("nowhere.conf", "nowhere.conf: can't open the configuration file: "),
     ] {
         for args in [&[file][..], &[file, "--check"]] {
