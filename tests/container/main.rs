@@ -39,6 +39,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a_command_for_the_redis_image_starts_the_server", running::a_command_for_the_redis_image_starts_the_server),
     ("a_mounted_configuration_file_is_read", running::a_mounted_configuration_file_is_read),
     ("the_health_check_tells_whether_the_server_answers", running::the_health_check_tells_whether_the_server_answers),
+    ("the_health_check_works_where_only_tls_is_on", running::the_health_check_works_where_only_tls_is_on),
     ("sigterm_ends_the_container_with_exit_code_0", running::sigterm_ends_the_container_with_exit_code_0),
 ];
 

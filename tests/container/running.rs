@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal};
 use crate::buildah::{buildah, run, scratch_dir};
 use crate::image::{Image, NAME};
 use crate::support::server::next_free_port;
-use crate::support::{DEADLINE, Peer};
+use crate::support::{Authority, DEADLINE, Peer};
 
 const PASSWORD: &str = "a secret";
 
@@ -47,6 +47,29 @@ pub(crate) fn the_health_check_tells_whether_the_server_answers(image: &Image) -
     }
     server.stop()?;
     let refused = run(server.container.command(&[client, "-p", &port]).args(command));
+    assert!(refused.is_err(), "nobody listens any more, but: {refused:?}");
+    Ok(())
+}
+
+pub(crate) fn the_health_check_works_where_only_tls_is_on(image: &Image) -> Result<(), Failed> {
+    let authority = Authority::new();
+    let files = scratch_dir().join("tls");
+    std::fs::create_dir_all(&files)?;
+    for file in ["ca.pem", "server.pem", "server.key"] {
+        std::fs::copy(authority.path(file), files.join(file))?;
+    }
+    let port = next_free_port();
+    let mount = format!("{}:/tls:ro", files.display());
+    let options = format!("PREGON_CLI_OPTIONS=--tls --cacert /tls/ca.pem -p {port}");
+    let tls = ["--tls-cert-file", "/tls/server.pem", "--tls-key-file", "/tls/server.key", "--tls-auth-clients", "no"];
+    let ports = ["--port", "0", "--tls-port", &port.to_string()];
+    let container = Container::new(&["--volume", &mount, "--env", &options])?;
+    let mut server = container.start_at(image, &tls, port, &ports)?;
+    let [_, client, command @ ..] = image.health_check.as_slice() else { return Err("it has none".into()) };
+    let check = |server: &Server| run(server.container.command(&[client]).args(command));
+    assert_eq!(check(&server)?, "PONG\n");
+    server.stop()?;
+    let refused = check(&server);
     assert!(refused.is_err(), "nobody listens any more, but: {refused:?}");
     Ok(())
 }
@@ -89,6 +112,11 @@ impl Container {
     /// machine's, because this isolation has no network of its own.
     fn start(self, image: &Image, arguments: &[&str]) -> Result<Server, Failed> {
         let port = next_free_port();
+        self.start_at(image, arguments, port, &["--port", &port.to_string()])
+    }
+
+    /// The same for a server that is told by `ports` to serve this one.
+    fn start_at(self, image: &Image, arguments: &[&str], port: u16, ports: &[&str]) -> Result<Server, Failed> {
         let mut command = self.command(&[]);
         command.args(&image.entrypoint);
         if arguments.is_empty() {
@@ -96,7 +124,7 @@ impl Container {
         } else {
             command.args(arguments)
         };
-        command.args(["--port", &port.to_string()]).stdout(Stdio::piped()).process_group(0);
+        command.args(ports).stdout(Stdio::piped()).process_group(0);
         Server::when_ready(command.spawn()?, self, port)
     }
 }

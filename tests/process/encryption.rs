@@ -1,6 +1,7 @@
 //! TLS: who gets in with which certificate, what happens to the files, and what is said of those who do not get in.
 
 use std::process::Command;
+use std::thread;
 
 use rustix::process::Signal;
 use rustls::version::{TLS12, TLS13};
@@ -185,6 +186,58 @@ fn p11_no_more_handshakes_than_tls_handshake_limit_are_under_way_and_each_ends_i
         peer.read_to_end();
     }
     server.expect_log("it took longer than tls-handshake-timeout");
+}
+
+#[test]
+fn a_flood_of_handshakes_is_let_in_some_at_a_time_and_nobody_who_is_there_misses_anything() {
+    let authority = Authority::new();
+    let (_server, addr) = start(&authority, &["--tls-handshake-limit", "4", "--tls-session-caching", "no"]);
+    let client = authority.client(Some("alice"), &BOTH);
+    let mut subscriber = Peer::connect_encrypted(&addr, client.clone());
+    assert!(subscriber.call(&["SUBSCRIBE", "news"]).starts_with(b"*3\r\n$9\r\nsubscribe\r\n"));
+    let mut publisher = Peer::connect_encrypted(&addr, client.clone());
+    assert_eq!(publisher.call(&["PING"]), PONG);
+    let message = encode_command(&["message", "news", "during"]);
+    thread::scope(|scope| {
+        let come = || {
+            for _ in 0..25 {
+                assert_eq!(Peer::connect_encrypted(&addr, client.clone()).call(&["PING"]), PONG);
+            }
+        };
+        let comers: Vec<_> = (0..8).map(|_| scope.spawn(come)).collect();
+        let mut published = 0;
+        while published < 100 || comers.iter().any(|comer| !comer.is_finished()) {
+            assert_eq!(publisher.call(&["PUBLISH", "news", "during"]), b":1\r\n");
+            subscriber.expect(&message);
+            published += 1;
+        }
+    });
+}
+
+#[test]
+fn a_stuck_subscriber_over_tls_is_cut_when_the_soft_limit_has_been_exceeded_for_its_time_and_who_reads_is_not() {
+    let authority = Authority::new();
+    let (server, addr) = start(&authority, &["--client-output-buffer-limit", "pubsub 0 1mb 1"]);
+    let client = authority.client(Some("alice"), &BOTH);
+    let subscribe = || {
+        let mut peer = Peer::connect_encrypted(&addr, client.clone());
+        assert!(peer.call(&["SUBSCRIBE", "news"]).starts_with(b"*3\r\n$9\r\nsubscribe\r\n"));
+        peer
+    };
+    let (mut stuck, mut reading) = (subscribe(), subscribe());
+    let mut publisher = Peer::connect_encrypted(&addr, client.clone());
+    // More than sockets hold, so that much of it waits in the server; and who reads never has much waiting.
+    let payload = "x".repeat(500_000);
+    let message = encode_command(&["message", "news", &payload]);
+    let rounds = 40;
+    for _ in 0..rounds {
+        publisher.call(&["PUBLISH", "news", &payload]);
+        reading.expect(&message);
+    }
+    server.expect_log("output buffer soft limit reached");
+    assert!(stuck.read_to_end().len() < rounds * message.len());
+    assert_eq!(publisher.call(&["PUBLISH", "news", "behind"]), b":1\r\n");
+    reading.expect(encode_command(&["message", "news", "behind"]));
 }
 
 #[test]
