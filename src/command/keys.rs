@@ -8,6 +8,9 @@ use crate::resp::decode::{Args, parse_integer};
 /// What is like a key and is none has this among its words.
 const NOT_KEY: &str = "not_key";
 
+/// What is done to keys that depends on the arguments has this among its words.
+const VARIABLE: &str = "variable_flags";
+
 /// A key of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
@@ -38,9 +41,19 @@ pub(super) fn find(command: &Command, args: Args<'_>) -> Option<Vec<Key>> {
         }
         // Both ends lie within the arguments.
         let indices = (first as usize..=last as usize).step_by(step);
-        keys.extend(indices.map(|index| Key { index, flags: spec.flags }));
+        keys.extend(indices.map(|index| Key { index, flags: flags(spec, args) }));
     }
     Some(keys)
+}
+
+/// What this request does to the keys: SET, alone, reads its key only where it is asked what was there.
+fn flags(spec: &KeySpec, args: Args<'_>) -> &'static [&'static str] {
+    let asks = || args.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
+    match spec.flags.contains(&VARIABLE) {
+        false => spec.flags,
+        true if asks() => &["RW", "access", "update"],
+        true => &["OW", "update"],
+    }
 }
 
 fn is_real(spec: &KeySpec) -> bool {

@@ -66,10 +66,7 @@ fn ask<R>(entry: &Entry, args: Args<'_>, covered: bool, judge: impl FnOnce(&Aske
 fn keys_of(command: &Command, args: Args<'_>) -> Vec<KeyUse> {
     let used = |key: keys::Key| {
         let does = |words: &[&str]| words.iter().any(|word| key.flags.contains(word));
-        // SET reads its key only where it is asked what was there.
-        let asks = || args.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
-        let reads = does(&["access"]) && (!does(&["variable_flags"]) || asks());
-        KeyUse { index: key.index, reads, writes: does(&["insert", "delete", "update"]) }
+        KeyUse { index: key.index, reads: does(&["access"]), writes: does(&["insert", "delete", "update"]) }
     };
     keys::find(command, args).unwrap_or_default().into_iter().map(used).collect()
 }
