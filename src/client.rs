@@ -21,7 +21,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::acl::User;
-use crate::hub::name::Name;
 use crate::ids::{Topic, WorkerId};
 use crate::message::Frame;
 use crate::resp::Proto;
@@ -182,61 +181,6 @@ impl Client {
     pub(crate) fn set_proto(&self, proto: Proto) {
         self.proto.set(proto);
         self.info.proto.store(proto.number(), Relaxed);
-    }
-
-    /// How many names of this kind it listens to.
-    pub fn subscriptions(&self, topic: Topic) -> usize {
-        self.memberships.borrow().as_ref().map_or(0, |memberships| memberships[topic as usize].len())
-    }
-
-    /// Whether it listens to this name.
-    pub(crate) fn listens_to(&self, topic: Topic, name: &[u8]) -> bool {
-        self.memberships.borrow().as_ref().is_some_and(|memberships| memberships[topic as usize].get(name).is_some())
-    }
-
-    /// Up to `most` of the names of this kind that it listens to.
-    pub(crate) fn some_names_of(&self, topic: Topic, most: usize) -> Vec<Name> {
-        let memberships = self.memberships.borrow();
-        let names = memberships.iter().flat_map(|memberships| memberships[topic as usize].names());
-        names.take(most).cloned().collect()
-    }
-
-    /// Up to `most` of all names that it listens to.
-    pub(crate) fn some_names(&self, most: usize) -> Vec<(Topic, Name)> {
-        let memberships = self.memberships.borrow();
-        let of =
-            |topic| memberships.iter().flat_map(move |all| all[topic as usize].names().map(move |name| (topic, name)));
-        let all = Topic::ALL.into_iter().flat_map(of);
-        all.take(most).map(|(topic, name)| (topic, name.clone())).collect()
-    }
-
-    /// The names of this kind that it listens to in one part of the table of them; none if the table has no such part.
-    pub(crate) fn names_in_part(&self, topic: Topic, part: usize) -> Option<Vec<Name>> {
-        let memberships = self.memberships.borrow();
-        let names = memberships.as_ref()?[topic as usize].part(part)?;
-        Some(names.cloned().collect())
-    }
-
-    /// Whether it listens to anything.
-    pub fn is_subscriber(&self) -> bool {
-        self.memberships.borrow().is_some()
-    }
-
-    /// Whether it listens to patterns.
-    pub(crate) fn has_patterns(&self) -> bool {
-        self.memberships.borrow().as_ref().is_some_and(|all| !all[Topic::Pattern as usize].is_empty())
-    }
-
-    /// Changes what it listens to, and lets other threads see how many names that are.
-    pub(crate) fn change_memberships<R>(&self, topic: Topic, change: impl FnOnce(&mut Memberships) -> R) -> R {
-        let mut memberships = self.memberships.borrow_mut();
-        let all = memberships.get_or_insert_default();
-        let result = change(&mut all[topic as usize]);
-        self.info.subscriptions[topic as usize].store(all[topic as usize].len() as u32, Relaxed);
-        if all.iter().all(Memberships::is_empty) {
-            *memberships = None;
-        }
-        result
     }
 
     /// Whether it has asked for MONITOR.
