@@ -154,7 +154,8 @@ async fn introduce(worker: Rc<Worker>, doors: Doors, gate: Rc<Gate>, newcomer: N
         worker.server.clients.remove(info.id);
         return send_away(&worker, transport, &error);
     }
-    connection::serve(worker, doors, transport, info, None).await;
+    // In a task of its own: this one has room for what a handshake needs, too.
+    spawn_local(connection::serve(worker, doors, transport, info, None));
 }
 
 /// Ends a connection that is not let in, and tells it why.
