@@ -11,7 +11,7 @@
 //! at a time; what their records cost, however little is in them, is told as a [toll](Encrypted::take_toll).
 //!
 //! A connection of which nothing waits has no buffers: bytes are decrypted and encrypted in [those of the thread](scratch). In
-//! the interface of rustls that has buffers of its own, they take as much as all the rest of an idle connection.
+//! the interface of rustls that has buffers of its own, they take as much as all the rest of the state of an idle connection.
 
 mod backlog;
 mod records;
