@@ -7,6 +7,8 @@
 //!   that have gathered in it?
 //! - `publish`: what does a PUBLISH cost in all that reaches a session in a pipeline of 16, by its subscribers? (They have
 //!   no sockets, so each delivery is also checked against the output limits, as for a socket that is full.)
+//! - `rights`: what does a PUBLISH that nobody hears cost whose user has every channel, and one that has the channel by the
+//!   last of 100 patterns, of a few shapes? To as many `channels` in turn as the name says.
 
 #[path = "support/core.rs"]
 mod core;
@@ -101,5 +103,44 @@ fn publish(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, enqueue, gather, publish);
+/// `#` stands for the number of the pattern or channel.
+const SHAPES: [(&str, &str); 4] = [
+    ("news:#:*", "news:#:sports"),
+    ("news:#:*:cups", "news:#:sports:cups"),
+    ("*:#:sports*", "news:#:sports:cups"),
+    ("*[-:]#[-:]?p*", "news:#:sports:cups"),
+];
+
+fn rights(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rights");
+    let numbered = |shape: &str, number: usize| shape.replace('#', &format!("{number:03}"));
+    for (shape, channel) in [("all channels", SHAPES[3].1)].into_iter().chain(SHAPES) {
+        for channels in [1, 16, 100] {
+            let core = Core::new(&server(1));
+            let (mut publisher, client) = core.connect(0);
+            let patterns: String = (0..100).map(|number| format!(" &{}", numbered(shape, number))).collect();
+            let patterns = if shape == "all channels" { " allchannels".to_owned() } else { patterns };
+            publisher.feed(format!("ACL SETUSER u on nopass allkeys allcommands{patterns}\r\nAUTH u x\r\n").as_bytes());
+            assert_eq!(client.take_output(), b"+OK\r\n+OK\r\n");
+            let publish = |number: usize| {
+                let channel = numbered(channel, 99 - number % channels);
+                format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n$64\r\n{}\r\n", channel.len(), "x".repeat(64))
+            };
+            let pipeline: String = (0..100).map(publish).collect();
+            let mut run = || {
+                publisher.feed(black_box(pipeline.as_bytes()));
+                while publisher.has_more() {
+                    publisher.resume();
+                }
+                client.take_output()
+            };
+            assert_eq!(run(), b":0\r\n".repeat(100));
+            group.throughput(Throughput::Elements(100));
+            group.bench_function(format!("{shape}, {channels} channels"), |bencher| bencher.iter(&mut run));
+            assert_eq!(run(), b":0\r\n".repeat(100));
+        }
+    }
+}
+
+criterion_group!(benches, enqueue, gather, publish, rights);
 criterion_main!(benches);

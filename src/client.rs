@@ -7,6 +7,7 @@ mod memberships;
 pub mod notice;
 pub mod order;
 pub mod outbox;
+mod permitted;
 pub mod registry;
 mod silence;
 pub(crate) mod sink;
@@ -28,6 +29,7 @@ use crate::resp::answer::Answer;
 pub(crate) use memberships::{Membership, Memberships};
 use order::Returned;
 use outbox::Outbox;
+use permitted::Permitted;
 use registry::{ClientInfo, Flag};
 use silence::Silence;
 use sink::{Sink, Wrote};
@@ -139,6 +141,8 @@ pub struct Client {
     user: RefCell<Option<Arc<User>>>,
     /// Subscriptions that its command is about to begin, and that count for its user already.
     claim: Cell<usize>,
+    /// Channels to which it may publish; none until it has to be judged whether it may.
+    permitted: RefCell<Option<Box<Permitted>>>,
     silence: Silence,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
     pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
@@ -168,6 +172,7 @@ impl Client {
             in_doubt: Cell::new(false),
             user: RefCell::new(user),
             claim: Cell::new(0),
+            permitted: RefCell::default(),
             silence: Silence::default(),
             over_soft_limit_since_ms: Cell::new(None),
         })

@@ -140,6 +140,11 @@ impl ChannelPatterns {
         self.all || self.literal.contains(wanted) || self.literal.contains(&b"*"[..]) || (covered && is_covered())
     }
 
+    /// Whether channels are compared with patterns, one by one, for this direction.
+    pub(super) fn compares(&self, direction: Direction) -> bool {
+        !self.indexes[direction as usize].others.is_empty()
+    }
+
     /// How many steps it takes at most to say whether a name may be listened to; of patterns that may be covered, where most of
     /// the others begin differently.
     pub(super) fn listening_steps(&self, covered: bool) -> usize {

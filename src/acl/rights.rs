@@ -41,6 +41,8 @@ impl Permissions {
 /// All that holds for a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Rights {
+    /// By which what was found out about them is known; no others of this process have it.
+    pub(super) version: u64,
     pub(super) enabled: bool,
     /// `sanitize-payload` or its opposite; nothing follows from it here.
     pub(super) sanitizes: bool,
@@ -96,6 +98,7 @@ impl Rights {
     /// Those of a new user: none, and nobody can log in.
     pub(crate) fn none(context: Context<'_>) -> Self {
         Rights {
+            version: 0,
             enabled: false,
             sanitizes: true,
             any_password: false,
@@ -197,6 +200,12 @@ impl Rights {
             true => set.channels.permit_pattern(name, covered),
             false => set.channels.permit(name, Direction::Subscribe),
         })
+    }
+
+    /// The number by which what was found out about them is known, where it takes long enough to find out whether a channel
+    /// may be published to.
+    pub(crate) fn worth_remembering(&self) -> Option<u64> {
+        self.sets().any(|set| set.channels.compares(Direction::Publish)).then_some(self.version)
     }
 
     /// How many steps it takes at most to say that of a name.

@@ -1,7 +1,7 @@
 //! A user.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::RwLock;
 
@@ -20,6 +20,8 @@ pub(crate) struct User {
     /// Whether nobody needs to give a password to be it.
     open: AtomicBool,
     usage: Usage,
+    /// That of its rights.
+    version: AtomicU64,
 }
 
 /// What the requests of a user need before they run.
@@ -60,6 +62,7 @@ impl User {
             checks: AtomicU8::default(),
             open: AtomicBool::new(false),
             usage: Usage::default(),
+            version: AtomicU64::default(),
         };
         user.set(rights);
         Arc::new(user)
@@ -78,12 +81,15 @@ impl User {
     /// Gives it other rights. What its connections do next is judged by these; answers whether it may listen to less than
     /// before, so that its subscriptions must be looked at.
     pub(super) fn set(&self, mut rights: Rights) -> bool {
+        static LAST_VERSION: AtomicU64 = AtomicU64::new(0);
         rights.prepare();
+        rights.version = LAST_VERSION.fetch_add(1, Relaxed) + 1;
         let mut own = self.rights.write();
         let narrowed = !rights.listens_to_all_of(&own);
         self.usage.bound(&rights.limits);
         self.checks.store(Checks::of(&rights).0, Relaxed);
         self.open.store(rights.is_open(), Relaxed);
+        self.version.store(rights.version, Relaxed);
         *own = Arc::new(rights);
         narrowed
     }
@@ -96,6 +102,11 @@ impl User {
     /// Whether nothing is refused to it but what is too much.
     pub(crate) fn is_free(&self) -> bool {
         !self.checks().judged()
+    }
+
+    /// The version of its rights.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Relaxed)
     }
 
     /// What its connections have and do together.

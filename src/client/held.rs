@@ -44,6 +44,8 @@ holdings! {
     Output;
     /// Subscriptions. Names count in full, though clients share them.
     Subscriptions;
+    /// Channels of which is remembered that it may publish to them.
+    Permitted;
     /// Its name, and what it has said of its library.
     Labels;
     /// Keys watched.

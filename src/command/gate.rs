@@ -9,7 +9,7 @@ use super::elsewhere::{self, task::Request};
 use super::leaving;
 use super::permission::{self, Refused};
 use super::run::{self, Ran};
-use super::spec::{Flags, Group, Run};
+use super::spec::{Channels, Flags, Group, Run};
 use super::table::{self, Entry, Lookup};
 use super::trace::count_error;
 use crate::acl::log::Place;
@@ -171,9 +171,18 @@ fn find(worker: &Worker, args: Args<'_>) -> Result<(&'static Entry, Run), ReplyE
 
 /// Refuses what the user that the client is may not do.
 fn ensure_permitted(turn: &Turn<'_>, state: &SessionState, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
-    let (server, info) = (&turn.worker.server, &turn.client.info);
-    let user = info.user(&server.acl);
-    permission::judge(&user.rights(), entry, args, &turn.settings).map_err(|denial| {
+    let (server, client, info) = (&turn.worker.server, turn.client, &turn.client.info);
+    let user = client.user(&server.acl);
+    let published = matches!(entry.command.channels, Some(Channels::Publish(1))).then(|| &args[1]);
+    if published.is_some_and(|channel| client.is_known_to_publish(user.version(), entry.index, channel)) {
+        return Ok(());
+    }
+    let rights = user.rights();
+    let judged = permission::judge(&rights, entry, args, &turn.settings);
+    if let (Ok(()), Some(channel), Some(version)) = (&judged, published, rights.worth_remembering()) {
+        client.remember_to_publish(version, entry.index, channel);
+    }
+    judged.map_err(|denial| {
         let (settings, stats) = (&turn.settings, turn.worker.stats());
         let place = if state.transaction.is_some() { Place::Multi } else { Place::Toplevel };
         Refused { server, settings, stats, info, entry, args, now: turn.now }.note(&user, denial, place);

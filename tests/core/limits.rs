@@ -176,6 +176,14 @@ fn grow(holding: Holding, greedy: &mut Peer, other: &mut Peer) -> usize {
             greedy.send(&request(["CLIENT", "SETNAME", a]));
             greedy.send(&request(["CLIENT", "SETINFO", "LIB-NAME", b]));
         }
+        Holding::Permitted => {
+            // That alone is never much.
+            other.say("ACL SETUSER u on nopass +@all resetchannels &*c*");
+            greedy.say("AUTH u x");
+            greedy.say("PUBLISH c hello");
+            greedy.send(&request(["CLIENT", "SETNAME", &[a.as_str(), b].concat()]));
+            return 1;
+        }
         Holding::Watched => greedy.send(&request(["WATCH", a, b])),
         Holding::Prefixes => greedy.send(&request(["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", a, "PREFIX", b])),
     }
