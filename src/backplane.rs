@@ -17,10 +17,16 @@
 //! | `interest.rs` | what is asked for |
 //! | `envelope.rs` | a message between nodes |
 //! | `origins.rs` | what has come from each node |
+//! | `control.rs` | what nodes tell each other beside messages |
+//! | `members.rs`, `gather.rs`, `nodes.rs` | which nodes there are; what they are asked; both together |
 //! | `status.rs` | how the connection is doing, for INFO |
 
+pub(crate) mod control;
 pub(crate) mod envelope;
+pub(crate) mod gather;
 pub(crate) mod interest;
+pub(crate) mod members;
+pub(crate) mod nodes;
 pub(crate) mod origins;
 pub(crate) mod status;
 pub(crate) mod subject;
@@ -39,6 +45,7 @@ use crate::hub::Carries;
 use crate::ids::{PortId, Topic};
 use crate::resp::decode::OwnedArgs;
 use interest::{Change, Interest};
+use nodes::Nodes;
 use status::Status;
 use subject::{Naming, Subjects};
 
@@ -97,6 +104,8 @@ pub(crate) struct Backplane {
     pub(crate) bell: Notify,
     /// How it is doing.
     pub(crate) status: Status,
+    /// The other nodes.
+    pub(crate) nodes: Nodes,
     naming: Naming,
     asking: Mutex<Asking>,
     confirms: bool,
@@ -104,7 +113,7 @@ pub(crate) struct Backplane {
 
 impl Backplane {
     /// That of a server with these settings, if it is to have one. Its port is the one behind those of the workers.
-    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+    pub(crate) fn new(settings: &Settings, run_id: &str) -> Option<Self> {
         if settings.backplane.0.is_empty() {
             return None;
         }
@@ -119,6 +128,7 @@ impl Backplane {
             port: settings.io_threads.0.into(),
             bell: Notify::new(),
             status: Status::new(),
+            nodes: Nodes::new(settings, run_id),
             naming: match settings.backplane.kind() {
                 EngineKind::Nats => Naming::Subjects(Subjects::new(&settings.backplane_prefix.0)),
                 EngineKind::Upstream => Naming::Names,

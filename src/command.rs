@@ -42,6 +42,7 @@ mod keys;
 pub(crate) mod leaving;
 pub(crate) mod limits;
 pub mod list;
+mod nodes;
 pub mod observe;
 mod permission;
 pub mod pubsub;
@@ -86,7 +87,7 @@ use spec::{Command, Flags};
 use table::Entry;
 
 /// All commands, a slice for each family.
-fn families() -> [&'static [Command]; 14] {
+fn families() -> [&'static [Command]; 15] {
     [
         pubsub::COMMANDS,
         connection::COMMANDS,
@@ -102,6 +103,7 @@ fn families() -> [&'static [Command]; 14] {
         list::COMMANDS,
         stream::COMMANDS,
         scripting::COMMANDS,
+        nodes::COMMANDS,
     ]
 }
 

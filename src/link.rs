@@ -6,33 +6,34 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `ears.rs`, `answers.rs` | what is done with what an engine and other nodes say; what other nodes ask |
 //! | `engine.rs` | what is needed of an engine |
 //! | `nats.rs` | NATS |
 //! | `upstream.rs` | servers that speak the Redis protocol |
 //! | `connection.rs`, `encryption.rs` | bytes to and from an engine |
 
+mod answers;
 mod connection;
+mod ears;
 mod encryption;
 mod engine;
 mod nats;
 mod upstream;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Release;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::backplane::Backplane;
 use crate::backplane::status::Phase;
-use crate::client::registry::ClientInfo;
-use crate::command::elsewhere::resume;
 use crate::config::{EngineKind, EngineUrl, Settings, StartError};
 use crate::mailbox::Sent;
-use crate::message::{Kind, Message};
-use crate::observe::seldom::Seldom;
 use crate::server::Server;
 use connection::{Broken, Connection};
-use engine::{Engine, Heard, Payload};
+use ears::Ears;
+use engine::Engine;
 use nats::Nats;
 use upstream::Upstream;
 
@@ -75,10 +76,10 @@ pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
 /// Keeps a connection to the engine of `server`'s backplane until the process ends; does nothing without one.
 pub(crate) async fn run(server: Arc<Server>) {
     let Some(backplane) = &server.backplane else { return };
-    let settings = server.settings();
+    let (settings, origin) = (server.settings(), backplane.nodes.origin);
     match settings.backplane.kind() {
-        EngineKind::Nats => Link::new(&server, backplane, Nats::new(&settings)).run(&settings).await,
-        EngineKind::Upstream => Link::new(&server, backplane, Upstream::default()).run(&settings).await,
+        EngineKind::Nats => Link::new(&server, backplane, Nats::new(&settings, origin)).run(&settings).await,
+        EngineKind::Upstream => Link::new(&server, backplane, Upstream::new(&settings, origin)).run(&settings).await,
     }
 }
 
@@ -101,16 +102,7 @@ struct Talk {
 
 impl<'s, E: Engine> Link<'s, E> {
     fn new(server: &'s Server, backplane: &'s Backplane, engine: E) -> Self {
-        let ears = Ears {
-            server,
-            backplane,
-            expects_receivers: false,
-            sent: Sent::default(),
-            restored: None,
-            refusals: Seldom::default(),
-            damaged: Seldom::default(),
-        };
-        Link { engine, ears, backplane }
+        Link { engine, ears: Ears::new(server, backplane), backplane }
     }
 
     /// Keeps a connection to one of the engine's servers, for ever.
@@ -136,7 +128,7 @@ impl<'s, E: Engine> Link<'s, E> {
                 }
             };
             self.backplane.status.note_end(why);
-            self.ears.let_go_on(self.backplane.end());
+            self.ears.end();
             self.end_echo().await;
             self.wait(delay).await;
             delay = (delay * 2).min(LONGEST_DELAY);
@@ -167,7 +159,7 @@ impl<'s, E: Engine> Link<'s, E> {
     }
 
     /// Waits for a while, in which what is due is done.
-    async fn wait(&self, delay: Duration) {
+    async fn wait(&mut self, delay: Duration) {
         let until = Instant::now() + delay;
         while Instant::now() < until {
             sleep(TICK).await;
@@ -178,7 +170,7 @@ impl<'s, E: Engine> Link<'s, E> {
     /// Speaks with the engine until the connection breaks.
     async fn serve(&mut self, connection: Connection, patience: Duration) -> Broken {
         self.backplane.begin();
-        self.ears.restored = None;
+        self.ears.begin(connection.local_address());
         let now = Instant::now();
         let mut talk = Talk { connection, last_of_restoring: None, heard: now, asked: now };
         let mut ticks = interval(TICK);
@@ -202,7 +194,7 @@ impl<'s, E: Engine> Link<'s, E> {
     /// Adds to what is to be sent, as long as that is not much.
     fn fill(&mut self, talk: &mut Talk) {
         while talk.connection.output.len() < MUCH_OUTPUT {
-            let told = self.tell(talk);
+            let told = self.tell(talk) | self.tell_nodes();
             let output = &mut talk.connection.output;
             let sent = self.engine.push_next(output, &self.backplane.status.figures)
                 || self.engine.take(self.ears.server.hub.lock().take_some(self.backplane.port).0);
@@ -210,6 +202,23 @@ impl<'s, E: Engine> Link<'s, E> {
                 break;
             }
         }
+        let is_idle = talk.connection.output.is_empty() && !self.engine.has_more();
+        self.backplane.status.owes.store(!is_idle, Release);
+    }
+
+    /// Tells other nodes some of what they are to know; false if there is nothing.
+    fn tell_nodes(&mut self) -> bool {
+        let for_all = self.backplane.nodes.take_for_all();
+        let tells = for_all.is_some();
+        for_all.into_iter().for_each(|bytes| self.engine.take_control(None, bytes));
+        let works = !self.ears.answers.is_empty();
+        if let Some((to, control)) = self.ears.answers.step(self.ears.server) {
+            self.engine.take_control(Some(to), control.pack(self.backplane.nodes.origin));
+        }
+        if let Some(presence) = self.ears.take_presence() {
+            self.engine.take_control(None, presence);
+        }
+        tells || works
     }
 
     /// Tells the engine some of what it is to know; false if there is nothing.
@@ -240,6 +249,7 @@ impl<'s, E: Engine> Link<'s, E> {
                 self.ears.server.hub.lock().begin_echo();
             }
             self.backplane.status.update(|condition| condition.phase = Phase::Up);
+            self.ears.presence_due = true;
             tracing::info!("the backplane knows of all subscriptions");
         }
         let sent = std::mem::take(&mut self.ears.sent);
@@ -258,96 +268,5 @@ impl<'s, E: Engine> Link<'s, E> {
             talk.asked = now;
         }
         Ok(())
-    }
-}
-
-/// What is done with what an engine says.
-struct Ears<'s> {
-    server: &'s Server,
-    backplane: &'s Backplane,
-    /// Whether somebody here listened to the last message.
-    expects_receivers: bool,
-    /// What has become of the messages of this turn.
-    sent: Sent,
-    /// The last probe that was answered on this connection.
-    restored: Option<u64>,
-    refusals: Seldom,
-    damaged: Seldom,
-}
-
-impl Ears<'_> {
-    fn hear(&mut self, heard: Heard<'_>) {
-        let figures = &self.backplane.status.figures;
-        match heard {
-            Heard::Message(kind, channel, payload) => {
-                figures.received_messages.add_shared(1);
-                self.publish(kind, channel, payload);
-            }
-            Heard::Answer(Some(probe)) => {
-                self.let_go_on(self.backplane.note_answer(probe, self.now_ms()));
-                self.restored = Some(probe);
-            }
-            Heard::Refusal(why) => {
-                figures.refusals.add_shared(1);
-                if let Some(not_shown) = self.refusals.show(self.now_ms()) {
-                    tracing::warn!(why, not_shown, "the engine of the backplane refuses something");
-                }
-            }
-            Heard::Damaged(bytes) => {
-                figures.damaged_messages.add_shared(1);
-                if let Some(not_shown) = self.damaged.show(self.now_ms()) {
-                    tracing::warn!(bytes, not_shown, "the backplane has brought something that is no message");
-                }
-            }
-            Heard::Answer(None) => {}
-        }
-    }
-
-    /// Lets this server's subscribers hear what another has published.
-    fn publish(&mut self, kind: Kind, channel: &[u8], payload: Payload<'_>) {
-        let hub = &self.server.hub;
-        // Whatever lies in a tree that was asked for comes, so many a message need not be copied: the last is the best guess.
-        if !self.expects_receivers && hub.lock().receivers(kind, channel) == 0 {
-            return;
-        }
-        let message = Arc::new(match payload {
-            Payload::Within(bytes) => Message::new(kind, channel, bytes),
-            Payload::Own(mut bytes) => {
-                bytes.extend_from_slice(b"\r\n");
-                Message::sharing(kind, channel, bytes.into())
-            }
-        });
-        let published = hub.lock().publish_here(kind, channel, &message);
-        self.expects_receivers = published.receivers > 0;
-        self.sent.extend(published.sent);
-    }
-
-    /// Wakes io-threads, and waits for those that are behind.
-    async fn give_way(&self, sent: Sent) {
-        self.server.wake(sent.wake);
-        if !sent.crowded.is_empty() {
-            self.server.hub.relieved(sent.crowded).await;
-        }
-    }
-
-    /// Does what is due.
-    fn expire(&self) {
-        let now_ms = self.now_ms();
-        loop {
-            let (impatient, more) = self.backplane.expire(now_ms);
-            self.backplane.status.figures.late_confirmations.add_shared(impatient.len() as u64);
-            self.let_go_on(impatient);
-            if !more {
-                break;
-            }
-        }
-    }
-
-    fn let_go_on(&self, clients: Vec<Arc<ClientInfo>>) {
-        clients.iter().for_each(|client| resume(self.server, client));
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.server.clock.now().ms()
     }
 }

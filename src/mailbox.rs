@@ -145,6 +145,11 @@ impl<T: Cost> Mailboxes<T> {
         true
     }
 
+    /// Whether something waits for `port`.
+    pub(crate) fn waits(&self, port: PortId) -> bool {
+        !self.mailboxes[port].is_empty()
+    }
+
     /// Takes all that waits for `port`, the oldest first.
     pub(crate) fn take_all(&mut self, port: PortId) -> impl Iterator<Item = T> + use<T> {
         let (full, last) = self.relieve(port, |mailbox| {

@@ -143,7 +143,8 @@ impl Server {
         let memory = Arc::new(MemoryGauge::new(workers.len() + Executors::COUNT));
         let lazy_free = Arc::new(LazyFree::new(memory.clone()));
         let disposer = lazy_free.clone();
-        let backplane = Backplane::new(&settings);
+        let run_id = random_hex();
+        let backplane = Backplane::new(&settings, &run_id);
         let hub = match &backplane {
             Some(backplane) => Hub::linked(workers.len(), settings.backplane_queue_limit.0, backplane.carries()),
             None => Hub::new(workers.len()),
@@ -172,7 +173,7 @@ impl Server {
             connections: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             clock,
-            run_id: random_hex(),
+            run_id,
             executable: std::env::current_exe().unwrap_or_default(),
             behind_keys: Mutex::default(),
             memory,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! byte 0      version, 1
-//! byte 1      flags: 1 for a sharded channel, 2 for a piece
+//! byte 1      flags: 1 for a sharded channel, 2 for a piece, 4 for what nodes tell each other
 //! 2..10       the origin: a number that a node draws when it starts
 //! 10..18      the number of this message, or piece, among those of its origin
 //! 18..22      length of the channel's name
@@ -19,6 +19,7 @@ use crate::message::Kind;
 const VERSION: u8 = 1;
 const SHARDED: u8 = 1;
 const PIECE: u8 = 2;
+const CONTROL: u8 = 4;
 /// Bytes before the channel's name where there are no pieces.
 const HEAD: usize = 22;
 /// Bytes more where there are.
@@ -26,6 +27,25 @@ const PIECE_HEAD: usize = 16;
 
 /// Which node has sent something, since it was started.
 pub(crate) type Origin = u64;
+
+/// What an envelope holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A message of this kind.
+    Message(Kind),
+    /// What [nodes tell each other](super::control).
+    Control,
+}
+
+impl Class {
+    fn flags(self) -> u8 {
+        match self {
+            Class::Message(Kind::Channel) => 0,
+            Class::Message(Kind::ShardChannel) => SHARDED,
+            Class::Control => CONTROL,
+        }
+    }
+}
 
 /// Which part of a payload this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +59,7 @@ pub(crate) struct Piece {
 /// What an engine carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope<'b> {
-    pub(crate) kind: Kind,
+    pub(crate) class: Class,
     pub(crate) origin: Origin,
     /// Rises with everything that its origin sends.
     pub(crate) number: u64,
@@ -62,8 +82,7 @@ impl<'b> Envelope<'b> {
 
     /// Appends it as it is on the wire.
     pub(crate) fn append_to(&self, bytes: &mut BytesMut) {
-        let sharded = if self.kind == Kind::ShardChannel { SHARDED } else { 0 };
-        bytes.extend_from_slice(&[VERSION, sharded | if self.piece.is_some() { PIECE } else { 0 }]);
+        bytes.extend_from_slice(&[VERSION, self.class.flags() | if self.piece.is_some() { PIECE } else { 0 }]);
         bytes.extend_from_slice(&self.origin.to_be_bytes());
         bytes.extend_from_slice(&self.number.to_be_bytes());
         // Names are bounded far lower by a directive.
@@ -81,7 +100,9 @@ impl<'b> Envelope<'b> {
         let (head, rest) = bytes.split_at_checked(HEAD)?;
         let number = |at: usize| Some(u64::from_be_bytes(head.get(at..at + 8)?.try_into().ok()?));
         let flags = head[1];
-        if head[0] != VERSION || flags & !(SHARDED | PIECE) != 0 {
+        let classes = [Class::Message(Kind::Channel), Class::Message(Kind::ShardChannel), Class::Control];
+        let class = classes.into_iter().find(|class| class.flags() == flags & !PIECE)?;
+        if head[0] != VERSION {
             return None;
         }
         let channel_len = u32::from_be_bytes(head[18..22].try_into().ok()?) as usize;
@@ -91,8 +112,7 @@ impl<'b> Envelope<'b> {
             let end = piece.offset.checked_add(payload.len() as u64);
             !payload.is_empty() && end.is_some_and(|end| end <= piece.total)
         });
-        let kind = if flags & SHARDED == 0 { Kind::Channel } else { Kind::ShardChannel };
-        fits.then_some(Envelope { kind, origin: number(2)?, number: number(10)?, piece, channel, payload })
+        fits.then_some(Envelope { class, origin: number(2)?, number: number(10)?, piece, channel, payload })
     }
 }
 
@@ -116,11 +136,11 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let kinds = [Kind::Channel, Kind::ShardChannel];
+        let classes = [Class::Message(Kind::Channel), Class::Message(Kind::ShardChannel), Class::Control];
         let pieces = [None, Some(Piece { offset: 3, total: 8 })];
-        for (kind, piece) in kinds.into_iter().flat_map(|kind| pieces.map(|piece| (kind, piece))) {
+        for (class, piece) in classes.into_iter().flat_map(|class| pieces.map(|piece| (class, piece))) {
             let payload = b"hello";
-            let envelope = Envelope { kind, origin: u64::MAX - 1, number: 77, piece, channel: b"ne\0ws", payload };
+            let envelope = Envelope { class, origin: u64::MAX - 1, number: 77, piece, channel: b"ne\0ws", payload };
             let bytes = written(&envelope);
             assert_eq!(Envelope::read(&bytes), Some(envelope));
             assert_eq!(bytes.len(), envelope.len());
@@ -134,8 +154,14 @@ mod tests {
     fn a_piece_that_does_not_fit_into_its_payload_is_refused() {
         for (offset, total) in [(4, 8), (u64::MAX, 8), (0, 4)] {
             let piece = Some(Piece { offset, total });
-            let envelope =
-                Envelope { kind: Kind::Channel, origin: 1, number: 1, piece, channel: b"c", payload: b"hello" };
+            let envelope = Envelope {
+                class: Class::Message(Kind::Channel),
+                origin: 1,
+                number: 1,
+                piece,
+                channel: b"c",
+                payload: b"hello",
+            };
             assert_eq!(Envelope::read(&written(&envelope)), None);
         }
     }

@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::envelope::{Envelope, Origin, Piece};
-use crate::message::Kind;
+use super::envelope::{Class, Envelope, Origin, Piece};
 
 /// Nodes that are remembered at once. A node that starts anew is another one; who has been silent longest is forgotten.
 const MOST_ORIGINS: usize = 4096;
@@ -18,9 +17,9 @@ const ROOM_AHEAD: usize = 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received<'b> {
     /// A whole message that came in one.
-    Message(Kind, &'b [u8], &'b [u8]),
+    Message(Class, &'b [u8], &'b [u8]),
     /// A whole message of which this was the last piece.
-    Joined(Kind, &'b [u8], Vec<u8>),
+    Joined(Class, &'b [u8], Vec<u8>),
     /// A piece, and more is to come.
     Piece,
     /// It has been heard before, or is older than what has.
@@ -32,7 +31,7 @@ pub(crate) enum Received<'b> {
 /// A payload of which some has come.
 #[derive(Debug)]
 struct Parts {
-    kind: Kind,
+    class: Class,
     channel: Vec<u8>,
     total: u64,
     payload: Vec<u8>,
@@ -74,7 +73,7 @@ impl Origins {
         let parts = heard.parts.take();
         self.waiting -= parts.as_ref().map_or(0, |parts| parts.payload.len());
         let Some(piece) = envelope.piece else {
-            return Received::Message(envelope.kind, envelope.channel, envelope.payload);
+            return Received::Message(envelope.class, envelope.channel, envelope.payload);
         };
         let Some(mut parts) = Parts::expecting(envelope, piece, parts.filter(|_| follows)) else {
             return Received::Lost;
@@ -84,7 +83,7 @@ impl Origins {
         }
         parts.push(envelope.payload);
         if parts.payload.len() as u64 == parts.total {
-            return Received::Joined(envelope.kind, envelope.channel, parts.payload);
+            return Received::Joined(envelope.class, envelope.channel, parts.payload);
         }
         self.waiting += parts.payload.len();
         heard.parts = Some(parts);
@@ -102,12 +101,12 @@ impl Parts {
     /// What this piece is to be added to: what has come, or nothing if it is the first one; none if it belongs to neither.
     fn expecting(envelope: &Envelope<'_>, piece: Piece, come: Option<Parts>) -> Option<Parts> {
         if piece.offset == 0 {
-            let (kind, channel) = (envelope.kind, envelope.channel.to_vec());
-            return Some(Parts { kind, channel, total: piece.total, payload: Vec::new() });
+            let (class, channel) = (envelope.class, envelope.channel.to_vec());
+            return Some(Parts { class, channel, total: piece.total, payload: Vec::new() });
         }
         come.filter(|parts| {
             let is_next = (piece.offset, piece.total) == (parts.payload.len() as u64, parts.total);
-            is_next && parts.kind == envelope.kind && parts.channel == envelope.channel
+            is_next && parts.class == envelope.class && parts.channel == envelope.channel
         })
     }
 
@@ -124,16 +123,19 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Kind;
+
+    const NEWS: Class = Class::Message(Kind::Channel);
 
     fn whole(origin: Origin, number: u64) -> Envelope<'static> {
-        Envelope { kind: Kind::Channel, origin, number, piece: None, channel: b"c", payload: b"hello" }
+        Envelope { class: NEWS, origin, number, piece: None, channel: b"c", payload: b"hello" }
     }
 
     fn piece(number: u64, offset: u64, payload: &[u8], total: u64) -> Envelope<'_> {
         Envelope { piece: Some(Piece { offset, total }), payload, ..whole(1, number) }
     }
 
-    const HELLO: Received<'static> = Received::Message(Kind::Channel, b"c", b"hello");
+    const HELLO: Received<'static> = Received::Message(NEWS, b"c", b"hello");
 
     #[test]
     fn no_message_is_heard_twice_nor_behind_a_newer_one() {
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(origins.receive(&piece(1, 0, b"he", 5), 0), Received::Repeated, "it came for something else, too");
         assert_eq!(origins.receive(&whole(2, 1), 0), HELLO, "of another node");
         assert_eq!(origins.receive(&piece(2, 2, b"ll", 5), 0), Received::Piece);
-        let joined = Received::Joined(Kind::Channel, b"c", b"hello".to_vec());
+        let joined = Received::Joined(NEWS, b"c", b"hello".to_vec());
         assert_eq!(origins.receive(&piece(3, 4, b"o", 5), 0), joined);
         assert_eq!(origins.waiting, 0);
     }

@@ -1,5 +1,7 @@
 //! How the connection to an engine is doing.
 
+use std::sync::atomic::AtomicBool;
+
 use parking_lot::Mutex;
 
 use crate::observe::counters::Counter;
@@ -33,6 +35,8 @@ pub(crate) struct Condition {
     pub(crate) phase: Phase,
     /// The engine's address, without credentials.
     pub(crate) engine: String,
+    /// This node's own, as others are told it.
+    pub(crate) address: String,
     /// Why there was no connection the last time.
     pub(crate) last_error: String,
 }
@@ -76,6 +80,8 @@ figures! {
     lost_pieces,
     /// Refusals of the engine, which the log tells of.
     refusals,
+    /// Answers about all nodes in which what one of them has is missing.
+    incomplete_answers,
     /// Confirmations of subscriptions that did not wait any longer for the engine.
     late_confirmations,
 }
@@ -84,12 +90,14 @@ figures! {
 #[derive(Debug)]
 pub(crate) struct Status {
     pub(crate) figures: Figures,
+    /// Whether something has been taken from the mailbox that the engine's socket has not taken.
+    pub(crate) owes: AtomicBool,
     condition: Mutex<Condition>,
 }
 
 impl Status {
     pub(super) fn new() -> Self {
-        Status { figures: Figures::default(), condition: Mutex::default() }
+        Status { figures: Figures::default(), owes: AtomicBool::new(false), condition: Mutex::default() }
     }
 
     /// What is known now.

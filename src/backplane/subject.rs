@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::envelope::Origin;
 use crate::ids::Topic;
 
 /// Where pieces end.
@@ -108,6 +109,14 @@ impl Subjects {
         let end = literal.iter().rposition(|byte| SEPARATORS.contains(byte)).map_or(0, |last| last + 1);
         push_pieces(&mut subject, &literal[..end]);
         subject
+    }
+
+    /// What is published under this is for one node, or for all.
+    pub(crate) fn of_control(&self, to: Option<Origin>) -> Vec<u8> {
+        match to {
+            Some(origin) => format!("{}.r.{origin:016x}", self.prefix).into_bytes(),
+            None => format!("{}.n", self.prefix).into_bytes(),
+        }
     }
 
     fn root(&self, topic: Topic) -> Vec<u8> {

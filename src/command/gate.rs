@@ -48,6 +48,9 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
     let state = &mut conversation.state;
     match judge(turn, state, args) {
         Ok(Verdict::Run(entry, command)) => {
+            if ask_others(turn, conversation, entry, args) {
+                return;
+            }
             if run::run(turn, conversation, args, entry, command) == Ran::Later {
                 return;
             }
@@ -79,6 +82,26 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
     run::deliver_to_oneself(turn);
 }
 
+/// Asks other nodes what they know of what a command is about that answers for all of them, and has it run again then; false
+/// if they have been asked, or there are none.
+fn ask_others(turn: &mut Turn<'_>, conversation: &mut Conversation, entry: &Entry, args: Args<'_>) -> bool {
+    let Conversation { state, scope } = conversation;
+    let Some((backplane, gathers)) = turn.worker.server.backplane.as_ref().zip(entry.command.gathers) else {
+        return false;
+    };
+    if scope.gathered.is_some() {
+        return false;
+    }
+    let info = &turn.client.info;
+    let Some(slot) = backplane.nodes.ask(info, gathers(args), turn.now.ms()) else { return false };
+    backplane.bell.notify_one();
+    let args = args.to_owned();
+    info.set_flag(Flag::Blocked, true);
+    info.held.set(Holding::Postponed, args.size_bytes());
+    state.blocked = Some(Blocked::Gathering(slot, args));
+    true
+}
+
 fn keeps_caching(turn: &Turn<'_>, args: Args<'_>) -> bool {
     let found = table::lookup(&turn.worker.server.names, args);
     matches!(found, Lookup::Found(entry) if entry.command.flags.has(Flags::KEEPS_CACHING))
@@ -88,6 +111,7 @@ fn keeps_caching(turn: &Turn<'_>, args: Args<'_>) -> bool {
 /// command or transaction that is not another CLIENT command.
 pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
     let scope = &mut conversation.scope;
+    scope.gathered = None;
     scope.reply_mode = match scope.reply_mode {
         ReplyMode::SkipNext => ReplyMode::Skip,
         ReplyMode::Skip => ReplyMode::On,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
-use super::{Call, LocalCall, introspect, limits};
+use super::{Call, LocalCall, introspect, limits, nodes};
+use crate::backplane::control::Question;
 use crate::config::Settings;
+use crate::hub::name::Name;
 use crate::hub::{self, HubState};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
@@ -139,6 +141,7 @@ const PUBSUB: &[Command] = &[
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
         cost: Cost::Counted(cost::channels),
+        gathers: Some(|args| nodes::which(Kind::Channel, args)),
         run: Some(|call| channels(call, Kind::Channel)),
         ..DEFAULT
     },
@@ -148,6 +151,7 @@ const PUBSUB: &[Command] = &[
         since: "2.8.0",
         arity: 2,
         flags: INTROSPECTION,
+        gathers: Some(|_| Question::Patterns),
         run: Some(numpat),
         ..DEFAULT
     },
@@ -159,6 +163,7 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::string("channel").optional().multiple()],
+        gathers: Some(|args| nodes::how_many(Kind::Channel, args)),
         run: Some(|call| numsub(call, Kind::Channel)),
         ..DEFAULT
     },
@@ -171,6 +176,7 @@ const PUBSUB: &[Command] = &[
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
         cost: Cost::Counted(cost::shard_channels),
+        gathers: Some(|args| nodes::which(Kind::ShardChannel, args)),
         run: Some(|call| channels(call, Kind::ShardChannel)),
         ..DEFAULT
     },
@@ -182,6 +188,7 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::string("shardchannel").optional().multiple()],
+        gathers: Some(|args| nodes::how_many(Kind::ShardChannel, args)),
         run: Some(|call| numsub(call, Kind::ShardChannel)),
         ..DEFAULT
     },
@@ -244,7 +251,7 @@ fn ensure_length(settings: &Settings, topic: Topic, name: &[u8]) -> Result<(), R
     }
 }
 
-fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+pub(super) fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     if call.args.len() > 3 {
         return Err(introspect::wrong_subcommand(call));
     }
@@ -256,26 +263,34 @@ fn channels(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
         let listed = call.hub.with(|hub| hub.channels(kind, part));
         names.extend(listed.into_iter().filter(|name| wanted(name)));
     }
+    if let Some(gathered) = call.scope.gathered.take() {
+        let mut elsewhere = gathered.names;
+        names.iter().for_each(|name| _ = elsewhere.remove(&**name));
+        names.extend(elsewhere.iter().map(|name| Name::from(&name[..])));
+    }
     call.reply.bulks(&names);
     Ok(())
 }
 
-fn numsub(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
+pub(super) fn numsub(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let names: Vec<&[u8]> = call.args.from(2).collect();
+    let elsewhere = call.scope.gathered.take().map_or_else(Vec::new, |gathered| gathered.numbers);
+    let mut elsewhere = elsewhere.into_iter().map(|count| count as usize).chain(std::iter::repeat(0));
     call.reply.array(names.len() * 2);
     for names in names.chunks(hub::NAMES_AT_ONCE) {
         let counts: Vec<usize> =
             call.hub.with(|hub| names.iter().map(|name| hub.subscriber_count(kind, name)).collect());
-        for (name, count) in names.iter().zip(counts) {
+        for (name, (count, others)) in names.iter().zip(counts.into_iter().zip(elsewhere.by_ref())) {
             call.reply.bulk(name);
-            call.reply.count(count);
+            call.reply.count(count + others);
         }
     }
     Ok(())
 }
 
-fn numpat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+pub(super) fn numpat(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let elsewhere = call.scope.gathered.take().map_or(0, |gathered| gathered.numbers.iter().sum::<u64>());
     let count = call.hub.with(|hub| hub.pattern_count());
-    call.reply.count(count);
+    call.reply.count(count + elsewhere as usize);
     Ok(())
 }

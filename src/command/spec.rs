@@ -6,6 +6,7 @@ mod argument;
 pub use self::argument::{Arg, ArgKind};
 use super::cost::Cost;
 use super::{Call, LocalCall};
+use crate::backplane::control::Question;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
@@ -272,6 +273,8 @@ pub struct Command {
     pub args: &'static [Arg],
     /// What the time that it takes depends on.
     pub cost: Cost,
+    /// What other nodes of a deployment are asked, so that it answers for all of them.
+    pub(crate) gathers: Option<fn(Args<'_>) -> Question>,
     /// Versions that changed it, and how.
     pub history: &'static [(&'static str, &'static str)],
     /// Since when it is discouraged, and what to use instead.
@@ -300,6 +303,7 @@ impl Command {
         channels: None,
         args: &[],
         cost: Cost::Implied,
+        gathers: None,
         history: &[],
         deprecated: None,
         run: None,

@@ -277,6 +277,13 @@ directives! {
     /// as one. Letters, digits, `_` and `-`, with full stops in between.
     backplane_prefix: SubjectPrefix = SubjectPrefix::default(), "backplane-prefix", Backplane, Start, ANY;
 
+    /// What this server calls itself among the others, for PREGON NODES and logs; empty for a name that is drawn at each start.
+    backplane_id: String = String::new(), "backplane-id", Backplane, Start, ANY;
+
+    /// Milliseconds for which PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS and SHARDNUMSUB wait for the answers of other servers.
+    /// What a server does not answer in time is missing from the answer and counted.
+    backplane_gather_timeout: Millis = Millis(250), "backplane-gather-timeout", Backplane, Start, number(1, 60_000);
+
     /// Whether SUBSCRIBE is confirmed only when the engine knows of it, so that whoever sees the confirmation can publish at
     /// any server and is heard. It waits two seconds at most, and not while there is no connection, nor within MULTI.
     backplane_confirm: bool = true, "backplane-confirm", Backplane, Start, ANY;

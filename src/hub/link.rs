@@ -46,6 +46,11 @@ impl<T: Cost> HubState<T> {
         self.link.as_ref().map_or(0, |link| link.dropped)
     }
 
+    /// Whether something waits for this port.
+    pub(crate) fn owes(&self, port: PortId) -> bool {
+        self.mailboxes.waits(port)
+    }
+
     /// Queues `message` for everyone who listens to `channel`, here and at other servers.
     pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
         let Some(carries) = self.link.as_ref().map(|link| link.carries) else {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -33,6 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 /// A connection to an engine.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
+    local: Option<IpAddr>,
     /// Received and not yet understood.
     pub(super) input: BytesMut,
     /// To be sent and not yet taken by the socket.
@@ -46,15 +48,21 @@ impl Connection {
     ///
     /// [`Broken`] with the reason.
     pub(super) async fn open(url: &EngineUrl) -> Result<Self, Broken> {
-        let stream: Box<dyn Stream> = match url.socket_path() {
-            Some(path) => Box::new(UnixStream::connect(Path::new(path)).await?),
+        let (stream, local): (Box<dyn Stream>, _) = match url.socket_path() {
+            Some(path) => (Box::new(UnixStream::connect(Path::new(path)).await?), None),
             None => {
                 let socket = TcpStream::connect((url.host.as_str(), url.port)).await?;
                 socket.set_nodelay(true)?;
-                Box::new(socket)
+                let local = socket.local_addr().ok().map(|address| address.ip());
+                (Box::new(socket), local)
             }
         };
-        Ok(Connection { stream, input: BytesMut::new(), output: BytesMut::new() })
+        Ok(Connection { stream, local, input: BytesMut::new(), output: BytesMut::new() })
+    }
+
+    /// The address of this machine that it comes from, if it has one.
+    pub(super) fn local_address(&self) -> Option<IpAddr> {
+        self.local
     }
 
     /// Encrypts it from here on. Nothing has come that was not understood.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::connection::{Broken, Connection};
+use crate::backplane::envelope::Origin;
 use crate::backplane::interest::Change;
 use crate::backplane::status::Figures;
 use crate::client::order::Order;
@@ -17,6 +18,8 @@ use crate::message::{Kind, Message};
 pub(super) enum Heard<'b> {
     /// A message for this server's subscribers.
     Message(Kind, &'b [u8], Payload<'b>),
+    /// What another node tells this one.
+    Control(&'b [u8]),
     /// An answer to a probe with this number, or to a sign of life.
     Answer(Option<u64>),
     /// It has refused something.
@@ -58,8 +61,14 @@ pub(super) trait Engine {
     /// Takes what is to be sent; false if that is nothing.
     fn take(&mut self, entries: Vec<Entry<Order>>) -> bool;
 
+    /// Takes something that is for another node, or for all of them.
+    fn take_control(&mut self, to: Option<Origin>, bytes: Vec<u8>);
+
     /// Appends the next message, or a part of it; false if there is none.
     fn push_next(&mut self, output: &mut BytesMut, figures: &Figures) -> bool;
+
+    /// Whether there is more to be sent.
+    fn has_more(&self) -> bool;
 
     /// What was taken and not sent at all, for an engine that echoes: it is heard here, at least.
     fn take_back(&mut self) -> Vec<Arc<Message>>;

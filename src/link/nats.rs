@@ -17,7 +17,7 @@ use bytes::BytesMut;
 
 use super::connection::{Broken, Connection};
 use super::engine::{Engine, Heard, Payload};
-use crate::backplane::envelope::Envelope;
+use crate::backplane::envelope::{Class, Envelope, Origin};
 use crate::backplane::interest::Change;
 use crate::backplane::origins::{Origins, Received};
 use crate::backplane::status::Figures;
@@ -28,6 +28,9 @@ use crate::hub::Entry;
 use crate::message::Message;
 use outgoing::Outgoing;
 use protocol::Said;
+
+/// What other nodes tell comes under numbers that no interest has: these are never given up.
+const CONTROL_NUMBERS: [u64; 2] = [u64::MAX, u64::MAX - 1];
 
 /// What a server of NATS is told and what it brings.
 pub(super) struct Nats {
@@ -40,11 +43,11 @@ pub(super) struct Nats {
 
 impl Nats {
     /// For a server with these settings.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, origin: Origin) -> Self {
         let pieces_limit = usize::try_from(settings.backplane_pieces_limit.0).unwrap_or(usize::MAX);
         Nats {
             subjects: Subjects::new(&settings.backplane_prefix.0),
-            outgoing: Outgoing::new(fastrand::u64(..)),
+            outgoing: Outgoing::new(origin),
             origins: Origins::new(pieces_limit),
             probes: VecDeque::new(),
         }
@@ -52,12 +55,20 @@ impl Nats {
 
     /// Judges a message.
     fn receive(&mut self, bytes: &[u8], figures: &Figures, now_ms: u64, hear: &mut dyn FnMut(Heard<'_>)) {
-        figures.received_bytes.add_shared(bytes.len() as u64);
         let envelope = Envelope::read(bytes).filter(|envelope| envelope.origin != self.outgoing.origin());
         let Some(envelope) = envelope else { return hear(Heard::Damaged(bytes.len())) };
+        if envelope.class != Class::Control {
+            figures.received_bytes.add_shared(bytes.len() as u64);
+        }
         match self.origins.receive(&envelope, now_ms) {
-            Received::Message(kind, channel, payload) => hear(Heard::Message(kind, channel, Payload::Within(payload))),
-            Received::Joined(kind, channel, payload) => hear(Heard::Message(kind, channel, Payload::Own(payload))),
+            Received::Message(Class::Message(kind), channel, payload) => {
+                hear(Heard::Message(kind, channel, Payload::Within(payload)));
+            }
+            Received::Joined(Class::Message(kind), channel, payload) => {
+                hear(Heard::Message(kind, channel, Payload::Own(payload)));
+            }
+            Received::Message(Class::Control, _, payload) => hear(Heard::Control(payload)),
+            Received::Joined(Class::Control, _, payload) => hear(Heard::Control(&payload)),
             Received::Piece => {}
             Received::Repeated => figures.repeated_messages.add_shared(1),
             Received::Lost => figures.lost_pieces.add_shared(1),
@@ -75,8 +86,11 @@ impl Engine for Nats {
         settings: &Settings,
     ) -> Result<Connection, Broken> {
         self.probes.clear();
-        let (connection, max_payload) = greeting::greet(connection, url, settings).await?;
+        let (mut connection, max_payload) = greeting::greet(connection, url, settings).await?;
         self.outgoing.begin(max_payload);
+        for (to, number) in [None, Some(self.outgoing.origin())].into_iter().zip(CONTROL_NUMBERS) {
+            protocol::push_subscribe(&mut connection.output, &self.subjects.of_control(to), number);
+        }
         Ok(connection)
     }
 
@@ -96,8 +110,16 @@ impl Engine for Nats {
         self.outgoing.take(entries)
     }
 
+    fn take_control(&mut self, to: Option<Origin>, bytes: Vec<u8>) {
+        self.outgoing.take_control(to, bytes);
+    }
+
     fn push_next(&mut self, output: &mut BytesMut, figures: &Figures) -> bool {
         self.outgoing.push_next(&self.subjects, output, figures)
+    }
+
+    fn has_more(&self) -> bool {
+        self.outgoing.has_more()
     }
 
     fn take_back(&mut self) -> Vec<Arc<Message>> {

@@ -18,6 +18,7 @@ use bytes::BytesMut;
 
 use super::connection::{Broken, Connection};
 use super::engine::{Engine, Heard, Payload};
+use crate::backplane::envelope::Origin;
 use crate::backplane::interest::Change;
 use crate::backplane::status::Figures;
 use crate::backplane::subject::{self, Subject};
@@ -36,13 +37,33 @@ const PROBE: &[u8] = b"pregon-probe:";
 const LIFE: &[u8] = b"pregon-life";
 
 /// What an upstream is told and what it brings.
-#[derive(Default)]
 pub(super) struct Upstream {
+    origin: Origin,
+    /// What the channels begin with on which nodes speak with each other.
+    control: String,
     /// What was taken from the mailbox and is to be published.
     messages: VecDeque<Arc<Message>>,
     /// The last number of what it was asked for: what is asked for anew is not given up for its old number.
     asked: HashMap<Subject, u64>,
     owners: Owners,
+}
+
+impl Upstream {
+    /// For a server with these settings.
+    pub(super) fn new(settings: &Settings, origin: Origin) -> Self {
+        Upstream {
+            origin,
+            control: format!("__pregon__:{}:", settings.backplane_prefix.0),
+            messages: VecDeque::new(),
+            asked: HashMap::new(),
+            owners: Owners::default(),
+        }
+    }
+
+    /// The channel on which one node is spoken to, or all.
+    fn control_channel(&self, to: Option<Origin>) -> Vec<u8> {
+        to.map_or_else(|| self.control.clone(), |origin| format!("{}{origin:016x}", self.control)).into_bytes()
+    }
 }
 
 impl Engine for Upstream {
@@ -68,9 +89,12 @@ impl Engine for Upstream {
             match frame::take(&mut connection.input)? {
                 None => connection.go_on(0).await?,
                 Some(Frame::Error(why)) => return Err(Broken(why)),
-                Some(_) => return Ok(connection),
+                Some(_) => break,
             }
         }
+        let channels = [None, Some(self.origin)].map(|to| self.control_channel(to));
+        push_command(&mut connection.output, &[b"SUBSCRIBE", &channels[0], &channels[1]]);
+        Ok(connection)
     }
 
     fn push_change(&mut self, change: &Change, output: &mut BytesMut) {
@@ -114,18 +138,29 @@ impl Engine for Upstream {
         any
     }
 
+    fn take_control(&mut self, to: Option<Origin>, bytes: Vec<u8>) {
+        self.messages.push_back(Arc::new(Message::new(Kind::Channel, &self.control_channel(to), &bytes)));
+    }
+
     fn push_next(&mut self, output: &mut BytesMut, figures: &Figures) -> bool {
         let Some(message) = self.messages.pop_front() else { return false };
         let (before, (channel, payload)) = (output.len(), message.parts());
         let command: &[u8] = if message.kind() == Kind::Channel { b"PUBLISH" } else { b"SPUBLISH" };
         push_command(output, &[command, channel, payload]);
-        figures.sent_messages.add_shared(1);
-        figures.sent_bytes.add_shared((output.len() - before) as u64);
+        if !channel.starts_with(self.control.as_bytes()) {
+            figures.sent_messages.add_shared(1);
+            figures.sent_bytes.add_shared((output.len() - before) as u64);
+        }
         true
     }
 
+    fn has_more(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     fn take_back(&mut self) -> Vec<Arc<Message>> {
-        std::mem::take(&mut self.messages).into()
+        let messages = std::mem::take(&mut self.messages);
+        messages.into_iter().filter(|message| !message.parts().0.starts_with(self.control.as_bytes())).collect()
     }
 
     fn hear(
@@ -157,6 +192,10 @@ impl Upstream {
     /// Judges what the upstream says about subscriptions.
     fn receive(&mut self, parts: &[&[u8]], figures: &Figures, hear: &mut dyn FnMut(Heard<'_>)) {
         let (kind, channel, payload, is_owner) = match *parts {
+            [b"message", channel, payload] if channel.starts_with(self.control.as_bytes()) => {
+                return hear(Heard::Control(payload));
+            }
+            [b"pmessage", _, channel, _] if channel.starts_with(self.control.as_bytes()) => return,
             [b"message", channel, payload] => (Kind::Channel, channel, payload, true),
             [b"smessage", channel, payload] => (Kind::ShardChannel, channel, payload, true),
             [b"pmessage", pattern, channel, payload] => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::backplane::status;
 use crate::client::held::Holding;
 use crate::server::Server;
 
@@ -39,6 +40,7 @@ pub(super) async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> b
     let wait = server.settings().shutdown_timeout.enabled().unwrap_or_default();
     let deadline = Instant::now() + wait;
     phase.send_replace(Phase::Draining);
+    tell_nodes(server, true);
     // After one round of each no command runs any more; what was published before that is delivered two rounds later.
     let mut missing_rounds = [1, 2].into_iter();
     let mut rounds = drain_rounds(server);
@@ -48,6 +50,7 @@ pub(super) async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> b
         if !server.shutdown.is_requested() {
             tracing::info!("the end was called off");
             phase.send_replace(Phase::Serving);
+            tell_nodes(server, false);
             return false;
         }
         let now = drain_rounds(server);
@@ -57,12 +60,27 @@ pub(super) async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> b
                 wanted = missing_rounds.next();
             }
             Some(_) => {}
-            None if queued_bytes(server) == 0 => break,
+            None if queued_bytes(server) == 0 && !owes_others(server) => break,
             None => {}
         }
     }
     phase.send_replace(Phase::Ended);
     true
+}
+
+/// Says to the other nodes, if there are any, whether this one goes.
+fn tell_nodes(server: &Server, leaves: bool) {
+    if let Some(backplane) = &server.backplane {
+        backplane.nodes.leave(leaves);
+        backplane.bell.notify_one();
+    }
+}
+
+/// Whether something is still on its way to the engine that other nodes are to hear.
+fn owes_others(server: &Server) -> bool {
+    let Some(backplane) = &server.backplane else { return false };
+    let is_up = backplane.status.condition().phase != status::Phase::Down;
+    is_up && (backplane.status.owes.load(Acquire) || server.hub.lock().owes(backplane.port))
 }
 
 /// Waits until the io-threads have ended, but not for long.

@@ -33,6 +33,8 @@ fixed! {
     WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
     /// A command that needs memory, beyond `maxmemory`.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// PREGON NODES of a server on its own.
+    NO_BACKPLANE = "ERR this server has no backplane: there are no other nodes";
     /// A command on keys beside a backplane.
     KEYS_BESIDE_BACKPLANE = "ERR keys stay on one server and messages reach all, so commands on keys are refused here: set backplane-keys to local if each server is to have keys of its own";
     /// A time-out in seconds is not a number.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::acl::Acl;
+use crate::backplane::gather::{self, Gathered};
 use crate::command::elsewhere::execution::Execution;
 use crate::command::elsewhere::loan::Borrower;
-use crate::command::elsewhere::task::{Request, Slot};
+use crate::command::elsewhere::task::{self, Request};
 use crate::command::pubsub::subscribing::Subscribing;
 use crate::config::Settings;
 use crate::keyspace::watchers::Watch;
@@ -53,11 +54,13 @@ pub(crate) enum Blocked {
     /// A blocking command: until one of its keys is fed, or this moment in milliseconds of the server's clock.
     OnKeys(Option<u64>),
     /// Its command runs elsewhere, and leaves its outcome there; whether CLIENT CACHING holds on after it.
-    Elsewhere(Slot, bool),
+    Elsewhere(task::Slot, bool),
     /// This command has still to run, when its client has been lent the keys.
     Borrowing(Borrower, OwnedArgs),
     /// EXEC, in steps.
     Executing(Box<Execution>),
+    /// This command has still to run, when other nodes have said what they have.
+    Gathering(gather::Slot, OwnedArgs),
     /// A command that begins or ends very many subscriptions, some in each turn.
     Subscribing(Box<Subscribing>),
     /// The thread that governs carries its command out, and leaves the answer there; whether that is sent.
@@ -97,6 +100,8 @@ pub struct Scope {
     pub reply_mode: ReplyMode,
     /// WATCH.
     pub(crate) watch: Option<Box<Watch>>,
+    /// What other nodes have said to what the command that runs is about.
+    pub(crate) gathered: Option<Box<Gathered>>,
     /// Whether its last message had receivers: then the next one is encoded before the hub is locked.
     pub expects_receivers: bool,
 }

@@ -34,6 +34,10 @@ impl Session {
                 conversation.state.placed = true;
                 gate::admit(turn, conversation, args.args());
             }),
+            Some(Blocked::Gathering(slot, args)) => {
+                self.conversation.scope.gathered = slot.lock().take().map(Box::new);
+                self.turn(now, None, |turn, conversation, _| gate::admit(turn, conversation, args.args()));
+            }
             Some(Blocked::Borrowing(borrower, args)) => {
                 // Lent, because it may go on.
                 let lent = borrower.take();
@@ -130,6 +134,7 @@ impl Session {
                 let until_ms = *until_ms;
                 self.is_served(until_ms, now)
             }
+            Some(Blocked::Gathering(slot, _)) => slot.lock().is_some(),
             Some(Blocked::Elsewhere(..)) => self.client.take_served(),
             Some(Blocked::Borrowing(borrower, _)) => borrower.is_offered(),
             Some(Blocked::Subscribing(subscribing)) => subscribing.may_go_on(),

@@ -14,6 +14,7 @@ mod crossing;
 mod engine;
 mod losing;
 mod node;
+mod nodes;
 
 use self::node::Engine;
 use self::support::trial::Unchecked;
@@ -49,6 +50,12 @@ const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
         p7_a_stalled_engine_keeps_no_publisher_waiting
         p11_backplane_queue_limit_bounds_what_waits_for_the_engine
         a_node_that_is_killed_and_started_again_hears_everything_from_then_on;
+    nodes:
+        nodes_find_each_other_and_notice_who_goes
+        pubsub_answers_for_all_nodes
+        very_many_names_of_other_nodes_are_listed
+        a_node_that_does_not_answer_is_missing_from_the_answer_and_that_is_counted
+        what_was_published_before_a_node_ends_is_heard_at_the_others;
 };
 
 /// For upstreams that speak the Redis protocol.

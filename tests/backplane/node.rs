@@ -160,13 +160,14 @@ pub(crate) fn figure(peer: &mut Peer, name: &str) -> String {
 
 /// Waits until INFO says this.
 pub(crate) fn expect_figure(peer: &mut Peer, name: &str, expected: impl Fn(&str) -> bool) {
+    eventually(&format!("{name} becomes what it is to be"), || expected(&figure(peer, name)));
+}
+
+/// Waits until this is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
-    loop {
-        let found = figure(peer, name);
-        if expected(&found) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{name} stays {found}");
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::yield_now();
     }
 }

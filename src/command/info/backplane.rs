@@ -9,6 +9,8 @@ pub(super) fn backplane(report: &mut Report<'_, '_>) {
     let condition = backplane.status.condition();
     report.field("backplane_state", condition.phase.word());
     report.field("backplane_engine", condition.engine);
+    report.field("backplane_id", &backplane.nodes.id);
+    report.field("backplane_nodes", backplane.nodes.all().len() + 1);
     report.field("backplane_last_error", condition.last_error);
     let (asked, wanted) = backplane.interest();
     report.field("backplane_interest_asked", asked);

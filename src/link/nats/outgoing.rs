@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::protocol::push_publish;
-use crate::backplane::envelope::{Envelope, Origin, Piece};
+use crate::backplane::envelope::{Class, Envelope, Origin, Piece};
 use crate::backplane::status::Figures;
 use crate::backplane::subject::Subjects;
 use crate::client::order::Order;
@@ -16,13 +16,21 @@ use crate::message::Message;
 /// The largest piece of a payload, in bytes: others have their turn in between.
 const LARGEST_PIECE: usize = 256 * 1024;
 
-/// Messages that were taken from the mailbox and are to be sent.
+/// Something that is to be sent.
+#[derive(Debug)]
+enum Item {
+    Message(Arc<Message>),
+    /// For one node or all, from one to another.
+    Control(Option<Origin>, Vec<u8>),
+}
+
+/// What was taken from the mailbox, or is for other nodes, and is to be sent.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     origin: Origin,
     /// The number of what is sent next.
     number: u64,
-    messages: VecDeque<Arc<Message>>,
+    items: VecDeque<Item>,
     /// How much of the first one has been sent.
     sent: usize,
     /// The most that the engine takes at once, in bytes.
@@ -32,7 +40,7 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Nothing yet, from this origin.
     pub(super) fn new(origin: Origin) -> Self {
-        Outgoing { origin, number: 1, messages: VecDeque::new(), sent: 0, max_payload: 0 }
+        Outgoing { origin, number: 1, items: VecDeque::new(), sent: 0, max_payload: 0 }
     }
 
     /// Who sends it.
@@ -51,23 +59,38 @@ impl Outgoing {
         self.max_payload = max_payload;
     }
 
+    /// Whether there is something to be sent.
+    pub(super) fn has_more(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// Adds what was taken from the mailbox; false if that was nothing.
     pub(super) fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
         let any = !entries.is_empty();
-        self.messages.extend(entries.into_iter().filter_map(|entry| match entry {
-            Entry::Publication(publication) => Some(publication.message),
+        self.items.extend(entries.into_iter().filter_map(|entry| match entry {
+            Entry::Publication(publication) => Some(Item::Message(publication.message)),
             // Nobody orders the link to do anything.
             Entry::Other(_) => None,
         }));
         any
     }
 
+    /// Adds something that is for another node, or all of them.
+    pub(super) fn take_control(&mut self, to: Option<Origin>, bytes: Vec<u8>) {
+        self.items.push_back(Item::Control(to, bytes));
+    }
+
     /// Appends the next message, or the next piece of it; false if there is none.
     pub(super) fn push_next(&mut self, subjects: &Subjects, output: &mut BytesMut, figures: &Figures) -> bool {
-        let Some(message) = self.messages.front() else { return false };
-        let ((channel, payload), kind) = (message.parts(), message.kind());
-        let subject = subjects.of_channel(kind.into(), channel);
-        let whole = Envelope { kind, origin: self.origin, number: self.number, piece: None, channel, payload };
+        let (class, channel, payload, subject) = match self.items.front() {
+            None => return false,
+            Some(Item::Message(message)) => {
+                let ((channel, payload), kind) = (message.parts(), message.kind());
+                (Class::Message(kind), channel, payload, subjects.of_channel(kind.into(), channel))
+            }
+            Some(Item::Control(to, bytes)) => (Class::Control, &b""[..], &bytes[..], subjects.of_control(*to)),
+        };
+        let whole = Envelope { class, origin: self.origin, number: self.number, piece: None, channel, payload };
         let room = self.max_payload.saturating_sub(Envelope::overhead(channel, true)).min(LARGEST_PIECE);
         let envelope = if self.sent == 0 && whole.len() <= self.max_payload.min(LARGEST_PIECE) {
             whole
@@ -79,20 +102,22 @@ impl Outgoing {
         if room == 0 && envelope.len() > self.max_payload {
             // Not even the name fits.
             figures.oversized_messages.add_shared(1);
-            self.messages.pop_front();
+            self.items.pop_front();
             return true;
         }
         let before = output.len();
         push_publish(output, &subject, envelope.len());
         envelope.append_to(output);
         output.extend_from_slice(b"\r\n");
-        figures.sent_bytes.add_shared((output.len() - before) as u64);
+        if class != Class::Control {
+            figures.sent_bytes.add_shared((output.len() - before) as u64);
+        }
         self.number += 1;
         self.sent += envelope.payload.len();
         if self.sent >= payload.len() {
-            figures.sent_messages.add_shared(1);
+            figures.sent_messages.add_shared(u64::from(class != Class::Control));
             self.sent = 0;
-            self.messages.pop_front();
+            self.items.pop_front();
         }
         true
     }

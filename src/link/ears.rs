@@ -1,0 +1,226 @@
+//! What is done with what an engine says, and with what other nodes say through it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::answers::Answers;
+use super::engine::{Heard, Payload};
+use crate::backplane::Backplane;
+use crate::backplane::control::{Control, Presence};
+use crate::backplane::envelope::Origin;
+use crate::backplane::members::{News, PRESENCE_MS};
+use crate::backplane::status::Phase;
+use crate::client::registry::ClientInfo;
+use crate::command::elsewhere::resume;
+use crate::mailbox::Sent;
+use crate::message::{Kind, Message};
+use crate::observe::seldom::Seldom;
+use crate::server::Server;
+use crate::version::VERSION;
+
+/// What is done with what an engine says.
+pub(super) struct Ears<'s> {
+    pub(super) server: &'s Server,
+    backplane: &'s Backplane,
+    /// Whether somebody here listened to the last message.
+    expects_receivers: bool,
+    /// What has become of the messages of this turn.
+    pub(super) sent: Sent,
+    /// The last probe that was answered on this connection.
+    pub(super) restored: Option<u64>,
+    /// What other nodes ask.
+    pub(super) answers: Answers,
+    /// This node's own address, as far as the connection shows it.
+    address: String,
+    /// Whether the others are to be told that this node is there, and when they were the last time.
+    pub(super) presence_due: bool,
+    present_ms: u64,
+    refusals: Seldom,
+    damaged: Seldom,
+    incomplete: Seldom,
+}
+
+impl<'s> Ears<'s> {
+    pub(super) fn new(server: &'s Server, backplane: &'s Backplane) -> Self {
+        Ears {
+            server,
+            backplane,
+            expects_receivers: false,
+            sent: Sent::default(),
+            restored: None,
+            answers: Answers::default(),
+            address: String::new(),
+            presence_due: false,
+            present_ms: 0,
+            refusals: Seldom::default(),
+            damaged: Seldom::default(),
+            incomplete: Seldom::default(),
+        }
+    }
+
+    /// There is a new connection, from this address of this machine.
+    pub(super) fn begin(&mut self, own: Option<IpAddr>) {
+        let host = own.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        self.address = SocketAddr::new(host, self.server.settings().port).to_string();
+        self.backplane.status.update(|condition| condition.address.clone_from(&self.address));
+        (self.restored, self.presence_due) = (None, false);
+    }
+
+    /// The connection has ended.
+    pub(super) fn end(&mut self) {
+        self.answers.clear();
+        self.let_go_on(self.backplane.end());
+        self.let_go_on(self.backplane.nodes.end());
+    }
+
+    pub(super) fn hear(&mut self, heard: Heard<'_>) {
+        let figures = &self.backplane.status.figures;
+        match heard {
+            Heard::Message(kind, channel, payload) => {
+                figures.received_messages.add_shared(1);
+                self.publish(kind, channel, payload);
+            }
+            Heard::Control(bytes) => match Control::unpack(bytes) {
+                Some((origin, _)) if origin == self.backplane.nodes.origin => {}
+                Some((origin, control)) => self.hear_node(origin, control),
+                None => self.hear(Heard::Damaged(bytes.len())),
+            },
+            Heard::Answer(Some(probe)) => {
+                self.let_go_on(self.backplane.note_answer(probe, self.now_ms()));
+                self.restored = Some(probe);
+            }
+            Heard::Refusal(why) => {
+                figures.refusals.add_shared(1);
+                if let Some(not_shown) = self.refusals.show(self.now_ms()) {
+                    tracing::warn!(why, not_shown, "the engine of the backplane refuses something");
+                }
+            }
+            Heard::Damaged(bytes) => {
+                figures.damaged_messages.add_shared(1);
+                if let Some(not_shown) = self.damaged.show(self.now_ms()) {
+                    tracing::warn!(bytes, not_shown, "the backplane has brought something that is no message");
+                }
+            }
+            Heard::Answer(None) => {}
+        }
+    }
+
+    /// Does what follows from what another node tells.
+    fn hear_node(&mut self, origin: Origin, control: Control) {
+        let nodes = &self.backplane.nodes;
+        match control {
+            Control::Present(presence) => {
+                let id = presence.id.clone();
+                match nodes.note_presence(origin, presence, self.now_ms()) {
+                    News::Nothing => return,
+                    News::Joined => tracing::info!(id, "another node is there"),
+                    News::Twice(id) => {
+                        tracing::warn!(id, "two nodes call themselves the same: give each a backplane-id of its own")
+                    }
+                }
+                // So that it need not wait to know of this one.
+                self.presence_due = true;
+            }
+            Control::Leaving => {
+                let (id, waited) = nodes.note_leaving(origin);
+                if let Some(id) = id {
+                    tracing::info!(id, "a node goes");
+                }
+                self.go_on_without(waited);
+            }
+            Control::Ask(number, question) => self.answers.add(origin, number, question),
+            Control::Tell(number, answer, last) => {
+                let client = nodes.note_answer(number, origin, answer, last);
+                self.let_go_on(client.into_iter().collect());
+            }
+        }
+    }
+
+    /// What tells the others that this node is there, if that is due.
+    pub(super) fn take_presence(&mut self) -> Option<Vec<u8>> {
+        let now_ms = self.now_ms();
+        let is_up = self.backplane.status.condition().phase == Phase::Up && !self.backplane.nodes.leaves();
+        if !is_up || (!self.presence_due && now_ms - self.present_ms < PRESENCE_MS) {
+            return None;
+        }
+        (self.presence_due, self.present_ms) = (false, now_ms);
+        let names = {
+            let hub = self.server.hub.lock();
+            hub.channel_count(Kind::Channel) + hub.channel_count(Kind::ShardChannel) + hub.pattern_count()
+        };
+        let presence = Presence {
+            id: self.backplane.nodes.id.clone(),
+            address: self.address.clone(),
+            version: VERSION.into(),
+            clients: self.server.connections.load(Relaxed) as u64,
+            names: names as u64,
+        };
+        Some(Control::Present(presence).pack(self.backplane.nodes.origin))
+    }
+
+    /// These clients get answers without what some node has.
+    fn go_on_without(&mut self, waited: Vec<Arc<ClientInfo>>) {
+        self.backplane.status.figures.incomplete_answers.add_shared(waited.len() as u64);
+        if !waited.is_empty()
+            && let Some(not_shown) = self.incomplete.show(self.now_ms())
+        {
+            tracing::warn!(
+                not_shown,
+                "a node has not answered in time: what clients are told of all nodes lacks what it has"
+            );
+        }
+        self.let_go_on(waited);
+    }
+
+    /// Lets this server's subscribers hear what another has published.
+    fn publish(&mut self, kind: Kind, channel: &[u8], payload: Payload<'_>) {
+        let hub = &self.server.hub;
+        // Whatever lies in a tree that was asked for comes, so many a message need not be copied: the last is the best guess.
+        if !self.expects_receivers && hub.lock().receivers(kind, channel) == 0 {
+            return;
+        }
+        let message = Arc::new(match payload {
+            Payload::Within(bytes) => Message::new(kind, channel, bytes),
+            Payload::Own(mut bytes) => {
+                bytes.extend_from_slice(b"\r\n");
+                Message::sharing(kind, channel, bytes.into())
+            }
+        });
+        let published = hub.lock().publish_here(kind, channel, &message);
+        self.expects_receivers = published.receivers > 0;
+        self.sent.extend(published.sent);
+    }
+
+    /// Wakes io-threads, and waits for those that are behind.
+    pub(super) async fn give_way(&self, sent: Sent) {
+        self.server.wake(sent.wake);
+        if !sent.crowded.is_empty() {
+            self.server.hub.relieved(sent.crowded).await;
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn expire(&mut self) {
+        let now_ms = self.now_ms();
+        let (gone, waited) = self.backplane.nodes.expire(now_ms);
+        gone.iter().for_each(|id| tracing::warn!(id, "a node has not been heard any more and counts as gone"));
+        self.go_on_without(waited);
+        loop {
+            let (impatient, more) = self.backplane.expire(now_ms);
+            self.backplane.status.figures.late_confirmations.add_shared(impatient.len() as u64);
+            self.let_go_on(impatient);
+            if !more {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn let_go_on(&self, clients: Vec<Arc<ClientInfo>>) {
+        clients.iter().for_each(|client| resume(self.server, client));
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.server.clock.now().ms()
+    }
+}
