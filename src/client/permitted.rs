@@ -1,13 +1,15 @@
 //! Channels to which a client may publish, remembered for as long as its user does not change: a user may have very many
 //! patterns, and a channel would be compared with one after the other for each message.
 
+use hashbrown::HashTable;
+
 use super::Client;
 use super::held::Holding;
 use crate::hub::name;
 use crate::ids::CommandIndex;
 
-/// So many channels are remembered; one takes the place of another with which it shares its own.
-const PLACES: usize = 128;
+/// So many channels are remembered; then one goes for another.
+const MOST: usize = 256;
 /// Longer names are not remembered, in bytes.
 const LONGEST: usize = 64;
 
@@ -18,32 +20,55 @@ type Permission = (CommandIndex, Box<[u8]>);
 #[derive(Debug)]
 pub(crate) struct Permitted {
     version: u64,
-    places: Box<[Option<Permission>]>,
+    table: HashTable<Permission>,
     /// Length of their names, in bytes.
     len_bytes: usize,
 }
 
 impl Permitted {
     fn new(version: u64) -> Self {
-        Permitted { version, places: vec![None; PLACES].into(), len_bytes: 0 }
+        Permitted { version, table: HashTable::new(), len_bytes: 0 }
     }
 
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + size_of_val(&self.places[..]) + self.len_bytes
+        size_of::<Self>() + self.table.allocation_size() + self.len_bytes
+    }
+
+    fn knows(&self, command: CommandIndex, channel: &[u8]) -> bool {
+        self.table.find(name::hash(channel), |(by, known)| *by == command && **known == *channel).is_some()
+    }
+
+    fn add(&mut self, command: CommandIndex, channel: &[u8]) {
+        if self.knows(command, channel) {
+            return;
+        }
+        if self.table.len() == MOST {
+            self.forget_one();
+        }
+        self.table.insert_unique(name::hash(channel), (command, channel.into()), hash_of);
+        self.len_bytes += channel.len();
+    }
+
+    /// Which one is left to the seed of the hash.
+    fn forget_one(&mut self) {
+        let Some(hash) = self.table.iter().next().map(hash_of) else { return };
+        if let Ok(first) = self.table.find_entry(hash, |permission| hash_of(permission) == hash) {
+            let ((_, name), _) = first.remove();
+            self.len_bytes -= name.len();
+        }
     }
 }
 
-fn place_of(channel: &[u8]) -> usize {
-    name::hash(channel) as usize % PLACES
+fn hash_of((_, name): &Permission) -> u64 {
+    name::hash(name)
 }
 
 impl Client {
     /// Whether this version of its user's rights is known to allow it to publish to `channel` by this command.
     pub(crate) fn is_known_to_publish(&self, version: u64, command: CommandIndex, channel: &[u8]) -> bool {
         let permitted = self.permitted.borrow();
-        let Some(permitted) = permitted.as_ref().filter(|permitted| permitted.version == version) else { return false };
-        let place = &permitted.places[place_of(channel)];
-        place.as_ref().is_some_and(|(by, known)| *by == command && **known == *channel)
+        let permitted = permitted.as_ref().filter(|permitted| permitted.version == version);
+        permitted.is_some_and(|permitted| permitted.knows(command, channel))
     }
 
     /// Remembers that this version of its user's rights allows that, and forgets what others allowed.
@@ -56,9 +81,7 @@ impl Client {
         if permitted.version != version {
             **permitted = Permitted::new(version);
         }
-        let before = permitted.places[place_of(channel)].replace((command, channel.into()));
-        permitted.len_bytes += channel.len();
-        permitted.len_bytes -= before.map_or(0, |(_, name)| name.len());
+        permitted.add(command, channel);
         self.info.held.set(Holding::Permitted, permitted.size_bytes());
     }
 }
@@ -103,7 +126,7 @@ mod tests {
             assert_eq!(client.say(&format!("PUBLISH a{number:050} m")), ":0\r\n");
         }
         let held = client.client.info.held.get(Holding::Permitted);
-        assert!((128 * 51..16 * 1024).contains(&held), "{held} bytes");
+        assert!((256 * 51..32 * 1024).contains(&held), "{held} bytes");
         assert_eq!(client.say(&format!("PUBLISH {} m", "a".repeat(1_000))), ":0\r\n");
         assert_eq!(client.client.info.held.get(Holding::Permitted), held);
         client.leave();
