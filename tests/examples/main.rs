@@ -22,6 +22,7 @@ mod example;
 mod fire_and_forget_tour;
 mod guaranteed_beside_fast;
 mod live_notifications;
+mod many_nodes;
 mod microservice_events;
 mod no_server;
 mod part;
@@ -48,6 +49,8 @@ static EXAMPLES: &[(&Example, &[Case], Missing)] = &[
     (&stream_bus::EXAMPLE, stream_bus::CASES, nothing),
     (&queue_chat::EXAMPLE, queue_chat::CASES, nothing),
     (&guaranteed_beside_fast::EXAMPLE, guaranteed_beside_fast::CASES, nothing),
+    (&many_nodes::EXAMPLE, many_nodes::CASES, many_nodes::missing_nats),
+    (&many_nodes::EXAMPLE, many_nodes::WITHOUT_NATS, nothing),
 ];
 
 fn main() -> ExitCode {
