@@ -1,10 +1,9 @@
 //! A node of a deployment, and clients of it.
 
-use std::time::Instant;
-
 use rustix::process::Signal;
 
-use crate::support::{DEADLINE, NatsServer, Peer, TestServer, redis};
+pub(crate) use crate::support::nodes::{JOINED, eventually, start_alone};
+use crate::support::{NatsServer, Peer, TestServer, redis};
 
 /// What joins nodes.
 #[derive(Debug)]
@@ -73,19 +72,11 @@ impl Engine {
     }
 }
 
-/// What a node prints when the engine knows of everything that it wants.
-pub(crate) const JOINED: &str = "the backplane knows of all subscriptions";
-
 /// Starts a node of the deployment of `engine`, with these options, that has joined it.
 pub(crate) fn start(engine: &Engine, options: &[&str]) -> TestServer {
     let node = start_alone(&engine.url(), options);
     node.expect_log(JOINED);
     node
-}
-
-/// Starts a node of a deployment whose engine may not be there.
-pub(crate) fn start_alone(url: &str, options: &[&str]) -> TestServer {
-    TestServer::start(&[&["--backplane", url, "--io-threads", "2"], options].concat())
 }
 
 /// A client of a node.
@@ -161,13 +152,4 @@ pub(crate) fn figure(peer: &mut Peer, name: &str) -> String {
 /// Waits until INFO says this.
 pub(crate) fn expect_figure(peer: &mut Peer, name: &str, expected: impl Fn(&str) -> bool) {
     eventually(&format!("{name} becomes what it is to be"), || expected(&figure(peer, name)));
-}
-
-/// Waits until this is so.
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::yield_now();
-    }
 }

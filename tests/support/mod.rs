@@ -21,6 +21,7 @@ pub mod certificates;
 pub mod language;
 pub mod lines;
 pub mod nats;
+pub mod nodes;
 pub mod peer;
 pub mod redis;
 pub mod server;
