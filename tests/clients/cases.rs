@@ -47,6 +47,23 @@ pub(crate) const OVER_TLS: [&str; 5] = [
     "ten_thousand_messages_keep_their_order",
 ];
 
+/// Those that are also done with publishers at one node and subscribers at another.
+pub(crate) const BETWEEN_NODES: [&str; 13] = [
+    "a_message_arrives_as_it_was_published",
+    "a_pattern_delivers_pattern_channel_and_message",
+    "sharded_messages_reach_only_sharded_subscribers",
+    "several_subscriptions_share_one_connection",
+    "unsubscribing_one_channel_keeps_the_others",
+    "unsubscribing_from_all_ends_delivery",
+    "introspection_names_and_counts_subscriptions",
+    "a_subscriber_returns_after_the_server_restarts",
+    "a_transaction_publishes_everything_at_once",
+    "every_byte_value_survives_in_names_and_messages",
+    "a_megabyte_survives",
+    "a_thousand_channels_fit_on_one_connection",
+    "ten_thousand_messages_keep_their_order",
+];
+
 /// A case whose server asks for no password.
 pub(crate) const fn open(name: &'static str) -> Case {
     Case { name, password: false }

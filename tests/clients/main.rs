@@ -24,9 +24,10 @@ mod programs;
 mod readme;
 mod redis_cli;
 
-use self::cases::{EVERY_CLIENT, OVER_TLS};
+use self::cases::{BETWEEN_NODES, EVERY_CLIENT, OVER_TLS};
 use self::program::Program;
 use self::support::language::Language;
+use self::support::nats;
 use self::support::trial::Unchecked;
 
 /// One client library and the program that drives it through [`EVERY_CLIENT`].
@@ -46,6 +47,8 @@ const SUITES: &[Suite] = &[
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    let no_nats = nats::missing();
+    let no_nats = no_nats.as_deref();
     let mut trials = vec![readme::trial()];
     for language in Language::ALL {
         let missing = language.missing();
@@ -53,9 +56,14 @@ fn main() -> ExitCode {
             trials.extend(suite.trials().map(|trial| trial.unless(missing)));
         }
         trials.extend(programs::trials(language).map(|trial| trial.unless(missing)));
+        let suites = SUITES.iter().filter(|suite| suite.program.language == language);
+        let between = suites.flat_map(|suite| suite.trials_between_nodes());
+        let between = between.chain(programs::trials_between_nodes(language));
+        trials.extend(between.map(|trial| trial.unless(missing.or(no_nats))));
     }
     let missing = redis_cli::missing();
     trials.extend(redis_cli::trials().map(|trial| trial.unless(missing)));
+    trials.extend(redis_cli::trials_between_nodes().map(|trial| trial.unless(missing.or(no_nats))));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -77,5 +85,14 @@ impl Suite {
             run: Box::new(move || self.program.run_over_tls(case, 3)),
         });
         std::iter::once(agreement).chain(trials).chain(encrypted)
+    }
+
+    /// One trial for each case that is about messages, with publishers at one node and subscribers at another.
+    fn trials_between_nodes(self) -> impl Iterator<Item = Unchecked> {
+        let cases = EVERY_CLIENT.iter().filter(|case| BETWEEN_NODES.contains(&case.name));
+        cases.map(move |case| Unchecked {
+            name: format!("{}::resp3::{} (two nodes, nats)", self.name, case.name),
+            run: Box::new(move || self.program.run_between_nodes(case, Some(3))),
+        })
     }
 }

@@ -6,12 +6,13 @@
 //! | Variable | Meaning |
 //! |---|---|
 //! | `PREGON_HOST`, `PREGON_PORT` | where the server listens |
+//! | `PREGON_SUBSCRIBER_PORT` | the port of the node where it is to subscribe: that of the server, or of another node of its deployment |
 //! | `PREGON_RESP` | protocol version to use, 2 or 3; not there where the library's own choice is what people get |
 //! | `PREGON_PASSWORD` | the password, in the cases whose server asks for one |
 //! | `PREGON_CA`, `PREGON_CERT`, `PREGON_KEY` | files for TLS: the authority, the client's certificate and its key; not there for plain connections |
 //!
-//! While it runs it may print `@restart`, `@stop` or `@start` as a line of its own, and then reads the line `ok` when
-//! the server has done so. It ends with exit code 0 when the case holds, and otherwise prints why.
+//! While it runs it may print `@restart` as a line of its own, and then reads the line `ok` when the server where it
+//! subscribes has been started again. It ends with exit code 0 when the case holds, and otherwise prints why.
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -24,7 +25,7 @@ use crate::cases::{Case, PASSWORD};
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
 use crate::support::server::next_free_port;
-use crate::support::{Authority, TestServer};
+use crate::support::{Authority, TestServer, TwoNodes};
 
 /// How long a program may take for one case. Programs have deadlines of their own, which tell more.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -40,8 +41,15 @@ impl Program {
     /// Runs one case against a new server, in a version of the protocol unless the library shall choose.
     pub(crate) fn run(&self, case: &Case, resp: Option<u8>) -> Result<(), Failed> {
         let mut server = TestServer::start(protection(case));
-        let port = server.port();
-        self.run_against(&mut server, port, self.command()?, case, resp)
+        let ports = [server.port(); 2];
+        self.run_against(&mut server, ports, self.command()?, case, resp)
+    }
+
+    /// The same with publishers at one node and subscribers at another.
+    pub(crate) fn run_between_nodes(&self, case: &Case, resp: Option<u8>) -> Result<(), Failed> {
+        let mut nodes = TwoNodes::start();
+        let ports = [nodes.publishers.port(), nodes.subscribers.port()];
+        self.run_against(&mut nodes, ports, self.command()?, case, resp)
     }
 
     /// The same over TLS, with a certificate of the client's own.
@@ -53,13 +61,13 @@ impl Program {
         let mut command = self.command()?;
         let files = [("PREGON_CA", "ca.pem"), ("PREGON_CERT", "alice.pem"), ("PREGON_KEY", "alice.key")];
         command.envs(files.map(|(name, file)| (name, authority.path(file))));
-        self.run_against(&mut server, port, command, case, Some(resp))
+        self.run_against(&mut server, [port; 2], command, case, Some(resp))
     }
 
     fn run_against(
         &self,
-        server: &mut TestServer,
-        port: u16,
+        served: &mut impl Served,
+        [publishers, subscribers]: [u16; 2],
         mut command: Command,
         case: &Case,
         resp: Option<u8>,
@@ -67,13 +75,13 @@ impl Program {
         command
             .arg(case.name)
             .env("PREGON_HOST", "127.0.0.1")
-            .env("PREGON_PORT", port.to_string())
+            .env("PREGON_PORT", publishers.to_string())
+            .env("PREGON_SUBSCRIBER_PORT", subscribers.to_string())
             .envs(resp.map(|resp| ("PREGON_RESP", resp.to_string())))
             .env("PREGON_PASSWORD", PASSWORD);
-        Conversation::begin(&mut command).finish(server).map_err(|why| {
-            let log = server.log();
-            format!("{why}--- log of the server:\n{log}---").into()
-        })
+        Conversation::begin(&mut command)
+            .finish(served)
+            .map_err(|why| format!("{why}--- log of the server:\n{}---", served.log()).into())
     }
 
     /// An error unless the program knows exactly these cases.
@@ -137,6 +145,35 @@ fn protection(case: &Case) -> &'static [&'static str] {
     if case.password { &["--requirepass", PASSWORD] } else { &[] }
 }
 
+/// What a program talks to.
+trait Served {
+    /// Starts again where it subscribes.
+    fn restart(&mut self);
+
+    /// What was printed there.
+    fn log(&self) -> String;
+}
+
+impl Served for TestServer {
+    fn restart(&mut self) {
+        TestServer::restart(self);
+    }
+
+    fn log(&self) -> String {
+        TestServer::log(self)
+    }
+}
+
+impl Served for TwoNodes {
+    fn restart(&mut self) {
+        self.restart_subscribers();
+    }
+
+    fn log(&self) -> String {
+        format!("{}--- and of the other node:\n{}", self.subscribers.log(), self.publishers.log())
+    }
+}
+
 /// A running program whose output is read by one thread for each of its two streams.
 struct Conversation {
     child: Child,
@@ -156,11 +193,11 @@ impl Conversation {
     }
 
     /// Does what the program asks for until it ends. An error says what it printed.
-    fn finish(mut self, server: &mut TestServer) -> Result<(), String> {
+    fn finish(mut self, served: &mut impl Served) -> Result<(), String> {
         let deadline = Instant::now() + CASE_DEADLINE;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.hear(&line, server),
+                Ok(line) => self.hear(&line, served),
                 Err(RecvTimeoutError::Timeout) => return Err(self.failure("did not end in time")),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -169,13 +206,11 @@ impl Conversation {
         if status.success() { Ok(()) } else { Err(self.failure(&status.to_string())) }
     }
 
-    fn hear(&mut self, line: &str, server: &mut TestServer) {
-        match line.trim_end() {
-            "@restart" => server.restart(),
-            "@stop" => server.stop(),
-            "@start" => server.start_again(),
-            _ => return self.printed.push_str(line),
+    fn hear(&mut self, line: &str, served: &mut impl Served) {
+        if line.trim_end() != "@restart" {
+            return self.printed.push_str(line);
         }
+        served.restart();
         if let Some(replies) = &mut self.replies {
             // A program that has ended meanwhile says so by its exit code.
             let _ = replies.write_all(b"ok\n");

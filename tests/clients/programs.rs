@@ -31,6 +31,33 @@ pub(crate) fn trials(language: Language) -> impl Iterator<Item = Unchecked> {
     })
 }
 
+/// The trials of what these programs publish at one node and hear at another.
+pub(crate) fn trials_between_nodes(language: Language) -> impl Iterator<Item = Unchecked> {
+    let suites = SUITES.iter().filter(move |suite| suite.program.language == language);
+    suites.flat_map(|suite| {
+        let cases = suite.cases.iter().filter(|case| BETWEEN_NODES.contains(&case.name));
+        cases.map(|case| Unchecked {
+            name: format!("{}::{} (two nodes, nats)", suite.name, case.name),
+            run: Box::new(|| suite.program.run_between_nodes(case, None)),
+        })
+    })
+}
+
+/// Those of the cases that need no keys.
+const BETWEEN_NODES: [&str; 11] = [
+    "channels_sends_to_groups_by_channels",
+    "socket_io_takes_what_another_process_emits",
+    "rooms_of_all_processes_are_reached",
+    "all_processes_are_asked_and_answer",
+    "rooms_of_all_processes_are_reached_by_sharded_channels",
+    "all_processes_are_asked_and_answer_by_sharded_channels",
+    "jedis_runs_scripts_and_hears_what_they_publish",
+    "lettuce_hears_channels_and_sharded_channels",
+    "redisson_hears_topics_and_patterns",
+    "phpredis_broadcasts_reach_subscribers_of_both_libraries",
+    "predis_broadcasts_reach_subscribers_of_both_libraries",
+];
+
 static SUITES: &[Suite] = &[
     Suite {
         name: "python_locks",
@@ -96,6 +123,16 @@ static SUITES: &[Suite] = &[
             open("rate_limiter_flexible_limits_by_node_redis"),
             open("rate_limiter_flexible_lets_bursts_and_queues_through"),
             open("socket_io_takes_what_another_process_emits"),
+        ],
+    },
+    Suite {
+        name: "socket_io",
+        program: Program { language: Language::Node, source: "socket_io.mjs" },
+        cases: &[
+            open("rooms_of_all_processes_are_reached"),
+            open("all_processes_are_asked_and_answer"),
+            open("rooms_of_all_processes_are_reached_by_sharded_channels"),
+            open("all_processes_are_asked_and_answer_by_sharded_channels"),
         ],
     },
     Suite {

@@ -10,7 +10,7 @@ use crate::support::language::{output_of, version};
 use crate::support::lines::read_lines;
 use crate::support::server::next_free_port;
 use crate::support::trial::Unchecked;
-use crate::support::{Authority, DEADLINE, TestServer};
+use crate::support::{Authority, DEADLINE, TestServer, TwoNodes};
 
 /// What keeps this machine from running redis-cli; `None` when it is there. Version 7 is the first with COMMAND DOCS.
 pub(crate) fn missing() -> Option<&'static str> {
@@ -33,12 +33,33 @@ pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
     let plain = runs.map(|((name, case, arguments), resp)| Unchecked {
         name: format!("redis_cli::resp{resp}::{name}"),
         run: Box::new(move || {
-            case(&Cli { server: TestServer::start(arguments), resp, tls: None });
+            case(&Cli { served: Served::Server(TestServer::start(arguments)), resp, tls: None });
             Ok(())
         }),
     });
     plain.chain(encrypted)
 }
+
+/// One trial for each case that is about messages, with publishers at one node and subscribers at another.
+pub(crate) fn trials_between_nodes() -> impl Iterator<Item = Unchecked> {
+    let cases = CASES.iter().filter(|(name, _)| BETWEEN_NODES.contains(name));
+    cases.map(|&(name, case)| Unchecked {
+        name: format!("redis_cli::resp2::{name} (two nodes, nats)"),
+        run: Box::new(move || {
+            case(&Cli { served: Served::Nodes(TwoNodes::start()), resp: 2, tls: None });
+            Ok(())
+        }),
+    })
+}
+
+/// Those of the cases that are also done between nodes.
+const BETWEEN_NODES: [&str; 5] = [
+    "subscribe_prints_what_is_published",
+    "psubscribe_prints_pattern_and_channel",
+    "ssubscribe_prints_sharded_messages",
+    "a_thousand_commands_come_through_standard_input",
+    "the_message_comes_from_standard_input",
+];
 
 /// Those of the cases that are also done over TLS.
 const OVER_TLS: [&str; 3] = [
@@ -74,10 +95,17 @@ const PROTECTED_CASES: &[(&str, Case)] = &[
 
 /// redis-cli with the options that reach the server of one test.
 pub(crate) struct Cli {
-    server: TestServer,
+    served: Served,
     resp: u8,
     /// What it needs for TLS, and the port for that.
     tls: Option<(Authority, u16)>,
+}
+
+/// What it talks to.
+enum Served {
+    Server(TestServer),
+    /// Publishing at one, listening at the other.
+    Nodes(TwoNodes),
 }
 
 impl Cli {
@@ -86,7 +114,22 @@ impl Cli {
         let (authority, port) = (Authority::new(), next_free_port());
         let args = authority.server_args(port);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        Cli { server: TestServer::start(&args), resp: 2, tls: Some((authority, port)) }
+        Cli { served: Served::Server(TestServer::start(&args)), resp: 2, tls: Some((authority, port)) }
+    }
+
+    /// The port for everything but listening.
+    fn port(&self) -> u16 {
+        match (&self.tls, &self.served) {
+            (Some((_, port)), _) => *port,
+            (None, Served::Server(server)) => server.port(),
+            (None, Served::Nodes(nodes)) => nodes.publishers.port(),
+        }
+    }
+
+    /// What PUBLISH answers when so many hear it: those at its own node.
+    fn counted(&self, receivers: usize) -> String {
+        let own = if matches!(self.served, Served::Nodes(_)) { 0 } else { receivers };
+        format!("{own}\n")
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
@@ -94,8 +137,11 @@ impl Cli {
     }
 
     /// The same for a program that takes redis-cli's options.
-    pub(crate) fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
-        let port = self.tls.as_ref().map_or(self.server.port(), |(_, port)| *port);
+    pub(crate) fn prepare(&self, command: Command, args: &[&str]) -> Command {
+        self.prepare_for(self.port(), command, args)
+    }
+
+    fn prepare_for(&self, port: u16, mut command: Command, args: &[&str]) -> Command {
         command.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
         if let Some((authority, _)) = &self.tls {
             let files = [("--cacert", "ca.pem"), ("--cert", "alice.pem"), ("--key", "alice.key")];
@@ -134,7 +180,8 @@ impl Cli {
 
     /// A redis-cli that runs until the test ends, for example one that subscribes.
     fn listen(&self, args: &[&str]) -> Listener {
-        let mut child = Running(spawn(&mut self.command(args)));
+        let port = if let Served::Nodes(nodes) = &self.served { nodes.subscribers.port() } else { self.port() };
+        let mut child = Running(spawn(&mut self.prepare_for(port, Command::new("redis-cli"), args)));
         let (sender, lines) = mpsc::channel();
         read_lines(child.0.stdout.take(), sender);
         Listener { _child: child, lines }
@@ -210,7 +257,7 @@ fn publish_prints_how_many_received(cli: &Cli) {
 fn subscribe_prints_what_is_published(cli: &Cli) {
     let listener = cli.listen(&["subscribe", "news", "sport"]);
     listener.expect(&["subscribe", "news", "1", "subscribe", "sport", "2"]);
-    assert_eq!(cli.run(&["publish", "sport", "¡gol!"]), "1\n");
+    assert_eq!(cli.run(&["publish", "sport", "¡gol!"]), cli.counted(1));
     listener.expect(&["message", "sport", "¡gol!"]);
     let channels = cli.run(&["pubsub", "channels"]);
     assert!(channels.contains("news\n") && channels.contains("sport\n"), "{channels}");
@@ -220,7 +267,7 @@ fn subscribe_prints_what_is_published(cli: &Cli) {
 fn psubscribe_prints_pattern_and_channel(cli: &Cli) {
     let listener = cli.listen(&["psubscribe", "n?ws*"]);
     listener.expect(&["psubscribe", "n?ws*", "1"]);
-    assert_eq!(cli.run(&["publish", "news.es", "hello"]), "1\n");
+    assert_eq!(cli.run(&["publish", "news.es", "hello"]), cli.counted(1));
     listener.expect(&["pmessage", "n?ws*", "news.es", "hello"]);
     assert_eq!(cli.run(&["--no-raw", "pubsub", "numpat"]), "(integer) 1\n");
 }
@@ -229,7 +276,7 @@ fn ssubscribe_prints_sharded_messages(cli: &Cli) {
     let listener = cli.listen(&["ssubscribe", "orders"]);
     listener.expect(&["ssubscribe", "orders", "1"]);
     assert_eq!(cli.run(&["publish", "orders", "plain"]), "0\n");
-    assert_eq!(cli.run(&["spublish", "orders", "sharded"]), "1\n");
+    assert_eq!(cli.run(&["spublish", "orders", "sharded"]), cli.counted(1));
     listener.expect(&["smessage", "orders", "sharded"]);
 }
 
@@ -244,7 +291,7 @@ fn a_thousand_commands_come_through_standard_input(cli: &Cli) {
     let listener = cli.listen(&["--csv", "subscribe", "news"]);
     listener.expect(&[ANNOUNCEMENT, "\"subscribe\",\"news\",1"]);
     let commands: String = (0..1000).map(|n| format!("publish news \"message {n}\"\n")).collect();
-    assert_eq!(cli.run_with_input(&[], commands.as_bytes()), "1\n".repeat(1000));
+    assert_eq!(cli.run_with_input(&[], commands.as_bytes()), cli.counted(1).repeat(1000));
     for n in 0..1000 {
         listener.expect(&[&format!("\"message\",\"news\",\"message {n}\"")]);
     }
@@ -277,7 +324,7 @@ fn info_names_the_version(cli: &Cli) {
         assert!(info.contains(part), "{part:?} is missing in {info}");
     }
     let server = cli.run(&["info", "server"]);
-    assert!(server.contains(&format!("\ntcp_port:{}\r\n", cli.server.port())), "{server}");
+    assert!(server.contains(&format!("\ntcp_port:{}\r\n", cli.port())), "{server}");
     assert!(!server.contains("# Clients"), "{server}");
 }
 
@@ -296,7 +343,7 @@ fn the_client_list_names_the_command(cli: &Cli) {
 fn the_message_comes_from_standard_input(cli: &Cli) {
     let listener = cli.listen(&["--no-raw", "subscribe", "news"]);
     listener.expect(&[ANNOUNCEMENT, "1) \"subscribe\"", "2) \"news\"", "3) (integer) 1"]);
-    assert_eq!(cli.run_with_input(&["-x", "publish", "news"], b"\x00\xff\n"), "1\n");
+    assert_eq!(cli.run_with_input(&["-x", "publish", "news"], b"\x00\xff\n"), cli.counted(1));
     listener.expect(&["1) \"message\"", "2) \"news\"", "3) \"\\x00\\xff\\n\""]);
 }
 
@@ -307,7 +354,7 @@ fn redis_benchmark_measures_what_exists(cli: &Cli) {
     let list = line.unwrap_or_else(|| panic!("the README names no list"));
     let run = |tests: &[&str]| {
         let mut command = Command::new("redis-benchmark");
-        command.args(["-p", &cli.server.port().to_string(), "-q", "-n", "200", "-c", "5"]).args(tests);
+        command.args(["-p", &cli.port().to_string(), "-q", "-n", "200", "-c", "5"]).args(tests);
         finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()), b"")
     };
     let some = run(&["-t", list]);

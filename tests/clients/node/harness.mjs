@@ -5,6 +5,8 @@ import { createInterface } from "node:readline";
 
 export const host = process.env.PREGON_HOST ?? "127.0.0.1";
 export const port = Number(process.env.PREGON_PORT ?? "6379");
+// Where to subscribe: at the same server, or at another node of its deployment.
+export const subscriberPort = Number(process.env.PREGON_SUBSCRIBER_PORT ?? port);
 export const resp = Number(process.env.PREGON_RESP ?? "3");
 // What a connection over TLS needs; undefined for a plain one.
 export const tls = process.env.PREGON_CA && {
@@ -57,7 +59,12 @@ export async function until(condition) {
   }
 }
 
-// Resolves when the server runs again, on the same port.
+// What PUBLISH answers when so many hear it: those at its own node.
+export function counted(receivers) {
+  return subscriberPort === port ? receivers : 0;
+}
+
+// Resolves when the server where subscribers are runs again, on the same port.
 export async function restartServer() {
   const lines = createInterface({ input: process.stdin });
   console.log("@restart");

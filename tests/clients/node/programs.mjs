@@ -18,7 +18,7 @@ import Redlock from "redlock";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
 
-import { host, main, port, until } from "./harness.mjs";
+import { host, main, port, subscriberPort, until } from "./harness.mjs";
 
 const hour = 3_600_000;
 
@@ -138,8 +138,8 @@ await main({
   },
 
   async socket_io_takes_what_another_process_emits() {
-    const [sub, emitting] = [withIoredis(), withIoredis()];
-    const pub = withIoredis();
+    const [sub, pub] = [withIoredis({ port: subscriberPort }), withIoredis({ port: subscriberPort })];
+    const emitting = withIoredis();
     const web = createServer();
     const server = new Server(web, { adapter: createAdapter(pub, sub) });
     server.on("connection", (socket) => socket.join("balcony"));

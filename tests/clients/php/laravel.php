@@ -19,11 +19,11 @@ const DEADLINE_SECONDS = 20;
 // The two libraries that Laravel knows, by the names that its configuration has for them.
 const DRIVERS = ['phpredis', 'predis'];
 
-function redis(string $driver): RedisManager
+function redis(string $driver, string $port = 'PREGON_PORT'): RedisManager
 {
     return new RedisManager(new Container(), $driver, ['default' => [
         'host' => getenv('PREGON_HOST'),
-        'port' => (int) getenv('PREGON_PORT'),
+        'port' => (int) getenv($port),
         'read_write_timeout' => DEADLINE_SECONDS,
     ]]);
 }
@@ -46,7 +46,7 @@ function fails(string $exception, callable $function): void
     throw new Exception("no $exception");
 }
 
-// A process that prints what it hears until its server or its parent ends it.
+// A process that prints what it hears, where subscribers are, until its server or its parent ends it.
 function listener(string $driver): array
 {
     $process = proc_open([PHP_BINARY, __FILE__, LISTEN, $driver], [1 => ['pipe', 'w']], $pipes);
@@ -59,7 +59,7 @@ function listen(string $driver): void
     $print = function ($message, $channel) {
         echo "$channel $message\n";
     };
-    redis($driver)->connection()->psubscribe(['news.*', 'weather', "listener.$driver"], $print);
+    redis($driver, 'PREGON_SUBSCRIBER_PORT')->connection()->psubscribe(['news.*', 'weather', "listener.$driver"], $print);
 }
 
 // A broadcast is one script, which publishes to each channel.

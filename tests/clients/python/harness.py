@@ -5,6 +5,8 @@ import sys
 
 HOST = os.environ.get("PREGON_HOST", "127.0.0.1")
 PORT = int(os.environ.get("PREGON_PORT", "6379"))
+# Where to subscribe: at the same server, or at another node of its deployment.
+SUBSCRIBER_PORT = int(os.environ.get("PREGON_SUBSCRIBER_PORT", PORT))
 RESP = int(os.environ.get("PREGON_RESP", "3"))
 # What a connection over TLS needs, as redis-py takes it; nothing for a plain one.
 TLS = {
@@ -41,8 +43,13 @@ def case(function):
     return function
 
 
+def counted(receivers):
+    """What PUBLISH answers when so many hear it: those at its own node."""
+    return receivers if SUBSCRIBER_PORT == PORT else 0
+
+
 def restart_server():
-    """Returns when the server runs again, on the same port."""
+    """Returns when the server where subscribers are runs again, on the same port."""
     print("@restart", flush=True)
     assert sys.stdin.readline() == "ok\n"
 

@@ -4,7 +4,7 @@ import asyncio
 
 import redis.asyncio
 from channels_redis.pubsub import RedisPubSubChannelLayer
-from harness import DEADLINE, HOST, PORT, case, main
+from harness import DEADLINE, HOST, PORT, SUBSCRIBER_PORT, case, main
 from taskiq.api import run_receiver_task
 from taskiq_redis import ListQueueBroker, PubSubBroker, RedisAsyncResultBackend, RedisStreamBroker
 
@@ -83,7 +83,7 @@ def taskiq_works_through_a_stream():
 @case
 def channels_sends_to_groups_by_channels():
     async def run():
-        there, here = (RedisPubSubChannelLayer(hosts=[(HOST, PORT)]) for _ in range(2))
+        there, here = (RedisPubSubChannelLayer(hosts=[(HOST, port)]) for port in (SUBSCRIBER_PORT, PORT))
 
         async def hear(listener):
             return (await asyncio.wait_for(there.receive(listener), DEADLINE))["text"]

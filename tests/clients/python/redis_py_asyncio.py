@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import cache
 
 import redis.asyncio as redis
 from harness import (
@@ -13,11 +14,13 @@ from harness import (
     PASSWORD,
     PORT,
     RESP,
+    SUBSCRIBER_PORT,
     THOUSAND_CHANNELS,
     TLS,
     UNKNOWN_PROCLAIM,
     WRONG_PASSWORD,
     case,
+    counted,
     main,
     restart_server,
 )
@@ -25,8 +28,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 
-def connect(**options):
-    return redis.Redis(host=HOST, port=PORT, protocol=RESP, **TLS, **options)
+def connect(port=PORT, **options):
+    return redis.Redis(host=HOST, port=port, protocol=RESP, **TLS, **options)
+
+
+@cache
+def listening(**options):
+    """The client whose subscriptions are where subscribers are. It lives on, because they end with it."""
+    return connect(port=SUBSCRIBER_PORT, **options)
 
 
 async def next_event(subscriber):
@@ -84,7 +93,7 @@ async def the_connection_speaks_the_protocol_asked_for():
 @case
 async def a_message_arrives_as_it_was_published():
     client = connect(decode_responses=True)
-    async with client.pubsub(ignore_subscribe_messages=True) as subscriber:
+    async with listening(decode_responses=True).pubsub(ignore_subscribe_messages=True) as subscriber:
         await subscriber.subscribe("news")
         assert await subscriber.get_message(timeout=DEADLINE) is None
         await client.publish("news", "¡se hace saber!")
@@ -112,11 +121,11 @@ async def publish_counts_its_receivers():
 @case
 async def a_pattern_delivers_pattern_channel_and_message():
     client = connect()
-    subscriber = client.pubsub()
+    subscriber = listening().pubsub()
     await subscriber.psubscribe("weather.[a-c]*.?ay")
     assert await confirmations(subscriber, 1) == [("psubscribe", b"weather.[a-c]*.?ay", 1)]
     assert await client.publish("weather.delhi.day", "no match") == 0
-    assert await client.publish("weather.bilbao.day", "rain") == 1
+    assert await client.publish("weather.bilbao.day", "rain") == counted(1)
     event = await next_event(subscriber)
     assert event == {
         "type": "pmessage",
@@ -129,12 +138,12 @@ async def a_pattern_delivers_pattern_channel_and_message():
 @case
 async def sharded_messages_reach_only_sharded_subscribers():
     client = connect()
-    sharded = client.pubsub()
+    sharded = listening().pubsub()
     await sharded.ssubscribe("orders")
     assert await confirmations(sharded, 1) == [("ssubscribe", b"orders", 1)]
-    plain = await subscribed(client, "orders")
-    assert await client.spublish("orders", "sharded") == 1
-    assert await client.publish("orders", "plain") == 1
+    plain = await subscribed(listening(), "orders")
+    assert await client.spublish("orders", "sharded") == counted(1)
+    assert await client.publish("orders", "plain") == counted(1)
     event = await next_event(sharded)
     assert (event["type"], event["channel"], event["data"]) == ("smessage", b"orders", b"sharded"), event
     await expect_message(plain, b"orders", b"plain")
@@ -153,7 +162,7 @@ async def several_subscriptions_share_one_connection():
     async def handler(event):
         heard.append((event["type"], event["channel"], event["data"]))
 
-    subscriber = client.pubsub()
+    subscriber = listening().pubsub()
     await subscriber.subscribe(**{"news": handler, "sport": handler})
     await subscriber.psubscribe(**{"s*": handler})
     assert [count for _, _, count in await confirmations(subscriber, 3)] == [1, 2, 3]
@@ -175,18 +184,18 @@ async def several_subscriptions_share_one_connection():
 @case
 async def unsubscribing_one_channel_keeps_the_others():
     client = connect()
-    subscriber = await subscribed(client, "news", "sport")
+    subscriber = await subscribed(listening(), "news", "sport")
     await subscriber.unsubscribe("news")
     assert await confirmations(subscriber, 1) == [("unsubscribe", b"news", 1)]
     assert await client.publish("news", "unheard") == 0
-    assert await client.publish("sport", "heard") == 1
+    assert await client.publish("sport", "heard") == counted(1)
     await expect_message(subscriber, b"sport", b"heard")
 
 
 @case
 async def unsubscribing_from_all_ends_delivery():
     client = connect()
-    subscriber = await subscribed(client, "news", "sport")
+    subscriber = await subscribed(listening(), "news", "sport")
     await subscriber.psubscribe("*")
     await confirmations(subscriber, 1)
     await subscriber.unsubscribe()
@@ -201,8 +210,8 @@ async def unsubscribing_from_all_ends_delivery():
 @case
 async def introspection_names_and_counts_subscriptions():
     client = connect()
-    first = await subscribed(client, "news.es", "news.fr", "sport")
-    subscribed_too = await subscribed(client, "news.es")
+    first = await subscribed(listening(), "news.es", "news.fr", "sport")
+    subscribed_too = await subscribed(listening(), "news.es")
     await first.psubscribe("news.*")
     await subscribed_too.psubscribe("news.*", "s*")
     await confirmations(first, 1)
@@ -216,31 +225,32 @@ async def introspection_names_and_counts_subscriptions():
 @case
 async def a_subscriber_returns_after_the_server_restarts():
     client = connect()
-    subscriber = await subscribed(client, "news")
+    subscriber = await subscribed(listening(), "news")
     await subscriber.psubscribe("s*")
     await confirmations(subscriber, 1)
     restart_server()
     # redis-py subscribes again by itself and shows the new confirmations.
     assert {channel for _, channel, _ in await confirmations(subscriber, 2)} == {b"news", b"s*"}
-    assert await client.publish("news", "back again") == 1
+    assert await client.publish("news", "back again") == counted(1)
     await expect_message(subscriber, b"news", b"back again")
-    assert await client.publish("sport", "back again") == 1
+    assert await client.publish("sport", "back again") == counted(1)
     assert (await next_event(subscriber))["type"] == "pmessage"
 
 
 @case
 async def a_transaction_publishes_everything_at_once():
     client = connect()
-    subscriber = await subscribed(client, "news", "sport")
+    subscriber = await subscribed(listening(), "news", "sport")
     async with client.pipeline(transaction=True) as transaction:
         transaction.publish("news", "first")
         transaction.publish("nobody", "lost")
         transaction.publish("sport", "second")
-        assert await transaction.execute() == [1, 0, 1]
+        assert await transaction.execute() == [counted(1), 0, counted(1)]
     await expect_message(subscriber, b"news", b"first")
     await expect_message(subscriber, b"sport", b"second")
     async with client.pipeline(transaction=False) as pipeline:
-        assert await pipeline.publish("news", "third").ping().publish("sport", "fourth").execute() == [1, True, 1]
+        pipeline.publish("news", "third").ping().publish("sport", "fourth")
+        assert await pipeline.execute() == [counted(1), True, counted(1)]
     await expect_message(subscriber, b"news", b"third")
     await expect_message(subscriber, b"sport", b"fourth")
 
@@ -281,10 +291,10 @@ async def a_missing_password_is_refused():
 @case
 async def every_byte_value_survives_in_names_and_messages():
     client = connect()
-    subscriber = await subscribed(client, EVERY_BYTE)
+    subscriber = await subscribed(listening(), EVERY_BYTE)
     await subscriber.psubscribe(b"\x00*\xff")
     await confirmations(subscriber, 1)
-    assert await client.publish(EVERY_BYTE, EVERY_BYTE * 4) == 2
+    assert await client.publish(EVERY_BYTE, EVERY_BYTE * 4) == counted(2)
     await expect_message(subscriber, EVERY_BYTE, EVERY_BYTE * 4)
     event = await next_event(subscriber)
     assert (event["pattern"], event["channel"]) == (b"\x00*\xff", EVERY_BYTE), event
@@ -295,23 +305,23 @@ async def every_byte_value_survives_in_names_and_messages():
 @case
 async def a_megabyte_survives():
     client = connect()
-    subscriber = await subscribed(client, "news")
+    subscriber = await subscribed(listening(), "news")
     for message in MEGABYTES:
-        assert await client.publish("news", message) == 1
+        assert await client.publish("news", message) == counted(1)
         await expect_message(subscriber, b"news", message)
 
 
 @case
 async def a_thousand_channels_fit_on_one_connection():
     client = connect()
-    subscriber = client.pubsub()
+    subscriber = listening().pubsub()
     await subscriber.subscribe(*THOUSAND_CHANNELS)
     expected = [("subscribe", name, n + 1) for n, name in enumerate(THOUSAND_CHANNELS)]
     assert await confirmations(subscriber, 1000) == expected
     pipeline = client.pipeline(transaction=False)
     for name in THOUSAND_CHANNELS:
         pipeline.publish(name, b"for " + name)
-    assert await pipeline.execute() == [1] * 1000
+    assert await pipeline.execute() == [counted(1)] * 1000
     for name in THOUSAND_CHANNELS:
         await expect_message(subscriber, name, b"for " + name)
 
@@ -319,7 +329,7 @@ async def a_thousand_channels_fit_on_one_connection():
 @case
 async def ten_thousand_messages_keep_their_order():
     client = connect()
-    subscriber = await subscribed(client, "even", "odd")
+    subscriber = await subscribed(listening(), "even", "odd")
     for start in range(0, 10_000, 1000):
         pipeline = client.pipeline(transaction=False)
         for n in range(start, start + 1000):

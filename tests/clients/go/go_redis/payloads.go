@@ -22,11 +22,11 @@ func everyByte() string {
 
 func everyByteValueSurvivesInNamesAndMessages(ctx context.Context) {
 	client := connect()
-	pubsub := subscribe(ctx, client, everyByte())
+	pubsub := subscribe(ctx, listening(), everyByte())
 	harness.Check(pubsub.PSubscribe(ctx, "\x00*\xff"))
 	confirm(ctx, pubsub, 1)
 	payload := strings.Repeat(everyByte(), 4)
-	harness.Equal(publish(ctx, client, everyByte(), []byte(payload)), 2)
+	harness.Equal(publish(ctx, client, everyByte(), []byte(payload)), counted(2))
 	expectMessage(ctx, pubsub, everyByte(), payload)
 	message := harness.Must(pubsub.ReceiveMessage(ctx))
 	harness.Equal(message.Pattern, "\x00*\xff")
@@ -37,10 +37,10 @@ func everyByteValueSurvivesInNamesAndMessages(ctx context.Context) {
 
 func aMegabyteSurvives(ctx context.Context) {
 	client := connect()
-	pubsub := subscribe(ctx, client, "news")
+	pubsub := subscribe(ctx, listening(), "news")
 	for _, filler := range []string{"a", "z"} {
 		payload := filler + strings.Repeat(everyByte(), 4096) + filler
-		harness.Equal(publish(ctx, client, "news", payload), 1)
+		harness.Equal(publish(ctx, client, "news", payload), counted(1))
 		expectMessage(ctx, pubsub, "news", payload)
 	}
 }
@@ -51,7 +51,7 @@ func aThousandChannelsFitOnOneConnection(ctx context.Context) {
 	for n := range 1000 {
 		names = append(names, fmt.Sprintf("channel:%d", n))
 	}
-	pubsub := client.Subscribe(ctx, names...)
+	pubsub := listening().Subscribe(ctx, names...)
 	harness.Equal(confirm(ctx, pubsub, 1000).Count, 1000)
 	harness.Must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, name := range names {
@@ -66,7 +66,7 @@ func aThousandChannelsFitOnOneConnection(ctx context.Context) {
 
 func tenThousandMessagesKeepTheirOrder(ctx context.Context) {
 	client := connect()
-	pubsub := subscribe(ctx, client, "even", "odd")
+	pubsub := subscribe(ctx, listening(), "even", "odd")
 	channels := [2]string{"even", "odd"}
 	for start := 0; start < 10_000; start += 1000 {
 		harness.Must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
