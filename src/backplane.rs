@@ -19,6 +19,7 @@
 //! | `origins.rs` | what has come from each node |
 //! | `control.rs` | what nodes tell each other beside messages |
 //! | `members.rs`, `gather.rs`, `nodes.rs` | which nodes there are; what they are asked; both together |
+//! | `slots.rs` | hash slots of keys, and which node has which |
 //! | `status.rs` | how the connection is doing, for INFO |
 
 pub(crate) mod control;
@@ -28,6 +29,7 @@ pub(crate) mod interest;
 pub(crate) mod members;
 pub(crate) mod nodes;
 pub(crate) mod origins;
+pub(crate) mod slots;
 pub(crate) mod status;
 pub(crate) mod subject;
 
@@ -36,7 +38,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::client::registry::ClientInfo;
@@ -46,6 +48,7 @@ use crate::ids::{PortId, Topic};
 use crate::resp::decode::OwnedArgs;
 use interest::{Change, Interest};
 use nodes::Nodes;
+use slots::{Owner, SlotMap};
 use status::Status;
 use subject::{Naming, Subjects};
 
@@ -106,6 +109,8 @@ pub(crate) struct Backplane {
     pub(crate) status: Status,
     /// The other nodes.
     pub(crate) nodes: Nodes,
+    /// Which node has which slot, where this one is part of a cluster to clients; none in it until it is known.
+    pub(crate) cluster: Option<RwLock<Option<Arc<SlotMap>>>>,
     naming: Naming,
     asking: Mutex<Asking>,
     confirms: bool,
@@ -129,6 +134,7 @@ impl Backplane {
             bell: Notify::new(),
             status: Status::new(),
             nodes: Nodes::new(settings, run_id),
+            cluster: settings.cluster_enabled.then(RwLock::default),
             naming: match settings.backplane.kind() {
                 EngineKind::Nats => Naming::Subjects(Subjects::new(&settings.backplane_prefix.0)),
                 EngineKind::Upstream => Naming::Names,
@@ -261,6 +267,16 @@ impl Backplane {
             asking.abandoned.pop_front();
         }
         true
+    }
+
+    /// Deals out the slots anew to all nodes that are there, if this one has any.
+    pub(crate) fn deal(&self) {
+        let Some(cluster) = &self.cluster else { return };
+        let own = Owner::new(&self.nodes.id, &self.status.condition().address);
+        let others = self.nodes.all().into_iter().filter(|member| member.presence.has_slots);
+        let others = others.map(|member| Owner::new(&member.presence.id, &member.presence.address));
+        let map = SlotMap::deal([own].into_iter().chain(others).collect());
+        *cluster.write() = Some(Arc::new(map));
     }
 
     /// How much is asked for, and how much is wanted.

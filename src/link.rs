@@ -249,7 +249,7 @@ impl<'s, E: Engine> Link<'s, E> {
                 self.ears.server.hub.lock().begin_echo();
             }
             self.backplane.status.update(|condition| condition.phase = Phase::Up);
-            self.ears.presence_due = true;
+            self.ears.join();
             tracing::info!("the backplane knows of all subscriptions");
         }
         let sent = std::mem::take(&mut self.ears.sent);

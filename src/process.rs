@@ -47,6 +47,9 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
     let _log = log::start(&settings)?;
     log_panics();
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if settings.cluster_enabled && settings.backplane.0.is_empty() {
+        tracing::warn!("cluster-enabled has no effect without a backplane, through which nodes find each other");
+    }
     if settings.disable_thp
         && let Err(error) = disable_transparent_huge_pages(true)
     {

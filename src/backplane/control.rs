@@ -29,6 +29,8 @@ pub(crate) struct Presence {
     pub(crate) clients: u64,
     /// Channels and patterns that they listen to.
     pub(crate) names: u64,
+    /// Whether it takes a share of the slots of keys.
+    pub(crate) has_slots: bool,
 }
 
 /// Something that one node tells others.
@@ -59,9 +61,9 @@ impl Control {
         let number = |number: u64| number.to_be_bytes().to_vec();
         let (what, rest): (u8, Vec<Vec<u8>>) = match self {
             Control::Present(presence) => {
-                let Presence { id, address, version, clients, names } = presence.clone();
+                let Presence { id, address, version, clients, names, has_slots } = presence.clone();
                 let words = [id, address, version].map(String::into_bytes);
-                (b'P', words.into_iter().chain([number(clients), number(names)]).collect())
+                (b'P', words.into_iter().chain([number(clients), number(names), vec![u8::from(has_slots)]]).collect())
             }
             Control::Leaving => (b'L', Vec::new()),
             Control::Ask(gather, Question::Counts(kind, names)) => {
@@ -99,12 +101,13 @@ impl Control {
         }
         let (origin, parts) = parts.split_first()?;
         let control = match (what, parts) {
-            (b'P', [id, address, version, clients, names]) => Control::Present(Presence {
+            (b'P', [id, address, version, clients, names, [has_slots]]) => Control::Present(Presence {
                 id: text(id),
                 address: text(address),
                 version: text(version),
                 clients: number(clients)?,
                 names: number(names)?,
+                has_slots: *has_slots != 0,
             }),
             (b'L', []) => Control::Leaving,
             (b'C', [gather, kind, names @ ..]) => {
@@ -156,6 +159,7 @@ mod tests {
             version: "1.2".into(),
             clients: 7,
             names: u64::MAX,
+            has_slots: true,
         };
         let names = vec![b"a\0".to_vec(), vec![], vec![0xff; 300]];
         for control in [

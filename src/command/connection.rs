@@ -6,7 +6,7 @@ use super::permission::Refused;
 use super::pubsub::subscribing::{self, Change};
 use super::spec::{Arg, Command, Flags, Group};
 use super::trace::count_error;
-use super::{Call, LocalCall, client, limits, run, transaction};
+use super::{Call, LocalCall, client, limits, redirect, run, transaction};
 use crate::acl::DEFAULT_USER;
 use crate::acl::log::Place;
 use crate::client::registry::Flag;
@@ -180,7 +180,9 @@ fn greet(call: &mut Call<'_, '_>) {
         reply.bulk(key);
         reply.integer(value);
     }
-    for (key, value) in [("mode", "standalone"), ("role", "master")] {
+    let mode = if redirect::is_clustered(call.server) { "cluster" } else { "standalone" };
+    let reply = &mut *call.reply;
+    for (key, value) in [("mode", mode), ("role", "master")] {
         reply.bulk(key);
         reply.bulk(value);
     }
@@ -268,6 +270,9 @@ fn echo(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn select(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let index = call.integer(1)?;
+    if index != 0 && redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_SELECT);
+    }
     if i32::try_from(index).is_err() {
         return Err(ReplyError::out_of_bounds(i32::MIN.into(), i32::MAX.into()));
     }

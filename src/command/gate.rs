@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::elsewhere::{self, task::Request};
 use super::leaving;
 use super::permission::{self, Refused};
+use super::redirect;
 use super::run::{self, Ran};
 use super::spec::{Channels, Flags, Group, Run};
 use super::table::{self, Entry, Lookup};
@@ -120,9 +121,19 @@ pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
     scope.caching &= conversation.state.transaction.is_some() || keeps_caching;
 }
 
+/// Refuses what is about keys beside a backplane, unless this node is to have keys of its own, or has these in a cluster.
+fn ensure_keys_here(server: &Server, settings: &Settings, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
+    if refuses_keys(settings, entry) {
+        return Err(ReplyError::KEYS_BESIDE_BACKPLANE);
+    }
+    redirect::ensure_here(server, entry, args)
+}
+
 /// Whether this is about keys, which are not served beside a backplane unless they are asked for: other servers have others.
 pub(in crate::command) fn refuses_keys(settings: &Settings, entry: &Entry) -> bool {
-    let refuses = !settings.backplane.0.is_empty() && settings.backplane_keys == BackplaneKeys::Refuse;
+    let refuses = !settings.backplane.0.is_empty()
+        && !settings.cluster_enabled
+        && settings.backplane_keys == BackplaneKeys::Refuse;
     refuses && matches!(entry.command.group, Group::Generic | Group::List | Group::Stream | Group::String)
 }
 
@@ -148,8 +159,8 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     if checks.judged() {
         ensure_permitted(turn, state, entry, args)?;
     }
-    if refuses_keys(&turn.settings, entry) {
-        return Err(ReplyError::KEYS_BESIDE_BACKPLANE);
+    if !turn.settings.backplane.0.is_empty() {
+        ensure_keys_here(&worker.server, &turn.settings, entry, args)?;
     }
     if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);

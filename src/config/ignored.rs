@@ -34,7 +34,7 @@ pub(super) static GROUPS: &[Group] = &[
     },
     Group {
         title: "Cluster",
-        why: "There is no cluster mode: this server is alone and takes all keys.",
+        why: "Nodes find each other through the backplane and deal out slots by themselves.",
         params: CLUSTER,
     },
     Group {
@@ -123,14 +123,11 @@ static REPLICATION: &[Param] = &[
 ];
 
 static CLUSTER: &[Param] = &[
-    flag("cluster-enabled", "no").change(Start),
     text("cluster-config-file", "nodes.conf").change(Start),
     int("cluster-node-timeout", "15000", 0, LONG_MAX),
     int("cluster-port", "0", 0, 65535).change(Start),
-    text("cluster-announce-ip", ""),
     text("cluster-announce-hostname", ""),
     text("cluster-announce-human-nodename", ""),
-    int("cluster-announce-port", "0", 0, 65535),
     int("cluster-announce-tls-port", "0", 0, 65535),
     int("cluster-announce-bus-port", "0", 0, 65535),
     int("cluster-compatibility-sample-ratio", "0", 0, 100),

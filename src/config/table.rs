@@ -310,6 +310,18 @@ directives! {
     /// messages reach all; local where every server is to keep keys of its own.
     backplane_keys: BackplaneKeys = BackplaneKeys::Refuse, "backplane-keys", Backplane, Start, ANY;
 
+    /// Whether this server looks like a node of a Redis Cluster to clients; of no effect without a backplane. Slots are dealt out evenly to all
+    /// nodes that are there, keys are served by the node that has their slot (others answer -MOVED), and messages at any node.
+    /// Keys go with the node that has them when that goes, and keys whose slots another node gets are left behind.
+    cluster_enabled: bool = false, "cluster-enabled", Backplane, Start, ANY;
+
+    /// Address or name under which clients and PREGON NODES are told to reach this server; empty for the address from which it
+    /// speaks with the engine.
+    cluster_announce_ip: String = String::new(), "cluster-announce-ip", Backplane, Start, ANY;
+
+    /// Port under which they are; 0 for that of port, or tls-port where that is 0.
+    cluster_announce_port: u16 = 0, "cluster-announce-port", Backplane, Start, number(0, 65535);
+
     /// File with the authorities that the engine's certificate may come from, in PEM; empty for those that the system trusts.
     /// This file and the two below are read for each connection.
     backplane_tls_ca_cert_file: Option<PathBuf> = None, "backplane-tls-ca-cert-file", Backplane, Start, ANY;

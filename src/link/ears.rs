@@ -19,6 +19,9 @@ use crate::observe::seldom::Seldom;
 use crate::server::Server;
 use crate::version::VERSION;
 
+/// How long other nodes have time to answer to one that joins, in milliseconds.
+const ACQUAINTANCE_MS: u64 = 500;
+
 /// What is done with what an engine says.
 pub(super) struct Ears<'s> {
     pub(super) server: &'s Server,
@@ -34,8 +37,10 @@ pub(super) struct Ears<'s> {
     /// This node's own address, as far as the connection shows it.
     address: String,
     /// Whether the others are to be told that this node is there, and when they were the last time.
-    pub(super) presence_due: bool,
+    presence_due: bool,
     present_ms: u64,
+    /// When slots are dealt out anew, because of who is there.
+    deals_ms: Option<u64>,
     refusals: Seldom,
     damaged: Seldom,
     incomplete: Seldom,
@@ -53,6 +58,7 @@ impl<'s> Ears<'s> {
             address: String::new(),
             presence_due: false,
             present_ms: 0,
+            deals_ms: None,
             refusals: Seldom::default(),
             damaged: Seldom::default(),
             incomplete: Seldom::default(),
@@ -61,10 +67,15 @@ impl<'s> Ears<'s> {
 
     /// There is a new connection, from this address of this machine.
     pub(super) fn begin(&mut self, own: Option<IpAddr>) {
-        let host = own.unwrap_or(Ipv4Addr::LOCALHOST.into());
-        self.address = SocketAddr::new(host, self.server.settings().port).to_string();
+        let settings = self.server.settings();
+        let port = if settings.port > 0 { settings.port } else { settings.tls_port };
+        let port = if settings.cluster_announce_port > 0 { settings.cluster_announce_port } else { port };
+        self.address = match settings.cluster_announce_ip.as_str() {
+            "" => SocketAddr::new(own.unwrap_or(Ipv4Addr::LOCALHOST.into()), port).to_string(),
+            host => format!("{host}:{port}"),
+        };
         self.backplane.status.update(|condition| condition.address.clone_from(&self.address));
-        (self.restored, self.presence_due) = (None, false);
+        (self.restored, self.presence_due, self.deals_ms) = (None, false, None);
     }
 
     /// The connection has ended.
@@ -119,6 +130,7 @@ impl<'s> Ears<'s> {
                         tracing::warn!(id, "two nodes call themselves the same: give each a backplane-id of its own")
                     }
                 }
+                self.deals_ms.get_or_insert(self.now_ms());
                 // So that it need not wait to know of this one.
                 self.presence_due = true;
             }
@@ -126,6 +138,7 @@ impl<'s> Ears<'s> {
                 let (id, waited) = nodes.note_leaving(origin);
                 if let Some(id) = id {
                     tracing::info!(id, "a node goes");
+                    self.deals_ms.get_or_insert(self.now_ms());
                 }
                 self.go_on_without(waited);
             }
@@ -135,6 +148,13 @@ impl<'s> Ears<'s> {
                 self.let_go_on(client.into_iter().collect());
             }
         }
+    }
+
+    /// The engine knows everything: the others are told that this node is there, and answer at once. Until they have, nobody
+    /// knows who has which slot.
+    pub(super) fn join(&mut self) {
+        self.presence_due = true;
+        self.deals_ms = Some(self.now_ms() + ACQUAINTANCE_MS);
     }
 
     /// What tells the others that this node is there, if that is due.
@@ -155,6 +175,7 @@ impl<'s> Ears<'s> {
             version: VERSION.into(),
             clients: self.server.connections.load(Relaxed) as u64,
             names: names as u64,
+            has_slots: self.backplane.cluster.is_some(),
         };
         Some(Control::Present(presence).pack(self.backplane.nodes.origin))
     }
@@ -205,6 +226,13 @@ impl<'s> Ears<'s> {
         let now_ms = self.now_ms();
         let (gone, waited) = self.backplane.nodes.expire(now_ms);
         gone.iter().for_each(|id| tracing::warn!(id, "a node has not been heard any more and counts as gone"));
+        if !gone.is_empty() {
+            self.deals_ms.get_or_insert(now_ms);
+        }
+        if self.deals_ms.is_some_and(|due_ms| due_ms <= now_ms) {
+            self.deals_ms = None;
+            self.backplane.deal();
+        }
         self.go_on_without(waited);
         loop {
             let (impatient, more) = self.backplane.expire(now_ms);

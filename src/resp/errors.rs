@@ -143,6 +143,22 @@ fixed! {
     WAITAOF_LOCAL = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     /// CLUSTER and its companions.
     NO_CLUSTER = "ERR This instance has cluster support disabled";
+    /// A command that changes a cluster, in one that changes by itself.
+    CLUSTER_BY_ITSELF = "ERR slots are dealt out to the nodes that are there, and nobody has to see to that";
+    /// A command on keys of several slots.
+    CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+    /// A command on keys while it is not known who has which slot.
+    CLUSTER_DOWN = "CLUSTERDOWN The cluster is down";
+    /// A key of another node in a script.
+    NOT_LOCAL = "ERR Script attempted to access a non local key in a cluster node";
+    /// SELECT in a cluster.
+    NO_SELECT = "ERR SELECT is not allowed in cluster mode";
+    /// SWAPDB in a cluster.
+    NO_SWAPDB = "ERR SWAPDB is not allowed in cluster mode";
+    /// MOVE in a cluster.
+    NO_MOVE = "ERR MOVE is not allowed in cluster mode";
+    /// COPY to another database in a cluster.
+    NO_COPY = "ERR Copying to another database is not allowed in cluster mode";
     /// A connection from another machine in protected mode.
     PROTECTED_MODE = "DENIED Pregon is running in protected mode: no password is set for the default user, so only \
         clients on its own machine, over the loopback interface or a Unix socket, are served. To connect from elsewhere, do one of the following: 1) set a password, \
@@ -156,6 +172,11 @@ impl ReplyError {
     /// An error with the code `ERR` and `text` behind it.
     pub fn err(text: impl AsRef<[u8]>) -> Self {
         Self::coded("ERR", text)
+    }
+
+    /// A command on keys that the node at this address has.
+    pub(crate) fn moved(slot: u16, address: &str) -> Self {
+        Self::coded("MOVED", format!("{slot} {address}"))
     }
 
     /// An error with a code of its own. Line ends in `text` become blanks.

@@ -115,6 +115,9 @@ pub(crate) fn what_cannot_work_is_said_at_the_start() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(texts.iter().all(|text| said.contains(text)) && said.trim().lines().count() == 1, "{said}");
     }
+    let alone = TestServer::start(&["--cluster-enabled", "yes"]);
+    alone.expect_log("cluster-enabled has no effect without a backplane");
+    assert!(client(&alone).call(&["CLUSTER", "INFO"]).starts_with(b"-ERR This instance has cluster support disabled"));
 }
 
 pub(crate) fn an_upstream_with_users_and_tls_is_used() {

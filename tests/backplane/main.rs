@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Trial};
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod cluster;
 mod crossing;
 mod engine;
 mod losing;
@@ -35,6 +36,11 @@ macro_rules! tests {
 
 /// For every engine.
 const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
+    cluster:
+        keys_lie_on_one_node_each_and_clients_are_sent_there
+        messages_are_taken_at_any_node_of_a_cluster
+        slots_of_a_node_that_goes_go_to_the_others_and_come_back_with_it
+        a_cluster_without_an_engine_is_down;
     crossing:
         what_one_node_publishes_is_heard_at_the_others_by_channel_pattern_and_shard
         names_of_any_bytes_and_payloads_of_any_length_arrive_as_they_are

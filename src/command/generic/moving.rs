@@ -1,6 +1,6 @@
 //! COPY, MOVE, RENAME, RENAMENX.
 
-use crate::command::Call;
+use crate::command::{Call, redirect};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::DatabaseId;
 use crate::resp::errors::ReplyError;
@@ -50,6 +50,9 @@ fn rename_key(call: &mut Call<'_, '_>, replaces: bool) -> Result<bool, ReplyErro
 }
 
 pub(super) fn move_key(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_MOVE);
+    }
     let args = call.args;
     let key = &args[1];
     let to = database(call, 2)?;
@@ -80,6 +83,9 @@ pub(super) fn copy(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         } else if call.is_word(index, "db") && index + 1 < args.len() {
             index += 1;
             db = database(call, index)?;
+            if db != call.scope.db && redirect::is_clustered(call.server) {
+                return Err(ReplyError::NO_COPY);
+            }
         } else {
             return Err(ReplyError::SYNTAX);
         }

@@ -2,6 +2,7 @@
 //! value that is always true of it here.
 
 use super::Report;
+use crate::command::redirect;
 
 /// Nothing is kept on disk; `loading:0` is what clients wait for before they call a server ready. All changes since the
 /// start are unsaved.
@@ -61,7 +62,7 @@ pub(super) fn replication(report: &mut Report<'_, '_>) {
 /// There are none.
 pub(super) fn modules(_report: &mut Report<'_, '_>) {}
 
-/// There is none.
+/// There is none, unless clients are to think so.
 pub(super) fn cluster(report: &mut Report<'_, '_>) {
-    report.field("cluster_enabled", 0);
+    report.field("cluster_enabled", u8::from(redirect::is_clustered(report.server)));
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
+use crate::command::redirect;
 use crate::config::{Settings, Supervised};
 use crate::observe::resources::{self, CpuTime};
 use crate::version::{REDIS_VERSION, VERSION};
@@ -23,7 +24,8 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     report.field("redis_build_id", build_id());
     report.field("server_name", "pregon");
     report.field("pregon_version", VERSION);
-    report.field("redis_mode", "standalone");
+    let is_clustered = redirect::is_clustered(server);
+    report.field("redis_mode", if is_clustered { "cluster" } else { "standalone" });
     let os = format!("{} {} {}", part(system.sysname()), part(system.release()), part(system.machine()));
     report.field("os", os);
     report.field("arch_bits", usize::BITS);

@@ -7,7 +7,7 @@ use crate::acl::{User, log};
 use crate::command::cost::{self, View};
 use crate::command::spec::{Flags, Handler, Run};
 use crate::command::table::{self, Entry, Lookup};
-use crate::command::{Call, Place, gate, permission, run, trace};
+use crate::command::{Call, Place, gate, permission, redirect, run, trace};
 use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
@@ -93,6 +93,8 @@ impl<'r, 'c, 's> Caller<'r, 'c, 's> {
         if gate::refuses_keys(self.call.settings, entry) {
             return Err(Refused::Because([b"-", ReplyError::KEYS_BESIDE_BACKPLANE.text()].concat().into()));
         }
+        redirect::ensure_local(self.call.server, entry, args)
+            .map_err(|error| Refused::Because([b"-", error.text()].concat().into()))?;
         if flags.has_any(Flags::WRITE.and(Flags::MAY_REPLICATE)) && self.writes_nothing {
             return Err(Refused::because(b"-ERR Write commands are not allowed from read-only scripts."));
         }

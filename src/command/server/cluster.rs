@@ -1,14 +1,17 @@
-//! CLUSTER and its companions, which a server without cluster support knows and refuses: clients that probe for a cluster
-//! look for this error.
+//! CLUSTER and its companions. A server on its own refuses them, and clients that probe for a cluster look for this error.
+//! Beside a backplane a server may look like a node of a cluster (`cluster-enabled`): then they show the nodes that are there.
+
+use std::fmt::Write as _;
 
 use super::DEFAULT;
-use crate::command::Call;
+use crate::backplane::slots::{Owner, SLOTS, slot_of};
 use crate::command::spec::{Command, Flags, Group};
+use crate::command::{Call, introspect, redirect};
 use crate::resp::errors::ReplyError;
 
 pub(super) const CLUSTER: Command = Command {
     name: "cluster",
-    summary: "Groups the commands about a cluster, all refused: this server is no part of one",
+    summary: "Groups the commands about a cluster",
     complexity: "Depends on subcommand",
     arity: -2,
     run: None,
@@ -21,6 +24,7 @@ pub(super) const ASKING: Command = Command {
     summary: "Announces that the next command follows an -ASK redirection",
     flags: Flags::FAST,
     categories: &["connection"],
+    run: Some(accept),
     ..REFUSED
 };
 
@@ -29,6 +33,7 @@ pub(super) const READONLY: Command = Command {
     summary: "Allows reading from a replica of a cluster",
     flags: Flags::FAST.and(Flags::LOADING).and(Flags::STALE),
     categories: &["connection"],
+    run: Some(accept),
     ..REFUSED
 };
 
@@ -69,6 +74,7 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     Command { tips: UNSTEADY, ..sub("bumpepoch", 2, "3.0.0", "O(1)", CHANGING, "Advances the configuration epoch") },
     Command {
+        run: Some(nothing),
         tips: UNSTEADY,
         ..sub(
             "count-failure-reports",
@@ -110,24 +116,29 @@ const SUBCOMMANDS: &[Command] = &[
             "Returns names of keys in a hash slot",
         )
     },
-    sub(
-        "help",
-        2,
-        "5.0.0",
-        "O(1)",
-        READING.and(Flags::LOADING),
-        "Returns helpful text about the different subcommands",
-    ),
-    Command { tips: UNSTEADY, ..sub("info", 2, "3.0.0", "O(1)", READING, "Returns the state of this node") },
-    sub(
-        "keyslot",
-        3,
-        "3.0.0",
-        "O(N) where N is the number of bytes in the key",
-        READING,
-        "Returns the hash slot of a key",
-    ),
     Command {
+        run: Some(help),
+        flags: READING.and(Flags::LOADING).and(Flags::HELP),
+        ..introspect::help_of(Group::Cluster)
+    },
+    Command {
+        run: Some(info),
+        tips: UNSTEADY,
+        ..sub("info", 2, "3.0.0", "O(1)", READING, "Returns the state of this node")
+    },
+    Command {
+        run: Some(keyslot),
+        ..sub(
+            "keyslot",
+            3,
+            "3.0.0",
+            "O(N) where N is the number of bytes in the key",
+            READING,
+            "Returns the hash slot of a key",
+        )
+    },
+    Command {
+        run: Some(nobody),
         tips: UNSTEADY,
         ..sub(
             "links",
@@ -142,12 +153,14 @@ const SUBCOMMANDS: &[Command] = &[
         history: &[("4.0.0", "The port of the cluster bus may be given.")],
         ..sub("meet", -4, "3.0.0", "O(1)", CHANGING, "Makes this node greet another")
     },
-    sub("myid", 2, "3.0.0", "O(1)", READING, "Returns the ID of this node"),
+    Command { run: Some(my_id), ..sub("myid", 2, "3.0.0", "O(1)", READING, "Returns the ID of this node") },
     Command {
+        run: Some(my_id),
         tips: UNSTEADY,
         ..sub("myshardid", 2, "7.2.0", "O(1)", READING, "Returns the ID of the shard of this node")
     },
     Command {
+        run: Some(nodes),
         tips: UNSTEADY,
         ..sub(
             "nodes",
@@ -159,6 +172,7 @@ const SUBCOMMANDS: &[Command] = &[
         )
     },
     Command {
+        run: Some(nobody),
         tips: UNSTEADY,
         ..sub(
             "replicas",
@@ -182,6 +196,7 @@ const SUBCOMMANDS: &[Command] = &[
     sub("set-config-epoch", 3, "3.0.0", "O(1)", CHANGING, "Sets the configuration epoch of a new node"),
     sub("setslot", -4, "3.0.0", "O(1)", CHANGING, "Binds a hash slot to a node"),
     Command {
+        run: Some(shards),
         tips: UNSTEADY,
         ..sub(
             "shards",
@@ -193,6 +208,7 @@ const SUBCOMMANDS: &[Command] = &[
         )
     },
     Command {
+        run: Some(nobody),
         tips: UNSTEADY,
         deprecated: Some(("5.0.0", "`CLUSTER REPLICAS`")),
         ..sub(
@@ -205,6 +221,7 @@ const SUBCOMMANDS: &[Command] = &[
         )
     },
     Command {
+        run: Some(slots),
         tips: UNSTEADY,
         deprecated: Some(("7.0.0", "`CLUSTER SHARDS`")),
         history: &[("4.0.0", "Answers IDs of nodes."), ("7.0.0", "Answers further addresses of nodes.")],
@@ -219,6 +236,149 @@ const SUBCOMMANDS: &[Command] = &[
     },
 ];
 
-fn refuse(_: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    Err(ReplyError::NO_CLUSTER)
+/// What nobody has to do, or can, because nodes deal out slots by themselves.
+fn refuse(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    Err(if redirect::is_clustered(call.server) { ReplyError::CLUSTER_BY_ITSELF } else { ReplyError::NO_CLUSTER })
+}
+
+/// ASKING, READONLY and READWRITE: no slot is on its way to another node, and there are no replicas.
+fn accept(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if !redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_CLUSTER);
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+fn keyslot(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if !redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_CLUSTER);
+    }
+    call.reply.integer(slot_of(&call.args[2]).into());
+    Ok(())
+}
+
+fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if !redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_CLUSTER);
+    }
+    introspect::help(call)
+}
+
+/// There are no connections between nodes, and no replicas.
+fn nobody(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    redirect::map(call.server)?;
+    call.reply.array(0);
+    Ok(())
+}
+
+/// Nodes report nothing about each other.
+fn nothing(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    redirect::map(call.server)?;
+    call.reply.integer(0);
+    Ok(())
+}
+
+fn my_id(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let map = redirect::map(call.server)?;
+    call.reply.bulk(&map.owners[0].id);
+    Ok(())
+}
+
+fn slots(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let map = redirect::map(call.server)?;
+    let mut ranges: Vec<((u16, u16), &Owner)> = Vec::new();
+    for (owner, of_owner) in map.owners.iter().zip(map.ranges()) {
+        ranges.extend(of_owner.into_iter().map(|range| (range, owner)));
+    }
+    ranges.sort_by_key(|(range, _)| *range);
+    call.reply.array(ranges.len());
+    for ((begin, end), owner) in ranges {
+        call.reply.array(3);
+        call.reply.integer(begin.into());
+        call.reply.integer(end.into());
+        call.reply.array(4);
+        call.reply.bulk(&owner.host);
+        call.reply.integer(owner.port.into());
+        call.reply.bulk(&owner.id);
+        call.reply.array(0);
+    }
+    Ok(())
+}
+
+fn shards(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let map = redirect::map(call.server)?;
+    call.reply.array(map.owners.len());
+    for (owner, ranges) in map.owners.iter().zip(map.ranges()) {
+        call.reply.map(2);
+        call.reply.bulk("slots");
+        call.reply.array(2 * ranges.len());
+        for slot in ranges.into_iter().flat_map(|(begin, end)| [begin, end]) {
+            call.reply.integer(slot.into());
+        }
+        call.reply.bulk("nodes");
+        call.reply.array(1);
+        write_node(call, owner);
+    }
+    Ok(())
+}
+
+fn write_node(call: &mut Call<'_, '_>, owner: &Owner) {
+    let reply = &mut *call.reply;
+    reply.map(7);
+    reply.bulk("id");
+    reply.bulk(&owner.id);
+    reply.bulk("port");
+    reply.integer(owner.port.into());
+    for (name, text) in [("ip", owner.host.as_str()), ("endpoint", &owner.host), ("role", "master")] {
+        reply.bulk(name);
+        reply.bulk(text);
+    }
+    reply.bulk("replication-offset");
+    reply.integer(0);
+    reply.bulk("health");
+    reply.bulk("online");
+}
+
+fn nodes(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    let map = redirect::map(call.server)?;
+    let mut text = String::new();
+    for (index, (owner, ranges)) in map.owners.iter().zip(map.ranges()).enumerate() {
+        let flags = if index == 0 { "myself,master" } else { "master" };
+        // There is no bus between nodes; its port is that of the clients.
+        let Owner { id, port, .. } = owner;
+        let _ = write!(text, "{id} {}@{port} {flags} - 0 0 0 connected", owner.address());
+        for (begin, end) in ranges {
+            let _ = if begin == end { write!(text, " {begin}") } else { write!(text, " {begin}-{end}") };
+        }
+        text.push('\n');
+    }
+    call.reply.verbatim(&text);
+    Ok(())
+}
+
+fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if !redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_CLUSTER);
+    }
+    // None while it is not known which there are.
+    let known = redirect::map(call.server).map_or(0, |map| map.owners.len());
+    let (state, slots) = if known > 0 { ("ok", SLOTS) } else { ("fail", 0) };
+    let fields = [
+        ("cluster_slots_assigned", u64::from(slots)),
+        ("cluster_slots_ok", slots.into()),
+        ("cluster_slots_pfail", 0),
+        ("cluster_slots_fail", 0),
+        ("cluster_known_nodes", known.max(1) as u64),
+        ("cluster_size", known as u64),
+        ("cluster_current_epoch", 0),
+        ("cluster_my_epoch", 0),
+        ("cluster_stats_messages_sent", 0),
+        ("cluster_stats_messages_received", 0),
+        ("total_cluster_links_buffer_limit_exceeded", 0),
+    ];
+    let mut text = format!("cluster_state:{state}\r\n");
+    fields.iter().for_each(|(name, value)| _ = write!(text, "{name}:{value}\r\n"));
+    call.reply.verbatim(&text);
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::DEFAULT;
 use crate::command::Call;
 use crate::command::cost::Cost;
+use crate::command::redirect;
 use crate::command::spec::{Arg, Command, Flags};
 use crate::keyspace::DatabaseId;
 use crate::resp::decode::parse_integer;
@@ -101,6 +102,9 @@ fn check_options(call: &Call<'_, '_>) -> Result<(), ReplyError> {
 }
 
 fn swapdb(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
+    if redirect::is_clustered(call.server) {
+        return Err(ReplyError::NO_SWAPDB);
+    }
     let number = |index: usize, error| {
         let number = parse_integer(&call.args[index]).filter(|number| i32::try_from(*number).is_ok());
         number.ok_or(error)

@@ -255,7 +255,7 @@ const WARNED: [(&str, &str); 16] = [
     ("slaveof 10.0.0.1 6379", "replicaof. There are no replicas"),
     ("masterauth secret", "masterauth. There are no replicas"),
     ("min-slaves-to-write 1", "min-replicas-to-write. There are no replicas"),
-    ("cluster-enabled yes", "cluster-enabled. There is no cluster mode"),
+    ("cluster-require-full-coverage no", "cluster-require-full-coverage. Nodes find each other"),
     ("loadmodule /usr/lib/search.so A B", "loadmodule. There are no modules"),
     ("search-on-timeout return", "search-on-timeout. There are no modules"),
     ("hash-max-ziplist-entries 1024", "hash-max-listpack-entries. Data is laid out in another way"),

@@ -16,7 +16,7 @@ const HEADINGS: &[(Group, &str)] = &[
     (Group::List, "Lists"),
     (Group::Stream, "Streams"),
     (Group::Scripting, "Scripts"),
-    (Group::Cluster, "Cluster (known and refused: this server is none)"),
+    (Group::Cluster, "Cluster (refused by a server that is no node of one)"),
 ];
 
 /// What stands around the table in the README.

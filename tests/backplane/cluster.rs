@@ -1,0 +1,126 @@
+//! Nodes that look like those of a Redis Cluster to clients.
+
+use std::collections::HashMap;
+
+use crate::node::{Engine, client, eventually, expect_message, parts, publish, start, subscriber};
+use crate::support::{Peer, TestServer};
+
+fn start_clustered(engine: &Engine, name: &str) -> TestServer {
+    start(engine, &["--cluster-enabled", "yes", "--backplane-id", name])
+}
+
+fn text(peer: &mut Peer, words: &[&str]) -> String {
+    String::from_utf8(peer.call(words)).expect("it is text")
+}
+
+/// Waits until all these nodes show so many nodes, the same ones with the same slots.
+fn expect_agreement(nodes: &[&TestServer], count: usize) {
+    let mut peers: Vec<Peer> = nodes.iter().map(|node| client(node)).collect();
+    eventually("all nodes deal out the same slots", || {
+        let shown: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.call(&["CLUSTER", "SLOTS"])).collect();
+        let infos = peers.iter_mut().map(|peer| text(peer, &["CLUSTER", "INFO"]));
+        let known = infos.filter(|info| info.contains(&format!("cluster_known_nodes:{count}\r\n"))).count();
+        shown.iter().all(|slots| *slots == shown[0] && slots.starts_with(b"*")) && known == nodes.len()
+    });
+}
+
+/// The address in -MOVED, if an answer is that.
+fn moved(answer: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(answer).into_owned();
+    text.strip_prefix("-MOVED ").and_then(|rest| rest.trim_end().split(' ').nth(1).map(String::from))
+}
+
+pub(crate) fn keys_lie_on_one_node_each_and_clients_are_sent_there(engine: &mut Engine) {
+    let nodes = ["one", "two", "three"].map(|name| start_clustered(engine, name));
+    let all: Vec<&TestServer> = nodes.iter().collect();
+    expect_agreement(&all, 3);
+    let mut peers: HashMap<String, Peer> = nodes.iter().map(|node| (node.addr(), client(node))).collect();
+    let mut keys_of: HashMap<String, usize> = HashMap::new();
+    for number in 0..300 {
+        let key = format!("key:{number}");
+        let mut takers = Vec::new();
+        let mut sent_to = Vec::new();
+        for (address, peer) in &mut peers {
+            let answer = peer.call(&["SET", &key, &number.to_string()]);
+            match moved(&answer) {
+                Some(other) => sent_to.push(other),
+                None => {
+                    assert_eq!(answer, b"+OK\r\n");
+                    takers.push(address.clone());
+                }
+            }
+        }
+        assert_eq!(takers.len(), 1, "{key}");
+        assert_eq!(sent_to, [takers[0].clone(), takers[0].clone()], "{key}");
+        *keys_of.entry(takers[0].clone()).or_default() += 1;
+    }
+    assert!(keys_of.len() == 3 && keys_of.values().all(|count| (50..150).contains(count)), "{keys_of:?}");
+    let peer = peers.values_mut().next().expect("there are three");
+    for (command, answer) in [
+        (&["MSET", "a", "1", "b", "2"][..], "-CROSSSLOT Keys in request don't hash to the same slot\r\n"),
+        (&["SELECT", "1"], "-ERR SELECT is not allowed in cluster mode\r\n"),
+        (&["SWAPDB", "0", "1"], "-ERR SWAPDB is not allowed in cluster mode\r\n"),
+        (&["SELECT", "0"], "+OK\r\n"),
+        (&["READONLY"], "+OK\r\n"),
+        (&["ASKING"], "+OK\r\n"),
+        (&["CLUSTER", "KEYSLOT", "foo{bar}"], ":5061\r\n"),
+        (
+            &["CLUSTER", "ADDSLOTS", "1"],
+            "-ERR slots are dealt out to the nodes that are there, and nobody has to see to that\r\n",
+        ),
+    ] {
+        assert_eq!(text(peer, command), answer);
+    }
+    assert!(text(peer, &["INFO", "cluster"]).contains("cluster_enabled:1"));
+    assert!(text(peer, &["INFO", "server"]).contains("redis_mode:cluster"));
+    let script = "return redis.call('GET', ARGV[1])";
+    let answers: Vec<String> = peers.values_mut().map(|peer| text(peer, &["EVAL", script, "0", "key:1"])).collect();
+    let refused = answers.iter().filter(|answer| answer.contains("Script attempted to access a non local key")).count();
+    assert_eq!((refused, answers.contains(&"$1\r\n1\r\n".into())), (2, true), "{answers:?}");
+}
+
+pub(crate) fn messages_are_taken_at_any_node_of_a_cluster(engine: &mut Engine) {
+    let nodes = ["one", "two"].map(|name| start_clustered(engine, name));
+    expect_agreement(&nodes.iter().collect::<Vec<_>>(), 2);
+    let mut peers: Vec<Peer> = nodes.iter().map(|node| subscriber(node, "SUBSCRIBE", &[b"news"])).collect();
+    let mut sharded: Vec<Peer> = nodes.iter().map(|node| subscriber(node, "SSUBSCRIBE", &[b"{a}", b"{b}"])).collect();
+    for node in &nodes {
+        publish(&mut client(node), b"news", b"hello");
+        peers.iter_mut().for_each(|peer| expect_message(peer, b"news", b"hello"));
+        for name in ["{a}", "{b}"] {
+            client(node).call(&["SPUBLISH", name, "x"]);
+            for peer in &mut sharded {
+                assert_eq!(parts(&peer.read_frame())[1], name.as_bytes());
+            }
+        }
+    }
+}
+
+pub(crate) fn slots_of_a_node_that_goes_go_to_the_others_and_come_back_with_it(engine: &mut Engine) {
+    let [one, mut two, three] = ["one", "two", "three"].map(|name| start_clustered(engine, name));
+    expect_agreement(&[&one, &two, &three], 3);
+    let before = client(&one).call(&["CLUSTER", "SLOTS"]);
+    two.stop();
+    expect_agreement(&[&one, &three], 2);
+    two.start_again();
+    expect_agreement(&[&one, &two, &three], 3);
+    assert_eq!(client(&one).call(&["CLUSTER", "SLOTS"]), before);
+    let shown = text(&mut client(&two), &["CLUSTER", "NODES"]);
+    assert_eq!(shown.matches("myself,master").count(), 1, "{shown}");
+    let own = text(&mut client(&two), &["CLUSTER", "MYID"]);
+    assert!(shown.contains(own.lines().nth(1).expect("an id")), "{shown}");
+}
+
+/// Nobody takes a key while it is not known who has its slot.
+pub(crate) fn a_cluster_without_an_engine_is_down(engine: &mut Engine) {
+    engine.kill();
+    let node = TestServer::start(&["--backplane", &engine.url(), "--cluster-enabled", "yes"]);
+    let mut peer = client(&node);
+    assert_eq!(text(&mut peer, &["SET", "a", "b"]), "-CLUSTERDOWN The cluster is down\r\n");
+    assert!(text(&mut peer, &["CLUSTER", "INFO"]).contains("cluster_state:fail"));
+    engine.start_again();
+    eventually("the cluster is there", || text(&mut peer, &["SET", "a", "b"]) == "+OK\r\n");
+    // What is known stays known while the engine is away.
+    engine.kill();
+    assert_eq!(text(&mut peer, &["GET", "a"]), "$1\r\nb\r\n");
+}
