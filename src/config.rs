@@ -54,8 +54,8 @@ pub use reload::Reading;
 pub use settings::Settings;
 pub use user::UserLines;
 pub use value::{
-    BackplaneKeys, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, LogFormat, LogLevel, Micros, Millis,
-    PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised,
+    BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy,
+    LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised,
 };
 
 use load::Loader;

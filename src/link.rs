@@ -43,6 +43,8 @@ const MUCH_OUTPUT: usize = 256 * 1024;
 const LITTLE_OUTPUT: usize = 64 * 1024;
 /// What the engine is told of interest in one go.
 const CHANGES_AT_ONCE: usize = 128;
+/// The number of the probe that asks whether the engine has everything.
+const PARTING: u64 = u64::MAX;
 /// How long it may take until an engine has let a node in.
 const LONGEST_GREETING: Duration = Duration::from_secs(10);
 /// How often time is looked at.
@@ -95,6 +97,8 @@ struct Talk {
     connection: Connection,
     /// The probe whose answer says that the engine knows everything, once it has been sent.
     last_of_restoring: Option<u64>,
+    /// Whether the engine has been asked whether it has everything, and nothing has been sent since.
+    asks_to_part: bool,
     /// When something was last heard, and when the engine was last asked whether it is there.
     heard: Instant,
     asked: Instant,
@@ -172,7 +176,7 @@ impl<'s, E: Engine> Link<'s, E> {
         self.backplane.begin();
         self.ears.begin(connection.local_address());
         let now = Instant::now();
-        let mut talk = Talk { connection, last_of_restoring: None, heard: now, asked: now };
+        let mut talk = Talk { connection, last_of_restoring: None, asks_to_part: false, heard: now, asked: now };
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -193,17 +197,33 @@ impl<'s, E: Engine> Link<'s, E> {
 
     /// Adds to what is to be sent, as long as that is not much.
     fn fill(&mut self, talk: &mut Talk) {
+        let owes = &self.backplane.status.owes;
+        owes.store(true, Release);
         while talk.connection.output.len() < MUCH_OUTPUT {
             let told = self.tell(talk) | self.tell_nodes();
             let output = &mut talk.connection.output;
             let sent = self.engine.push_next(output, &self.backplane.status.figures)
                 || self.engine.take(self.ears.server.hub.lock().take_some(self.backplane.port).0);
+            // What asked whether the engine has everything was sent before this.
+            talk.asks_to_part &= !sent;
             if !told && !sent {
                 break;
             }
         }
         let is_idle = talk.connection.output.is_empty() && !self.engine.has_more();
-        self.backplane.status.owes.store(!is_idle, Release);
+        owes.store(if self.backplane.nodes.leaves() { !self.may_part(talk) } else { !is_idle }, Release);
+    }
+
+    /// This node goes: asks the engine whether it has everything that was sent, and answers whether it has said so.
+    fn may_part(&mut self, talk: &mut Talk) -> bool {
+        if self.engine.has_more() {
+            return false;
+        }
+        if !std::mem::replace(&mut talk.asks_to_part, true) {
+            self.ears.may_part = false;
+            self.engine.push_probe(Some(PARTING), &mut talk.connection.output);
+        }
+        self.ears.may_part
     }
 
     /// Tells other nodes some of what they are to know; false if there is nothing.

@@ -11,6 +11,8 @@ use crate::message::Kind;
 pub(crate) enum Question {
     /// How many subscribers each of these channels has.
     Counts(Kind, Vec<Vec<u8>>),
+    /// How many deliveries a message to this channel would make.
+    Receivers(Kind, Vec<u8>),
     /// Which channels have subscribers, of those that a pattern matches if there is one.
     Channels(Kind, Option<Vec<u8>>),
     /// How many patterns are subscribed to.
@@ -49,7 +51,7 @@ pub(crate) enum Control {
 /// A part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Of [`Question::Counts`] in the order of the channels, and of [`Question::Patterns`] one.
+    /// Of [`Question::Counts`] in the order of the channels, and of the questions for one number that.
     Numbers(Vec<u64>),
     /// Of [`Question::Channels`], some of them.
     Names(Vec<Vec<u8>>),
@@ -68,6 +70,9 @@ impl Control {
             Control::Leaving => (b'L', Vec::new()),
             Control::Ask(gather, Question::Counts(kind, names)) => {
                 (b'C', [number(*gather), vec![*kind as u8]].into_iter().chain(names.iter().cloned()).collect())
+            }
+            Control::Ask(gather, Question::Receivers(kind, channel)) => {
+                (b'R', vec![number(*gather), vec![*kind as u8], channel.clone()])
             }
             Control::Ask(gather, Question::Channels(kind, pattern)) => {
                 (b'N', [number(*gather), vec![*kind as u8]].into_iter().chain(pattern.clone()).collect())
@@ -113,6 +118,9 @@ impl Control {
             (b'C', [gather, kind, names @ ..]) => {
                 let names = names.iter().map(|name| name.to_vec()).collect();
                 Control::Ask(number(gather)?, Question::Counts(read_kind(kind)?, names))
+            }
+            (b'R', [gather, kind, channel]) => {
+                Control::Ask(number(gather)?, Question::Receivers(read_kind(kind)?, channel.to_vec()))
             }
             (b'N', [gather, kind, pattern @ ..]) if pattern.len() <= 1 => {
                 let pattern = pattern.first().map(|pattern| pattern.to_vec());
@@ -166,6 +174,7 @@ mod tests {
             Control::Present(presence),
             Control::Leaving,
             Control::Ask(1, Question::Counts(Kind::ShardChannel, names.clone())),
+            Control::Ask(1, Question::Receivers(Kind::Channel, b"a".to_vec())),
             Control::Ask(2, Question::Channels(Kind::Channel, None)),
             Control::Ask(2, Question::Channels(Kind::Channel, Some(b"n*".to_vec()))),
             Control::Ask(3, Question::Patterns),

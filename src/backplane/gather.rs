@@ -12,7 +12,7 @@ use crate::client::registry::ClientInfo;
 /// What other nodes have answered, together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gathered {
-    /// For each channel that was asked about, or one number of patterns.
+    /// For each channel that was asked about, or the one number that was.
     pub(crate) numbers: Vec<u64>,
     pub(crate) names: HashSet<Vec<u8>>,
 }
@@ -62,7 +62,7 @@ impl Gathers {
         let slot = Slot::default();
         let numbers = match question {
             Question::Counts(_, names) => vec![0; names.len()],
-            Question::Patterns => vec![0],
+            Question::Patterns | Question::Receivers(..) => vec![0],
             Question::Channels(..) => Vec::new(),
         };
         let gathered = Gathered { numbers, names: HashSet::new() };

@@ -1,6 +1,6 @@
 //! How the connection to an engine is doing.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -90,14 +90,22 @@ figures! {
 #[derive(Debug)]
 pub(crate) struct Status {
     pub(crate) figures: Figures,
-    /// Whether something has been taken from the mailbox that the engine's socket has not taken.
+    /// Whether something has been taken from the mailbox that the engine's socket has not taken; while this node goes, whether
+    /// the engine has not said that it has everything. It is said before something is taken.
     pub(crate) owes: AtomicBool,
+    /// Whether there is a connection.
+    pub(crate) is_connected: AtomicBool,
     condition: Mutex<Condition>,
 }
 
 impl Status {
     pub(super) fn new() -> Self {
-        Status { figures: Figures::default(), owes: AtomicBool::new(false), condition: Mutex::default() }
+        Status {
+            figures: Figures::default(),
+            owes: AtomicBool::new(false),
+            is_connected: AtomicBool::new(false),
+            condition: Mutex::default(),
+        }
     }
 
     /// What is known now.
@@ -108,11 +116,13 @@ impl Status {
     /// There is a connection to the engine at this address.
     pub(crate) fn note_connection(&self, engine: String) {
         self.figures.connections.add_shared(1);
+        self.is_connected.store(true, Relaxed);
         self.update(|condition| (condition.phase, condition.engine) = (Phase::Restoring, engine));
     }
 
     /// There is none (any more), for this reason.
     pub(crate) fn note_end(&self, why: String) {
+        self.is_connected.store(false, Relaxed);
         self.update(|condition| (condition.phase, condition.last_error) = (Phase::Down, why));
     }
 

@@ -94,7 +94,10 @@ fn ask_others(turn: &mut Turn<'_>, conversation: &mut Conversation, entry: &Entr
         return false;
     }
     let info = &turn.client.info;
-    let Some(slot) = backplane.nodes.ask(info, gathers(args), turn.now.ms()) else { return false };
+    let question = gathers(args, &turn.settings);
+    let Some(slot) = question.and_then(|question| backplane.nodes.ask(info, question, turn.now.ms())) else {
+        return false;
+    };
     backplane.bell.notify_one();
     let args = args.to_owned();
     info.set_flag(Flag::Blocked, true);

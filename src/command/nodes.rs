@@ -2,15 +2,19 @@
 //!
 //! Beside a [backplane](crate::backplane), PUBSUB CHANNELS and the like answer for all nodes; here are their local forms.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::cost::{self, Cost};
 use super::pubsub;
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, introspect};
 use crate::backplane::control::Question;
+use crate::config::{BackplaneCounts, Settings};
 use crate::message::Kind;
 use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
+use crate::server::Server;
 use crate::version::VERSION;
 
 const INTROSPECTION: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
@@ -86,13 +90,24 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 /// What other nodes are asked for PUBSUB CHANNELS and SHARDCHANNELS.
-pub(super) fn which(kind: Kind, args: Args<'_>) -> Question {
-    Question::Channels(kind, args.get(2).map(<[u8]>::to_vec))
+pub(super) fn which(kind: Kind, args: Args<'_>) -> Option<Question> {
+    Some(Question::Channels(kind, args.get(2).map(<[u8]>::to_vec)))
 }
 
 /// What they are asked for PUBSUB NUMSUB and SHARDNUMSUB.
-pub(super) fn how_many(kind: Kind, args: Args<'_>) -> Question {
-    Question::Counts(kind, args.from(2).map(<[u8]>::to_vec).collect())
+pub(super) fn how_many(kind: Kind, args: Args<'_>) -> Option<Question> {
+    Some(Question::Counts(kind, args.from(2).map(<[u8]>::to_vec).collect()))
+}
+
+/// What they are asked for PUBLISH and SPUBLISH, if these are to count the receivers at all nodes.
+pub(super) fn who_hears(kind: Kind, args: Args<'_>, settings: &Settings) -> Option<Question> {
+    let asks = settings.backplane_counts == BackplaneCounts::Cluster;
+    asks.then(|| Question::Receivers(kind, args[1].to_vec()))
+}
+
+/// Whether there is a backplane and no connection to its engine.
+pub(super) fn is_cut_off(server: &Server) -> bool {
+    server.backplane.as_ref().is_some_and(|backplane| !backplane.status.is_connected.load(Relaxed))
 }
 
 /// What is said of one node.
@@ -125,7 +140,7 @@ fn nodes(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let names = call
         .hub
         .with(|hub| hub.channel_count(Kind::Channel) + hub.channel_count(Kind::ShardChannel) + hub.pattern_count());
-    let clients = call.server.connections.load(std::sync::atomic::Ordering::Relaxed) as u64;
+    let clients = call.server.connections.load(Relaxed) as u64;
     call.reply.array(others.len() + 1);
     let address = backplane.status.condition().address;
     let (id, address) = (backplane.nodes.id.as_str(), address.as_str());

@@ -8,7 +8,7 @@ use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect, limits, nodes};
 use crate::backplane::control::Question;
-use crate::config::Settings;
+use crate::config::{BackplaneOffline, Settings};
 use crate::hub::name::Name;
 use crate::hub::{self, HubState};
 use crate::ids::Topic;
@@ -104,6 +104,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: PUBLICATION,
         channels: Some(Channels::Publish(1)),
         args: &[Arg::string("channel"), Arg::string("message")],
+        gathers: Some(|args, settings| nodes::who_hears(Kind::Channel, args, settings)),
         run: Some(|call| publish(call, Kind::Channel)),
         ..DEFAULT
     },
@@ -117,6 +118,7 @@ pub(super) const COMMANDS: &[Command] = &[
         channels: Some(Channels::Publish(1)),
         keys: &[shard_channels(0)],
         args: &[Arg::string("shardchannel"), Arg::string("message")],
+        gathers: Some(|args, settings| nodes::who_hears(Kind::ShardChannel, args, settings)),
         run: Some(|call| publish(call, Kind::ShardChannel)),
         ..DEFAULT
     },
@@ -141,7 +143,7 @@ const PUBSUB: &[Command] = &[
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
         cost: Cost::Counted(cost::channels),
-        gathers: Some(|args| nodes::which(Kind::Channel, args)),
+        gathers: Some(|args, _| nodes::which(Kind::Channel, args)),
         run: Some(|call| channels(call, Kind::Channel)),
         ..DEFAULT
     },
@@ -151,7 +153,7 @@ const PUBSUB: &[Command] = &[
         since: "2.8.0",
         arity: 2,
         flags: INTROSPECTION,
-        gathers: Some(|_| Question::Patterns),
+        gathers: Some(|_, _| Some(Question::Patterns)),
         run: Some(numpat),
         ..DEFAULT
     },
@@ -163,7 +165,7 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::string("channel").optional().multiple()],
-        gathers: Some(|args| nodes::how_many(Kind::Channel, args)),
+        gathers: Some(|args, _| nodes::how_many(Kind::Channel, args)),
         run: Some(|call| numsub(call, Kind::Channel)),
         ..DEFAULT
     },
@@ -176,7 +178,7 @@ const PUBSUB: &[Command] = &[
         flags: INTROSPECTION,
         args: &[Arg::pattern("pattern").optional()],
         cost: Cost::Counted(cost::shard_channels),
-        gathers: Some(|args| nodes::which(Kind::ShardChannel, args)),
+        gathers: Some(|args, _| nodes::which(Kind::ShardChannel, args)),
         run: Some(|call| channels(call, Kind::ShardChannel)),
         ..DEFAULT
     },
@@ -188,7 +190,7 @@ const PUBSUB: &[Command] = &[
         arity: -2,
         flags: INTROSPECTION,
         args: &[Arg::string("shardchannel").optional().multiple()],
-        gathers: Some(|args| nodes::how_many(Kind::ShardChannel, args)),
+        gathers: Some(|args, _| nodes::how_many(Kind::ShardChannel, args)),
         run: Some(|call| numsub(call, Kind::ShardChannel)),
         ..DEFAULT
     },
@@ -217,6 +219,9 @@ fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyEr
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let channel = &call.args[1];
     ensure_length(call.settings, kind.into(), channel)?;
+    if call.settings.backplane_offline == BackplaneOffline::Refuse && nodes::is_cut_off(call.server) {
+        return Err(ReplyError::OFFLINE);
+    }
     if let Some(user) = call.metered.take() {
         limits::ensure_publishable(call, &user)?;
     }
@@ -235,7 +240,8 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;
     call.outcome.sent.extend(published.sent);
-    call.reply.count(published.receivers);
+    let elsewhere = call.scope.gathered.take().and_then(|gathered| gathered.numbers.first().copied());
+    call.reply.count(published.receivers + elsewhere.unwrap_or_default() as usize);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ pub use self::argument::{Arg, ArgKind};
 use super::cost::Cost;
 use super::{Call, LocalCall};
 use crate::backplane::control::Question;
+use crate::config::Settings;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
@@ -273,8 +274,8 @@ pub struct Command {
     pub args: &'static [Arg],
     /// What the time that it takes depends on.
     pub cost: Cost,
-    /// What other nodes of a deployment are asked, so that it answers for all of them.
-    pub(crate) gathers: Option<fn(Args<'_>) -> Question>,
+    /// What other nodes of a deployment are asked, if anything, so that it answers for all of them.
+    pub(crate) gathers: Option<fn(Args<'_>, &Settings) -> Option<Question>>,
     /// Versions that changed it, and how.
     pub history: &'static [(&'static str, &'static str)],
     /// Since when it is discouraged, and what to use instead.

@@ -14,8 +14,9 @@ use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
 use super::user::UserLines;
 use super::value::{
-    ANY, BackplaneKeys, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy, INT_MAX, LONG_MAX, LogFormat,
-    LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
+    ANY, BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates,
+    EvictionPolicy, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission,
+    PubsubDefault, Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -283,6 +284,15 @@ directives! {
     /// Milliseconds for which PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS and SHARDNUMSUB wait for the answers of other servers.
     /// What a server does not answer in time is missing from the answer and counted.
     backplane_gather_timeout: Millis = Millis(250), "backplane-gather-timeout", Backplane, Start, number(1, 60_000);
+
+    /// Whose receivers PUBLISH and SPUBLISH count: local for those at this server, cluster for those at all. To count all, each of
+    /// them is asked before the message is published, which takes a round trip and makes the publisher wait for it, for
+    /// backplane-gather-timeout at most.
+    backplane_counts: BackplaneCounts = BackplaneCounts::Local, "backplane-counts", Backplane, Start, ANY;
+
+    /// What becomes of PUBLISH and SPUBLISH while there is no connection to the engine: serve for messages that are heard at this
+    /// server, refuse for an error where a publisher is to know that others do not hear it.
+    backplane_offline: BackplaneOffline = BackplaneOffline::Serve, "backplane-offline", Backplane, Start, ANY;
 
     /// Whether SUBSCRIBE is confirmed only when the engine knows of it, so that whoever sees the confirmation can publish at
     /// any server and is heard. It waits two seconds at most, and not while there is no connection, nor within MULTI.

@@ -384,6 +384,20 @@ choices! {
         /// Those that match no channel that it does not have.
         Covered = "covered"
     }
+    /// Whose receivers PUBLISH counts.
+    BackplaneCounts {
+        /// Those of its own node.
+        Local = "local",
+        /// Those of all nodes.
+        Cluster = "cluster"
+    }
+    /// What becomes of messages while there is no connection to the engine.
+    BackplaneOffline {
+        /// They are heard at their own node.
+        Serve = "serve",
+        /// PUBLISH is refused.
+        Refuse = "refuse"
+    }
     /// What becomes of commands on keys beside a backplane.
     BackplaneKeys {
         /// An error.

@@ -74,6 +74,10 @@ impl Job {
                 self.numbers.push(hub.pattern_count() as u64);
                 true
             }
+            Question::Receivers(kind, channel) => {
+                self.numbers.push(hub.receivers(*kind, channel) as u64);
+                true
+            }
             Question::Counts(kind, names) => {
                 let end = names.len().min(self.done + hub::NAMES_AT_ONCE);
                 let counts = names[self.done..end].iter().map(|name| hub.subscriber_count(*kind, name) as u64);
@@ -98,7 +102,9 @@ impl Job {
     fn tell(&mut self, last: bool) -> Control {
         let answer = match self.question {
             Question::Channels(..) => Answer::Names(std::mem::take(&mut self.names)),
-            Question::Counts(..) | Question::Patterns => Answer::Numbers(std::mem::take(&mut self.numbers)),
+            Question::Counts(..) | Question::Receivers(..) | Question::Patterns => {
+                Answer::Numbers(std::mem::take(&mut self.numbers))
+            }
         };
         self.names_bytes = 0;
         Control::Tell(self.number, answer, last)

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::PARTING;
 use super::answers::Answers;
 use super::engine::{Heard, Payload};
 use crate::backplane::Backplane;
@@ -32,6 +33,8 @@ pub(super) struct Ears<'s> {
     pub(super) sent: Sent,
     /// The last probe that was answered on this connection.
     pub(super) restored: Option<u64>,
+    /// Whether the engine has said that it has everything that was sent.
+    pub(super) may_part: bool,
     /// What other nodes ask.
     pub(super) answers: Answers,
     /// This node's own address, as far as the connection shows it.
@@ -54,6 +57,7 @@ impl<'s> Ears<'s> {
             expects_receivers: false,
             sent: Sent::default(),
             restored: None,
+            may_part: false,
             answers: Answers::default(),
             address: String::new(),
             presence_due: false,
@@ -97,6 +101,7 @@ impl<'s> Ears<'s> {
                 Some((origin, control)) => self.hear_node(origin, control),
                 None => self.hear(Heard::Damaged(bytes.len())),
             },
+            Heard::Answer(Some(PARTING)) => self.may_part = true,
             Heard::Answer(Some(probe)) => {
                 self.let_go_on(self.backplane.note_answer(probe, self.now_ms()));
                 self.restored = Some(probe);

@@ -80,7 +80,7 @@ fn tell_nodes(server: &Server, leaves: bool) {
 fn owes_others(server: &Server) -> bool {
     let Some(backplane) = &server.backplane else { return false };
     let is_up = backplane.status.condition().phase != status::Phase::Down;
-    is_up && (backplane.status.owes.load(Acquire) || server.hub.lock().owes(backplane.port))
+    is_up && (server.hub.lock().owes(backplane.port) || backplane.status.owes.load(Acquire))
 }
 
 /// Waits until the io-threads have ended, but not for long.

@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::node::{
     Engine, JOINED, client, expect_figure, expect_message, figure, publish, start, start_alone, subscribe, subscriber,
 };
+use crate::support::{NatsServer, Peer, TestServer};
 
 pub(crate) fn without_an_engine_a_node_serves_its_own_clients_and_joins_when_it_comes(engine: &mut Engine) {
     engine.kill();
@@ -137,4 +138,53 @@ pub(crate) fn without_an_upstream_messages_are_heard_at_their_own_node_once(engi
     publish(&mut publisher, b"news", b"the last");
     expect_message(&mut near, b"news", b"the last");
     expect_message(&mut far, b"news", b"the last");
+}
+
+pub(crate) fn publish_is_refused_without_an_engine_where_it_is_to_be(engine: &mut Engine) {
+    let node = start(engine, &["--backplane-offline", "refuse"]);
+    let mut peer = subscriber(&node, "SUBSCRIBE", &[b"news"]);
+    let mut publisher = client(&node);
+    assert_eq!(publish(&mut publisher, b"news", b"1"), b":1\r\n");
+    expect_message(&mut peer, b"news", b"1");
+    engine.kill();
+    expect_figure(&mut publisher, "state", |state| state == "down");
+    let answer = publish(&mut publisher, b"news", b"2");
+    assert!(answer.starts_with(b"-OFFLINE no connection"), "{}", answer.escape_ascii());
+    engine.start_again();
+    expect_figure(&mut publisher, "state", |state| state == "up");
+    publish(&mut publisher, b"news", b"3");
+    expect_message(&mut peer, b"news", b"3");
+}
+
+/// Nodes at different servers of a cluster of NATS, of which one is killed: its node goes to another one.
+pub(crate) fn a_cluster_of_nats_joins_nodes_and_survives_one_of_its_servers() {
+    let mut servers = NatsServer::cluster(3);
+    let urls: Vec<String> = servers.iter().map(NatsServer::url).collect();
+    let nodes: Vec<TestServer> = (0..3)
+        .map(|first| {
+            let mut urls = urls.clone();
+            urls.rotate_left(first);
+            let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+            let node = TestServer::start(&[&["--backplane"][..], &urls].concat());
+            node.expect_log(JOINED);
+            node
+        })
+        .collect();
+    let mut operators: Vec<Peer> = nodes.iter().map(client).collect();
+    let mut peers: Vec<Peer> = nodes.iter().map(|node| subscriber(node, "SUBSCRIBE", &[b"news"])).collect();
+    let mut heard_everywhere = |operators: &mut [Peer], word: &str| {
+        // Between servers interest travels a moment longer than to the one that has confirmed it.
+        let mut rounds = (0..).map(|round| format!("{word} {round}"));
+        let mut missing: Vec<usize> = (0..peers.len()).collect();
+        while !missing.is_empty() {
+            let payload = rounds.next().expect("there is no end of numbers");
+            publish(&mut operators[0], b"news", payload.as_bytes());
+            missing.retain(|index| !peers[*index].comes_soon(&payload));
+        }
+    };
+    heard_everywhere(&mut operators, "before");
+    servers[1].kill();
+    expect_figure(&mut operators[1], "connections", |count| count == "2");
+    expect_figure(&mut operators[1], "state", |state| state == "up");
+    heard_everywhere(&mut operators, "after");
 }

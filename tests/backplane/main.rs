@@ -55,10 +55,12 @@ const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
         an_engine_that_dies_and_comes_back_finds_all_interest_again
         p7_a_stalled_engine_keeps_no_publisher_waiting
         p11_backplane_queue_limit_bounds_what_waits_for_the_engine
-        a_node_that_is_killed_and_started_again_hears_everything_from_then_on;
+        a_node_that_is_killed_and_started_again_hears_everything_from_then_on
+        publish_is_refused_without_an_engine_where_it_is_to_be;
     nodes:
         nodes_find_each_other_and_notice_who_goes
         pubsub_answers_for_all_nodes
+        publish_counts_the_receivers_at_all_nodes_where_it_is_to
         very_many_names_of_other_nodes_are_listed
         a_node_that_does_not_answer_is_missing_from_the_answer_and_that_is_counted
         what_was_published_before_a_node_ends_is_heard_at_the_others;
@@ -79,6 +81,8 @@ const OF_NATS: &[(&str, OfItself)] = tests! { [OfItself]
         what_is_no_message_is_counted_and_hurts_nobody
         p11_backplane_pieces_limit_bounds_what_is_not_whole
         deployments_with_different_prefixes_do_not_hear_each_other;
+    losing:
+        a_cluster_of_nats_joins_nodes_and_survives_one_of_its_servers;
 };
 
 /// That need no engine but ours.

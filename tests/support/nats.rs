@@ -40,6 +40,29 @@ impl NatsServer {
         server
     }
 
+    /// Starts several that are one cluster, and waits until each has connections to all others.
+    pub fn cluster(count: usize) -> Vec<NatsServer> {
+        let ports: Vec<u16> = (0..count).map(|_| next_free_port()).collect();
+        let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let servers: Vec<NatsServer> = ports
+            .iter()
+            .enumerate()
+            .map(|(index, port)| {
+                let routes = routes.join(", ");
+                let cluster = format!("cluster {{ name: one, host: 127.0.0.1, port: {port}, routes: [{routes}] }}");
+                NatsServer::start(&format!("server_name: \"server-{index}\"\n{cluster}"))
+            })
+            .collect();
+        for server in &servers {
+            let deadline = Instant::now() + DEADLINE;
+            while server.log().matches("Route connection created").count() < count - 1 {
+                assert!(Instant::now() < deadline, "{BINARY} finds no others: {}", server.log());
+                std::thread::yield_now();
+            }
+        }
+        servers
+    }
+
     /// Starts it again on the same port after [`NatsServer::kill`], and waits until it takes connections.
     pub fn start_again(&mut self) {
         let log = std::fs::File::create(self.dir.path().join("log")).unwrap_or_else(|e| panic!("its log: {e}"));

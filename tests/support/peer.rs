@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -145,6 +146,31 @@ impl Peer {
                 panic!("the connection ended within a frame: {}", self.received.escape_ascii());
             }
         }
+    }
+
+    /// Whether a frame that ends in this text comes within a tenth of a second; others that come are passed over.
+    pub fn comes_soon(&mut self, text: &str) -> bool {
+        let end = format!("{text}\r\n");
+        let Stream::Plain(socket) = &self.stream else { panic!("not over TLS") };
+        let socket = socket.try_clone().unwrap_or_else(|e| panic!("the socket: {e}"));
+        let wait = |wait| socket.set_read_timeout(Some(wait)).unwrap_or_else(|e| panic!("the socket: {e}"));
+        wait(Duration::from_millis(100));
+        let found = loop {
+            if let Some(len) = frame_len(&self.received) {
+                let frame: Vec<u8> = self.received.drain(..len).collect();
+                if frame.ends_with(end.as_bytes()) {
+                    break true;
+                }
+                continue;
+            }
+            let mut chunk = [0; 4096];
+            match self.stream.duplex().read(&mut chunk) {
+                Ok(count) if count > 0 => self.received.extend_from_slice(&chunk[..count]),
+                _ => break false,
+            }
+        };
+        wait(DEADLINE);
+        found
     }
 
     /// Waits until the server closes the connection, and fails when it sends anything before.
