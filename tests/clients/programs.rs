@@ -44,7 +44,7 @@ pub(crate) fn trials_between_nodes(language: Language) -> impl Iterator<Item = U
 }
 
 /// Those of the cases that need no keys.
-const BETWEEN_NODES: [&str; 11] = [
+const BETWEEN_NODES: [&str; 16] = [
     "channels_sends_to_groups_by_channels",
     "socket_io_takes_what_another_process_emits",
     "rooms_of_all_processes_are_reached",
@@ -52,10 +52,15 @@ const BETWEEN_NODES: [&str; 11] = [
     "rooms_of_all_processes_are_reached_by_sharded_channels",
     "all_processes_are_asked_and_answer_by_sharded_channels",
     "jedis_runs_scripts_and_hears_what_they_publish",
+    "jedis_hears_patterns_and_bytes_of_every_value",
     "lettuce_hears_channels_and_sharded_channels",
+    "lettuce_hears_patterns_and_bytes_of_every_value",
+    "lettuce_returns_after_the_server_restarts",
     "redisson_hears_topics_and_patterns",
     "phpredis_broadcasts_reach_subscribers_of_both_libraries",
+    "phpredis_every_byte_and_a_megabyte_reach_subscribers_of_both_libraries",
     "predis_broadcasts_reach_subscribers_of_both_libraries",
+    "predis_every_byte_and_a_megabyte_reach_subscribers_of_both_libraries",
 ];
 
 static SUITES: &[Suite] = &[
@@ -155,8 +160,11 @@ static SUITES: &[Suite] = &[
         cases: &[
             open("jedis_forgets_what_it_caches_when_it_changes"),
             open("jedis_runs_scripts_and_hears_what_they_publish"),
+            open("jedis_hears_patterns_and_bytes_of_every_value"),
             open("lettuce_forgets_what_it_caches_when_it_changes"),
             open("lettuce_hears_channels_and_sharded_channels"),
+            open("lettuce_hears_patterns_and_bytes_of_every_value"),
+            open("lettuce_returns_after_the_server_restarts"),
             open("redisson_hears_topics_and_patterns"),
             open("redisson_compares_and_counts"),
             open("redisson_gives_permits_and_opens_latches"),
@@ -169,11 +177,13 @@ static SUITES: &[Suite] = &[
         program: Program { language: Language::Php, source: "laravel.php" },
         cases: &[
             open("phpredis_broadcasts_reach_subscribers_of_both_libraries"),
+            open("phpredis_every_byte_and_a_megabyte_reach_subscribers_of_both_libraries"),
             open("phpredis_a_lock_is_released_by_its_owner_alone"),
             open("phpredis_the_cache_keeps_counts_and_adds_once"),
             open("phpredis_attempts_are_limited"),
             open("phpredis_a_funnel_lets_so_many_in_at_once"),
             open("predis_broadcasts_reach_subscribers_of_both_libraries"),
+            open("predis_every_byte_and_a_megabyte_reach_subscribers_of_both_libraries"),
             open("predis_a_lock_is_released_by_its_owner_alone"),
             open("predis_the_cache_keeps_counts_and_adds_once"),
             open("predis_attempts_are_limited"),

@@ -2,24 +2,30 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.TrackingArgs;
+import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.support.caching.CacheAccessor;
 import io.lettuce.core.support.caching.ClientSideCaching;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Scanner;
 import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.redisson.Redisson;
 import org.redisson.api.RedissonClient;
 import org.redisson.api.stream.StreamAddArgs;
 import org.redisson.client.RedisException;
 import org.redisson.client.codec.StringCodec;
 import org.redisson.config.Config;
+import redis.clients.jedis.BinaryJedisPubSub;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -40,16 +46,19 @@ public class Programs {
         void run() throws Exception;
     }
 
-    static final Map<String, Case> CASES = new TreeMap<>(Map.of(
-            "jedis_forgets_what_it_caches_when_it_changes", Programs::jedisCaches,
-            "jedis_runs_scripts_and_hears_what_they_publish", Programs::jedisHears,
-            "lettuce_forgets_what_it_caches_when_it_changes", Programs::lettuceCaches,
-            "lettuce_hears_channels_and_sharded_channels", Programs::lettuceHears,
-            "redisson_hears_topics_and_patterns", Programs::redissonHears,
-            "redisson_compares_and_counts", Programs::redissonCounts,
-            "redisson_gives_permits_and_opens_latches", Programs::redissonGivesPermits,
-            "redisson_passes_elements_through_queues_and_streams", Programs::redissonPassesElements,
-            "redisson_is_told_at_once_that_locks_need_hashes", Programs::redissonIsToldOfLocks));
+    static final Map<String, Case> CASES = new TreeMap<>(Map.ofEntries(
+            Map.entry("jedis_forgets_what_it_caches_when_it_changes", Programs::jedisCaches),
+            Map.entry("jedis_runs_scripts_and_hears_what_they_publish", Programs::jedisHears),
+            Map.entry("jedis_hears_patterns_and_bytes_of_every_value", Programs::jedisHearsBytes),
+            Map.entry("lettuce_forgets_what_it_caches_when_it_changes", Programs::lettuceCaches),
+            Map.entry("lettuce_hears_channels_and_sharded_channels", Programs::lettuceHears),
+            Map.entry("lettuce_hears_patterns_and_bytes_of_every_value", Programs::lettuceHearsBytes),
+            Map.entry("lettuce_returns_after_the_server_restarts", Programs::lettuceReturns),
+            Map.entry("redisson_hears_topics_and_patterns", Programs::redissonHears),
+            Map.entry("redisson_compares_and_counts", Programs::redissonCounts),
+            Map.entry("redisson_gives_permits_and_opens_latches", Programs::redissonGivesPermits),
+            Map.entry("redisson_passes_elements_through_queues_and_streams", Programs::redissonPassesElements),
+            Map.entry("redisson_is_told_at_once_that_locks_need_hashes", Programs::redissonIsToldOfLocks)));
 
     public static void main(String[] arguments) {
         if (arguments[0].equals("--list")) {
@@ -136,8 +145,53 @@ public class Programs {
         thread.join();
     }
 
+    /** A name or a message with every value that a byte can have, and a message of a megabyte of them. */
+    static final byte[] EVERY_BYTE = bytes(256);
+
+    static final byte[] MEGABYTE = bytes(1 << 20);
+
+    static byte[] bytes(int length) {
+        var bytes = new byte[length];
+        for (int i = 0; i < length; i++) {
+            bytes[i] = (byte) i;
+        }
+        return bytes;
+    }
+
+    static String hex(byte[]... parts) {
+        return Arrays.stream(parts).map(HexFormat.of()::formatHex).collect(Collectors.joining(" "));
+    }
+
+    static void jedisHearsBytes() throws Exception {
+        var heard = new LinkedBlockingQueue<String>();
+        var listener = new BinaryJedisPubSub() {
+            @Override
+            public void onPSubscribe(byte[] pattern, int count) {
+                heard.add("listens to " + hex(pattern));
+            }
+
+            @Override
+            public void onPMessage(byte[] pattern, byte[] channel, byte[] message) {
+                heard.add(hex(pattern, channel, message));
+            }
+        };
+        var pattern = new byte[] {0, '*', (byte) 255};
+        var thread = new Thread(() -> new Jedis(HOST, SUBSCRIBER_PORT).psubscribe(listener, pattern));
+        thread.setDaemon(true);
+        thread.start();
+        equal(take(heard), "listens to " + hex(pattern));
+        for (var message : List.of(EVERY_BYTE, MEGABYTE)) {
+            equal(jedis().publish(EVERY_BYTE, message), counted(1));
+            equal(take(heard), hex(pattern, EVERY_BYTE, message));
+        }
+    }
+
     static RedisClient lettuce() {
         return RedisClient.create(RedisURI.create(HOST, PORT));
+    }
+
+    static RedisClient listeningLettuce() {
+        return RedisClient.create(RedisURI.create(HOST, SUBSCRIBER_PORT));
     }
 
     static void lettuceCaches() throws Exception {
@@ -158,7 +212,7 @@ public class Programs {
 
     static void lettuceHears() throws Exception {
         var heard = new LinkedBlockingQueue<String>();
-        var subscriber = RedisClient.create(RedisURI.create(HOST, SUBSCRIBER_PORT)).connectPubSub();
+        var subscriber = listeningLettuce().connectPubSub();
         subscriber.addListener(new RedisPubSubAdapter<>() {
             @Override
             public void message(String channel, String message) {
@@ -179,6 +233,58 @@ public class Programs {
         equal(sum, 3L);
         equal(take(heard), "news: one");
         equal(take(heard), "sharded shard: two");
+    }
+
+    static void lettuceHearsBytes() throws Exception {
+        var heard = new LinkedBlockingQueue<String>();
+        var subscriber = listeningLettuce().connectPubSub(ByteArrayCodec.INSTANCE);
+        subscriber.addListener(new RedisPubSubAdapter<>() {
+            @Override
+            public void message(byte[] channel, byte[] message) {
+                heard.add(hex(channel, message));
+            }
+
+            @Override
+            public void message(byte[] pattern, byte[] channel, byte[] message) {
+                heard.add(hex(pattern, channel, message));
+            }
+        });
+        var pattern = new byte[] {0, '*', (byte) 255};
+        subscriber.sync().subscribe(EVERY_BYTE);
+        subscriber.sync().psubscribe(pattern);
+        var publisher = lettuce().connect(ByteArrayCodec.INSTANCE).sync();
+        for (var message : List.of(EVERY_BYTE, MEGABYTE)) {
+            equal(publisher.publish(EVERY_BYTE, message), counted(2));
+            equal(take(heard), hex(EVERY_BYTE, message));
+            equal(take(heard), hex(pattern, EVERY_BYTE, message));
+        }
+    }
+
+    /** Lettuce connects and subscribes again by itself. */
+    static void lettuceReturns() throws Exception {
+        var heard = new LinkedBlockingQueue<String>();
+        var subscriber = listeningLettuce().connectPubSub();
+        subscriber.addListener(new RedisPubSubAdapter<>() {
+            @Override
+            public void message(String channel, String message) {
+                heard.add(channel + ": " + message);
+            }
+
+            @Override
+            public void message(String pattern, String channel, String message) {
+                heard.add(pattern + " " + channel + ": " + message);
+            }
+        });
+        subscriber.sync().subscribe("news");
+        subscriber.sync().psubscribe("s*");
+        var publisher = lettuce().connect().sync();
+        System.out.println("@restart");
+        equal(new Scanner(System.in).nextLine(), "ok");
+        until(() -> publisher.pubsubNumsub("news").get("news") == 1L && publisher.pubsubNumpat() == 1L);
+        equal(publisher.publish("news", "back again"), counted(1));
+        equal(publisher.publish("sport", "back again"), counted(1));
+        equal(take(heard), "news: back again");
+        equal(take(heard), "s* sport: back again");
     }
 
     static RedissonClient redisson() {

@@ -53,11 +53,35 @@ function listener(string $driver): array
     return [$process, $pipes[1]];
 }
 
+// A message as listeners print it, in one line whatever bytes it has.
+function line(string $channel, string $message): string
+{
+    return rawurlencode($channel) . ' ' . rawurlencode($message) . "\n";
+}
+
+// Listeners by both libraries, when the server knows of all that they listen to.
+function listeners($redis): array
+{
+    $listeners = array_map('listener', DRIVERS);
+    $deadline = time() + DEADLINE_SECONDS;
+    while ($redis->connection()->pubsub('numpat') < 2 + count($listeners)) {
+        equal(time() < $deadline, true);
+        usleep(5000);
+    }
+    return $listeners;
+}
+
+// What PUBLISH answers when so many hear it: those at its own node.
+function counted(int $receivers): int
+{
+    return getenv('PREGON_SUBSCRIBER_PORT') === getenv('PREGON_PORT') ? $receivers : 0;
+}
+
 // Its last pattern is its own, by which others know that it listens to all of them.
 function listen(string $driver): void
 {
     $print = function ($message, $channel) {
-        echo "$channel $message\n";
+        echo line($channel, $message);
     };
     redis($driver, 'PREGON_SUBSCRIBER_PORT')->connection()->psubscribe(['news.*', 'weather', "listener.$driver"], $print);
 }
@@ -66,20 +90,33 @@ function listen(string $driver): void
 function broadcasts_reach_subscribers_of_both_libraries(string $driver): void
 {
     $redis = redis($driver);
-    $listeners = array_map('listener', DRIVERS);
-    $deadline = time() + DEADLINE_SECONDS;
-    while ($redis->connection()->pubsub('numpat') < 2 + count($listeners)) {
-        equal(time() < $deadline, true);
-        usleep(5000);
-    }
+    $listeners = listeners($redis);
     $broadcaster = new RedisBroadcaster($redis);
     $broadcaster->broadcast(['news.spain', 'news.portugal', 'weather'], 'Cried', ['text' => '¡Pregón! 📯']);
     $broadcaster->broadcast(['nobody', 'news.france'], 'Cried', ['text' => 'encore', 'socket' => '7.1']);
     $first = json_encode(['event' => 'Cried', 'data' => ['text' => '¡Pregón! 📯'], 'socket' => null]);
     $second = json_encode(['event' => 'Cried', 'data' => ['text' => 'encore', 'socket' => '7.1'], 'socket' => '7.1']);
     foreach ($listeners as [$process, $output]) {
-        foreach (["news.spain $first", "news.portugal $first", "weather $first", "news.france $second"] as $line) {
-            equal(fgets($output), "$line\n");
+        foreach (['news.spain', 'news.portugal', 'weather'] as $channel) {
+            equal(fgets($output), line($channel, $first));
+        }
+        equal(fgets($output), line('news.france', $second));
+        proc_terminate($process);
+    }
+}
+
+function every_byte_and_a_megabyte_reach_subscribers_of_both_libraries(string $driver): void
+{
+    $redis = redis($driver);
+    $listeners = listeners($redis);
+    $bytes = implode(array_map('chr', range(0, 255)));
+    $messages = [["news.$bytes", $bytes], ['weather', str_repeat($bytes, 4096)]];
+    foreach ($messages as [$channel, $message]) {
+        equal($redis->connection()->publish($channel, $message), counted(count($listeners)));
+    }
+    foreach ($listeners as [$process, $output]) {
+        foreach ($messages as [$channel, $message]) {
+            equal(fgets($output) === line($channel, $message), true);
         }
         proc_terminate($process);
     }
@@ -142,6 +179,7 @@ const LISTEN = '--listen';
 
 const CASES = [
     'broadcasts_reach_subscribers_of_both_libraries',
+    'every_byte_and_a_megabyte_reach_subscribers_of_both_libraries',
     'a_lock_is_released_by_its_owner_alone',
     'the_cache_keeps_counts_and_adds_once',
     'attempts_are_limited',
