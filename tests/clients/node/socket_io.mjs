@@ -92,7 +92,17 @@ async function theatre(adapter) {
   const webPorts = await Promise.all(processes.map((process) => process.answer()));
   for (const process of processes) await until(async () => (await process.do("count")) === processes.length);
   await Promise.all(processes.map((process, n) => process.connectBrowser(webPorts[n], rooms[n])));
+  if (adapter === "sharded") await shardedChannelsKnown(processes.length);
   return processes;
+}
+
+// This adapter has a channel for each process and for each room, and does not wait for their confirmations.
+async function shardedChannelsKnown(processes) {
+  const client = new Redis({ host, port });
+  const prefix = "socket.io#/#";
+  const rooms = [`${prefix}balcony#`, `${prefix}stalls#`];
+  await until(async () => (await client.pubsub("SHARDCHANNELS", `${prefix}*`)).length === 1 + processes + rooms.length);
+  await until(async () => (await client.pubsub("SHARDNUMSUB", ...rooms)).filter((count) => count === 2).length === 2);
 }
 
 async function reachRooms(adapter) {

@@ -82,6 +82,9 @@ def taskiq_works_through_a_stream():
 
 @case
 def channels_sends_to_groups_by_channels():
+    async def known(client, channels):
+        return len(await client.pubsub_channels()) == channels
+
     async def run():
         there, here = (RedisPubSubChannelLayer(hosts=[(HOST, port)]) for port in (SUBSCRIBER_PORT, PORT))
 
@@ -91,6 +94,9 @@ def channels_sends_to_groups_by_channels():
         listeners = [await there.new_channel() for _ in range(2)]
         for listener in listeners:
             await there.group_add("news", listener)
+        async with redis.asyncio.Redis.from_url(URL) as client:
+            # Of their channels and that of the group: it does not wait for confirmations itself.
+            await until(lambda: known(client, 3))
         await here.group_send("news", {"type": "news.item", "text": "hear ye"})
         assert [await hear(listener) for listener in listeners] == ["hear ye"] * 2
         await there.group_discard("news", listeners[0])
