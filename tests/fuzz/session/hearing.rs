@@ -129,8 +129,10 @@ impl Record {
     /// Says which was not.
     pub(super) fn compare(&mut self) -> Result<(), String> {
         let (counted, lossy) = (std::mem::take(&mut self.counted), std::mem::take(&mut self.lossy));
-        // Who is quiet stays so.
-        self.lossy = self.clients[WITNESS + 1..].iter().any(|client| client.is_odd || client.says_anything);
+        // Who is quiet stays so, and what somebody has not been answered yet may have been counted before the loss.
+        let waits = |client: &Hearing| lossy && !client.asked.is_empty();
+        self.lossy =
+            self.clients[WITNESS + 1..].iter().any(|client| client.is_odd || client.says_anything || waits(client));
         for (message, count) in counted.into_iter().filter(|_| !lossy) {
             let copies = self.copies.get(&message).copied().unwrap_or(0);
             if copies != count {
