@@ -16,6 +16,7 @@ use crate::config::{EngineUrl, Settings};
 
 /// How much is read at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
+
 /// Why there is no connection (any more).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken(pub(super) String);
@@ -31,14 +32,20 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
-/// A connection to an engine.
-pub(super) struct Connection {
-    stream: Box<dyn Stream>,
-    local: Option<IpAddr>,
+/// What lies between a socket and those who understand its bytes.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
     /// Received and not yet understood.
     pub(super) input: BytesMut,
     /// To be sent and not yet taken by the socket.
     pub(super) output: BytesMut,
+}
+
+/// A connection to an engine.
+pub(super) struct Connection {
+    stream: Box<dyn Stream>,
+    local: Option<IpAddr>,
+    pub(super) buffers: Buffers,
 }
 
 impl Connection {
@@ -57,7 +64,7 @@ impl Connection {
                 (Box::new(socket), local)
             }
         };
-        Ok(Connection { stream, local, input: BytesMut::new(), output: BytesMut::new() })
+        Ok(Connection { stream, local, buffers: Buffers::default() })
     }
 
     /// The address of this machine that it comes from, if it has one.
@@ -82,24 +89,24 @@ impl Connection {
     ///
     /// [`Broken`] where the connection has ended.
     pub(super) async fn go_on(&mut self, low: usize) -> Result<(), Broken> {
-        let was_high = self.output.len() > low;
+        let was_high = self.buffers.output.len() > low;
         poll_fn(|context| {
             let writing = self.write(context);
             if self.read(context)? {
                 return Poll::Ready(Ok(()));
             }
             writing?;
-            if was_high && self.output.len() <= low { Poll::Ready(Ok(())) } else { Poll::Pending }
+            if was_high && self.buffers.output.len() <= low { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
     }
 
     /// Writes as much as the socket takes.
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Broken> {
-        while !self.output.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(context, &self.output) {
+        while !self.buffers.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.buffers.output) {
                 Poll::Ready(Ok(0)) => return Err(Broken("the engine takes nothing more".into())),
-                Poll::Ready(Ok(count)) => self.output.advance(count),
+                Poll::Ready(Ok(count)) => self.buffers.output.advance(count),
                 Poll::Ready(Err(error)) => return Err(error.into()),
                 Poll::Pending => return Ok(()),
             }
@@ -112,8 +119,8 @@ impl Connection {
 
     /// Reads once; false if nothing has come.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, Broken> {
-        self.input.reserve(READ_BYTES);
-        match pin!(self.stream.read_buf(&mut self.input)).poll(context) {
+        self.buffers.input.reserve(READ_BYTES);
+        match pin!(self.stream.read_buf(&mut self.buffers.input)).poll(context) {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => Err(error.into()),
             Poll::Ready(Ok(0)) => Err(Broken("the engine has closed the connection".into())),

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::PARTING;
 use super::answers::Answers;
 use super::engine::{Heard, Payload};
+use super::talk::PARTING;
 use crate::backplane::Backplane;
 use crate::backplane::control::{Control, Presence};
 use crate::backplane::envelope::Origin;
@@ -216,14 +216,6 @@ impl<'s> Ears<'s> {
         let published = hub.lock().publish_here(kind, channel, &message);
         self.expects_receivers = published.receivers > 0;
         self.sent.extend(published.sent);
-    }
-
-    /// Wakes io-threads, and waits for those that are behind.
-    pub(super) async fn give_way(&self, sent: Sent) {
-        self.server.wake(sent.wake);
-        if !sent.crowded.is_empty() {
-            self.server.hub.relieved(sent.crowded).await;
-        }
     }
 
     /// Does what is due.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::connection::{Broken, Connection};
+use super::connection::{Broken, Buffers, Connection};
 use crate::backplane::envelope::Origin;
 use crate::backplane::interest::Change;
 use crate::backplane::status::Figures;
@@ -70,8 +70,8 @@ pub(super) trait Engine {
     /// Whether there is more to be sent.
     fn has_more(&self) -> bool;
 
-    /// What was taken and not sent at all, for an engine that echoes: it is heard here, at least.
-    fn take_back(&mut self) -> Vec<Arc<Message>>;
+    /// The next message that was taken and not sent at all, for an engine that echoes: it is heard here, at least.
+    fn take_back(&mut self) -> Option<Arc<Message>>;
 
     /// Does what the next thing asks for that has come as a whole, and lets `hear` know what else follows from it; false if
     /// there is none.
@@ -81,7 +81,7 @@ pub(super) trait Engine {
     /// [`Broken`] where it is not understood.
     fn hear(
         &mut self,
-        connection: &mut Connection,
+        buffers: &mut Buffers,
         figures: &Figures,
         now_ms: u64,
         hear: &mut dyn FnMut(Heard<'_>),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::connection::{Broken, Connection};
+use super::connection::{Broken, Buffers, Connection};
 use super::engine::{Engine, Heard, Payload};
 use crate::backplane::envelope::{Class, Envelope, Origin};
 use crate::backplane::interest::Change;
@@ -89,7 +89,7 @@ impl Engine for Nats {
         let (mut connection, max_payload) = greeting::greet(connection, url, settings).await?;
         self.outgoing.begin(max_payload);
         for (to, number) in [None, Some(self.outgoing.origin())].into_iter().zip(CONTROL_NUMBERS) {
-            protocol::push_subscribe(&mut connection.output, &self.subjects.of_control(to), number);
+            protocol::push_subscribe(&mut connection.buffers.output, &self.subjects.of_control(to), number);
         }
         Ok(connection)
     }
@@ -122,21 +122,21 @@ impl Engine for Nats {
         self.outgoing.has_more()
     }
 
-    fn take_back(&mut self) -> Vec<Arc<Message>> {
-        Vec::new()
+    fn take_back(&mut self) -> Option<Arc<Message>> {
+        None
     }
 
     fn hear(
         &mut self,
-        connection: &mut Connection,
+        buffers: &mut Buffers,
         figures: &Figures,
         now_ms: u64,
         hear: &mut dyn FnMut(Heard<'_>),
     ) -> Result<bool, Broken> {
-        match protocol::take(&mut connection.input)? {
+        match protocol::take(&mut buffers.input)? {
             None => return Ok(false),
             Some(Said::Message(bytes)) => self.receive(&bytes, figures, now_ms, hear),
-            Some(Said::Ping) => connection.output.extend_from_slice(b"PONG\r\n"),
+            Some(Said::Ping) => buffers.output.extend_from_slice(b"PONG\r\n"),
             Some(Said::Pong) => hear(Heard::Answer(self.probes.pop_front().flatten())),
             Some(Said::Info(info)) => {
                 if let Some(max_payload) = greeting::max_payload(&info) {

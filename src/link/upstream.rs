@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::connection::{Broken, Connection};
+use super::connection::{Broken, Buffers, Connection};
 use super::engine::{Engine, Heard, Payload};
 use crate::backplane::envelope::Origin;
 use crate::backplane::interest::Change;
@@ -84,16 +84,16 @@ impl Engine for Upstream {
             words.extend([b"AUTH", url.user.as_deref().unwrap_or("default").as_bytes(), password.as_bytes()]);
         }
         words.extend([&b"SETNAME"[..], b"pregon"]);
-        push_command(&mut connection.output, &words);
+        push_command(&mut connection.buffers.output, &words);
         loop {
-            match frame::take(&mut connection.input)? {
+            match frame::take(&mut connection.buffers.input)? {
                 None => connection.go_on(0).await?,
                 Some(Frame::Error(why)) => return Err(Broken(why)),
                 Some(_) => break,
             }
         }
         let channels = [None, Some(self.origin)].map(|to| self.control_channel(to));
-        push_command(&mut connection.output, &[b"SUBSCRIBE", &channels[0], &channels[1]]);
+        push_command(&mut connection.buffers.output, &[b"SUBSCRIBE", &channels[0], &channels[1]]);
         Ok(connection)
     }
 
@@ -158,19 +158,19 @@ impl Engine for Upstream {
         !self.messages.is_empty()
     }
 
-    fn take_back(&mut self) -> Vec<Arc<Message>> {
-        let messages = std::mem::take(&mut self.messages);
-        messages.into_iter().filter(|message| !message.parts().0.starts_with(self.control.as_bytes())).collect()
+    fn take_back(&mut self) -> Option<Arc<Message>> {
+        let is_control = |message: &Arc<Message>| message.parts().0.starts_with(self.control.as_bytes());
+        std::iter::from_fn(|| self.messages.pop_front()).find(|message| !is_control(message))
     }
 
     fn hear(
         &mut self,
-        connection: &mut Connection,
+        buffers: &mut Buffers,
         figures: &Figures,
         _now_ms: u64,
         hear: &mut dyn FnMut(Heard<'_>),
     ) -> Result<bool, Broken> {
-        match frame::take(&mut connection.input)? {
+        match frame::take(&mut buffers.input)? {
             None => return Ok(false),
             Some(Frame::Push(parts)) => {
                 let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();

@@ -55,13 +55,13 @@ fn introduce(connection: &mut Connection, url: &EngineUrl, encrypts: bool) {
         (None, Some(token)) => words["auth_token"] = token.as_str().into(),
         (None, None) => {}
     }
-    connection.output.extend_from_slice(format!("CONNECT {words}\r\nPING\r\n").as_bytes());
+    connection.buffers.output.extend_from_slice(format!("CONNECT {words}\r\nPING\r\n").as_bytes());
 }
 
 /// Waits for the next thing that the server says.
 async fn hear(connection: &mut Connection) -> Result<Said, Broken> {
     loop {
-        if let Some(said) = protocol::take(&mut connection.input)? {
+        if let Some(said) = protocol::take(&mut connection.buffers.input)? {
             return Ok(said);
         }
         connection.go_on(0).await?;
