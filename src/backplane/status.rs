@@ -72,7 +72,7 @@ figures! {
     received_bytes,
     /// Messages that were dropped because the engine takes no name as long as that of their channel.
     oversized_messages,
-    /// What had been heard before, or was older than what had.
+    /// What had been heard before, was older than what had, or had been sent from here.
     repeated_messages,
     /// What was no message of a node.
     damaged_messages,
