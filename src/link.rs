@@ -101,7 +101,8 @@ impl<'s, E: Engine> Link<'s, E> {
                 Ok(connection) => {
                     delay = SHORTEST_DELAY;
                     tracing::info!(engine = %url, "connected to the backplane");
-                    self.talk.begin(url.to_string(), connection.local_address());
+                    let own = connection.local_address().map(|address| address.ip());
+                    self.talk.begin(url.to_string(), own);
                     let Broken(why) = self.serve(connection, Duration::from_secs(settings.backplane_timeout.0)).await;
                     tracing::warn!(engine = %url, why, "lost the backplane: messages are heard at this server only");
                     why

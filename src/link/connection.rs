@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -44,7 +44,7 @@ pub(super) struct Buffers {
 /// A connection to an engine.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
-    local: Option<IpAddr>,
+    local: Option<SocketAddr>,
     pub(super) buffers: Buffers,
 }
 
@@ -60,15 +60,21 @@ impl Connection {
             None => {
                 let socket = TcpStream::connect((url.host.as_str(), url.port)).await?;
                 socket.set_nodelay(true)?;
-                let local = socket.local_addr().ok().map(|address| address.ip());
+                let local = socket.local_addr().ok();
                 (Box::new(socket), local)
             }
         };
         Ok(Connection { stream, local, buffers: Buffers::default() })
     }
 
+    /// A connection over this, for tests that are the other side.
+    #[cfg(test)]
+    pub(super) fn over(stream: Box<dyn Stream>, local: SocketAddr) -> Self {
+        Connection { stream, local: Some(local), buffers: Buffers::default() }
+    }
+
     /// The address of this machine that it comes from, if it has one.
-    pub(super) fn local_address(&self) -> Option<IpAddr> {
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
         self.local
     }
 

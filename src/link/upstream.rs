@@ -12,9 +12,10 @@ mod frame;
 mod owners;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::connection::{Broken, Buffers, Connection};
 use super::engine::{Engine, Heard, Payload};
@@ -46,6 +47,8 @@ pub(super) struct Upstream {
     /// The last number of what it was asked for: what is asked for anew is not given up for its old number.
     asked: HashMap<Subject, u64>,
     owners: Owners,
+    /// What the upstream calls the last connection, and where that comes from, if it has said so.
+    last: Option<(Bytes, SocketAddr)>,
 }
 
 impl Upstream {
@@ -57,6 +60,7 @@ impl Upstream {
             messages: VecDeque::new(),
             asked: HashMap::new(),
             owners: Owners::default(),
+            last: None,
         }
     }
 
@@ -89,7 +93,10 @@ impl Engine for Upstream {
             match frame::take(&mut connection.buffers.input)? {
                 None => connection.go_on(0).await?,
                 Some(Frame::Error(why)) => return Err(Broken(why)),
-                Some(_) => break,
+                Some(frame) => {
+                    self.replace_last(&frame, &mut connection);
+                    break;
+                }
             }
         }
         let channels = [None, Some(self.origin)].map(|to| self.control_channel(to));
@@ -182,13 +189,26 @@ impl Engine for Upstream {
                 }
             }
             Some(Frame::Error(why)) => hear(Heard::Refusal(why)),
-            Some(Frame::Other) => {}
+            Some(Frame::Map(_) | Frame::Other) => {}
         }
         Ok(true)
     }
 }
 
 impl Upstream {
+    /// Ends the last connection before anything is said on this one, which has been greeted so. An upstream that has stalled may
+    /// not have read all of it, and what it read of it later would be heard behind what has been published since.
+    fn replace_last(&mut self, greeting: &Frame, connection: &mut Connection) {
+        if let Some((id, from)) = self.last.take() {
+            // The same number from the same port is nobody else, even if it is another upstream.
+            let from = from.to_string();
+            push_command(&mut connection.buffers.output, &[b"CLIENT", b"KILL", b"ID", &id, b"ADDR", from.as_bytes()]);
+        }
+        let Frame::Map(words) = greeting else { return };
+        let id = words.chunks_exact(2).find(|pair| *pair[0] == *b"id").map(|pair| pair[1].clone());
+        self.last = id.zip(connection.local_address());
+    }
+
     /// Judges what the upstream says about subscriptions.
     fn receive(&mut self, parts: &[&[u8]], figures: &Figures, hear: &mut dyn FnMut(Heard<'_>)) {
         let (kind, channel, payload, is_owner) = match *parts {

@@ -19,6 +19,8 @@ pub(super) enum Frame {
     /// Out of band, with its bulks and numbers.
     Push(Vec<Bytes>),
     Bulk(Bytes),
+    /// Keys and values in turn.
+    Map(Vec<Bytes>),
     Error(String),
     /// Numbers of receivers, and whatever else is of no interest.
     Other,
@@ -36,6 +38,7 @@ pub(super) fn take(input: &mut BytesMut) -> Result<Option<Frame>, Broken> {
     let mut parts = parts.into_iter().map(|(from, to)| bytes.slice(from..to));
     Ok(Some(match bytes[0] {
         b'>' => Frame::Push(parts.collect()),
+        b'%' => Frame::Map(parts.collect()),
         b'$' | b'=' => Frame::Bulk(parts.next().unwrap_or_default()),
         b'-' | b'!' => Frame::Error(String::from_utf8_lossy(&parts.next().unwrap_or_default()).into_owned()),
         _ => Frame::Other,
@@ -109,7 +112,7 @@ mod tests {
         let expected = [
             parts(&[b"message", b"a", b"\r\nxy"]),
             Frame::Other,
-            Frame::Other,
+            Frame::Map([&b"k"[..], b"1"].map(Bytes::from_static).to_vec()),
             Frame::Bulk(Bytes::from_static(b"abc")),
             Frame::Error("ERR no".into()),
             parts(&[b"subscribe", b"1"]),
