@@ -162,3 +162,6 @@ impl<'s, E: Engine> Link<'s, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
