@@ -17,6 +17,7 @@ use clap::Parser;
 use generator::Case;
 use generator::figures::{Figures, short};
 use generator::target::Target;
+use generator::words::Words;
 
 /// Puts load on a RESP server and measures what it does with it
 #[derive(Debug, Parser)]
@@ -25,9 +26,15 @@ struct Options {
     /// The server
     #[arg(long, default_value = "127.0.0.1:6379")]
     address: SocketAddr,
-    /// Its process, if it runs here: then its processor time and memory are measured too
-    #[arg(long)]
-    pid: Option<u32>,
+    /// Its process, if it runs here: then its processor time and memory are measured too; of further ones, the time
+    #[arg(long, num_args = 1..)]
+    pid: Vec<u32>,
+    /// Where subscribers connect, in turn, if not to the same server
+    #[arg(long, num_args = 1.., value_name = "ADDRESS")]
+    subscribe_at: Vec<SocketAddr>,
+    /// What publishers and subscribers say
+    #[arg(long, value_enum, default_value_t)]
+    words: Words,
     /// File with the authority of the server's certificate, which is for localhost: then connections are encrypted
     #[arg(long)]
     cacert: Option<PathBuf>,
@@ -73,7 +80,11 @@ fn run(options: &Options, case: &Case) -> io::Result<Figures> {
     }
     let manner = tls::Manner { older: options.tls12, resumed: options.resume };
     let tls = options.cacert.as_ref().map(|authority| tls::client(authority, manner)).transpose()?;
-    let target = Target { address: options.address, pid: options.pid, tls, resumed: options.resume };
+    let mut target = Target::new(options.address, options.pid.first().copied(), tls);
+    target.resumed = options.resume;
+    target.words = options.words;
+    target.subscribed_at.clone_from(&options.subscribe_at);
+    target.helpers = options.pid.iter().skip(1).copied().collect();
     let runs = (0..options.rounds).map(|_| case.run(&target)).collect::<io::Result<Vec<_>>>()?;
     Ok(Figures::medians(&runs))
 }

@@ -16,6 +16,7 @@ mod generator;
 
 mod certificates;
 mod chart;
+mod conditions;
 mod others;
 mod page;
 mod report;
@@ -109,7 +110,8 @@ fn run(options: &Options) -> io::Result<()> {
         entries.iter_mut().for_each(|entry| entry.measure_for(seconds));
     }
     let rounds = options.rounds.unwrap_or(if options.short || options.matrix { 1 } else { 3 }).max(1);
-    let mut conditions = conditions(&programs, rounds);
+    let versions = programs.iter().map(Program::version).collect();
+    let mut conditions = conditions::now("peers", versions, rounds);
     let (start, others_before) = (Instant::now(), Others::now());
     let mut rows = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -166,26 +168,6 @@ fn start(program: &Program, tls: Option<Manner>) -> io::Result<Server> {
     let mut server = program.start_with(Stdio::null(), |port| certificates.server_args(port), Some(client))?;
     server.target.resumed = manner.resumed;
     Ok(server)
-}
-
-/// Under which conditions is measured.
-fn conditions(programs: &[Program], rounds: usize) -> Vec<(&'static str, String)> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let info = read("/proc/cpuinfo");
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let mut versions: Vec<String> = programs.iter().map(Program::version).collect();
-    versions.dedup();
-    let given: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    vec![
-        ("command", format!("cargo bench --bench peers -- {}", given.join(" "))),
-        ("processor", model.map_or_else(String::new, |(_, model)| model.to_owned())),
-        ("cores", cores.to_string()),
-        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
-        ("load average before", read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned()),
-        ("rounds", rounds.to_string()),
-        ("servers", versions.join("; ")),
-    ]
 }
 
 fn write(options: &Options, results: &Results, conditions: &[(&str, String)]) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::generator::figures::{Figures, Metric, short};
 use crate::results::{Results, Row};
-use crate::suite::{Against, Goal, INTACT};
+use crate::suite::{Against, Goal, INTACT, LEGEND};
 
 /// Figures that every row of the table shows, if the case has them.
 const SHOWN: [Metric; 10] = [
@@ -19,16 +19,6 @@ const SHOWN: [Metric; 10] = [
     Metric::After,
     Metric::StuckCut,
 ];
-/// What the figures of a page are.
-const LEGEND: &str = "\
-    Medians of all rounds. Each server is new for each case, with its default settings and nothing written to disk; it \
-    and the load generator share the cores and talk over the loopback interface. Payloads are of 64 bytes where nothing \
-    else is said.\n\n\
-    - per second: deliveries that arrived; publishes where nobody listens; clients that came and went\n\
-    - server cpu ns: processor time of the server for each of them\n\
-    - p50 to max us: from sending to arrival, or to the reply where a case says so\n\
-    - Ratio: the first column to Redis";
-
 /// Width of a program's column: its name with a number of io-threads fits.
 const COLUMN: usize = 20;
 

@@ -39,8 +39,13 @@ impl Program {
             Some(count) => format!("pregon, io-threads {count}"),
         };
         let threads = io_threads.map(|count| ["--io-threads".into(), count.to_string().into()]);
-        let args = threads.into_iter().flatten().collect();
-        Program { name, path: env!("CARGO_BIN_EXE_pregon").into(), args }
+        let args = listening().into_iter().chain(threads.into_iter().flatten()).collect();
+        Program::new(name, env!("CARGO_BIN_EXE_pregon"), args)
+    }
+
+    /// A program of this name that is started with these arguments before those for its port.
+    pub(crate) fn new(name: String, path: impl Into<PathBuf>, args: Vec<OsString>) -> Self {
+        Program { name, path: path.into(), args }
     }
 
     /// The other servers that are installed, `redis-server` first: every file on the PATH whose name begins like that of a
@@ -54,8 +59,9 @@ impl Program {
         files.sort_by_key(|file| (file.file_name() != Some(OsStr::new("redis-server")), file.clone()));
         let mut seen = BTreeSet::new();
         files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
-        let args = ["--save", "", "--appendonly", "no"].map(OsString::from).to_vec();
-        let named = |path| Program { name: String::new(), path, args: args.clone() };
+        let args: Vec<_> =
+            listening().into_iter().chain(["--save", "", "--appendonly", "no"].map(OsString::from)).collect();
+        let named = |path| Program::new(String::new(), path, args.clone());
         let mut peers: Vec<Program> = files.into_iter().map(named).collect();
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.name = name_of(&peer.version(), number > 0);
@@ -86,9 +92,8 @@ impl Program {
     ) -> io::Result<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let child = Command::new(&self.path)
-            .args(["--bind", "127.0.0.1", "--maxclients", MAX_CLIENTS])
-            .args(ports(port))
             .args(&self.args)
+            .args(ports(port))
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(Stdio::null())
@@ -96,7 +101,7 @@ impl Program {
             .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
         running().insert(child.id());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let target = Target { address, pid: Some(child.id()), tls, resumed: false };
+        let target = Target::new(address, Some(child.id()), tls);
         let mut server = Server { target, child };
         let start = Instant::now();
         while server.target.connections(1).is_err() {
@@ -123,6 +128,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What all servers that speak the Redis protocol are told.
+fn listening() -> [OsString; 4] {
+    ["--bind", "127.0.0.1", "--maxclients", MAX_CLIENTS].map(OsString::from)
 }
 
 /// Whether a file of this name is a server.

@@ -91,6 +91,16 @@ impl Entry {
     }
 }
 
+/// What the figures of a page are.
+pub(crate) const LEGEND: &str = "\
+    Medians of all rounds. Each server is new for each case, with its default settings and nothing written to disk; it \
+    and the load generator share the cores and talk over the loopback interface. Payloads are of 64 bytes where nothing \
+    else is said.\n\n\
+    - per second: deliveries that arrived; publishes where nobody listens; clients that came and went\n\
+    - server cpu ns: processor time of the server for each of them\n\
+    - p50 to max us: from sending to arrival, or to the reply where a case says so\n\
+    - Ratio: the first column to Redis";
+
 /// What is zero where nothing went wrong.
 pub(crate) const INTACT: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
 

@@ -7,7 +7,6 @@ use super::Churn;
 use super::figures::Figures;
 use super::flow::channel;
 use super::target::Target;
-use super::usage::CpuTime;
 use super::wire::Proto;
 
 /// Connections that are open at once.
@@ -15,7 +14,7 @@ const AT_ONCE: usize = 16;
 
 /// Measures how many clients come and go in a second.
 pub(crate) fn churn(target: &Target, case: &Churn) -> io::Result<Figures> {
-    let cpu = || target.pid.map(CpuTime::of).transpose();
+    let cpu = || target.cpu_time();
     // If sessions are gone on with, these have them for the next.
     target.subscribers(AT_ONCE, Proto::Resp2, channel)?;
     let (start, cpu_at_start) = (Instant::now(), cpu()?);

@@ -29,8 +29,9 @@ pub(crate) fn fan_out(target: &Target, case: &FanOut) -> io::Result<Figures> {
     let mut listeners = Vec::with_capacity(streams.len());
     for (number, stream) in streams.into_iter().enumerate() {
         let name = channel(number % case.channels);
-        let frame_len = wire::message(case.proto, &name, &wire::payload(0, payload)).len();
-        let verifier = (number < VERIFIED).then(|| Verifier::new(case.proto, &name, payload, case.publishers));
+        let frame = target.words.message(case.proto, &name, &wire::payload(0, payload));
+        let frame_len = frame.len();
+        let verifier = (number < VERIFIED).then(|| Verifier::new(frame, payload, case.publishers));
         listeners.push(Listener::new(stream, frame_len, verifier)?);
     }
     let (hot, _cold) = patterns::subscribe(target, case, &channel(0))?;
@@ -38,9 +39,12 @@ pub(crate) fn fan_out(target: &Target, case: &FanOut) -> io::Result<Figures> {
         let frame = wire::pattern_message(Proto::Resp2, &pattern, &channel(0), &wire::payload(0, payload));
         listeners.push(Listener::new(stream, frame.len(), None)?);
     }
-    let publishers = (0..case.publishers).zip(target.connections(case.publishers)?);
-    let publishers = publishers
-        .map(|(id, stream)| Publisher::new(stream, id as u16, &channel(id % case.channels), payload, case.window));
+    let publishers = target.connections(case.publishers)?.into_iter().enumerate().map(|(id, stream)| {
+        let number = id % case.channels;
+        let publisher = Publisher::new(stream, target.words, id as u16, &channel(number), payload, case.window)?;
+        let receivers = (number..case.subscribers).step_by(case.channels).count();
+        Ok(if target.counts_receivers() { publisher } else { publisher.to(receivers as u64) })
+    });
     let publishers = publishers.collect::<io::Result<Vec<_>>>()?;
     let pending = case.pending_mb.map(|mb| mb * 1024 * 1024 / payload as u64);
     let publish = |progress: &Progress, stop: &AtomicBool| {
@@ -54,15 +58,16 @@ pub(crate) fn open_loop(target: &Target, case: &OpenLoop) -> io::Result<Figures>
     let payload = case.payload.max(wire::FIELDS);
     let epoch = Instant::now();
     let name = channel(0);
-    let frame_len = wire::message(case.proto, &name, &wire::payload(0, payload)).len();
+    let frame = target.words.message(case.proto, &name, &wire::payload(0, payload));
     let mut listeners = Vec::with_capacity(case.subscribers);
     for stream in target.subscribers(case.subscribers, case.proto, |_| name.clone())? {
-        let verifier = Verifier::new(case.proto, &name, payload, 1);
+        let verifier = Verifier::new(frame.clone(), payload, 1);
         let verifier = verifier.with_latency(epoch, &listeners::new_histogram());
-        listeners.push(Listener::new(stream, frame_len, Some(verifier))?);
+        listeners.push(Listener::new(stream, frame.len(), Some(verifier))?);
     }
     let stream = target.connections(1)?.remove(0);
-    let publisher = Publisher::new(stream, 0, &name, payload, OPEN_WINDOW)?;
+    let publisher = Publisher::new(stream, target.words, 0, &name, payload, OPEN_WINDOW)?;
+    let publisher = if target.counts_receivers() { publisher } else { publisher.to(case.subscribers as u64) };
     let publish = |progress: &Progress, stop: &AtomicBool| {
         publishers::open_loop(vec![publisher], progress, stop, case.rate, epoch)
     };
@@ -85,7 +90,7 @@ struct Sample {
 impl Sample {
     fn take(target: &Target, progress: &Progress) -> io::Result<Self> {
         Ok(Sample {
-            cpu: target.pid.map(CpuTime::of).transpose()?,
+            cpu: target.cpu_time()?,
             at: Instant::now(),
             delivered: progress.delivered.load(Relaxed),
             published: progress.published.load(Relaxed),

@@ -9,7 +9,6 @@ use super::flow::WARM_UP;
 use super::poll::Poll;
 use super::stream::Stream;
 use super::target::Target;
-use super::usage::CpuTime;
 use super::wire;
 
 /// How long the generator waits for events before it looks at its clock.
@@ -68,7 +67,7 @@ pub(crate) fn hand_over(target: &Target, case: &HandOver) -> io::Result<Figures>
     }
     pairs.iter_mut().try_for_each(Pair::begin)?;
     run(&mut pairs, &mut poll, WARM_UP)?;
-    let cpu = || target.pid.map(CpuTime::of).transpose();
+    let cpu = || target.cpu_time();
     let (start, cpu_at_start) = (Instant::now(), cpu()?);
     let count = run(&mut pairs, &mut poll, Duration::from_secs_f64(case.seconds))?;
     let elapsed = start.elapsed();

@@ -48,10 +48,9 @@ pub(crate) fn stuck(target: &Target, case: &Stuck) -> io::Result<Figures> {
     let before = settled(target, None)?;
     let mut stuck = target.subscribers(case.subscribers, Proto::Resp2, |_| channel(0))?;
     let reading = target.subscribers(1, Proto::Resp2, |_| channel(0))?.remove(0);
-    let frame_len = wire::message(Proto::Resp2, &channel(0), &wire::payload(0, payload)).len();
-    let verifier = Verifier::new(Proto::Resp2, &channel(0), payload, 1);
-    let listener = Listener::new(reading, frame_len, Some(verifier))?;
-    let publisher = Publisher::new(target.connections(1)?.remove(0), 0, &channel(0), payload, WINDOW)?;
+    let frame = target.words.message(Proto::Resp2, &channel(0), &wire::payload(0, payload));
+    let listener = Listener::new(reading, frame.len(), Some(Verifier::new(frame, payload, 1)))?;
+    let publisher = Publisher::new(target.connections(1)?.remove(0), target.words, 0, &channel(0), payload, WINDOW)?;
     let progress = Progress::default();
     let until = Until::Published((case.megabytes * 1024 * 1024 / payload) as u64);
     let heard = thread::scope(|scope| {

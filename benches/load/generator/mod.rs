@@ -5,7 +5,7 @@
 //! records.
 //!
 //! - `target`: the server; `stream`, `sealed`: connections to it, plain or over TLS; `usage`: its processor time and memory
-//! - `wire`: what is sent and what must arrive; `poll`: waiting for sockets
+//! - `words`, `wire`: what is sent and what must arrive; `poll`: waiting for sockets
 //! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
 //! - `patterns`, `churn`, `hand_over`, `listing`, `memory`: the other cases
 //! - `neighbours`: clients that ask for more than their share, beside messages of others
@@ -13,7 +13,7 @@
 
 mod churn;
 pub(crate) mod figures;
-mod flow;
+pub(crate) mod flow;
 mod hand_over;
 mod listeners;
 mod listing;
@@ -25,8 +25,9 @@ mod publishers;
 mod sealed;
 mod stream;
 pub(crate) mod target;
-mod usage;
+pub(crate) mod usage;
 pub(crate) mod wire;
+pub(crate) mod words;
 
 use std::io;
 

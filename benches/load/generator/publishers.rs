@@ -11,6 +11,7 @@ use super::listeners::Progress;
 use super::poll::{Interest, Poll};
 use super::stream::Stream;
 use super::wire;
+use super::words::Words;
 
 /// How long the last replies are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,14 +44,25 @@ pub(crate) struct Publisher {
     in_flight: usize,
     /// The digits of a reply that is still incomplete.
     reply: u64,
+    /// Whether the line that comes is no reply but a question whether this client is there.
+    is_asked: bool,
+    /// How many hear each message, where replies do not say it.
+    receivers: Option<u64>,
 }
 
 impl Publisher {
     /// Publishes payloads of `payload_len` bytes to `channel`, with at most `window` in flight.
-    pub(crate) fn new(stream: Stream, id: u16, channel: &str, payload_len: usize, window: usize) -> io::Result<Self> {
+    pub(crate) fn new(
+        stream: Stream,
+        words: Words,
+        id: u16,
+        channel: &str,
+        payload_len: usize,
+        window: usize,
+    ) -> io::Result<Self> {
         stream.socket().set_nonblocking(true)?;
         let payload = wire::payload(id, payload_len);
-        let request = wire::request([b"PUBLISH", channel.as_bytes(), &payload].into_iter());
+        let request = words.publish(channel, &payload);
         let payload_at = request.len() - payload_len - 2;
         Ok(Publisher {
             stream,
@@ -61,7 +73,15 @@ impl Publisher {
             number: 0,
             in_flight: 0,
             reply: 0,
+            is_asked: false,
+            receivers: None,
         })
+    }
+
+    /// The same to so many receivers, whatever the replies count.
+    pub(crate) fn to(mut self, receivers: u64) -> Self {
+        self.receivers = Some(receivers);
+        self
     }
 
     /// How many requests may be sent now.
@@ -112,11 +132,15 @@ impl Publisher {
         for &byte in &buffer[..count] {
             match byte {
                 b'0'..=b'9' => self.reply = self.reply * 10 + u64::from(byte - b'0'),
+                b'\n' if std::mem::take(&mut self.is_asked) => {}
                 b'\n' => {
                     replies += 1;
-                    announced += std::mem::take(&mut self.reply);
+                    let counted = std::mem::take(&mut self.reply);
+                    announced += self.receivers.unwrap_or(counted);
                 }
-                b':' | b'\r' => {}
+                // PING, and +OK, of NATS.
+                b'P' => self.is_asked = true,
+                b':' | b'\r' | b'I' | b'N' | b'G' | b'+' | b'O' | b'K' => {}
                 _ => return Err(io::Error::other("the server refused a PUBLISH")),
             }
         }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use rustls::ClientConfig;
 
 use super::stream::Stream;
+use super::usage::CpuTime;
 use super::wire::{self, Proto};
+use super::words::Words;
 
 /// How long a server may take for one step of the preparation: 100,000 patterns are slow in some.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,12 +19,18 @@ const AT_ONCE: usize = 100;
 /// Names that one client subscribes to: some servers look through all patterns of a client for each new one.
 pub(crate) const NAMES_EACH: usize = 1000;
 
-/// A server.
+/// A server, or several that act as one.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
+    /// Where publishers come to.
     pub(crate) address: SocketAddr,
+    /// Where subscribers come to, dealt out in turn, if not to the same.
+    pub(crate) subscribed_at: Vec<SocketAddr>,
+    pub(crate) words: Words,
     /// Its process, if it runs on this machine and its processor time and memory are to be measured.
     pub(crate) pid: Option<u32>,
+    /// Further processes whose processor time is added to its own.
+    pub(crate) helpers: Vec<u32>,
     /// How connections are encrypted, if they are.
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Whether they go on with the sessions of earlier ones then.
@@ -30,16 +38,34 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// One server.
+    pub(crate) fn new(address: SocketAddr, pid: Option<u32>, tls: Option<Arc<ClientConfig>>) -> Self {
+        let (subscribed_at, helpers) = (Vec::new(), Vec::new());
+        Target { address, subscribed_at, words: Words::default(), pid, helpers, tls, resumed: false }
+    }
+
+    /// What its processes have used so far, if they are to be measured.
+    pub(crate) fn cpu_time(&self) -> io::Result<Option<CpuTime>> {
+        let pids = self.pid.iter().chain(&self.helpers);
+        let times = pids.map(|pid| CpuTime::of(*pid)).collect::<io::Result<Vec<_>>>()?;
+        Ok(times.into_iter().reduce(CpuTime::plus))
+    }
+
+    /// Whether replies to those who publish count all who hear it.
+    pub(super) fn counts_receivers(&self) -> bool {
+        self.subscribed_at.is_empty() && self.words != Words::Nats
+    }
+
     /// A connection that speaks RESP2.
     pub(crate) fn connect(&self) -> io::Result<Stream> {
-        let mut stream = self.begin()?;
+        let mut stream = self.begin(self.address)?;
         stream.complete()?;
         Ok(stream)
     }
 
     /// The same, whose handshake has only begun if it has one.
-    fn begin(&self) -> io::Result<Stream> {
-        let stream = Stream::connect(self.address, self.tls.as_ref())?;
+    fn begin(&self, address: SocketAddr) -> io::Result<Stream> {
+        let stream = Stream::connect(address, self.tls.as_ref())?;
         stream.socket().set_read_timeout(Some(PATIENCE))?;
         stream.socket().set_write_timeout(Some(PATIENCE))?;
         Ok(stream)
@@ -47,7 +73,7 @@ impl Target {
 
     /// `count` connections that were answered to a PING.
     pub(crate) fn connections(&self, count: usize) -> io::Result<Vec<Stream>> {
-        self.opened(count, |_| b"PING\r\n".to_vec(), "PONG\r\n")
+        self.opened(count, &[self.address], |_| (self.words.greeting().to_vec(), "PONG\r\n"))
     }
 
     /// `count` connections, each subscribed to the channel that `channel` names for it.
@@ -57,13 +83,8 @@ impl Target {
         proto: Proto,
         channel: impl Fn(usize) -> String,
     ) -> io::Result<Vec<Stream>> {
-        let subscribe = |number| {
-            let hello: &[u8] = if proto == Proto::Resp3 { b"HELLO 3\r\n" } else { b"" };
-            let channel = channel(number);
-            let request = wire::request([b"SUBSCRIBE", channel.as_bytes()].into_iter());
-            [hello, &request].concat()
-        };
-        self.opened(count, subscribe, ":1\r\n")
+        let places = if self.subscribed_at.is_empty() { &[self.address][..] } else { &self.subscribed_at };
+        self.opened(count, places, |number| self.words.subscribe(proto, &channel(number)))
     }
 
     /// Subscribes to many names with `command`, each client to 1,000 of them at most, and waits until all are confirmed.
@@ -79,16 +100,21 @@ impl Target {
         names.chunks(NAMES_EACH).map(subscribe).collect()
     }
 
-    /// The handshakes of connections that are opened together go on together: one after the other, they would measure how
+    /// Connections to these places in turn, each of which says something and waits for an answer that ends so. The handshakes of connections that are opened together go on together: one after the other, they would measure how
     /// long two processes wait for each other.
-    fn opened(&self, count: usize, request: impl Fn(usize) -> Vec<u8>, answer_end: &str) -> io::Result<Vec<Stream>> {
+    fn opened(
+        &self,
+        count: usize,
+        places: &[SocketAddr],
+        request: impl Fn(usize) -> (Vec<u8>, &'static str),
+    ) -> io::Result<Vec<Stream>> {
         let mut streams = Vec::with_capacity(count);
         while streams.len() < count {
             let first = streams.len();
             for number in first..count.min(first + AT_ONCE) {
-                let mut stream = self.begin()?;
+                let mut stream = self.begin(places[number % places.len()])?;
                 if !stream.is_encrypted() {
-                    stream.write_all(&request(number))?;
+                    stream.write_all(&request(number).0)?;
                 }
                 streams.push(stream);
             }
@@ -96,9 +122,11 @@ impl Target {
                 streams.iter_mut().enumerate().skip(first).filter(|(_, stream)| stream.is_encrypted())
             {
                 stream.complete()?;
-                stream.write_all(&request(number))?;
+                stream.write_all(&request(number).0)?;
             }
-            streams[first..].iter_mut().try_for_each(|stream| read_until(stream, answer_end))?;
+            for (number, stream) in streams.iter_mut().enumerate().skip(first) {
+                read_until(stream, request(number).1)?;
+            }
         }
         Ok(streams)
     }

@@ -29,6 +29,11 @@ impl CpuTime {
         Ok(CpuTime { total: scheduled(pid).unwrap_or(user + system), user, system })
     }
 
+    /// This and what another process has used.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        CpuTime { total: self.total + other.total, user: self.user + other.user, system: self.system + other.system }
+    }
+
     /// What was used since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
         CpuTime {

@@ -165,14 +165,14 @@ pub(super) fn neighbours(target: &Target, case: &NeighbourOf) -> io::Result<Figu
     })?;
     let (subscribers, publishers) = measuring(target)?;
     let epoch = Instant::now();
-    let frame_len = wire::message(Proto::Resp2, CHANNEL, &wire::payload(0, wire::FIELDS)).len();
-    let verifier = || Verifier::new(Proto::Resp2, CHANNEL, wire::FIELDS, PAIRS);
+    let frame = target.words.message(Proto::Resp2, CHANNEL, &wire::payload(0, wire::FIELDS));
+    let verifier = || Verifier::new(frame.clone(), wire::FIELDS, PAIRS);
     let listener =
-        |stream| Listener::new(stream, frame_len, Some(verifier().with_latency(epoch, &listeners::new_histogram())));
+        |stream| Listener::new(stream, frame.len(), Some(verifier().with_latency(epoch, &listeners::new_histogram())));
     let listeners = subscribers.into_iter().map(listener).collect::<io::Result<Vec<_>>>()?;
     let publishers = publishers.into_iter().enumerate();
     let publishers = publishers
-        .map(|(id, stream)| Publisher::new(stream, id as u16, CHANNEL, wire::FIELDS, WINDOW))
+        .map(|(id, stream)| Publisher::new(stream, target.words, id as u16, CHANNEL, wire::FIELDS, WINDOW))
         .collect::<io::Result<Vec<_>>>()?;
     beside(target, neighbour, Duration::from_secs_f64(case.seconds), listeners, publishers, epoch)
 }
