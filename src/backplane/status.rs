@@ -113,6 +113,11 @@ impl Status {
         self.condition.lock().clone()
     }
 
+    /// Where the connection is in its life now.
+    pub(crate) fn phase(&self) -> Phase {
+        self.condition.lock().phase
+    }
+
     /// There is a connection to the engine at this address.
     pub(crate) fn note_connection(&self, engine: String) {
         self.figures.connections.add_shared(1);

@@ -84,13 +84,19 @@ impl Subjects {
 
     /// What messages to this channel are published under.
     pub(crate) fn of_channel(&self, topic: Topic, name: &[u8]) -> Vec<u8> {
-        let mut subject = self.root(topic);
-        push_first(&mut subject, name);
-        match push_pieces(&mut subject, name) {
-            [] => subject.push(b'='),
-            rest => push_digest(&mut subject, rest),
-        }
+        let mut subject = Vec::new();
+        self.push_channel(&mut subject, topic, name);
         subject
+    }
+
+    /// Appends the same.
+    pub(crate) fn push_channel(&self, subject: &mut Vec<u8>, topic: Topic, name: &[u8]) {
+        self.push_root(subject, topic);
+        push_first(subject, name);
+        match push_pieces(subject, name) {
+            [] => subject.push(b'='),
+            rest => push_digest(subject, rest),
+        }
     }
 
     /// What has to be asked for so that all comes that somebody who subscribes to this name is to hear.
@@ -102,7 +108,8 @@ impl Subjects {
         if is_whole {
             return self.of_channel(topic, &literal);
         }
-        let mut subject = self.root(topic);
+        let mut subject = Vec::new();
+        self.push_root(&mut subject, topic);
         if !literal.is_empty() {
             push_first(&mut subject, &literal);
         }
@@ -119,9 +126,10 @@ impl Subjects {
         }
     }
 
-    fn root(&self, topic: Topic) -> Vec<u8> {
-        let family = if topic == Topic::ShardChannel { ".s." } else { ".c." };
-        [self.prefix.as_bytes(), family.as_bytes()].concat()
+    fn push_root(&self, subject: &mut Vec<u8>, topic: Topic) {
+        let family = if topic == Topic::ShardChannel { b".s." } else { b".c." };
+        subject.extend_from_slice(self.prefix.as_bytes());
+        subject.extend_from_slice(family);
     }
 }
 

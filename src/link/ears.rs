@@ -165,7 +165,7 @@ impl<'s> Ears<'s> {
     /// What tells the others that this node is there, if that is due.
     pub(super) fn take_presence(&mut self) -> Option<Vec<u8>> {
         let now_ms = self.now_ms();
-        let is_up = self.backplane.status.condition().phase == Phase::Up && !self.backplane.nodes.leaves();
+        let is_up = self.backplane.status.phase() == Phase::Up && !self.backplane.nodes.leaves();
         if !is_up || (!self.presence_due && now_ms - self.present_ms < PRESENCE_MS) {
             return None;
         }

@@ -16,6 +16,8 @@ use crate::server::Server;
 
 /// When more than this waits for the socket, nothing is added, in bytes.
 const MUCH_OUTPUT: usize = 256 * 1024;
+/// Messages that are sent until it is looked whether the engine or other nodes are to be told something.
+const MESSAGES_AT_ONCE: usize = 128;
 /// What the engine is told of interest in one go.
 const CHANGES_AT_ONCE: usize = 128;
 /// The number of the probe that asks whether the engine has everything.
@@ -78,8 +80,7 @@ impl<'s, E: Engine> Talk<'s, E> {
         owes.store(true, Release);
         while output.len() < MUCH_OUTPUT {
             let told = self.tell(output) | self.tell_nodes();
-            let sent = self.engine.push_next(output, &self.backplane.status.figures)
-                || self.engine.take(self.ears.server.hub.lock().take_some(self.backplane.port).0);
+            let sent = self.send_some(output);
             // What asked whether the engine has everything was sent before this.
             self.asks_to_part &= !sent;
             if !told && !sent {
@@ -88,6 +89,21 @@ impl<'s, E: Engine> Talk<'s, E> {
         }
         let is_idle = output.is_empty() && !self.engine.has_more();
         owes.store(if self.backplane.nodes.leaves() { !self.may_part(output) } else { !is_idle }, Release);
+    }
+
+    /// Sends some of what was published, or takes some that is to be sent; false if there is nothing.
+    fn send_some(&mut self, output: &mut BytesMut) -> bool {
+        let figures = &self.backplane.status.figures;
+        let mut count = 0;
+        while count < MESSAGES_AT_ONCE && output.len() < MUCH_OUTPUT && self.engine.push_next(output, figures) {
+            count += 1;
+        }
+        if count > 0 {
+            return true;
+        }
+        // The lock is given back before they are looked at.
+        let taken = self.ears.server.hub.lock().take_some(self.backplane.port).0;
+        self.engine.take(taken)
     }
 
     /// This node goes: asks the engine whether it has everything that was sent, and answers whether it has said so.
@@ -141,7 +157,7 @@ impl<'s, E: Engine> Talk<'s, E> {
         while self.engine.hear(buffers, figures, now_ms, &mut |heard| ears.hear(heard))? {}
         if let Some(last) = self.last_of_restoring
             && self.ears.restored.is_some_and(|answered| answered >= last)
-            && self.backplane.status.condition().phase != Phase::Up
+            && self.backplane.status.phase() != Phase::Up
         {
             if E::ECHOES {
                 self.ears.server.hub.lock().begin_echo();

@@ -28,8 +28,7 @@ use crate::config::{EngineUrl, Settings};
 use crate::hub::Entry;
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
-use crate::resp::encode;
-use frame::Frame;
+use frame::{Frame, MOST_PARTS};
 use owners::Owners;
 
 /// What questions that are asked to see what has been heard begin with; their numbers follow.
@@ -179,10 +178,7 @@ impl Engine for Upstream {
     ) -> Result<bool, Broken> {
         match frame::take(&mut buffers.input)? {
             None => return Ok(false),
-            Some(Frame::Push(parts)) => {
-                let parts: Vec<&[u8]> = parts.iter().map(|part| &part[..]).collect();
-                self.receive(&parts, figures, hear);
-            }
+            Some(Frame::Push(push)) => self.receive(push.parts(&mut [&[]; MOST_PARTS]), figures, hear),
             Some(Frame::Bulk(bytes)) => {
                 if let Some(digits) = bytes.strip_prefix(PROBE) {
                     hear(Heard::Answer(std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok())));
@@ -204,8 +200,10 @@ impl Upstream {
             let from = from.to_string();
             push_command(&mut connection.buffers.output, &[b"CLIENT", b"KILL", b"ID", &id, b"ADDR", from.as_bytes()]);
         }
-        let Frame::Map(words) = greeting else { return };
-        let id = words.chunks_exact(2).find(|pair| *pair[0] == *b"id").map(|pair| pair[1].clone());
+        let Frame::Map(elements) = greeting else { return };
+        let mut room = [&b""[..]; MOST_PARTS];
+        let mut pairs = elements.parts(&mut room).chunks_exact(2);
+        let id = pairs.find(|pair| pair[0] == b"id").map(|pair| Bytes::copy_from_slice(pair[1]));
         self.last = id.zip(connection.local_address());
     }
 
@@ -237,8 +235,16 @@ impl Upstream {
 }
 
 fn push_command(output: &mut BytesMut, words: &[&[u8]]) {
-    let mut bytes = Vec::with_capacity(words.iter().map(|word| word.len() + 32).sum());
-    encode::header(&mut bytes, b'*', words.len() as i64);
-    words.iter().for_each(|word| encode::bulk(&mut bytes, word));
-    output.extend_from_slice(&bytes);
+    push_header(output, b"*", words.len());
+    for word in words {
+        push_header(output, b"$", word.len());
+        output.extend_from_slice(word);
+        output.extend_from_slice(b"\r\n");
+    }
+}
+
+fn push_header(output: &mut BytesMut, mark: &[u8], count: usize) {
+    output.extend_from_slice(mark);
+    output.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    output.extend_from_slice(b"\r\n");
 }

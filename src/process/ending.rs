@@ -79,7 +79,7 @@ fn tell_nodes(server: &Server, leaves: bool) {
 /// Whether something is still on its way to the engine that other nodes are to hear.
 fn owes_others(server: &Server) -> bool {
     let Some(backplane) = &server.backplane else { return false };
-    let is_up = backplane.status.condition().phase != status::Phase::Down;
+    let is_up = backplane.status.phase() != status::Phase::Down;
     is_up && (server.hub.lock().owes(backplane.port) || backplane.status.owes.load(Acquire))
 }
 

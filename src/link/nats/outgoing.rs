@@ -35,12 +35,14 @@ pub(super) struct Outgoing {
     sent: usize,
     /// The most that the engine takes at once, in bytes.
     max_payload: usize,
+    /// Room for the subject of what is sent, so that it is made once.
+    subject: Vec<u8>,
 }
 
 impl Outgoing {
     /// Nothing yet, from this origin.
     pub(super) fn new(origin: Origin) -> Self {
-        Outgoing { origin, number: 1, items: VecDeque::new(), sent: 0, max_payload: 0 }
+        Outgoing { origin, number: 1, items: VecDeque::new(), sent: 0, max_payload: 0, subject: Vec::new() }
     }
 
     /// Who sends it.
@@ -82,13 +84,18 @@ impl Outgoing {
 
     /// Appends the next message, or the next piece of it; false if there is none.
     pub(super) fn push_next(&mut self, subjects: &Subjects, output: &mut BytesMut, figures: &Figures) -> bool {
-        let (class, channel, payload, subject) = match self.items.front() {
+        self.subject.clear();
+        let (class, channel, payload) = match self.items.front() {
             None => return false,
             Some(Item::Message(message)) => {
                 let ((channel, payload), kind) = (message.parts(), message.kind());
-                (Class::Message(kind), channel, payload, subjects.of_channel(kind.into(), channel))
+                subjects.push_channel(&mut self.subject, kind.into(), channel);
+                (Class::Message(kind), channel, payload)
             }
-            Some(Item::Control(to, bytes)) => (Class::Control, &b""[..], &bytes[..], subjects.of_control(*to)),
+            Some(Item::Control(to, bytes)) => {
+                self.subject.extend_from_slice(&subjects.of_control(*to));
+                (Class::Control, &b""[..], &bytes[..])
+            }
         };
         let whole = Envelope { class, origin: self.origin, number: self.number, piece: None, channel, payload };
         let room = self.max_payload.saturating_sub(Envelope::overhead(channel, true)).min(LARGEST_PIECE);
@@ -106,7 +113,7 @@ impl Outgoing {
             return true;
         }
         let before = output.len();
-        push_publish(output, &subject, envelope.len());
+        push_publish(output, &self.subject, envelope.len());
         envelope.append_to(output);
         output.extend_from_slice(b"\r\n");
         if class != Class::Control {
