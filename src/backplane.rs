@@ -54,6 +54,8 @@ use subject::{Naming, Subjects};
 
 /// Names whose interest changes under one hold of the lock, at most.
 pub(crate) const NAMES_AT_ONCE: usize = 128;
+/// What the channels begin with on which nodes speak with each other where the engine is an upstream.
+pub(crate) const CONTROL_CHANNELS: &str = "__pregon__:";
 /// For how long a confirmation waits for the engine, in milliseconds.
 const LONGEST_WAIT_MS: u64 = 2000;
 
@@ -151,6 +153,11 @@ impl Backplane {
             // It would come back.
             Naming::Names => Carries::Nothing,
         }
+    }
+
+    /// Whether nodes speak with each other on this channel, so that clients may not: what is said there is believed.
+    pub(crate) fn is_reserved(&self, channel: &[u8]) -> bool {
+        matches!(self.naming, Naming::Names) && channel.starts_with(CONTROL_CHANNELS.as_bytes())
     }
 
     /// One subscription to each of these names, up to [`NAMES_AT_ONCE`], is about to begin. Answers whether the engine is known

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::control::Presence;
 use super::envelope::Origin;
 
-/// How often a node says that it is there, in milliseconds.
-pub(crate) const PRESENCE_MS: u64 = 1000;
-/// After how much silence it counts as gone.
+/// How often a node says that it is there, in milliseconds, as long as there are few.
+const PRESENCE_MS: u64 = 1000;
+/// How many count as few. What all hear of all grows with the square of their number, so that many say it less often.
+const FEW: u64 = 100;
+/// After how much silence it counts as gone, where there are few.
 const SILENCE_MS: u64 = 3500;
 /// Nodes that are known at once.
 const MOST: usize = 4096;
@@ -57,9 +59,20 @@ impl Members {
         self.0.remove(&origin).map(|member| member.presence.id)
     }
 
+    /// How often this node is to say that it is there, in milliseconds.
+    pub(crate) fn presence_ms(&self) -> u64 {
+        PRESENCE_MS * self.crowd()
+    }
+
+    /// How many times as long everything takes as where there are few.
+    fn crowd(&self) -> u64 {
+        (self.0.len() as u64).div_ceil(FEW).max(1)
+    }
+
     /// Those that have been silent for too long are taken for gone. Answers what they are called.
     pub(crate) fn expire(&mut self, now_ms: u64) -> Vec<(Origin, String)> {
-        let is_silent = |member: &Member| now_ms.saturating_sub(member.heard_ms) > SILENCE_MS;
+        let longest_ms = SILENCE_MS * self.crowd();
+        let is_silent = |member: &Member| now_ms.saturating_sub(member.heard_ms) > longest_ms;
         let silent: Vec<_> = self.0.values().filter(|member| is_silent(member)).cloned().collect();
         silent.iter().for_each(|member| _ = self.0.remove(&member.origin));
         silent.into_iter().map(|member| (member.origin, member.presence.id)).collect()
@@ -103,6 +116,16 @@ mod tests {
         assert_eq!(members.note(1, presence("own"), "own", 0), News::Twice("own".into()));
         assert_eq!(members.note(2, presence("a"), "own", 0), News::Joined);
         assert_eq!(members.note(3, presence("a"), "own", 0), News::Twice("a".into()));
+    }
+
+    #[test]
+    fn many_nodes_say_less_often_that_they_are_there_and_are_missed_later() {
+        let mut members = Members::default();
+        assert_eq!(members.presence_ms(), PRESENCE_MS);
+        (0..1000).for_each(|origin| _ = members.note(origin, presence(&origin.to_string()), "own", 0));
+        assert_eq!(members.presence_ms(), 10 * PRESENCE_MS);
+        assert_eq!(members.expire(10 * SILENCE_MS), []);
+        assert_eq!(members.expire(10 * SILENCE_MS + 1).len(), 1000);
     }
 
     #[test]

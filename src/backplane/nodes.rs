@@ -87,6 +87,11 @@ impl Nodes {
         self.state.lock().to_send.pop_front()
     }
 
+    /// How often this node is to say that it is there, in milliseconds.
+    pub(crate) fn presence_ms(&self) -> u64 {
+        self.state.lock().members.presence_ms()
+    }
+
     /// A node says that it is there.
     pub(crate) fn note_presence(&self, origin: Origin, presence: Presence, now_ms: u64) -> News {
         self.state.lock().members.note(origin, presence, &self.id, now_ms)

@@ -8,16 +8,16 @@ use super::cost::{self, Cost};
 use super::pubsub;
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, introspect};
+use crate::backplane::Backplane;
 use crate::backplane::control::Question;
-use crate::config::{BackplaneCounts, Settings};
+use crate::config::{BackplaneCounts, BackplaneOffline, Settings};
 use crate::message::Kind;
 use crate::resp::decode::Args;
 use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
-use crate::server::Server;
 use crate::version::VERSION;
 
-const INTROSPECTION: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
+const INTROSPECTION: Flags = Flags::LOADING.and(Flags::STALE);
 const DEFAULT: Command =
     Command { group: Group::Server, since: "0.1.0", arity: -2, flags: INTROSPECTION, ..Command::DEFAULT };
 
@@ -105,9 +105,15 @@ pub(super) fn who_hears(kind: Kind, args: Args<'_>, settings: &Settings) -> Opti
     asks.then(|| Question::Receivers(kind, args[1].to_vec()))
 }
 
-/// Whether there is a backplane and no connection to its engine.
-pub(super) fn is_cut_off(server: &Server) -> bool {
-    server.backplane.as_ref().is_some_and(|backplane| !backplane.status.is_connected.load(Relaxed))
+/// Refuses what would not be heard where that is asked for, and what only nodes may say.
+pub(super) fn ensure_publishable(backplane: &Backplane, channel: &[u8], settings: &Settings) -> Result<(), ReplyError> {
+    if backplane.is_reserved(channel) {
+        return Err(ReplyError::RESERVED_CHANNEL);
+    }
+    if settings.backplane_offline == BackplaneOffline::Refuse && !backplane.status.is_connected.load(Relaxed) {
+        return Err(ReplyError::OFFLINE);
+    }
+    Ok(())
 }
 
 /// What is said of one node.

@@ -8,7 +8,7 @@ use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect, limits, nodes};
 use crate::backplane::control::Question;
-use crate::config::{BackplaneOffline, Settings};
+use crate::config::Settings;
 use crate::hub::name::Name;
 use crate::hub::{self, HubState};
 use crate::ids::Topic;
@@ -219,8 +219,8 @@ fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyEr
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let channel = &call.args[1];
     ensure_length(call.settings, kind.into(), channel)?;
-    if call.settings.backplane_offline == BackplaneOffline::Refuse && nodes::is_cut_off(call.server) {
-        return Err(ReplyError::OFFLINE);
+    if let Some(backplane) = &call.server.backplane {
+        nodes::ensure_publishable(backplane, channel, call.settings)?;
     }
     if let Some(user) = call.metered.take() {
         limits::ensure_publishable(call, &user)?;

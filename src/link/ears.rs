@@ -10,7 +10,7 @@ use super::talk::PARTING;
 use crate::backplane::Backplane;
 use crate::backplane::control::{Control, Presence};
 use crate::backplane::envelope::Origin;
-use crate::backplane::members::{News, PRESENCE_MS};
+use crate::backplane::members::News;
 use crate::backplane::status::Phase;
 use crate::client::registry::ClientInfo;
 use crate::command::elsewhere::resume;
@@ -41,6 +41,8 @@ pub(super) struct Ears<'s> {
     address: String,
     /// Whether the others are to be told that this node is there, and when they were the last time.
     presence_due: bool,
+    /// Nodes that have come and are to be told.
+    newcomers: Vec<Origin>,
     present_ms: u64,
     /// When slots are dealt out anew, because of who is there.
     deals_ms: Option<u64>,
@@ -61,6 +63,7 @@ impl<'s> Ears<'s> {
             answers: Answers::default(),
             address: String::new(),
             presence_due: false,
+            newcomers: Vec::new(),
             present_ms: 0,
             deals_ms: None,
             refusals: Seldom::default(),
@@ -80,6 +83,7 @@ impl<'s> Ears<'s> {
         };
         self.backplane.status.update(|condition| condition.address.clone_from(&self.address));
         (self.restored, self.presence_due, self.deals_ms) = (None, false, None);
+        self.newcomers.clear();
     }
 
     /// The connection has ended.
@@ -137,7 +141,7 @@ impl<'s> Ears<'s> {
                 }
                 self.deals_ms.get_or_insert(self.now_ms());
                 // So that it need not wait to know of this one.
-                self.presence_due = true;
+                self.newcomers.push(origin);
             }
             Control::Leaving => {
                 let (id, waited) = nodes.note_leaving(origin);
@@ -162,14 +166,21 @@ impl<'s> Ears<'s> {
         self.deals_ms = Some(self.now_ms() + ACQUAINTANCE_MS);
     }
 
-    /// What tells the others that this node is there, if that is due.
-    pub(super) fn take_presence(&mut self) -> Option<Vec<u8>> {
-        let now_ms = self.now_ms();
-        let is_up = self.backplane.status.phase() == Phase::Up && !self.backplane.nodes.leaves();
-        if !is_up || (!self.presence_due && now_ms - self.present_ms < PRESENCE_MS) {
+    /// What tells others that this node is there, if that is due: all of them, or one.
+    pub(super) fn take_presence(&mut self) -> Option<(Option<Origin>, Vec<u8>)> {
+        if self.backplane.status.phase() != Phase::Up || self.backplane.nodes.leaves() {
             return None;
         }
-        (self.presence_due, self.present_ms) = (false, now_ms);
+        let now_ms = self.now_ms();
+        if self.presence_due || now_ms - self.present_ms >= self.backplane.nodes.presence_ms() {
+            (self.presence_due, self.present_ms) = (false, now_ms);
+            self.newcomers.clear();
+            return Some((None, self.presence()));
+        }
+        self.newcomers.pop().map(|origin| (Some(origin), self.presence()))
+    }
+
+    fn presence(&self) -> Vec<u8> {
         let names = {
             let hub = self.server.hub.lock();
             hub.channel_count(Kind::Channel) + hub.channel_count(Kind::ShardChannel) + hub.pattern_count()
@@ -182,7 +193,7 @@ impl<'s> Ears<'s> {
             names: names as u64,
             has_slots: self.backplane.cluster.is_some(),
         };
-        Some(Control::Present(presence).pack(self.backplane.nodes.origin))
+        Control::Present(presence).pack(self.backplane.nodes.origin)
     }
 
     /// These clients get answers without what some node has.

@@ -127,10 +127,10 @@ impl<'s, E: Engine> Talk<'s, E> {
         if let Some((to, control)) = self.ears.answers.step(self.ears.server) {
             self.engine.take_control(Some(to), control.pack(self.backplane.nodes.origin));
         }
-        if let Some(presence) = self.ears.take_presence() {
-            self.engine.take_control(None, presence);
-        }
-        tells || works
+        let presence = self.ears.take_presence();
+        let greets = presence.is_some();
+        presence.into_iter().for_each(|(to, bytes)| self.engine.take_control(to, bytes));
+        tells || works || greets
     }
 
     /// Tells the engine some of what it is to know; false if there is nothing.

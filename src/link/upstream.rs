@@ -19,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::connection::{Broken, Buffers, Connection};
 use super::engine::{Engine, Heard, Payload};
+use crate::backplane::CONTROL_CHANNELS;
 use crate::backplane::envelope::Origin;
 use crate::backplane::interest::Change;
 use crate::backplane::status::Figures;
@@ -55,7 +56,7 @@ impl Upstream {
     pub(super) fn new(settings: &Settings, origin: Origin) -> Self {
         Upstream {
             origin,
-            control: format!("__pregon__:{}:", settings.backplane_prefix.0),
+            control: format!("{CONTROL_CHANNELS}{}:", settings.backplane_prefix.0),
             messages: VecDeque::new(),
             asked: HashMap::new(),
             owners: Owners::default(),

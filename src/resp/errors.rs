@@ -33,6 +33,8 @@ fixed! {
     WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
     /// A command that needs memory, beyond `maxmemory`.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// PUBLISH to a channel on which nodes speak with each other.
+    RESERVED_CHANNEL = "ERR channels that begin with __pregon__: are for what nodes tell each other";
     /// PUBLISH without a connection to the engine.
     OFFLINE = "OFFLINE no connection to the backplane: the message was not published, because other nodes would not hear it";
     /// PREGON NODES of a server on its own.

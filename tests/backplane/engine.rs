@@ -160,4 +160,7 @@ pub(crate) fn clients_of_an_upstream_hear_those_of_nodes_and_are_heard(engine: &
         }
     }
     assert_eq!(figure(&mut client(&node), "received_messages"), "2", "a message is one message");
+    // What nodes tell each other there is believed, so clients of nodes may not say it.
+    let answer = publish(&mut client(&node), b"__pregon__:pregon:", b"x");
+    assert!(answer.starts_with(b"-ERR channels that begin with __pregon__:"), "{}", answer.escape_ascii());
 }
