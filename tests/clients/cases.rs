@@ -38,7 +38,11 @@ pub(crate) const EVERY_CLIENT: &[Case] = &[
     open("a_cached_key_is_forgotten_when_it_changes"),
 ];
 
-/// Those of them that are also done over TLS.
+/// What else they are asked to do where certificates are renewed or refused.
+pub(crate) const OF_CERTIFICATES: [Case; 2] =
+    [open("a_connection_outlives_its_certificate"), open("a_refused_certificate_is_told")];
+
+/// Those of [`EVERY_CLIENT`] that are also done over TLS.
 pub(crate) const OVER_TLS: [&str; 5] = [
     "a_message_arrives_as_it_was_published",
     "a_subscriber_returns_after_the_server_restarts",

@@ -10,9 +10,13 @@
 //! | `PREGON_RESP` | protocol version to use, 2 or 3; not there where the library's own choice is what people get |
 //! | `PREGON_PASSWORD` | the password, in the cases whose server asks for one |
 //! | `PREGON_CA`, `PREGON_CERT`, `PREGON_KEY` | files for TLS: the authority, the client's certificate and its key; not there for plain connections |
+//! | `PREGON_NEXT_CA` | the authority that vouches for the server's next certificate |
+//! | `PREGON_REFUSAL` | what the library is to say of a certificate that it refuses, or a part of that |
+//! | `PREGON_TLS_MAX` | the newest version of TLS that it is to speak, as OpenSSL calls it; not there where that is its own choice |
 //!
-//! While it runs it may print `@restart` as a line of its own, and then reads the line `ok` when the server where it
-//! subscribes has been started again. It ends with exit code 0 when the case holds, and otherwise prints why.
+//! While it runs it may print an order as a line of its own, and then reads the line `ok` when that has been done: `@restart`
+//! starts the server where it subscribes again, `@renew` gives the server its next certificate. It ends with exit code 0 when the
+//! case holds, and otherwise prints why.
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -24,8 +28,7 @@ use libtest_mimic::Failed;
 use crate::cases::{Case, PASSWORD};
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
-use crate::support::server::next_free_port;
-use crate::support::{Authority, TestServer, TwoNodes};
+use crate::support::{TestServer, TwoNodes};
 
 /// How long a program may take for one case. Programs have deadlines of their own, which tell more.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -52,19 +55,8 @@ impl Program {
         self.run_against(&mut nodes, ports, self.command()?, case, resp)
     }
 
-    /// The same over TLS, with a certificate of the client's own.
-    pub(crate) fn run_over_tls(&self, case: &Case, resp: u8) -> Result<(), Failed> {
-        let (authority, port) = (Authority::new(), next_free_port());
-        let args = authority.server_args(port);
-        let args: Vec<&str> = args.iter().map(String::as_str).chain(protection(case).iter().copied()).collect();
-        let mut server = TestServer::start(&args);
-        let mut command = self.command()?;
-        let files = [("PREGON_CA", "ca.pem"), ("PREGON_CERT", "alice.pem"), ("PREGON_KEY", "alice.key")];
-        command.envs(files.map(|(name, file)| (name, authority.path(file))));
-        self.run_against(&mut server, [port; 2], command, case, Some(resp))
-    }
-
-    fn run_against(
+    /// Runs one case, with publishers at one of these ports and subscribers at the other.
+    pub(crate) fn run_against(
         &self,
         served: &mut impl Served,
         [publishers, subscribers]: [u16; 2],
@@ -85,8 +77,8 @@ impl Program {
     }
 
     /// An error unless the program knows exactly these cases.
-    pub(crate) fn compare_case_lists(&self, cases: &[Case]) -> Result<(), Failed> {
-        let mut known: Vec<&str> = cases.iter().map(|case| case.name).collect();
+    pub(crate) fn compare_case_lists<'c>(&self, cases: impl IntoIterator<Item = &'c Case>) -> Result<(), Failed> {
+        let mut known: Vec<&str> = cases.into_iter().map(|case| case.name).collect();
         known.sort_unstable();
         let listed = self.list()?;
         let mut listed: Vec<&str> = listed.lines().collect();
@@ -108,7 +100,8 @@ impl Program {
         }
     }
 
-    fn command(&self) -> Result<Command, Failed> {
+    /// What starts it.
+    pub(crate) fn command(&self) -> Result<Command, Failed> {
         let installed = self.language.installed()?;
         let mut command = match self.language {
             Language::Python => {
@@ -141,22 +134,24 @@ impl Program {
     }
 }
 
-fn protection(case: &Case) -> &'static [&'static str] {
+/// What a server is started with for a case.
+pub(crate) fn protection(case: &Case) -> &'static [&'static str] {
     if case.password { &["--requirepass", PASSWORD] } else { &[] }
 }
 
 /// What a program talks to.
-trait Served {
-    /// Starts again where it subscribes.
-    fn restart(&mut self);
+pub(crate) trait Served {
+    /// Does what it asks for.
+    fn obey(&mut self, order: &str);
 
     /// What was printed there.
     fn log(&self) -> String;
 }
 
 impl Served for TestServer {
-    fn restart(&mut self) {
-        TestServer::restart(self);
+    fn obey(&mut self, order: &str) {
+        assert_eq!(order, "restart");
+        self.restart();
     }
 
     fn log(&self) -> String {
@@ -165,7 +160,8 @@ impl Served for TestServer {
 }
 
 impl Served for TwoNodes {
-    fn restart(&mut self) {
+    fn obey(&mut self, order: &str) {
+        assert_eq!(order, "restart");
         self.restart_subscribers();
     }
 
@@ -207,10 +203,8 @@ impl Conversation {
     }
 
     fn hear(&mut self, line: &str, served: &mut impl Served) {
-        if line.trim_end() != "@restart" {
-            return self.printed.push_str(line);
-        }
-        served.restart();
+        let Some(order) = line.strip_prefix('@') else { return self.printed.push_str(line) };
+        served.obey(order.trim_end());
         if let Some(replies) = &mut self.replies {
             // A program that has ended meanwhile says so by its exit code.
             let _ = replies.write_all(b"ok\n");

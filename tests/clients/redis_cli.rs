@@ -5,12 +5,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
 use crate::cases::PASSWORD;
+use crate::encryption::TLS_1_2;
 use crate::own_cli;
+use crate::support::encrypted::{Encrypted, Shows};
 use crate::support::language::{output_of, version};
 use crate::support::lines::read_lines;
-use crate::support::server::next_free_port;
 use crate::support::trial::Unchecked;
-use crate::support::{Authority, DEADLINE, TestServer, TwoNodes};
+use crate::support::{DEADLINE, TestServer, TwoNodes};
 
 /// What keeps this machine from running redis-cli; `None` when it is there. Version 7 is the first with COMMAND DOCS.
 pub(crate) fn missing() -> Option<&'static str> {
@@ -26,18 +27,25 @@ pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
     let encrypted = CASES.iter().filter(|(name, _)| OVER_TLS.contains(name)).map(|&(name, case)| Unchecked {
         name: format!("redis_cli::tls::{name}"),
         run: Box::new(move || {
-            case(&Cli::over_tls());
+            case(&Cli::over_tls(Shows::Valid, &[]));
+            Ok(())
+        }),
+    });
+    let of_tls = OF_TLS.iter().map(|&(name, case)| Unchecked {
+        name: format!("redis_cli::tls::{name}"),
+        run: Box::new(move || {
+            case();
             Ok(())
         }),
     });
     let plain = runs.map(|((name, case, arguments), resp)| Unchecked {
         name: format!("redis_cli::resp{resp}::{name}"),
         run: Box::new(move || {
-            case(&Cli { served: Served::Server(TestServer::start(arguments)), resp, tls: None });
+            case(&Cli { served: Served::Server(TestServer::start(arguments)), resp });
             Ok(())
         }),
     });
-    plain.chain(encrypted)
+    plain.chain(encrypted).chain(of_tls)
 }
 
 /// One trial for each case that is about messages, with publishers at one node and subscribers at another.
@@ -46,7 +54,7 @@ pub(crate) fn trials_between_nodes() -> impl Iterator<Item = Unchecked> {
     cases.map(|&(name, case)| Unchecked {
         name: format!("redis_cli::resp2::{name} (two nodes, nats)"),
         run: Box::new(move || {
-            case(&Cli { served: Served::Nodes(TwoNodes::start()), resp: 2, tls: None });
+            case(&Cli { served: Served::Nodes(TwoNodes::start()), resp: 2 });
             Ok(())
         }),
     })
@@ -66,6 +74,14 @@ const OVER_TLS: [&str; 3] = [
     "publish_prints_how_many_received",
     "subscribe_prints_what_is_published",
     "a_thousand_commands_come_through_standard_input",
+];
+
+/// Cases about TLS, each with a server of its own.
+const OF_TLS: &[(&str, fn())] = &[
+    ("a_connection_outlives_its_certificate", a_connection_outlives_its_certificate),
+    ("a_certificate_that_has_ended_is_refused", a_certificate_that_has_ended_is_refused),
+    ("a_certificate_for_another_name_is_not_noticed", a_certificate_for_another_name_is_not_noticed),
+    ("tls_1_2_is_spoken_where_nothing_else_is", tls_1_2_is_spoken_where_nothing_else_is),
 ];
 
 pub(crate) type Case = fn(&Cli);
@@ -97,32 +113,28 @@ const PROTECTED_CASES: &[(&str, Case)] = &[
 pub(crate) struct Cli {
     served: Served,
     resp: u8,
-    /// What it needs for TLS, and the port for that.
-    tls: Option<(Authority, u16)>,
 }
 
 /// What it talks to.
 enum Served {
     Server(TestServer),
+    Encrypted(Box<Encrypted>),
     /// Publishing at one, listening at the other.
     Nodes(TwoNodes),
 }
 
 impl Cli {
-    /// One whose server shows a certificate and wants to see one.
-    fn over_tls() -> Self {
-        let (authority, port) = (Authority::new(), next_free_port());
-        let args = authority.server_args(port);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        Cli { served: Served::Server(TestServer::start(&args)), resp: 2, tls: Some((authority, port)) }
+    /// One whose server shows such a certificate and wants to see one.
+    fn over_tls(shows: Shows, args: &[&str]) -> Self {
+        Cli { served: Served::Encrypted(Box::new(Encrypted::start(shows, args))), resp: 2 }
     }
 
     /// The port for everything but listening.
     fn port(&self) -> u16 {
-        match (&self.tls, &self.served) {
-            (Some((_, port)), _) => *port,
-            (None, Served::Server(server)) => server.port(),
-            (None, Served::Nodes(nodes)) => nodes.publishers.port(),
+        match &self.served {
+            Served::Server(server) => server.port(),
+            Served::Encrypted(server) => server.port,
+            Served::Nodes(nodes) => nodes.publishers.port(),
         }
     }
 
@@ -143,11 +155,11 @@ impl Cli {
 
     fn prepare_for(&self, port: u16, mut command: Command, args: &[&str]) -> Command {
         command.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-        if let Some((authority, _)) = &self.tls {
+        if let Served::Encrypted(server) = &self.served {
             let files = [("--cacert", "ca.pem"), ("--cert", "alice.pem"), ("--key", "alice.key")];
             command
                 .arg("--tls")
-                .args(files.into_iter().flat_map(|(option, file)| [option.into(), authority.text(file)]));
+                .args(files.into_iter().flat_map(|(option, file)| [option.into(), server.authority.text(file)]));
         }
         if self.resp == 3 {
             command.arg("-3");
@@ -389,4 +401,33 @@ fn a_wrong_password_is_refused(cli: &Cli) {
 fn a_missing_password_is_refused(cli: &Cli) {
     let printed = cli.run(&["publish", "news", "hello"]);
     assert!(printed.contains("NOAUTH Authentication required."), "{printed}");
+}
+
+const UNTRUSTED: &str = "SSL_connect failed: certificate verify failed";
+
+fn a_connection_outlives_its_certificate() {
+    let cli = Cli::over_tls(Shows::Valid, &[]);
+    let listener = cli.listen(&["subscribe", "news"]);
+    listener.expect(&["subscribe", "news", "1"]);
+    let Served::Encrypted(server) = &cli.served else { panic!("it was made so") };
+    server.renew();
+    let answer = cli.run(&["--cacert", &server.next.text("ca.pem"), "publish", "news", "still there"]);
+    assert_eq!(answer, "1\n");
+    listener.expect(&["message", "news", "still there"]);
+    let answer = cli.run(&["ping"]);
+    assert!(answer.contains(UNTRUSTED), "{answer}");
+}
+
+fn a_certificate_that_has_ended_is_refused() {
+    let answer = Cli::over_tls(Shows::Ended, &[]).run(&["ping"]);
+    assert!(answer.contains(UNTRUSTED), "{answer}");
+}
+
+/// redis-cli does not compare the name in a certificate with that of the server which it asked for; `pregon cli` does.
+fn a_certificate_for_another_name_is_not_noticed() {
+    assert_eq!(Cli::over_tls(Shows::OfAnother, &[]).run(&["ping"]), "PONG\n");
+}
+
+fn tls_1_2_is_spoken_where_nothing_else_is() {
+    assert_eq!(Cli::over_tls(Shows::Valid, TLS_1_2).run(&["ping"]), "PONG\n");
 }

@@ -50,10 +50,22 @@ impl Authority {
         let key = KeyPair::generate().expect("there is chance");
         let certificate = params.signed_by(&key, &self.issuer).expect("the authority can sign");
         for (ending, text) in [("pem", certificate.pem()), ("key", key.serialize_pem())] {
-            let new = self.dir.path().join("new");
-            write(&new, &text);
-            let path = self.dir.path().join(file).with_extension(ending);
-            std::fs::rename(&new, path).unwrap_or_else(|e| panic!("renaming: {e}"));
+            self.replace(&Path::new(file).with_extension(ending), &text);
+        }
+    }
+
+    fn replace(&self, file: &Path, text: &str) {
+        let new = self.dir.path().join("new");
+        write(&new, text);
+        std::fs::rename(&new, self.dir.path().join(file)).unwrap_or_else(|e| panic!("renaming: {e}"));
+    }
+
+    /// Takes a certificate of another authority, with its key, in place of its own.
+    pub fn adopt(&self, file: &str, other: &Authority) {
+        for ending in ["key", "pem"] {
+            let name = Path::new(file).with_extension(ending);
+            let text = std::fs::read_to_string(other.dir.path().join(&name)).expect("it was given");
+            self.replace(&name, &text);
         }
     }
 

@@ -19,6 +19,7 @@ pub use self::peer::Peer;
 pub use self::server::TestServer;
 
 pub mod certificates;
+pub mod encrypted;
 pub mod language;
 pub mod lines;
 pub mod nats;

@@ -1,4 +1,4 @@
-// What both Node programs share: the environment, the inbox of a subscriber, and the way to ask for a server restart.
+// What the Node programs share: the environment, the inbox of a subscriber, and the way to ask something of the harness.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -9,11 +9,16 @@ export const port = Number(process.env.PREGON_PORT ?? "6379");
 export const subscriberPort = Number(process.env.PREGON_SUBSCRIBER_PORT ?? port);
 export const resp = Number(process.env.PREGON_RESP ?? "3");
 // What a connection over TLS needs; undefined for a plain one.
+const file = (variable) => process.env[variable] && readFileSync(process.env[variable]);
 export const tls = process.env.PREGON_CA && {
-  ca: readFileSync(process.env.PREGON_CA),
-  cert: readFileSync(process.env.PREGON_CERT),
-  key: readFileSync(process.env.PREGON_KEY),
+  ca: file("PREGON_CA"),
+  cert: file("PREGON_CERT"),
+  key: file("PREGON_KEY"),
+  maxVersion: process.env.PREGON_TLS_MAX,
 };
+// The same for the certificate that a renewal brings, and what the library is to say of one that it refuses.
+export const nextTls = tls && { ...tls, ca: file("PREGON_NEXT_CA") };
+export const refusedCertificate = process.env.PREGON_REFUSAL;
 export const password = process.env.PREGON_PASSWORD;
 
 // A name and a message with every byte value, CR LF and NUL included.
@@ -64,10 +69,10 @@ export function counted(receivers) {
   return subscriberPort === port ? receivers : 0;
 }
 
-// Resolves when the server where subscribers are runs again, on the same port.
-export async function restartServer() {
+// Resolves when the harness has done this: "restart" starts the server where subscribers are again, on the same port.
+export async function ask(order) {
   const lines = createInterface({ input: process.stdin });
-  console.log("@restart");
+  console.log(`@${order}`);
   const answer = await new Promise((resolve) => lines.once("line", resolve));
   lines.close();
   if (answer !== "ok") throw new Error(`the harness answered ${answer}`);

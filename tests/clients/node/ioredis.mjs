@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import {
+  ask,
   clientFields,
   counted,
   everyByte,
@@ -11,10 +12,11 @@ import {
   Inbox,
   main,
   megabytes,
+  nextTls,
   password,
   port,
+  refusedCertificate,
   resp,
-  restartServer,
   subscriberPort,
   thousandChannels,
   tls,
@@ -153,7 +155,7 @@ await main({
     for (const connection of [publisher, client]) connection.on("error", () => {});
     await client.subscribe("news");
     await client.psubscribe("s*");
-    await restartServer();
+    await ask("restart");
     // ioredis connects and subscribes again by itself.
     await until(async () => (await publisher.pubsub("NUMSUB", "news"))[1] === 1);
     await until(async () => (await publisher.pubsub("NUMPAT")) === 1);
@@ -302,5 +304,24 @@ await main({
     assert.deepEqual(await inbox.take(), [["__redis__:invalidate", "seat"]]);
     await writer.flushall();
     assert.deepEqual(await inbox.take(), [["__redis__:invalidate", ""]]);
+  },
+
+  // Who is there stays; who comes sees the new certificate, for which only an authority vouches that it has to trust.
+  async a_connection_outlives_its_certificate() {
+    const publisher = connect();
+    const { client, inbox } = subscriber();
+    await client.subscribe("news");
+    await publisher.ping();
+    await ask("renew");
+    for (const one of [publisher, connect({ tls: nextTls })]) {
+      assert.equal(await one.publish("news", "still there"), 1);
+      assert.deepEqual(await inbox.take(), [["news", "still there"]]);
+    }
+    assert.match(await refusal(), /certificate/);
+  },
+
+  async a_refused_certificate_is_told() {
+    const told = await refusal();
+    assert.ok(told.includes(refusedCertificate), told);
   },
 });

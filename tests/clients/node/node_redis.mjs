@@ -3,16 +3,18 @@
 import assert from "node:assert/strict";
 import { BasicClientSideCache, createClient } from "redis";
 import {
+  ask,
   counted,
   everyByte,
   host,
   Inbox,
   main,
   megabytes,
+  nextTls,
   password,
   port,
+  refusedCertificate,
   resp,
-  restartServer,
   subscriberPort,
   thousandChannels,
   tls,
@@ -22,8 +24,8 @@ import {
 } from "./harness.mjs";
 
 // A connected client. Without a listener for errors a lost connection would end the program.
-async function connect(options = {}, at = port) {
-  const socket = { host, port: at, ...(tls && { tls: true, ...tls }) };
+async function connect(options = {}, at = port, encryption = tls) {
+  const socket = { host, port: at, ...(encryption && { tls: true, ...encryption }) };
   const client = createClient({ socket, RESP: resp, ...options });
   client.on("error", () => {});
   return await client.connect();
@@ -34,8 +36,9 @@ function listen() {
   return connect({}, subscriberPort);
 }
 
-async function refusal(options) {
-  const client = createClient({ socket: { host, port, reconnectStrategy: false }, RESP: resp, ...options });
+async function refusal(options = {}) {
+  const socket = { host, port, reconnectStrategy: false, ...(tls && { tls: true, ...tls }) };
+  const client = createClient({ socket, RESP: resp, ...options });
   client.on("error", () => {});
   try {
     await client.connect();
@@ -157,7 +160,7 @@ await main({
     const inbox = new Inbox();
     await subscriber.subscribe("news", inbox.put);
     await subscriber.pSubscribe("s*", inbox.put);
-    await restartServer();
+    await ask("restart");
     // node-redis connects and subscribes again by itself.
     await until(async () => (await publisher.pubSubNumSub(["news"])).news === 1);
     await until(async () => (await publisher.pubSubNumPat()) === 1);
@@ -208,7 +211,7 @@ await main({
   },
 
   async a_missing_password_is_refused() {
-    assert.match(await refusal({}), /^NOAUTH /);
+    assert.match(await refusal(), /^NOAUTH /);
   },
 
   // node-redis subscribes to names that are text only, so the channel of all byte values is heard through a pattern.
@@ -315,5 +318,23 @@ await main({
       await writer.set("seat", "taken");
       assert.deepEqual(await inbox.take(), [[["seat"], "__redis__:invalidate"]]);
     }
+  },
+
+  // Who is there stays; who comes sees the new certificate, for which only an authority vouches that it has to trust.
+  async a_connection_outlives_its_certificate() {
+    const [publisher, subscriber] = [await connect(), await connect()];
+    const inbox = new Inbox();
+    await subscriber.subscribe("news", inbox.put);
+    await ask("renew");
+    for (const one of [publisher, await connect({}, port, nextTls)]) {
+      assert.equal(await one.publish("news", "still there"), 1);
+      assert.deepEqual(await inbox.take(), [["still there", "news"]]);
+    }
+    assert.match(await refusal(), /certificate/);
+  },
+
+  async a_refused_certificate_is_told() {
+    const told = await refusal();
+    assert.ok(told.includes(refusedCertificate), told);
   },
 });

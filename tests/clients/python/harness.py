@@ -1,4 +1,4 @@
-"""What both Python programs share: the environment, the list of cases, and the way to ask for a server restart."""
+"""What the Python programs share: the environment, the list of cases, and the way to ask something of the harness."""
 
 import os
 import sys
@@ -12,9 +12,12 @@ RESP = int(os.environ.get("PREGON_RESP", "3"))
 TLS = {
     "ssl": True,
     "ssl_ca_certs": os.environ["PREGON_CA"],
-    "ssl_certfile": os.environ["PREGON_CERT"],
-    "ssl_keyfile": os.environ["PREGON_KEY"],
+    "ssl_certfile": os.environ.get("PREGON_CERT"),
+    "ssl_keyfile": os.environ.get("PREGON_KEY"),
 } if "PREGON_CA" in os.environ else {}
+# The authority that vouches for the certificate that a renewal brings, and what the library is to say of one that it refuses.
+NEXT_CA = os.environ.get("PREGON_NEXT_CA")
+REFUSAL = os.environ.get("PREGON_REFUSAL", "")
 PASSWORD = os.environ.get("PREGON_PASSWORD", "")
 
 # Seconds after which a case gives up waiting.
@@ -48,9 +51,9 @@ def counted(receivers):
     return receivers if SUBSCRIBER_PORT == PORT else 0
 
 
-def restart_server():
-    """Returns when the server where subscribers are runs again, on the same port."""
-    print("@restart", flush=True)
+def ask(order):
+    """Returns when the harness has done this: "restart" starts the server where subscribers are again, on the same port."""
+    print("@" + order, flush=True)
     assert sys.stdin.readline() == "ok\n"
 
 

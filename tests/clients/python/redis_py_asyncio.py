@@ -11,25 +11,27 @@ from harness import (
     HOST,
     MEGABYTES,
     MISSING_PASSWORD,
+    NEXT_CA,
     PASSWORD,
     PORT,
+    REFUSAL,
     RESP,
     SUBSCRIBER_PORT,
     THOUSAND_CHANNELS,
     TLS,
     UNKNOWN_PROCLAIM,
     WRONG_PASSWORD,
+    ask,
     case,
     counted,
     main,
-    restart_server,
 )
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 
 def connect(port=PORT, **options):
-    return redis.Redis(host=HOST, port=port, protocol=RESP, **TLS, **options)
+    return redis.Redis(host=HOST, port=port, protocol=RESP, **(TLS | options))
 
 
 @cache
@@ -228,7 +230,7 @@ async def a_subscriber_returns_after_the_server_restarts():
     subscriber = await subscribed(listening(), "news")
     await subscriber.psubscribe("s*")
     await confirmations(subscriber, 1)
-    restart_server()
+    ask("restart")
     # redis-py subscribes again by itself and shows the new confirmations.
     assert {channel for _, channel, _ in await confirmations(subscriber, 2)} == {b"news", b"s*"}
     assert await client.publish("news", "back again") == counted(1)
@@ -395,6 +397,24 @@ async def a_cached_key_is_forgotten_when_it_changes():
     await expect_message(subscriber, b"__redis__:invalidate", [b"seat"])
     await writer.flushall()
     await expect_message(subscriber, b"__redis__:invalidate", None)
+
+
+@case
+async def a_connection_outlives_its_certificate():
+    """Who is there stays; who comes sees the new certificate, for which only an authority vouches that it has to trust."""
+    publisher = connect()
+    subscriber = await subscribed(listening(), "news")
+    assert await publisher.ping()
+    ask("renew")
+    for client in (publisher, connect(ssl_ca_certs=NEXT_CA)):
+        assert await client.publish("news", "still there") == 1
+        await expect_message(subscriber, b"news", b"still there")
+    await refused(redis.ConnectionError, "certificate verify failed")
+
+
+@case
+async def a_refused_certificate_is_told():
+    await refused(redis.ConnectionError, REFUSAL)
 
 
 main(lambda function: asyncio.run(function()))

@@ -12,18 +12,20 @@ from harness import (
     HOST,
     MEGABYTES,
     MISSING_PASSWORD,
+    NEXT_CA,
     PASSWORD,
     PORT,
+    REFUSAL,
     RESP,
     SUBSCRIBER_PORT,
     THOUSAND_CHANNELS,
     TLS,
     UNKNOWN_PROCLAIM,
     WRONG_PASSWORD,
+    ask,
     case,
     counted,
     main,
-    restart_server,
 )
 from redis.backoff import NoBackoff
 from redis.cache import CacheConfig
@@ -31,7 +33,7 @@ from redis.retry import Retry
 
 
 def connect(port=PORT, **options):
-    return redis.Redis(host=HOST, port=port, protocol=RESP, **TLS, **options)
+    return redis.Redis(host=HOST, port=port, protocol=RESP, **(TLS | options))
 
 
 @cache
@@ -228,7 +230,7 @@ def a_subscriber_returns_after_the_server_restarts():
     subscriber = subscribed(listening(), "news")
     subscriber.psubscribe("s*")
     confirmations(subscriber, 1)
-    restart_server()
+    ask("restart")
     # redis-py subscribes again by itself and shows the new confirmations.
     assert {channel for _, channel, _ in confirmations(subscriber, 2)} == {b"news", b"s*"}
     assert client.publish("news", "back again") == counted(1)
@@ -405,6 +407,24 @@ def a_cached_key_is_forgotten_when_it_changes():
         expect_message(subscriber, b"__redis__:invalidate", [b"seat"])
         writer.flushall()
         expect_message(subscriber, b"__redis__:invalidate", None)
+
+
+@case
+def a_connection_outlives_its_certificate():
+    """Who is there stays; who comes sees the new certificate, for which only an authority vouches that it has to trust."""
+    publisher = connect()
+    subscriber = subscribed(listening(), "news")
+    assert publisher.ping()
+    ask("renew")
+    for client in (publisher, connect(ssl_ca_certs=NEXT_CA)):
+        assert client.publish("news", "still there") == 1
+        expect_message(subscriber, b"news", b"still there")
+    refused(redis.ConnectionError, "certificate verify failed")
+
+
+@case
+def a_refused_certificate_is_told():
+    refused(redis.ConnectionError, REFUSAL)
 
 
 main()

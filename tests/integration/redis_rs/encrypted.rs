@@ -5,25 +5,34 @@ use std::fs;
 use futures_util::StreamExt as _;
 use redis::{Client, ClientTlsConfig, Commands as _, RedisResult, TlsCertificates};
 
-use crate::support::server::next_free_port;
-use crate::support::{Authority, TestServer};
+use crate::support::Authority;
+use crate::support::encrypted::{Encrypted, Shows};
 
-/// A server that shows a certificate and wants to see one, and a client that has one.
-fn start(authority: &Authority) -> (TestServer, Client) {
-    let port = next_free_port();
-    let args = authority.server_args(port);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let file = |name: &str| fs::read(authority.path(name)).expect("it is there");
-    let client_tls = ClientTlsConfig { client_cert: file("alice.pem"), client_key: file("alice.key") };
-    let certificates = TlsCertificates { client_tls: Some(client_tls), root_cert: Some(file("ca.pem")) };
-    let client = Client::build_with_tls(format!("rediss://localhost:{port}"), certificates);
-    (TestServer::start(&args), client.expect("the certificates are valid"))
+/// A client that trusts this authority, with a certificate of its own unless it is to show none.
+fn client(server: &Encrypted, trusts: &Authority, shows_one: bool) -> Client {
+    let file = |of: &Authority, name: &str| fs::read(of.path(name)).expect("it is there");
+    let own = &server.authority;
+    let client_tls =
+        shows_one.then(|| ClientTlsConfig { client_cert: file(own, "alice.pem"), client_key: file(own, "alice.key") });
+    let certificates = TlsCertificates { client_tls, root_cert: Some(file(trusts, "ca.pem")) };
+    let url = format!("rediss://localhost:{}", server.port);
+    Client::build_with_tls(url, certificates).expect("the certificates are valid")
+}
+
+fn start(shows: Shows) -> (Encrypted, Client) {
+    let server = Encrypted::start(shows, &[]);
+    let client = client(&server, &server.authority, true);
+    (server, client)
+}
+
+/// What the client says when it is refused, or refuses.
+fn refusal(client: &Client) -> String {
+    client.get_connection().err().map(|error| error.to_string()).expect("there is a reason")
 }
 
 #[test]
 fn a_blocking_client_publishes_and_listens_over_tls() -> RedisResult<()> {
-    let authority = Authority::new();
-    let (_server, client) = start(&authority);
+    let (_server, client) = start(Shows::Valid);
     let mut listening = client.get_connection()?;
     let mut subscriber = listening.as_pubsub();
     subscriber.subscribe("news")?;
@@ -36,8 +45,7 @@ fn a_blocking_client_publishes_and_listens_over_tls() -> RedisResult<()> {
 
 #[test]
 fn a_client_on_tokio_publishes_and_listens_over_tls() -> RedisResult<()> {
-    let authority = Authority::new();
-    let (_server, client) = start(&authority);
+    let (_server, client) = start(Shows::Valid);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the system has descriptors");
     runtime.block_on(async {
@@ -50,4 +58,41 @@ fn a_client_on_tokio_publishes_and_listens_over_tls() -> RedisResult<()> {
         assert_eq!(message.get_payload::<String>()?, "hello");
         Ok(())
     })
+}
+
+#[test]
+fn a_connection_outlives_its_certificate_and_the_next_one_sees_the_new_one() -> RedisResult<()> {
+    let (server, before) = start(Shows::Valid);
+    let (mut listening, mut publisher) = (before.get_connection()?, before.get_connection()?);
+    let mut subscriber = listening.as_pubsub();
+    subscriber.subscribe("news")?;
+    server.renew();
+    let mut after = client(&server, &server.next, true).get_connection()?;
+    for publisher in [&mut publisher, &mut after] {
+        assert_eq!(publisher.publish::<_, _, u32>("news", "still there")?, 1);
+        assert_eq!(subscriber.get_message()?.get_payload::<String>()?, "still there");
+    }
+    let refused = refusal(&before);
+    assert!(refused.contains("invalid peer certificate: "), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn a_certificate_that_has_ended_or_is_for_another_name_is_refused_and_so_is_who_shows_none() {
+    for (shows, why) in [(Shows::Ended, "certificate expired"), (Shows::OfAnother, "certificate not valid for name")] {
+        let (_server, client) = start(shows);
+        let refused = refusal(&client);
+        assert!(refused.contains(why), "{refused}");
+    }
+    let (server, _) = start(Shows::Valid);
+    let without = client(&server, &server.authority, false);
+    assert!(without.get_connection().and_then(|mut connection| connection.ping::<String>()).is_err());
+}
+
+#[test]
+fn tls_1_2_is_spoken_where_nothing_else_is() -> RedisResult<()> {
+    let server = Encrypted::start(Shows::Valid, &["--tls-protocols", "TLSv1.2"]);
+    let answer: String = client(&server, &server.authority, true).get_connection()?.ping()?;
+    assert_eq!(answer, "PONG");
+    Ok(())
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"os"
 	"slices"
@@ -20,20 +18,8 @@ func options() *redis.Options {
 	return &redis.Options{
 		Addr:      os.Getenv("PREGON_HOST") + ":" + os.Getenv("PREGON_PORT"),
 		Protocol:  protocol,
-		TLSConfig: encryption(),
+		TLSConfig: encryption("PREGON_CA"),
 	}
-}
-
-// encryption is what a connection over TLS needs, nil for a plain one.
-func encryption() *tls.Config {
-	authority, encrypted := os.LookupEnv("PREGON_CA")
-	if !encrypted {
-		return nil
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(harness.Must(os.ReadFile(authority)))
-	own := harness.Must(tls.LoadX509KeyPair(os.Getenv("PREGON_CERT"), os.Getenv("PREGON_KEY")))
-	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}
 }
 
 func connect() *redis.Client {
@@ -216,7 +202,7 @@ func aSubscriberReturnsAfterTheServerRestarts(ctx context.Context) {
 	harness.Check(pubsub.PSubscribe(ctx, "s*"))
 	confirm(ctx, pubsub, 1)
 	events := pubsub.ChannelWithSubscriptions()
-	harness.RestartServer()
+	harness.Ask("restart")
 	for range 2 {
 		event := <-events
 		if _, ok := event.(*redis.Subscription); !ok {

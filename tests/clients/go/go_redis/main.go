@@ -7,7 +7,7 @@ import (
 	"pregon/clients/harness"
 )
 
-// cases are the functions of cases.go and payloads.go by the names that the test harness uses.
+// cases are the functions of the other files by the names that the test harness uses.
 var cases = map[string]func(context.Context){
 	"the_connection_speaks_the_protocol_asked_for":            theConnectionSpeaksTheProtocolAskedFor,
 	"a_message_arrives_as_it_was_published":                   aMessageArrivesAsItWasPublished,
@@ -32,6 +32,8 @@ var cases = map[string]func(context.Context){
 	"a_selected_database_does_not_separate_channels":          aSelectedDatabaseDoesNotSeparateChannels,
 	"pings_are_answered_beside_subscriptions":                 pingsAreAnsweredBesideSubscriptions,
 	"a_cached_key_is_forgotten_when_it_changes":               aCachedKeyIsForgottenWhenItChanges,
+	"a_connection_outlives_its_certificate":                   aConnectionOutlivesItsCertificate,
+	"a_refused_certificate_is_told":                           aRefusedCertificateIsTold,
 }
 
 func main() {

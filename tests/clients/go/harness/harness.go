@@ -1,4 +1,4 @@
-// Package harness is what the Go programs share: the list of cases, the way to ask for a server restart, comparisons.
+// Package harness is what the Go programs share: the list of cases, the way to ask something of the harness, comparisons.
 package harness
 
 import (
@@ -27,9 +27,9 @@ func Main(cases map[string]func(context.Context)) {
 	cases[os.Args[1]](ctx)
 }
 
-// RestartServer returns when the server runs again, on the same port.
-func RestartServer() {
-	fmt.Println("@restart")
+// Ask returns when the harness has done this: "restart" starts the server where subscribers are again, on the same port.
+func Ask(order string) {
+	fmt.Println("@" + order)
 	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	Check(err)
 	Equal(answer, "ok\n")
