@@ -29,7 +29,7 @@ const PIPELINE: usize = 16;
 
 fn frame() -> Rc<Frame> {
     let message = Message::new(Kind::Channel, CHANNEL.as_bytes(), &[b'x'; 64]);
-    Rc::new(message.exact_frame(Proto::Resp2).clone())
+    Rc::new(message.exact_frame(Proto::Resp2))
 }
 
 fn enqueue(criterion: &mut Criterion) {

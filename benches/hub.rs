@@ -10,7 +10,6 @@
 #[path = "support/core.rs"]
 mod core;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::core::{Core, server};
@@ -24,7 +23,7 @@ const BATCH: u64 = 64;
 
 /// Measures the publishes and leaves the deliveries out.
 fn publishes(bencher: &mut Bencher<'_>, server: &Server, core: &mut Core) {
-    let message = Arc::new(Message::new(Kind::Channel, CHANNEL.as_bytes(), &[b'x'; 64]));
+    let message = Message::new(Kind::Channel, CHANNEL.as_bytes(), &[b'x'; 64]);
     bencher.iter_custom(|count| {
         let mut spent = Duration::ZERO;
         let mut left = count;

@@ -345,9 +345,13 @@ impl Client {
         let mut owed = self.congested.get();
         while (owed || !outbox.is_empty()) && !full && flushed.bytes < MOST_BYTES {
             owed = false;
-            let mut slices = [io::IoSlice::new(&[]); SLICES];
-            let used = outbox.gather(&mut slices, MOST_BYTES - flushed.bytes);
-            let wrote = write(sink, &slices[..used])?;
+            let most = MOST_BYTES - flushed.bytes;
+            // To prepare room for many pieces takes longer than to write a small one.
+            let wrote = if outbox.len() <= FEW_CHUNKS {
+                offer::<{ 2 * FEW_CHUNKS }>(&outbox, most, |slices| write(sink, slices))
+            } else {
+                offer::<SLICES>(&outbox, most, |slices| write(sink, slices))
+            }?;
             outbox.advance(wrote.taken);
             flushed.bytes += wrote.taken;
             flushed.writes += u64::from(wrote.taken > 0);
@@ -389,8 +393,21 @@ impl Client {
     }
 }
 
+/// Writes what waits in `outbox`, as `COUNT` pieces and `most` bytes at most.
+fn offer<const COUNT: usize>(
+    outbox: &Outbox,
+    most: usize,
+    write: impl FnOnce(&[io::IoSlice<'_>]) -> io::Result<Wrote>,
+) -> io::Result<Wrote> {
+    let mut slices = [io::IoSlice::new(&[]); COUNT];
+    let used = outbox.gather(&mut slices, most);
+    write(&slices[..used])
+}
+
 /// After this much a client's turn to be written to is over, in bytes: others wait.
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// How many pieces one system call writes at most.
 const SLICES: usize = 128;
+/// So many chunks, of two pieces at most, are few.
+const FEW_CHUNKS: usize = 4;

@@ -21,6 +21,7 @@ pub mod name;
 pub(crate) mod name_table;
 pub mod pattern_index;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -80,7 +81,7 @@ impl<T: Cost> Hub<T> {
 
     /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in
     /// [`Sent::wake`] are still to be woken.
-    pub fn publish(&self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
+    pub fn publish(&self, kind: Kind, channel: &[u8], message: &Message) -> Published {
         self.lock().publish(kind, channel, message)
     }
 
@@ -210,7 +211,7 @@ impl<T: Cost> HubState<T> {
     }
 
     /// Queues `message` for everyone who listens to `channel` at this server.
-    pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
+    pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
         let HubState { channels, shard_channels, patterns, mailboxes, steps, matched, .. } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
@@ -255,9 +256,9 @@ impl<T: Cost> HubState<T> {
     }
 
     /// Takes the oldest of what waits for `port`, for which the same holds; nothing if nothing waits. Answers also whether
-    /// there is more.
-    pub(crate) fn take_some(&mut self, port: PortId) -> (Vec<Entry<T>>, bool) {
-        self.mailboxes.take_bundle(port)
+    /// there is more. What comes next may be kept in the memory of `spare`, which is empty.
+    pub(crate) fn take_some(&mut self, port: PortId, spare: VecDeque<Entry<T>>) -> (VecDeque<Entry<T>>, bool) {
+        self.mailboxes.take_bundle(port, spare)
     }
 
     /// Lets `bytes` more count as waiting for `port`, which has taken them and cannot deliver them yet.

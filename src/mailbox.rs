@@ -48,14 +48,14 @@ impl Sent {
 /// Entries that are taken in one go.
 #[derive(Debug)]
 struct Bundle<T> {
-    entries: Vec<T>,
+    entries: VecDeque<T>,
     /// What they cost, in bytes.
     bytes: usize,
 }
 
 impl<T> Default for Bundle<T> {
     fn default() -> Self {
-        Bundle { entries: Vec::new(), bytes: 0 }
+        Bundle { entries: VecDeque::new(), bytes: 0 }
     }
 }
 
@@ -91,15 +91,18 @@ impl<T: Cost> Mailbox<T> {
         let cost = ENTRY_BYTES + entry.cost();
         self.bytes += cost;
         self.last.bytes += cost;
-        self.last.entries.push(entry);
+        self.last.entries.push_back(entry);
         if self.last.entries.len() == BUNDLE_ENTRIES || self.last.bytes >= BUNDLE_BYTES {
             self.full.push_back(std::mem::take(&mut self.last));
         }
     }
 
-    /// The oldest bundle, an empty one if there is none.
-    fn take_bundle(&mut self) -> Vec<T> {
+    /// The oldest bundle, an empty one if there is none. What comes next may be kept in the memory of `spare`, which is empty.
+    fn take_bundle(&mut self, spare: VecDeque<T>) -> VecDeque<T> {
         let bundle = self.full.pop_front().unwrap_or_else(|| std::mem::take(&mut self.last));
+        if self.last.entries.capacity() == 0 {
+            self.last.entries = spare;
+        }
         self.bytes -= bundle.bytes;
         bundle.entries
     }
@@ -160,9 +163,10 @@ impl<T: Cost> Mailboxes<T> {
     }
 
     /// Takes the oldest bundle of what waits for `port`, an empty one if nothing does, and answers also whether there is
-    /// more.
-    pub(crate) fn take_bundle(&mut self, port: PortId) -> (Vec<T>, bool) {
-        self.relieve(port, |mailbox| (mailbox.take_bundle(), !mailbox.is_empty()))
+    /// more. Who gives the memory of the last one back as `spare`, empty, saves asking for more.
+    pub(crate) fn take_bundle(&mut self, port: PortId, spare: VecDeque<T>) -> (VecDeque<T>, bool) {
+        debug_assert!(spare.is_empty());
+        self.relieve(port, |mailbox| (mailbox.take_bundle(spare), !mailbox.is_empty()))
     }
 
     /// Lets `bytes` more count for `port`, which has taken them and cannot deliver them yet.
@@ -233,12 +237,13 @@ mod tests {
         let mut mailboxes = mailboxes();
         let all: Vec<usize> = (0..10 * BUNDLE_ENTRIES + 7).collect();
         all.iter().for_each(|entry| mailboxes.post(0, *entry, &mut Sent::default()));
-        let (first, _) = mailboxes.take_bundle(0);
+        let (first, _) = mailboxes.take_bundle(0, VecDeque::new());
         assert!(first.len() <= BUNDLE_ENTRIES);
-        let (second, more) = mailboxes.take_bundle(0);
+        let (second, more) = mailboxes.take_bundle(0, VecDeque::new());
         assert!(more);
-        assert_eq!([first, second, mailboxes.take_all(0).collect()].concat(), all);
-        assert_eq!(mailboxes.take_bundle(0), (vec![], false));
+        let rest = mailboxes.take_all(0);
+        assert!(first.into_iter().chain(second).chain(rest).eq(all));
+        assert_eq!(mailboxes.take_bundle(0, VecDeque::new()), (VecDeque::new(), false));
         assert_eq!(mailboxes.mailboxes[0].bytes, 0);
     }
 
@@ -246,7 +251,7 @@ mod tests {
     fn a_bundle_of_large_entries_is_short() {
         let mut mailboxes = mailboxes();
         (0..9).for_each(|_| mailboxes.post(0, BUNDLE_BYTES / 2, &mut Sent::default()));
-        assert_eq!(mailboxes.take_bundle(0).0.len(), 2);
+        assert_eq!(mailboxes.take_bundle(0, VecDeque::new()).0.len(), 2);
         assert_eq!(mailboxes.take_all(0).count(), 7);
     }
 
@@ -261,7 +266,7 @@ mod tests {
         assert_eq!(sent.crowded, set(&[0]));
         assert_eq!(mailboxes.crowded(set(&[0, 1])), set(&[0]));
         assert_eq!(mailboxes.crowded(set(&[1])), set(&[]), "others need not be waited for");
-        mailboxes.take_bundle(0);
+        mailboxes.take_bundle(0, VecDeque::new());
         assert_eq!(mailboxes.crowded(set(&[0, 1])), set(&[]));
         mailboxes.hold(0, CROWDED_BYTES);
         assert_eq!(mailboxes.crowded(set(&[0])), set(&[0]), "something else waits there still");

@@ -3,9 +3,12 @@
 //! All forms of a message end in the same bytes, `$<len> channel $<len> payload`; they differ only in the *head* before
 //! them (`*3 $7 message`, `>4 $8 pmessage $<len> pattern`, ...). A large payload is therefore in memory once, whatever the
 //! protocol versions and patterns of its subscribers; for a small one all is copied into one piece, because a second piece
-//! to write costs more than the copy. A very large one is not copied at all: it stays where it was received.
+//! to write costs more than the copy. A small message is one block of memory, which is what most of its subscribers receive.
+//! A very large one is not copied at all: it stays where it was received.
 
-use std::sync::{Arc, OnceLock};
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -13,8 +16,8 @@ use crate::ids::Topic;
 use crate::resp::Proto;
 use crate::resp::encode;
 
-/// A tail of up to this many bytes is copied behind its head.
-const INLINE_TAIL: usize = 1024;
+/// A tail of up to this many bytes is copied behind its head: that of a payload of 1 KiB, if its channel's name is not long.
+const INLINE_TAIL: usize = 1280;
 
 /// Which of the two families of channels a message belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +40,41 @@ impl From<Kind> for Topic {
 /// What one subscriber receives: encoded, immutable, shared by all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    head: Bytes,
+    head: Head,
     tail: Bytes,
+}
+
+/// The first piece of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Head {
+    /// A block of a small message: the message itself, or a form of it.
+    Block(Arc<[u8]>),
+    Bytes(Bytes),
+}
+
+impl Deref for Head {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Head::Block(block) => block,
+            Head::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 impl Frame {
     /// A frame of one piece.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Frame { head: bytes.into(), tail: Bytes::new() }
+        Self::of_pieces(bytes, Bytes::new())
+    }
+
+    fn of_pieces(head: impl Into<Bytes>, tail: Bytes) -> Self {
+        Frame { head: Head::Bytes(head.into()), tail }
+    }
+
+    fn of_block(block: Arc<[u8]>) -> Self {
+        Frame { head: Head::Block(block), tail: Bytes::new() }
     }
 
     /// The pieces that follow each other on the wire; the second is empty for small messages.
@@ -63,24 +93,66 @@ impl Frame {
     }
 }
 
-/// One message on its way from a publisher to all workers.
-#[derive(Debug)]
+/// One message on its way from a publisher to all workers. A clone is the same message, not a copy of it.
+#[derive(Clone, Debug)]
 pub struct Message {
     kind: Kind,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// A small one: its form for those who subscribed to the channel itself, in RESP2.
+    Block(Arc<[u8]>),
+    /// A large one.
+    Parts(Arc<Parts>),
+}
+
+#[derive(Debug)]
+struct Parts {
     /// What stands between the head and the tail in all forms; nothing unless the tail is the publisher's own request.
     lead: Vec<u8>,
-    /// What all forms end in and share if it is large.
+    /// What all forms end in and share.
     tail: Bytes,
-    exact: [OnceLock<Frame>; Proto::ALL.len()],
+}
+
+/// How much memory for that is kept, in bytes.
+const KEPT_DRAFT: usize = 4 * INLINE_TAIL;
+
+thread_local! {
+    /// Where a block is put together: it is made when its length is known. A small message with a long pattern fits.
+    static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A block of what `write` writes.
+fn block(write: impl FnOnce(&mut Vec<u8>)) -> Arc<[u8]> {
+    DRAFT.with_borrow_mut(|draft| {
+        draft.clear();
+        write(draft);
+        let block = Arc::from(&draft[..]);
+        draft.shrink_to(KEPT_DRAFT);
+        block
+    })
 }
 
 impl Message {
     /// Copies channel and payload into a message.
     pub fn new(kind: Kind, channel: &[u8], payload: &[u8]) -> Self {
-        let mut tail = Vec::with_capacity(channel.len() + payload.len() + 2 * LENGTH_AND_ENDS);
-        encode::bulk(&mut tail, channel);
-        encode::bulk(&mut tail, payload);
-        Message { kind, lead: Vec::new(), tail: tail.into(), exact: Default::default() }
+        let most = channel.len() + payload.len() + 2 * LENGTH_AND_ENDS;
+        let append = |bytes: &mut Vec<u8>| {
+            encode::bulk(bytes, channel);
+            encode::bulk(bytes, payload);
+        };
+        if most > INLINE_TAIL {
+            let mut tail = Vec::with_capacity(most);
+            append(&mut tail);
+            return Message { kind, body: Body::Parts(Arc::new(Parts { lead: Vec::new(), tail: tail.into() })) };
+        }
+        let block = block(|draft| {
+            draft.extend_from_slice(exact_head(kind, Proto::Resp2));
+            append(draft);
+        });
+        Message { kind, body: Body::Block(block) }
     }
 
     /// Makes a message of a payload that is not copied; `line` is the payload with the line end of a bulk.
@@ -88,7 +160,7 @@ impl Message {
         let mut lead = Vec::with_capacity(channel.len() + 2 * LENGTH_AND_ENDS);
         encode::bulk(&mut lead, channel);
         encode::header(&mut lead, b'$', (line.len() - LINE_END.len()) as i64);
-        Message { kind, lead, tail: line, exact: Default::default() }
+        Message { kind, body: Body::Parts(Arc::new(Parts { lead, tail: line })) }
     }
 
     /// Which family of channels it belongs to.
@@ -96,18 +168,29 @@ impl Message {
         self.kind
     }
 
+    /// What all its forms end in, in two pieces, of which the first may be empty.
+    fn endings(&self) -> (&[u8], &[u8]) {
+        match &self.body {
+            Body::Block(block) => (&[], &block[exact_head(self.kind, Proto::Resp2).len()..]),
+            Body::Parts(parts) => (&parts.lead, &parts.tail),
+        }
+    }
+
     /// The channel and the payload.
     pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
-        let heads: &[u8] = if self.lead.is_empty() { &self.tail } else { &self.lead };
-        let (channel, rest) = split_bulk(heads);
-        let payload =
-            if self.lead.is_empty() { split_bulk(rest).0 } else { &self.tail[..self.tail.len() - LINE_END.len()] };
-        (channel, payload)
+        match self.endings() {
+            ([], tail) => {
+                let (channel, rest) = split_bulk(tail);
+                (channel, split_bulk(rest).0)
+            }
+            (lead, tail) => (split_bulk(lead).0, &tail[..tail.len() - LINE_END.len()]),
+        }
     }
 
     /// Its length in memory, in bytes.
     pub fn len(&self) -> usize {
-        self.lead.len() + self.tail.len()
+        let (lead, tail) = self.endings();
+        lead.len() + tail.len()
     }
 
     /// Never: even an empty payload has its lengths.
@@ -115,46 +198,48 @@ impl Message {
         self.len() == 0
     }
 
-    /// The frame for those who subscribed to the channel itself; encoded at its first use.
-    pub fn exact_frame(&self, proto: Proto) -> &Frame {
-        self.exact[proto.index()].get_or_init(|| match self.lead[..] {
-            [] => self.frame(Bytes::from_static(self.exact_head(proto))),
-            ref lead => self.frame([self.exact_head(proto), lead].concat().into()),
-        })
+    /// The frame for those who subscribed to the channel itself.
+    pub fn exact_frame(&self, proto: Proto) -> Frame {
+        let head = exact_head(self.kind, proto);
+        match &self.body {
+            Body::Block(block) if proto == Proto::Resp2 => Frame::of_block(block.clone()),
+            Body::Block(_) => Frame::of_block(block(|draft| {
+                draft.extend_from_slice(head);
+                self.append_to(draft);
+            })),
+            Body::Parts(parts) if parts.lead.is_empty() => {
+                Frame::of_pieces(Bytes::from_static(head), parts.tail.clone())
+            }
+            Body::Parts(parts) => Frame::of_pieces([head, &parts.lead].concat(), parts.tail.clone()),
+        }
     }
 
     /// One frame of several messages for those who subscribed to their channel, in this order.
-    pub fn run_frame(messages: &[Arc<Message>], proto: Proto) -> Frame {
-        let len = messages.iter().map(|message| message.exact_head(proto).len() + message.len()).sum();
+    pub fn run_frame(messages: &[Message], proto: Proto) -> Frame {
+        let len = messages.iter().map(|message| exact_head(message.kind, proto).len() + message.len()).sum();
         let mut bytes = Vec::with_capacity(len);
         for message in messages {
-            bytes.extend_from_slice(message.exact_head(proto));
+            bytes.extend_from_slice(exact_head(message.kind, proto));
             message.append_to(&mut bytes);
         }
         Frame::whole(bytes)
     }
 
-    fn exact_head(&self, proto: Proto) -> &'static [u8] {
-        match (self.kind, proto) {
-            (Kind::Channel, Proto::Resp2) => b"*3\r\n$7\r\nmessage\r\n",
-            (Kind::Channel, Proto::Resp3) => b">3\r\n$7\r\nmessage\r\n",
-            (Kind::ShardChannel, Proto::Resp2) => b"*3\r\n$8\r\nsmessage\r\n",
-            (Kind::ShardChannel, Proto::Resp3) => b">3\r\n$8\r\nsmessage\r\n",
-        }
-    }
-
     /// A frame for those who subscribed to `pattern`.
     pub fn pattern_frame(&self, proto: Proto, pattern: &[u8]) -> Frame {
-        let is_inline = self.len() <= INLINE_TAIL;
-        let rest = if is_inline { self.len() } else { self.lead.len() };
-        let mut bytes = Vec::with_capacity(pattern.len() + PATTERN_START_AND_LENGTH + rest);
-        self.append_pattern_head(&mut bytes, proto, pattern);
-        if is_inline {
-            self.append_to(&mut bytes);
-            return Frame::whole(bytes);
+        if let Body::Parts(parts) = &self.body
+            && self.len() > INLINE_TAIL
+        {
+            let Parts { lead, tail } = &**parts;
+            let mut head = Vec::with_capacity(pattern.len() + PATTERN_START_AND_LENGTH + lead.len());
+            append_pattern_head(&mut head, proto, pattern);
+            head.extend_from_slice(lead);
+            return Frame::of_pieces(head, tail.clone());
         }
-        bytes.extend_from_slice(&self.lead);
-        Frame { head: bytes.into(), tail: self.tail.clone() }
+        Frame::of_block(block(|draft| {
+            append_pattern_head(draft, proto, pattern);
+            self.append_to(draft);
+        }))
     }
 
     /// One frame for a client that subscribed to all of `patterns`, in their order: a form of the message for each.
@@ -162,7 +247,7 @@ impl Message {
         let len = patterns.clone().map(|pattern| self.pattern_form_len(pattern)).sum();
         let mut bytes = Vec::with_capacity(len);
         for pattern in patterns {
-            self.append_pattern_head(&mut bytes, proto, pattern);
+            append_pattern_head(&mut bytes, proto, pattern);
             self.append_to(&mut bytes);
         }
         Frame::whole(bytes)
@@ -173,26 +258,11 @@ impl Message {
         pattern.len() + PATTERN_START_AND_LENGTH + self.len()
     }
 
-    fn append_pattern_head(&self, bytes: &mut Vec<u8>, proto: Proto, pattern: &[u8]) {
-        let start: &[u8] = match proto {
-            Proto::Resp2 => b"*4\r\n$8\r\npmessage\r\n",
-            Proto::Resp3 => b">4\r\n$8\r\npmessage\r\n",
-        };
-        bytes.extend_from_slice(start);
-        encode::bulk(bytes, pattern);
-    }
-
     /// Appends what all its forms end in.
     fn append_to(&self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&self.lead);
-        bytes.extend_from_slice(&self.tail);
-    }
-
-    fn frame(&self, head: Bytes) -> Frame {
-        if self.tail.len() > INLINE_TAIL {
-            return Frame { head, tail: self.tail.clone() };
-        }
-        Frame::whole([&head[..], &self.tail].concat())
+        let (lead, tail) = self.endings();
+        bytes.extend_from_slice(lead);
+        bytes.extend_from_slice(tail);
     }
 }
 
@@ -200,6 +270,26 @@ impl Message {
 const LENGTH_AND_ENDS: usize = 25;
 /// Room for what stands before a pattern, and behind it.
 const PATTERN_START_AND_LENGTH: usize = 18 + LENGTH_AND_ENDS;
+
+/// What the form for those who subscribed to the channel itself begins with.
+fn exact_head(kind: Kind, proto: Proto) -> &'static [u8] {
+    match (kind, proto) {
+        (Kind::Channel, Proto::Resp2) => b"*3\r\n$7\r\nmessage\r\n",
+        (Kind::Channel, Proto::Resp3) => b">3\r\n$7\r\nmessage\r\n",
+        (Kind::ShardChannel, Proto::Resp2) => b"*3\r\n$8\r\nsmessage\r\n",
+        (Kind::ShardChannel, Proto::Resp3) => b">3\r\n$8\r\nsmessage\r\n",
+    }
+}
+
+fn append_pattern_head(bytes: &mut Vec<u8>, proto: Proto, pattern: &[u8]) {
+    let start: &[u8] = match proto {
+        Proto::Resp2 => b"*4\r\n$8\r\npmessage\r\n",
+        Proto::Resp3 => b">4\r\n$8\r\npmessage\r\n",
+    };
+    bytes.extend_from_slice(start);
+    encode::bulk(bytes, pattern);
+}
+
 /// The content of the bulk that these bytes, which were encoded here, begin with, and what follows it.
 fn split_bulk(bytes: &[u8]) -> (&[u8], &[u8]) {
     let line = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len());
@@ -227,11 +317,11 @@ mod tests {
         let message = Message::new(Kind::Channel, b"news", b"hello");
         for (proto, mark) in [(Proto::Resp2, "*"), (Proto::Resp3, ">")] {
             let exact = [mark.as_bytes(), b"3\r\n$7\r\nmessage\r\n", tail].concat();
-            assert_eq!(bytes(message.exact_frame(proto)), exact);
+            assert_eq!(bytes(&message.exact_frame(proto)), exact);
             let by_pattern = [mark.as_bytes(), b"4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n", tail].concat();
             assert_eq!(bytes(&message.pattern_frame(proto, b"n*")), by_pattern);
             let worker = Message::new(Kind::ShardChannel, b"news", b"hello");
-            assert_eq!(bytes(worker.exact_frame(proto)), [mark.as_bytes(), b"3\r\n$8\r\nsmessage\r\n", tail].concat());
+            assert_eq!(bytes(&worker.exact_frame(proto)), [mark.as_bytes(), b"3\r\n$8\r\nsmessage\r\n", tail].concat());
         }
     }
 
@@ -241,7 +331,7 @@ mod tests {
             let copied = Message::new(Kind::Channel, b"news", &payload);
             let sharing = Message::sharing(Kind::Channel, b"news", [&payload[..], LINE_END].concat().into());
             for proto in Proto::ALL {
-                assert_eq!(bytes(copied.exact_frame(proto)), bytes(sharing.exact_frame(proto)));
+                assert_eq!(bytes(&copied.exact_frame(proto)), bytes(&sharing.exact_frame(proto)));
                 assert_eq!(bytes(&copied.pattern_frame(proto, b"*")), bytes(&sharing.pattern_frame(proto, b"*")));
             }
             assert_eq!(copied.len(), sharing.len());
@@ -278,10 +368,10 @@ mod tests {
         let frames = [
             message.exact_frame(Proto::Resp2),
             message.exact_frame(Proto::Resp3),
-            &message.pattern_frame(Proto::Resp2, b"*"),
+            message.pattern_frame(Proto::Resp2, b"*"),
         ];
         for frame in frames {
-            assert_eq!(frame.tail.as_ptr(), message.tail.as_ptr());
+            assert_eq!(frame.pieces()[1].as_ptr(), message.endings().1.as_ptr());
         }
     }
 }

@@ -89,7 +89,7 @@ pub struct Worker {
     /// Memory for replies, reused by all sessions.
     pub(crate) reply_buffer: RefCell<Vec<u8>>,
     /// The decoder of all connections that are between two requests.
-    pub(crate) spare_decoder: RefCell<Box<Decoder>>,
+    pub(crate) spare_decoder: RefCell<Option<Box<Decoder>>>,
     /// Memory for input, used by all connections in turn: an idle one holds none.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// When it last looked whether clients must go because of what all hold, in milliseconds of the server's clock.
@@ -274,8 +274,10 @@ impl Worker {
             if !self.more_waits.get() {
                 break;
             }
-            let (taken, more_waits) = hub.with(|hub| hub.take_some(self.id));
-            self.incoming.borrow_mut().extend(taken);
+            let mut incoming = self.incoming.borrow_mut();
+            let spare = std::mem::take(&mut *incoming);
+            let more_waits;
+            (*incoming, more_waits) = hub.with(|hub| hub.take_some(self.id, spare));
             self.more_waits.set(more_waits);
         }
         self.send_after(&mut hub);

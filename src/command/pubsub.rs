@@ -2,8 +2,6 @@
 
 pub(crate) mod subscribing;
 
-use std::sync::Arc;
-
 use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect, limits, nodes};
@@ -232,10 +230,10 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
         call.reply.integer(0);
         return Ok(());
     }
-    let message = Arc::new(match call.args.shared_line(2) {
+    let message = match call.args.shared_line(2) {
         Some(line) => Message::sharing(kind, channel, line),
         None => Message::new(kind, channel, &call.args[2]),
-    });
+    };
     let published = call.hub.with(|hub| hub.publish(kind, channel, &message));
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;

@@ -1,7 +1,5 @@
 //! What the hub puts into mailboxes: messages to fan out, and whatever else has a place in their order.
 
-use std::sync::Arc;
-
 use super::name::Name;
 use crate::ids::Slot;
 use crate::mailbox::Cost;
@@ -19,7 +17,7 @@ pub(crate) enum Entry<T> {
 /// A message with the lists of this port's connections that receive it: exact subscribers first, then patterns.
 #[derive(Debug)]
 pub(crate) struct Publication {
-    pub(crate) message: Arc<Message>,
+    pub(crate) message: Message,
     pub(crate) exact: Option<Slot>,
     pub(crate) patterns: Vec<(Slot, Name)>,
 }

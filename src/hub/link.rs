@@ -1,6 +1,6 @@
 //! The port of what carries messages to other servers.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
 use super::{Entry, HubState, Publication, Published};
 use crate::ids::PortId;
@@ -52,7 +52,7 @@ impl<T: Cost> HubState<T> {
     }
 
     /// Queues `message` for everyone who listens to `channel`, here and at other servers.
-    pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Arc<Message>) -> Published {
+    pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
         let Some(carries) = self.link.as_ref().map(|link| link.carries) else {
             return self.publish_here(kind, channel, message);
         };
@@ -66,7 +66,7 @@ impl<T: Cost> HubState<T> {
         published
     }
 
-    fn post_to_link(&mut self, message: &Arc<Message>, sent: &mut Sent) {
+    fn post_to_link(&mut self, message: &Message, sent: &mut Sent) {
         let Some(Link { port, limit, dropped, .. }) = &mut self.link else { return };
         let publication = Publication { message: message.clone(), exact: None, patterns: Vec::new() };
         let posted = self.mailboxes.post_within(*port, Entry::Publication(publication), *limit, sent);
@@ -85,7 +85,7 @@ impl<T: Cost> HubState<T> {
     /// what is published is heard here at once from now on. Answers whether there is more.
     pub(crate) fn end_echo(&mut self, sent: &mut Sent) -> bool {
         let Some(port) = self.link.as_ref().map(|link| link.port) else { return false };
-        let (entries, more) = self.mailboxes.take_bundle(port);
+        let (entries, more) = self.mailboxes.take_bundle(port, VecDeque::new());
         for entry in entries {
             if let Entry::Publication(Publication { message, .. }) = entry {
                 sent.extend(self.publish_here(message.kind(), message.parts().0, &message).sent);
@@ -107,7 +107,7 @@ mod tests {
     fn published(carries: Carries) -> (Hub<usize>, [usize; 2]) {
         let hub: Hub<usize> = Hub::linked(1, 1024 * 1024, carries);
         hub.lock().subscribe(0, &mut Wanted::Channel(b"a"), || 0);
-        let message = Arc::new(Message::new(Kind::Channel, b"a", b"x"));
+        let message = Message::new(Kind::Channel, b"a", b"x");
         for _ in 0..2 {
             assert_eq!(hub.publish(Kind::Channel, b"a", &message).receivers, 1);
         }
@@ -127,11 +127,11 @@ mod tests {
         let (hub, _) = published(Carries::Nothing);
         hub.lock().begin_echo();
         for number in 0..1000 {
-            let message = Arc::new(Message::new(Kind::Channel, b"a", number.to_string().as_bytes()));
+            let message = Message::new(Kind::Channel, b"a", number.to_string().as_bytes());
             hub.publish(Kind::Channel, b"a", &message);
         }
         while hub.lock().end_echo(&mut Sent::default()) {}
-        hub.publish(Kind::Channel, b"a", &Arc::new(Message::new(Kind::Channel, b"a", b"1000")));
+        hub.publish(Kind::Channel, b"a", &Message::new(Kind::Channel, b"a", b"1000"));
         assert_eq!(hub.lock().take_all(1).count(), 0);
         let heard = hub.lock().take_all(0).map(|entry| match entry {
             Entry::Publication(publication) => String::from_utf8_lossy(publication.message.parts().1).into_owned(),

@@ -42,8 +42,10 @@ impl<T> Parts<T> {
 
     /// The part of names with this hash: by bits that the tables themselves do not look at first.
     fn of(&self, hash: u64) -> &Part<T> {
-        let parts = self.as_slice();
-        &parts[(hash >> 32) as usize % parts.len()]
+        match self {
+            Parts::One(part) => part,
+            Parts::All(parts) => &parts[(hash >> 32) as usize % PARTS],
+        }
     }
 
     fn of_mut(&mut self, hash: u64) -> &mut Part<T> {

@@ -217,13 +217,13 @@ impl<'s> Ears<'s> {
         if !self.expects_receivers && hub.lock().receivers(kind, channel) == 0 {
             return;
         }
-        let message = Arc::new(match payload {
+        let message = match payload {
             Payload::Within(bytes) => Message::new(kind, channel, bytes),
             Payload::Own(mut bytes) => {
                 bytes.extend_from_slice(b"\r\n");
                 Message::sharing(kind, channel, bytes.into())
             }
-        });
+        };
         let published = hub.lock().publish_here(kind, channel, &message);
         self.expects_receivers = published.receivers > 0;
         self.sent.extend(published.sent);

@@ -1,6 +1,6 @@
 //! What the link needs of an engine, whatever it speaks.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
@@ -59,7 +59,7 @@ pub(super) trait Engine {
     fn push_probe(&mut self, probe: Option<u64>, output: &mut BytesMut);
 
     /// Takes what is to be sent; false if that is nothing.
-    fn take(&mut self, entries: Vec<Entry<Order>>) -> bool;
+    fn take(&mut self, entries: VecDeque<Entry<Order>>) -> bool;
 
     /// Takes something that is for another node, or for all of them.
     fn take_control(&mut self, to: Option<Origin>, bytes: Vec<u8>);
@@ -71,7 +71,7 @@ pub(super) trait Engine {
     fn has_more(&self) -> bool;
 
     /// The next message that was taken and not sent at all, for an engine that echoes: it is heard here, at least.
-    fn take_back(&mut self) -> Option<Arc<Message>>;
+    fn take_back(&mut self) -> Option<Message>;
 
     /// Does what the next thing asks for that has come as a whole, and lets `hear` know what else follows from it; false if
     /// there is none.

@@ -11,7 +11,6 @@ mod outgoing;
 mod protocol;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use bytes::BytesMut;
 
@@ -109,7 +108,7 @@ impl Engine for Nats {
         self.probes.push_back(probe);
     }
 
-    fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
+    fn take(&mut self, entries: VecDeque<Entry<Order>>) -> bool {
         self.outgoing.take(entries)
     }
 
@@ -125,7 +124,7 @@ impl Engine for Nats {
         self.outgoing.has_more()
     }
 
-    fn take_back(&mut self) -> Option<Arc<Message>> {
+    fn take_back(&mut self) -> Option<Message> {
         None
     }
 

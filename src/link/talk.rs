@@ -1,5 +1,6 @@
 //! What is said to an engine, and what follows from what it says: all but the bytes' way, so that it needs no socket.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Release;
 use std::time::Duration;
@@ -102,7 +103,7 @@ impl<'s, E: Engine> Talk<'s, E> {
             return true;
         }
         // The lock is given back before they are looked at.
-        let taken = self.ears.server.hub.lock().take_some(self.backplane.port).0;
+        let taken = self.ears.server.hub.lock().take_some(self.backplane.port, VecDeque::new()).0;
         self.engine.take(taken)
     }
 

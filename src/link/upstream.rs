@@ -13,7 +13,6 @@ mod owners;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -43,7 +42,7 @@ pub(super) struct Upstream {
     /// What the channels begin with on which nodes speak with each other.
     control: String,
     /// What was taken from the mailbox and is to be published.
-    messages: VecDeque<Arc<Message>>,
+    messages: VecDeque<Message>,
     /// The last number of what it was asked for: what is asked for anew is not given up for its old number.
     asked: HashMap<Subject, u64>,
     owners: Owners,
@@ -135,7 +134,7 @@ impl Engine for Upstream {
         }
     }
 
-    fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
+    fn take(&mut self, entries: VecDeque<Entry<Order>>) -> bool {
         let any = !entries.is_empty();
         self.messages.extend(entries.into_iter().filter_map(|entry| match entry {
             Entry::Publication(publication) => Some(publication.message),
@@ -146,7 +145,7 @@ impl Engine for Upstream {
     }
 
     fn take_control(&mut self, to: Option<Origin>, bytes: Vec<u8>) {
-        self.messages.push_back(Arc::new(Message::new(Kind::Channel, &self.control_channel(to), &bytes)));
+        self.messages.push_back(Message::new(Kind::Channel, &self.control_channel(to), &bytes));
     }
 
     fn push_next(&mut self, output: &mut BytesMut, figures: &Figures) -> bool {
@@ -165,8 +164,8 @@ impl Engine for Upstream {
         !self.messages.is_empty()
     }
 
-    fn take_back(&mut self) -> Option<Arc<Message>> {
-        let is_control = |message: &Arc<Message>| message.parts().0.starts_with(self.control.as_bytes());
+    fn take_back(&mut self) -> Option<Message> {
+        let is_control = |message: &Message| message.parts().0.starts_with(self.control.as_bytes());
         std::iter::from_fn(|| self.messages.pop_front()).find(|message| !is_control(message))
     }
 

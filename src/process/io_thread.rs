@@ -271,7 +271,7 @@ mod tests {
             let mut task = pin!(deliver(worker.clone()));
             let mut run = || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
             for _ in 0..3 {
-                let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; 2_000_000]));
+                let message = Message::new(Kind::Channel, b"a", &vec![b'x'; 2_000_000]);
                 server.hub.publish(Kind::Channel, b"a", &message);
                 worker.handle().bell.notify_one();
                 assert!(run());
@@ -290,7 +290,7 @@ mod tests {
         let worker = Worker::new(server.clone(), 0);
         let client = worker.register(Address::Unix("/x".into()));
         worker.join(&client, Topic::Pattern, &[b"*"], &mut HubAccess::new(&server.hub), |_| ());
-        let message = Arc::new(Message::new(Kind::Channel, b"a", b""));
+        let message = Message::new(Kind::Channel, b"a", b"");
         (0..50_000).for_each(|_| assert_eq!(server.hub.publish(Kind::Channel, b"a", &message).receivers, 1));
         worker.handle().bell.notify_one();
         runtime().expect("the system has descriptors").block_on(async {

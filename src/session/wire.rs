@@ -150,14 +150,14 @@ impl Wire {
 
     /// The decoder for what comes next.
     pub(super) fn take_decoder(&mut self, worker: &Worker) -> Box<Decoder> {
-        self.decoder.take().unwrap_or_else(|| worker.spare_decoder.take())
+        self.decoder.take().or_else(|| worker.spare_decoder.take()).unwrap_or_default()
     }
 
     /// Keeps the decoder if it has come into the middle of a request.
     pub(super) fn keep_decoder(&mut self, mut decoder: Box<Decoder>, worker: &Worker) {
         if decoder.is_between_requests() {
             decoder.forget();
-            worker.spare_decoder.replace(decoder);
+            worker.spare_decoder.replace(Some(decoder));
         } else {
             self.decoder = Some(decoder);
         }

@@ -1,7 +1,6 @@
 //! Fan-out: from the entries of a mailbox to the outboxes of this worker's clients.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::Worker;
 use super::writing::{FRAME_BYTES, reaches};
@@ -57,7 +56,7 @@ impl Worker {
     fn fan_out(&self, publication: &Publication) {
         let message = &publication.message;
         if let Some(slot) = publication.exact {
-            self.push_all(slot, |proto| message.exact_frame(proto).clone());
+            self.push_all(slot, |proto| message.exact_frame(proto));
         }
         let mut patterns = &publication.patterns[..];
         while let [(slot, pattern), ..] = patterns {
@@ -89,24 +88,26 @@ impl Worker {
 
     /// Delivers a message and those behind it that go to the same clients in the same form, as one frame: a pointer, a
     /// piece to write and the bookkeeping for each subscriber are paid once for all of them.
-    fn fan_out_run(&self, slot: Slot, first: Arc<Message>) {
+    fn fan_out_run(&self, slot: Slot, first: Message) {
         let mut bytes = first.len();
-        let mut run = vec![first];
-        while bytes < RUN_BYTES {
-            let mut incoming = self.incoming.borrow_mut();
-            let joins = |next: &Publication| next.only_exact() == Some(slot) && bytes + next.message.len() <= RUN_BYTES;
-            match incoming.pop_front_if(|entry| matches!(entry, Entry::Publication(next) if joins(next))) {
-                Some(Entry::Publication(next)) => {
-                    bytes += next.message.len();
-                    run.push(next.message);
-                }
-                _ => break,
-            }
-        }
-        match &run[..] {
-            [only] => self.push_all(slot, |proto| only.exact_frame(proto).clone()),
-            several => self.push_all(slot, |proto| Message::run_frame(several, proto)),
-        }
+        let Some(second) = self.take_joining(slot, &mut bytes) else {
+            return self.push_all(slot, |proto| first.exact_frame(proto));
+        };
+        let mut run = vec![first, second];
+        run.extend(std::iter::from_fn(|| self.take_joining(slot, &mut bytes)));
+        self.push_all(slot, |proto| Message::run_frame(&run, proto));
+    }
+
+    /// The next message, if it goes to this list alone and fits behind a run of so many bytes.
+    fn take_joining(&self, slot: Slot, bytes: &mut usize) -> Option<Message> {
+        let joins = |next: &Publication| next.only_exact() == Some(slot) && *bytes + next.message.len() <= RUN_BYTES;
+        let next = self
+            .incoming
+            .borrow_mut()
+            .pop_front_if(|entry| matches!(entry, Entry::Publication(next) if joins(next)))?;
+        let Entry::Publication(Publication { message, .. }) = next else { return None };
+        *bytes += message.len();
+        Some(message)
     }
 
     /// Pushes one frame to each client of a list: the frame is made once for each protocol version in use, and shared by
@@ -197,7 +198,7 @@ mod tests {
             clients.push(client);
         }
         for payload in payloads {
-            let message = Arc::new(Message::new(Kind::Channel, b"a", payload));
+            let message = Message::new(Kind::Channel, b"a", payload);
             hub.with(|hub| hub.publish(Kind::Channel, b"a", &message));
         }
         workers.iter().for_each(|worker| worker.deliver_all());
@@ -235,7 +236,7 @@ mod tests {
             worker.join(&client, Topic::Pattern, &[pattern.as_bytes()], &mut hub, |_| ());
         }
         worker.join(&other, Topic::Pattern, &[patterns[50].as_bytes()], &mut hub, |_| ());
-        let message = Arc::new(Message::new(Kind::Channel, b"news", b"hello"));
+        let message = Message::new(Kind::Channel, b"news", b"hello");
         let published = hub.with(|hub| hub.publish(Kind::Channel, b"news", &message));
         worker.deliver_all();
         assert_eq!(published.receivers, 101);
@@ -264,7 +265,7 @@ mod tests {
             let client = worker.welcome(info, Some(Rc::new(transport)));
             worker.join(&client, Topic::Channel, &[b"a"], &mut HubAccess::new(&server.hub), |_| ());
             let publish = |len: usize| {
-                let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
+                let message = Message::new(Kind::Channel, b"a", &vec![b'x'; len]);
                 server.hub.publish(Kind::Channel, b"a", &message);
                 worker.deliver_all();
             };

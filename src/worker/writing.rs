@@ -176,7 +176,6 @@ pub(super) fn reaches(bytes: usize, bound: ByteSize) -> bool {
 mod tests {
     use std::cell::Cell;
     use std::io::IoSlice;
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -235,7 +234,7 @@ mod tests {
         }
 
         fn publish(&self, len: usize) {
-            let message = Arc::new(Message::new(Kind::Channel, b"a", &vec![b'x'; len]));
+            let message = Message::new(Kind::Channel, b"a", &vec![b'x'; len]);
             self.worker.server.hub.publish(Kind::Channel, b"a", &message);
             self.worker.deliver_all();
             while self.worker.flush_dirty(1) {}

@@ -1,7 +1,6 @@
 //! What this node publishes, on its way to the engine.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use bytes::BytesMut;
 
@@ -19,7 +18,7 @@ const LARGEST_PIECE: usize = 256 * 1024;
 /// Something that is to be sent.
 #[derive(Debug)]
 enum Item {
-    Message(Arc<Message>),
+    Message(Message),
     /// For one node or all, from one to another.
     Control(Option<Origin>, Vec<u8>),
 }
@@ -67,7 +66,7 @@ impl Outgoing {
     }
 
     /// Adds what was taken from the mailbox; false if that was nothing.
-    pub(super) fn take(&mut self, entries: Vec<Entry<Order>>) -> bool {
+    pub(super) fn take(&mut self, entries: VecDeque<Entry<Order>>) -> bool {
         let any = !entries.is_empty();
         self.items.extend(entries.into_iter().filter_map(|entry| match entry {
             Entry::Publication(publication) => Some(Item::Message(publication.message)),
@@ -145,7 +144,7 @@ mod tests {
         let mut outgoing = Outgoing::new(7);
         outgoing.begin(max_payload);
         let entry = |payload: &Vec<u8>| {
-            let message = Arc::new(Message::new(Kind::Channel, b"news", payload));
+            let message = Message::new(Kind::Channel, b"news", payload);
             Entry::Publication(Publication { message, exact: None, patterns: Vec::new() })
         };
         assert!(outgoing.take(payloads.iter().map(entry).collect()));
@@ -189,8 +188,8 @@ mod tests {
         outgoing.begin(100);
         let figures = Figures::default();
         for name in [&[b'x'; 200][..], b"short"] {
-            let message = Arc::new(Message::new(Kind::Channel, name, b""));
-            outgoing.take(vec![Entry::Publication(Publication { message, exact: None, patterns: Vec::new() })]);
+            let message = Message::new(Kind::Channel, name, b"");
+            outgoing.take([Entry::Publication(Publication { message, exact: None, patterns: Vec::new() })].into());
         }
         let mut output = BytesMut::new();
         while outgoing.push_next(&Subjects::new("p"), &mut output, &figures) {}

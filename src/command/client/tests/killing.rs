@@ -1,6 +1,5 @@
 //! CLIENT KILL, on one worker and across workers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::gate;
@@ -180,7 +179,7 @@ fn p4_a_kill_delivers_nothing_before_an_earlier_confirmation() {
     let subscribe = OwnedArgs::new(["SUBSCRIBE", "x"].map(str::as_bytes).into_iter());
     gate::admit(&mut turn, &mut conversation, subscribe.args());
     // What another thread does between two commands of one read.
-    world.server.hub.publish(Kind::Channel, b"x", &Arc::new(Message::new(Kind::Channel, b"x", b"1")));
+    world.server.hub.publish(Kind::Channel, b"x", &Message::new(Kind::Channel, b"x", b"1"));
     let kill = OwnedArgs::new(["CLIENT", "KILL", "ID", "2"].map(str::as_bytes).into_iter());
     gate::admit(&mut turn, &mut conversation, kill.args());
     assert_eq!(turn.reply.rest(), b":1\r\n");

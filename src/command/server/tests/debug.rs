@@ -1,7 +1,6 @@
 //! DEBUG.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::test_support::World;
@@ -95,7 +94,7 @@ fn p4_a_message_that_comes_while_its_subscriber_sleeps_follows_the_confirmation(
     let sleeper = world.client().speaking(Proto::Resp3);
     let confirmed = sleeper.say("SUBSCRIBE news\r\nDEBUG SLEEP 1");
     assert_eq!(confirmed, ">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
-    world.server.hub.publish(Kind::Channel, b"news", &Arc::new(Message::new(Kind::Channel, b"news", b"x")));
+    world.server.hub.publish(Kind::Channel, b"news", &Message::new(Kind::Channel, b"news", b"x"));
     world.settle();
     assert_eq!(sleeper.heard(), ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
     world.advance(Duration::from_secs(1));
