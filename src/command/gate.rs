@@ -125,11 +125,22 @@ pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
 }
 
 /// Refuses what is about keys beside a backplane, unless this node is to have keys of its own, or has these in a cluster.
-fn ensure_keys_here(server: &Server, settings: &Settings, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
+fn ensure_keys_here(
+    server: &Server,
+    settings: &Settings,
+    state: &SessionState,
+    entry: &Entry,
+    args: Args<'_>,
+) -> Result<(), ReplyError> {
     if refuses_keys(settings, entry) {
         return Err(ReplyError::KEYS_BESIDE_BACKPLANE);
     }
-    redirect::ensure_here(server, entry, args)
+    match &state.transaction {
+        Some(transaction) if entry.command.flags.has(Flags::EXECUTES) => {
+            redirect::ensure_all_here(server, &transaction.queue)
+        }
+        _ => redirect::ensure_here(server, entry, args),
+    }
 }
 
 /// Whether this is about keys, which are not served beside a backplane unless they are asked for: other servers have others.
@@ -163,7 +174,7 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
         ensure_permitted(turn, state, entry, args)?;
     }
     if !turn.settings.backplane.0.is_empty() {
-        ensure_keys_here(&worker.server, &turn.settings, entry, args)?;
+        ensure_keys_here(&worker.server, &turn.settings, state, entry, args)?;
     }
     if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);
@@ -323,7 +334,8 @@ fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, 
     }
     if found.is_some_and(|entry| entry.command.flags.has(Flags::EXECUTES)) {
         leaving::discard(turn, conversation);
-        let error = ReplyError::exec_abort(error);
+        // Clients that are sent to another node look for that.
+        let error = if redirect::is_redirection(error) { error.clone() } else { ReplyError::exec_abort(error) };
         count_error(turn.worker.stats(), &turn.worker.server, &error);
         return turn.reply.error(&error);
     }

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use super::elsewhere::task::Request;
 use super::keys;
-use super::table::Entry;
+use super::table::{self, Entry};
 use crate::backplane::slots::{SlotMap, slot_of};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
@@ -28,7 +29,29 @@ pub(super) fn is_clustered(server: &Server) -> bool {
 
 /// Refuses a request for keys that another node has, or that several have.
 pub(super) fn ensure_here(server: &Server, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
-    let Some(slot) = slot(server, entry, args)? else { return Ok(()) };
+    slot(server, entry, args)?.map_or(Ok(()), |slot| ensure_slot_here(server, slot))
+}
+
+/// Refuses a transaction of keys that another node has now, or that several slots have. Its commands were judged when they were
+/// queued, each by itself.
+pub(super) fn ensure_all_here(server: &Server, queue: &[Request]) -> Result<(), ReplyError> {
+    let mut of_all = None;
+    for (index, args) in queue {
+        if let Some(slot) = slot(server, table::entry(*index), args.args())?
+            && *of_all.get_or_insert(slot) != slot
+        {
+            return Err(ReplyError::CROSS_SLOT);
+        }
+    }
+    of_all.map_or(Ok(()), |slot| ensure_slot_here(server, slot))
+}
+
+/// Whether an error says that keys are not (all) here.
+pub(super) fn is_redirection(error: &ReplyError) -> bool {
+    [ReplyError::CROSS_SLOT.code(), ReplyError::CLUSTER_DOWN.code(), b"MOVED"].contains(&error.code())
+}
+
+fn ensure_slot_here(server: &Server, slot: u16) -> Result<(), ReplyError> {
     match map(server)?.elsewhere(slot) {
         Some(owner) => Err(ReplyError::moved(slot, &owner.address())),
         None => Ok(()),

@@ -79,6 +79,35 @@ pub(crate) fn keys_lie_on_one_node_each_and_clients_are_sent_there(engine: &mut 
     assert_eq!((refused, answers.contains(&"$1\r\n1\r\n".into())), (2, true), "{answers:?}");
 }
 
+/// EXEC refuses what a command with several keys would be refused for, and is no transaction of what it says that was queued.
+pub(crate) fn all_keys_of_a_transaction_have_one_slot(engine: &mut Engine) {
+    let node = start_clustered(engine, "one");
+    expect_agreement(&[&node], 1);
+    let mut peer = client(&node);
+    let crossed = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+    for (queued, answer) in [
+        (&["SET b 1", "SET f 2"][..], crossed),
+        (&["SET b 1", "PING", "SET b 2"], "*3\r\n+OK\r\n+PONG\r\n+OK\r\n"),
+        (&["SET {b}1 1", "SET b 2", "PUBLISH f 1"], "*3\r\n+OK\r\n+OK\r\n:0\r\n"),
+        (&["SET b 1", "SET f 2", "SET b"], crossed),
+        (&["SET b 1", "SET b", "SET f 2"], aborted),
+        (&["MSET b 1 f 2"], aborted),
+        (&[], "*0\r\n"),
+    ] {
+        assert_eq!(text(&mut peer, &["WATCH", "f"]), "+OK\r\n");
+        assert_eq!(text(&mut peer, &["MULTI"]), "+OK\r\n");
+        for command in queued {
+            text(&mut peer, &command.split(' ').collect::<Vec<_>>());
+        }
+        assert_eq!(text(&mut peer, &["EXEC"]), answer, "{queued:?}");
+        assert_eq!(text(&mut peer, &["EXEC"]), "-ERR EXEC without MULTI\r\n");
+    }
+    assert!(text(&mut peer, &["CLIENT", "INFO"]).contains(" watch=0 "));
+    let errors = text(&mut peer, &["INFO", "errorstats"]);
+    assert!(errors.contains("errorstat_CROSSSLOT:count=3\r\n"), "{errors}");
+}
+
 pub(crate) fn messages_are_taken_at_any_node_of_a_cluster(engine: &mut Engine) {
     let nodes = ["one", "two"].map(|name| start_clustered(engine, name));
     expect_agreement(&nodes.iter().collect::<Vec<_>>(), 2);

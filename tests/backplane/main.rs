@@ -38,6 +38,7 @@ macro_rules! tests {
 const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
     cluster:
         keys_lie_on_one_node_each_and_clients_are_sent_there
+        all_keys_of_a_transaction_have_one_slot
         messages_are_taken_at_any_node_of_a_cluster
         slots_of_a_node_that_goes_go_to_the_others_and_come_back_with_it
         a_cluster_without_an_engine_is_down;
