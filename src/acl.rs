@@ -18,7 +18,7 @@
 //! A user that exists keeps its place in memory, and its connections keep a pointer to it: what is changed holds for their
 //! next command. Names of commands are known here only through the [`Catalogue`], which the table of commands makes.
 //!
-//! Source: `acl.c` of Redis 7.2. Rights for one direction of a channel, and limits, are not in Redis.
+//! Source: `acl.c` of Redis 7.2. Rights for one direction of a channel, limits, and rules about slow subscribers are not in Redis.
 
 mod catalogue;
 mod channels;

@@ -11,6 +11,7 @@ mod permitted;
 pub mod registry;
 mod silence;
 pub(crate) mod sink;
+mod slow;
 
 use std::cell::{Cell, RefCell};
 use std::io;

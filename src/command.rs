@@ -50,6 +50,7 @@ mod redirect;
 pub(crate) mod run;
 pub mod scripting;
 pub mod server;
+mod slow;
 pub mod spec;
 pub mod stream;
 pub mod string;

@@ -34,6 +34,7 @@ mod print;
 mod reload;
 pub(crate) mod rewrite;
 mod settings;
+mod slow;
 mod table;
 mod user;
 mod value;
@@ -52,6 +53,7 @@ pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Effect, Param, Section};
 pub use reload::Reading;
 pub use settings::Settings;
+pub use slow::{SlowLimit, SlowPolicy};
 pub use user::UserLines;
 pub use value::{
     BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy,

@@ -6,6 +6,8 @@
 //! to write costs more than the copy. A small message is one block of memory, which is what most of its subscribers receive.
 //! A very large one is not copied at all: it stays where it was received.
 
+mod form;
+
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use bytes::Bytes;
 use crate::ids::Topic;
 use crate::resp::Proto;
 use crate::resp::encode;
+pub(crate) use form::Form;
 
 /// A tail of up to this many bytes is copied behind its head: that of a payload of 1 KiB, if its channel's name is not long.
 const INLINE_TAIL: usize = 1280;
@@ -42,6 +45,8 @@ impl From<Kind> for Topic {
 pub struct Frame {
     head: Head,
     tail: Bytes,
+    /// How many published messages it is; none if it is something else. Several lie in the head.
+    messages: u32,
 }
 
 /// The first piece of a frame.
@@ -64,17 +69,29 @@ impl Deref for Head {
 }
 
 impl Frame {
-    /// A frame of one piece.
+    /// A frame of one piece that is no published message.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self::of_pieces(bytes, Bytes::new())
+        Self::of_messages(bytes, 0)
     }
 
+    /// A frame of one piece that is so many messages.
+    fn of_messages(bytes: impl Into<Bytes>, messages: usize) -> Self {
+        Frame { head: Head::Bytes(bytes.into()), tail: Bytes::new(), messages: messages as u32 }
+    }
+
+    /// A frame that is one message.
     fn of_pieces(head: impl Into<Bytes>, tail: Bytes) -> Self {
-        Frame { head: Head::Bytes(head.into()), tail }
+        Frame { head: Head::Bytes(head.into()), tail, messages: 1 }
     }
 
+    /// The same for a small one.
     fn of_block(block: Arc<[u8]>) -> Self {
-        Frame { head: Head::Block(block), tail: Bytes::new() }
+        Frame { head: Head::Block(block), tail: Bytes::new(), messages: 1 }
+    }
+
+    /// How many published messages it is.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages as usize
     }
 
     /// The pieces that follow each other on the wire; the second is empty for small messages.
@@ -222,7 +239,7 @@ impl Message {
             bytes.extend_from_slice(exact_head(message.kind, proto));
             message.append_to(&mut bytes);
         }
-        Frame::whole(bytes)
+        Frame::of_messages(bytes, messages.len())
     }
 
     /// A frame for those who subscribed to `pattern`.
@@ -246,11 +263,13 @@ impl Message {
     pub fn patterns_frame<'p>(&self, proto: Proto, patterns: impl Iterator<Item = &'p [u8]> + Clone) -> Frame {
         let len = patterns.clone().map(|pattern| self.pattern_form_len(pattern)).sum();
         let mut bytes = Vec::with_capacity(len);
+        let mut forms = 0;
         for pattern in patterns {
             append_pattern_head(&mut bytes, proto, pattern);
             self.append_to(&mut bytes);
+            forms += 1;
         }
-        Frame::whole(bytes)
+        Frame::of_messages(bytes, forms)
     }
 
     /// How long its form for those who subscribed to `pattern` is at most, in bytes.

@@ -12,6 +12,7 @@ mod lists;
 mod monitors;
 mod orders;
 pub(crate) mod placement;
+mod shedding;
 mod subscribing;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The rules that make a user what it is, as ACL LIST and ACL GETUSER show them and files keep them.
 
 use super::rights::{Permissions, Rights};
+use crate::config::SlowPolicy;
 
 /// What is shown of one set of permissions.
 #[derive(Debug)]
@@ -39,6 +40,11 @@ impl Rights {
         Some(self.limits.show()).filter(|rules| !rules.is_empty())
     }
 
+    /// The laxest of what may become of its user's connections that do not keep up, where a rule says so.
+    pub(crate) fn slow(&self) -> Option<SlowPolicy> {
+        self.slow
+    }
+
     /// All rules, with blanks between them.
     pub(crate) fn describe(&self) -> Vec<u8> {
         let mut rules: Vec<Vec<u8>> = self.flags().into_iter().map(|flag| flag.as_bytes().to_vec()).collect();
@@ -46,6 +52,7 @@ impl Rights {
         rules.push(describe(&self.root));
         rules.extend(self.selectors.iter().map(|set| [b"(", &describe(set)[..], b")"].concat()));
         rules.extend(self.limits().map(String::into_bytes));
+        rules.extend(self.slow.map(|policy| format!("slow:{}", policy.word()).into_bytes()));
         rules.join(&b' ')
     }
 }

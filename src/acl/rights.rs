@@ -9,6 +9,7 @@ use super::commands::Commands;
 use super::keys::{KeyPatterns, KeyUse};
 use super::limits::Limits;
 use super::rule::{Context, RuleError, has_blanks};
+use crate::config::SlowPolicy;
 use crate::ids::CommandIndex;
 use crate::resp::decode::Args;
 
@@ -53,6 +54,8 @@ pub(crate) struct Rights {
     pub(super) selectors: Vec<Permissions>,
     /// How much its connections may have and do together.
     pub(super) limits: Limits,
+    /// The laxest of what may become of its connections that do not keep up, and what does unless they choose.
+    pub(super) slow: Option<SlowPolicy>,
 }
 
 /// What is asked of the rights of a user.
@@ -106,6 +109,7 @@ impl Rights {
             root: Permissions::none(context),
             selectors: Vec::new(),
             limits: Limits::default(),
+            slow: None,
         }
     }
 

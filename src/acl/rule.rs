@@ -3,6 +3,7 @@
 use super::catalogue::Catalogue;
 use super::limits::Limits;
 use super::rights::{Permissions, Rights};
+use crate::config::SlowPolicy;
 
 /// What rules depend on beside the user.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub(crate) enum RuleError {
     UnknownLimit,
     /// Not as much as a limit can be.
     LimitValue,
+    /// Nothing that can become of slow subscribers is called so.
+    UnknownPolicy,
 }
 
 impl RuleError {
@@ -57,6 +60,9 @@ impl RuleError {
                 "Unknown limit. There are connections, subscriptions, publish-bytes and publish-messages"
             }
             RuleError::LimitValue => "A limit must be a number, which for bytes may have a unit. 0 takes it away",
+            RuleError::UnknownPolicy => {
+                "Unknown policy for slow subscribers. There are disconnect, drop-oldest, drop-newest and conflate"
+            }
         }
     }
 }
@@ -122,16 +128,20 @@ pub(crate) fn apply(rights: &mut Rights, rule: &[u8], context: Context<'_>) -> R
             rights.selectors.push(selector);
         }
         (b"resetlimits", _) => rights.limits = Limits::default(),
-        _ => match rule.split_at_checked(LIMIT.len()) {
-            Some((word, limit)) if word.eq_ignore_ascii_case(LIMIT) => rights.limits.apply(limit)?,
+        (b"resetslow", _) => rights.slow = None,
+        _ => match (behind(rule, b"limit:"), behind(rule, b"slow:")) {
+            (Some(limit), _) => rights.limits.apply(limit)?,
+            (_, Some(policy)) => rights.slow = Some(SlowPolicy::read(policy).ok_or(RuleError::UnknownPolicy)?),
             _ => apply_permission(&mut rights.root, rule, context)?,
         },
     }
     Ok(())
 }
 
-/// What a rule begins with that limits something.
-const LIMIT: &[u8] = b"limit:";
+/// What stands behind this word, if a rule begins with it.
+fn behind<'r>(rule: &'r [u8], word: &[u8]) -> Option<&'r [u8]> {
+    rule.split_at_checked(word.len()).filter(|(front, _)| front.eq_ignore_ascii_case(word)).map(|(_, rest)| rest)
+}
 
 /// Carries out a rule about commands, keys or channels.
 fn apply_permission(permissions: &mut Permissions, rule: &[u8], context: Context<'_>) -> Result<(), RuleError> {

@@ -18,6 +18,8 @@ pub(crate) struct Usage {
     connections: Tally,
     subscriptions: Tally,
     publishing: Mutex<Publishing>,
+    /// Messages that its connections did not get because they did not keep up.
+    lost: AtomicU64,
 }
 
 impl Usage {
@@ -28,6 +30,16 @@ impl Usage {
         let mut publishing = self.publishing.lock();
         publishing.messages.bound(limits.of(Limit::PublishMessages));
         publishing.bytes.bound(limits.of(Limit::PublishBytes));
+    }
+
+    /// Counts messages that one of its connections did not get.
+    pub(crate) fn count_lost(&self, messages: u64) {
+        self.lost.fetch_add(messages, Relaxed);
+    }
+
+    /// How many messages its connections did not get.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
     }
 
     /// The subscriptions of its connections.

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use super::limits::Limit;
 use super::rights::Rights;
 use super::usage::Usage;
+use crate::config::SlowPolicy;
 
 /// A user: what does not change about it, and its rights of now. Connections that are logged in as it keep it, also when
 /// it has been deleted.
@@ -19,6 +20,8 @@ pub(crate) struct User {
     checks: AtomicU8,
     /// Whether nobody needs to give a password to be it.
     open: AtomicBool,
+    /// What its rule says of slow subscribers, as a number.
+    slow: AtomicU8,
     usage: Usage,
     /// That of its rights.
     version: AtomicU64,
@@ -61,6 +64,7 @@ impl User {
             rights: RwLock::new(Arc::new(rights.clone())),
             checks: AtomicU8::default(),
             open: AtomicBool::new(false),
+            slow: AtomicU8::default(),
             usage: Usage::default(),
             version: AtomicU64::default(),
         };
@@ -90,6 +94,7 @@ impl User {
         self.checks.store(Checks::of(&rights).0, Relaxed);
         self.open.store(rights.is_open(), Relaxed);
         self.version.store(rights.version, Relaxed);
+        self.slow.store(SlowPolicy::number(rights.slow), Relaxed);
         *own = Arc::new(rights);
         narrowed
     }
@@ -102,6 +107,11 @@ impl User {
     /// Whether nothing is refused to it but what is too much.
     pub(crate) fn is_free(&self) -> bool {
         !self.checks().judged()
+    }
+
+    /// The laxest of what may become of its connections that do not keep up, where a rule says so.
+    pub(crate) fn slow(&self) -> Option<SlowPolicy> {
+        SlowPolicy::numbered(self.slow.load(Relaxed))
     }
 
     /// The version of its rights.

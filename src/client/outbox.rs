@@ -2,54 +2,93 @@
 //!
 //! An outbox belongs to its connection's thread, so nothing in it is atomic. A frame in it costs a pointer.
 
+mod backlog;
+mod chunk;
+pub(crate) mod gap;
+mod list;
+mod shedding;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use bytes::Bytes;
-
 use crate::message::Frame;
 use crate::resp::answer::{Answer, Piece};
 use crate::resp::encode::Reply;
+use backlog::Backlog;
+pub(crate) use backlog::Lost;
+use chunk::Chunk;
+pub(crate) use shedding::Bound;
 
 /// Replies are gathered into pieces of up to this many bytes before a new piece is begun.
 const OWN_PIECE: usize = 16 * 1024;
 /// Entries for which the queue keeps its memory after it has become empty.
 const KEPT_ENTRIES: usize = 16;
 
+/// What waits, in its order.
 #[derive(Debug)]
-enum Chunk {
-    /// Of its own replies.
-    Own(Vec<u8>),
-    /// The same, of which others have a share.
-    Value(Box<Bytes>),
-    Shared(Rc<Frame>),
+enum Queue {
+    Row(VecDeque<Chunk>),
+    /// While the client may lose messages and its socket is full.
+    Backlog(Box<Backlog>),
 }
 
-const _: () = assert!(size_of::<Chunk>() == 24);
+impl Default for Queue {
+    fn default() -> Self {
+        Queue::Row(VecDeque::new())
+    }
+}
 
-impl Chunk {
+impl Queue {
     fn len(&self) -> usize {
         match self {
-            Chunk::Own(bytes) => bytes.len(),
-            Chunk::Value(bytes) => bytes.len(),
-            Chunk::Shared(frame) => frame.len(),
+            Queue::Row(row) => row.len(),
+            Queue::Backlog(backlog) => backlog.list.len(),
         }
     }
 
-    fn pieces(&self) -> [&[u8]; 2] {
+    fn front(&self) -> Option<&Chunk> {
         match self {
-            Chunk::Own(bytes) => [bytes, &[]],
-            Chunk::Value(bytes) => [bytes, &[]],
-            Chunk::Shared(frame) => frame.pieces(),
+            Queue::Row(row) => row.front(),
+            Queue::Backlog(backlog) => backlog.list.first().map(|place| backlog.list.get(place)),
         }
+    }
+
+    fn back(&self) -> Option<&Chunk> {
+        match self {
+            Queue::Row(row) => row.back(),
+            Queue::Backlog(backlog) => backlog.list.last().map(|place| backlog.list.get(place)),
+        }
+    }
+
+    fn push(&mut self, chunk: Chunk) {
+        match self {
+            Queue::Row(row) => row.push_back(chunk),
+            Queue::Backlog(backlog) => backlog.push(chunk),
+        }
+    }
+
+    /// Adds to the client's own replies at the end, if there are some and they have room; answers whether it has.
+    fn append(&mut self, reply: &[u8]) -> bool {
+        let last = match self {
+            Queue::Row(row) => row.back_mut(),
+            Queue::Backlog(backlog) => backlog.list.last().map(|place| backlog.list.get_mut(place)),
+        };
+        let Some(Chunk::Own(last)) = last.filter(|last| last.len() + reply.len() <= OWN_PIECE) else { return false };
+        last.extend_from_slice(reply);
+        if let Queue::Backlog(backlog) = self {
+            backlog.bytes += reply.len();
+        }
+        true
     }
 }
 
 /// The queue of one client.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    chunks: VecDeque<Chunk>,
+    queue: Queue,
     /// How much of the first chunk has been written.
     written: usize,
     /// Length of all that waits, in bytes.
@@ -74,7 +113,7 @@ impl Outbox {
             }
             None => {
                 self.bytes += frame.len();
-                self.chunks.push_back(Chunk::Shared(frame));
+                self.queue.push(Chunk::Shared(frame));
                 self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
             }
         }
@@ -86,9 +125,8 @@ impl Outbox {
             return;
         }
         self.bytes += reply.len();
-        match self.chunks.back_mut() {
-            Some(Chunk::Own(last)) if last.len() + reply.len() <= OWN_PIECE => last.extend_from_slice(reply),
-            _ => self.chunks.push_back(Chunk::Own(reply.to_vec())),
+        if !self.queue.append(reply) {
+            self.queue.push(Chunk::Own(reply.to_vec()));
         }
     }
 
@@ -106,11 +144,11 @@ impl Outbox {
                 Piece::Written(bytes) if bytes.len() <= OWN_PIECE => self.push_own(&bytes),
                 Piece::Written(bytes) => {
                     self.bytes += bytes.len();
-                    self.chunks.push_back(Chunk::Own(bytes));
+                    self.queue.push(Chunk::Own(bytes));
                 }
                 Piece::Shared(bytes) => {
                     self.bytes += bytes.len();
-                    self.chunks.push_back(Chunk::Value(Box::new(bytes)));
+                    self.queue.push(Chunk::Value(Box::new(bytes)));
                 }
             }
         }
@@ -147,13 +185,13 @@ impl Outbox {
     /// any more all counts but the rest of the first one. What waits is therefore less than the limit and two messages,
     /// which all their receivers share.
     pub fn counted_bytes(&self) -> usize {
-        let first = match self.chunks.front() {
-            Some(Chunk::Shared(frame)) if self.written > 0 => frame.len() - self.written,
+        let first = match self.queue.front() {
+            Some(first) if self.written > 0 && first.is_pushed() => first.len() - self.written,
             _ => 0,
         };
-        let is_same = first > 0 && self.chunks.len() == 1;
-        let newest = match self.chunks.back() {
-            Some(Chunk::Shared(frame)) if !is_same && !self.is_stuck() => frame.len(),
+        let is_same = first > 0 && self.queue.len() == 1;
+        let newest = match self.queue.back() {
+            Some(newest) if !is_same && newest.is_pushed() && !self.is_stuck() => newest.len(),
             _ => 0,
         };
         self.bytes - first - newest
@@ -165,48 +203,45 @@ impl Outbox {
 
     /// How many pieces wait to be written.
     pub fn len(&self) -> usize {
-        self.chunks.len()
+        self.queue.len()
     }
 
     /// Whether nothing waits to be written.
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.queue.len() == 0
     }
 
     /// Fills `slices` with what is to be written next, `most` bytes in all, and answers how many it used.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>], most: usize) -> usize {
-        let mut used = 0;
-        let mut room = most;
-        let mut skip = self.written;
-        for piece in self.chunks.iter().flat_map(Chunk::pieces) {
-            if used == slices.len() || room == 0 {
-                break;
-            }
-            let skipped = skip.min(piece.len());
-            skip -= skipped;
-            let next = &piece[skipped..piece.len().min(skipped.saturating_add(room))];
-            if !next.is_empty() {
-                slices[used] = IoSlice::new(next);
-                used += 1;
-                room -= next.len();
-            }
+        match &self.queue {
+            Queue::Row(row) => fill(slices, row.iter(), self.written, most),
+            Queue::Backlog(backlog) => fill(slices, backlog.list.iter(), self.written, most),
         }
-        used
     }
 
     /// Takes the first `count` bytes off, which have been written.
     pub fn advance(&mut self, count: usize) {
         self.stuck_since_newest &= count == 0;
         self.bytes -= count;
-        self.written += count;
-        while let Some(first) = self.chunks.front() {
-            if self.written < first.len() {
-                return;
+        match &mut self.queue {
+            Queue::Backlog(backlog) => {
+                backlog.advance(count, &mut self.written);
+                if backlog.list.len() == 0 {
+                    self.queue = Queue::default();
+                }
             }
-            self.written -= first.len();
-            self.chunks.pop_front();
+            Queue::Row(row) => {
+                self.written += count;
+                while let Some(first) = row.front() {
+                    if self.written < first.len() {
+                        return;
+                    }
+                    self.written -= first.len();
+                    row.pop_front();
+                }
+                row.shrink_to(KEPT_ENTRIES);
+            }
         }
-        self.chunks.shrink_to(KEPT_ENTRIES);
     }
 
     /// Throws everything away.
@@ -215,91 +250,27 @@ impl Outbox {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(bytes: &'static [u8]) -> Rc<Frame> {
-        Rc::new(Frame::whole(bytes))
-    }
-
-    /// Takes everything off, at most `step` bytes at a time.
-    fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
-        let mut all = Vec::new();
-        while !outbox.is_empty() {
-            let mut slices = [IoSlice::new(&[]); 2];
-            let used = outbox.gather(&mut slices, step);
-            let next: Vec<u8> = slices[..used].iter().flat_map(|s| s.iter().copied()).collect();
-            assert!((1..=step).contains(&next.len()));
-            outbox.advance(next.len());
-            all.extend(next);
+/// Fills `slices` with what follows the first `skip` bytes of `chunks`, `most` bytes in all, and answers how many it used.
+fn fill<'a>(
+    slices: &mut [IoSlice<'a>],
+    chunks: impl Iterator<Item = &'a Chunk>,
+    mut skip: usize,
+    most: usize,
+) -> usize {
+    let mut used = 0;
+    let mut room = most;
+    for piece in chunks.flat_map(Chunk::pieces) {
+        if used == slices.len() || room == 0 {
+            break;
         }
-        all
-    }
-
-    #[test]
-    fn bytes_leave_in_order_whatever_the_size_of_the_writes() {
-        for step in 1..12 {
-            let mut outbox = Outbox::default();
-            outbox.push_own(b"+OK\r\n");
-            outbox.push(frame(b"first"));
-            outbox.push(frame(b"second"));
-            outbox.push_own(b":1\r\n");
-            outbox.push_own(b":2\r\n");
-            assert_eq!(outbox.bytes(), 24);
-            assert_eq!(drain(&mut outbox, step), b"+OK\r\nfirstsecond:1\r\n:2\r\n");
-            assert_eq!(outbox.bytes(), 0);
+        let skipped = skip.min(piece.len());
+        skip -= skipped;
+        let next = &piece[skipped..piece.len().min(skipped.saturating_add(room))];
+        if !next.is_empty() {
+            slices[used] = IoSlice::new(next);
+            used += 1;
+            room -= next.len();
         }
     }
-
-    #[test]
-    fn the_message_under_way_and_the_newest_of_a_client_that_reads_do_not_count() {
-        let mut outbox = Outbox::default();
-        let counted = |outbox: &Outbox| (outbox.bytes(), outbox.counted_bytes());
-        outbox.push(frame(&[b'x'; 100]));
-        assert_eq!(counted(&outbox), (100, 0), "nothing says that it would not take it");
-        outbox.advance(10);
-        assert_eq!(counted(&outbox), (90, 0), "the first is under way");
-        outbox.push(frame(&[b'x'; 200]));
-        assert_eq!(counted(&outbox), (290, 0), "something was taken since the first was queued");
-        outbox.push(frame(&[b'x'; 400]));
-        assert_eq!(counted(&outbox), (690, 600), "nothing was taken since the second was queued");
-        outbox.advance(1);
-        assert_eq!(counted(&outbox), (689, 200), "it goes on");
-        outbox.advance(289);
-        assert_eq!(counted(&outbox), (400, 0), "the newest is the next, and nothing of it is under way");
-        outbox.push_own(b"reply");
-        assert_eq!(counted(&outbox), (405, 405), "the client's own replies count, and what they wait for");
-    }
-
-    #[test]
-    fn what_is_long_of_an_answer_is_not_copied_and_counts_in_full() {
-        let value = Bytes::from(vec![b'v'; 3 * OWN_PIECE]);
-        let mut reply = Reply::default();
-        reply.raw(&[b'l'; 5 * OWN_PIECE]);
-        reply.shared_bulk(&value);
-        let (len, mut outbox) = (reply.len(), Outbox::default());
-        outbox.push_reply(&mut reply);
-        assert!(reply.is_empty());
-        assert_eq!((outbox.bytes(), outbox.counted_bytes()), (len, len));
-        let mut slices = [IoSlice::new(&[]); 8];
-        let used = outbox.gather(&mut slices, usize::MAX);
-        assert!(slices[..used].iter().any(|slice| slice.as_ptr() == value.as_ptr()));
-        outbox.advance(1);
-        assert_eq!(outbox.counted_bytes(), len - 1, "what is under way of it counts, too");
-        let rest = drain(&mut outbox, usize::MAX);
-        assert!(rest.ends_with(&[&value[..], b"\r\n"].concat()) && rest.len() == len - 1);
-    }
-
-    #[test]
-    fn held_frames_follow_the_reply() {
-        let mut outbox = Outbox::default();
-        outbox.hold();
-        outbox.push(frame(b"push"));
-        assert_eq!((outbox.held_bytes(), outbox.bytes()), (4, 0));
-        outbox.push_own(b"reply ");
-        outbox.release();
-        assert_eq!((outbox.held_bytes(), outbox.bytes()), (0, 10));
-        assert_eq!(drain(&mut outbox, 100), b"reply push");
-    }
+    used
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::held::{Held, Holding, Sums};
+use super::slow::Slow;
 use crate::acl::{Acl, Seat, User};
 use crate::clock::Now;
 use crate::ids::{Address, ClientId, WorkerId};
@@ -111,6 +112,8 @@ pub struct ClientInfo {
     pub last_command: AtomicU16,
     /// Whether it has ended, or been told to; it is not listed any more.
     killed: AtomicBool,
+    /// What is to become of it if it does not keep up, and what has.
+    pub(crate) slow: Slow,
     labels: Mutex<Labels>,
     login: Mutex<Login>,
     flags: AtomicU32,
@@ -149,6 +152,7 @@ impl ClientInfo {
             total_commands: AtomicU64::new(0),
             last_command: AtomicU16::new(u16::MAX),
             killed: AtomicBool::new(false),
+            slow: Slow::default(),
             labels: Mutex::default(),
             login: Mutex::default(),
             flags: AtomicU32::new(0),

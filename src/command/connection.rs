@@ -313,6 +313,7 @@ pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     info.relabel(|labels| labels.name = "".into());
     info.set_flag(Flag::NoEvict, false);
     info.set_flag(Flag::NoTouch, false);
+    info.slow.choose(None);
     match let_in {
         Ok(()) => call.reply.simple("RESET"),
         Err(error) => {

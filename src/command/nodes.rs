@@ -1,4 +1,4 @@
-//! PREGON: what concerns several servers that act as one. Redis has nothing of the kind.
+//! PREGON: what concerns several servers that act as one, and [slow subscribers](super::slow). Redis has nothing of the kind.
 //!
 //! Beside a [backplane](crate::backplane), PUBSUB CHANNELS and the like answer for all nodes; here are their local forms.
 
@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::cost::{self, Cost};
 use super::pubsub;
+use super::slow;
 use super::spec::{Arg, Command, Flags, Group};
 use super::{Call, introspect};
 use crate::backplane::Backplane;
@@ -23,7 +24,7 @@ const DEFAULT: Command =
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "pregon",
-    summary: "Groups the commands about several servers that act as one",
+    summary: "Groups the commands that Redis has nothing of the kind of",
     complexity: "Depends on subcommand",
     flags: Flags::NONE,
     subcommands: SUBCOMMANDS,
@@ -82,6 +83,7 @@ const SUBCOMMANDS: &[Command] = &[
         run: Some(|call| pubsub::numsub(call, Kind::ShardChannel)),
         ..DEFAULT
     },
+    slow::SLOW,
     Command {
         flags: Flags::LOADING.and(Flags::STALE).and(Flags::HELP),
         since: "0.1.0",

@@ -6,6 +6,7 @@ use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect, limits, nodes};
 use crate::backplane::control::Question;
+use crate::client::outbox::gap;
 use crate::config::Settings;
 use crate::hub::name::Name;
 use crate::hub::{self, HubState};
@@ -217,6 +218,9 @@ fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyEr
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let channel = &call.args[1];
     ensure_length(call.settings, kind.into(), channel)?;
+    if *channel == *gap::CHANNEL {
+        return Err(ReplyError::RESERVED_CHANNEL);
+    }
     if let Some(backplane) = &call.server.backplane {
         nodes::ensure_publishable(backplane, channel, call.settings)?;
     }

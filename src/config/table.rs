@@ -12,6 +12,7 @@ use super::events::KeyspaceEvents;
 use super::limits::{MaxmemoryClients, OutputLimits};
 use super::param::{Change, Effect, Param, Section, Store};
 use super::settings::directives;
+use super::slow::{SlowLimit, SlowPolicy};
 use super::user::UserLines;
 use super::value::{
     ANY, BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates,
@@ -206,6 +207,17 @@ directives! {
     /// and the newest for a subscriber that reads, so that messages larger than the limit arrive.
     client_output_buffer_limit: OutputLimits = OutputLimits::default(),
         "client-output-buffer-limit", Limits, Runtime, ANY, bounds;
+
+    /// What becomes of a subscriber whose socket refuses what it is sent while more waits for it than slow-subscriber-limit says:
+    /// disconnect closes it, at the limits of client-output-buffer-limit alone; drop-oldest and drop-newest let it lose messages;
+    /// conflate lets of each channel only the newest message wait, as soon as its socket refuses something, and the oldest go
+    /// beyond the limit. It is told in their place how many it has lost. The rule `slow:` of its user comes before this, and a
+    /// connection may choose for itself by PREGON SLOW. docs/slow-subscribers.md says more. Redis has no such directive.
+    slow_subscriber_policy: SlowPolicy = SlowPolicy::Disconnect, "slow-subscriber-policy", Limits, Runtime, ANY;
+
+    /// How much may wait for a subscriber that may lose messages: bytes and messages, 0 for no limit. What is being written to it
+    /// does not count, and one message may always wait. The limits of client-output-buffer-limit hold above this, for it, too.
+    slow_subscriber_limit: SlowLimit = SlowLimit::default(), "slow-subscriber-limit", Limits, Runtime, ANY, bounds;
 
     /// Bytes that the server keeps of a client's requests before it runs them, unfinished or queued by MULTI; the client
     /// is closed beyond. At least 1mb. Raise it for very large transactions.

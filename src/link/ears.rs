@@ -12,6 +12,7 @@ use crate::backplane::control::{Control, Presence};
 use crate::backplane::envelope::Origin;
 use crate::backplane::members::News;
 use crate::backplane::status::Phase;
+use crate::client::outbox::gap;
 use crate::client::registry::ClientInfo;
 use crate::command::elsewhere::resume;
 use crate::mailbox::Sent;
@@ -213,6 +214,10 @@ impl<'s> Ears<'s> {
     /// Lets this server's subscribers hear what another has published.
     fn publish(&mut self, kind: Kind, channel: &[u8], payload: Payload<'_>) {
         let hub = &self.server.hub;
+        if *channel == *gap::CHANNEL {
+            // No node says this to others: each tells its own subscribers.
+            return self.hear(Heard::Damaged(channel.len()));
+        }
         // Whatever lies in a tree that was asked for comes, so many a message need not be copied: the last is the best guess.
         if !self.expects_receivers && hub.lock().receivers(kind, channel) == 0 {
             return;

@@ -226,6 +226,14 @@ counters! {
     absent "reply_buffer_expands" = "0";
     /// Clients closed because their peers did not answer any more, as `subscriber-dead-peer-timeout` bounds.
     counted dead_peer_disconnections = "client_dead_peer_disconnections";
+    /// Messages that slow subscribers lost because they were the oldest that waited.
+    counted dropped_oldest = "slow_subscriber_drop_oldest_messages";
+    /// Messages that slow subscribers lost because they came when too much waited.
+    counted dropped_newest = "slow_subscriber_drop_newest_messages";
+    /// Messages that slow subscribers lost because newer ones of their channels came.
+    counted conflated = "slow_subscriber_conflate_messages";
+    /// Bytes of messages that slow subscribers lost.
+    counted dropped_bytes = "slow_subscriber_dropped_bytes";
     /// Lines of the log that nobody took in time.
     figure Counter dropped_log_lines = "log_lines_dropped", Plain;
     /// AUTH and HELLO with a wrong password.

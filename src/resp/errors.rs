@@ -33,10 +33,14 @@ fixed! {
     WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
     /// A command that needs memory, beyond `maxmemory`.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
-    /// PUBLISH to a channel on which nodes speak with each other.
-    RESERVED_CHANNEL = "ERR channels that begin with __pregon__: are for what nodes tell each other";
+    /// PUBLISH to a channel on which nodes speak with each other, or tell subscribers what they have lost.
+    RESERVED_CHANNEL = "ERR channels that begin with __pregon__: are for what servers say themselves";
     /// PUBLISH without a connection to the engine.
     OFFLINE = "OFFLINE no connection to the backplane: the message was not published, because other nodes would not hear it";
+    /// PREGON SLOW with a word that is no policy.
+    SLOW_POLICY = "ERR unknown policy for slow subscribers. There are disconnect, drop-oldest, drop-newest, conflate and default";
+    /// PREGON SLOW with a limit that is none.
+    SLOW_LIMIT = "ERR a limit is a number of bytes, which may have a unit, and one of messages. 0 is for no limit of its own";
     /// PREGON NODES of a server on its own.
     NO_BACKPLANE = "ERR this server has no backplane: there are no other nodes";
     /// A command on keys beside a backplane.

@@ -124,23 +124,26 @@ impl Worker {
         }
     }
 
-    /// Applies the output limits to a client whose socket was full. Before it is closed its socket is tried once more: it
+    /// Applies the output limits to a client whose socket was full. Before it is closed, or loses something, its socket is tried once more: it
     /// may have had room for long, and this thread no time to hear of it.
     fn bound_congested(&self, client: &Rc<Client>) {
-        if !reaches(client.outbox.borrow().counted_bytes(), self.output_limit(client).hard) {
+        let is_due = self.is_to_be_tried(client)
+            || reaches(client.outbox.borrow().counted_bytes(), self.output_limit(client).hard);
+        if !is_due {
             self.enforce_output_limits(client);
         } else if self.holds_hub.get() {
             // No system call while publishers wait.
             self.overdue.borrow_mut().push(client.clone());
             self.handle().bell.notify_one();
         } else {
+            client.outbox.borrow_mut().note_try();
             self.flush_unannounced(client);
         }
     }
 
     /// Looks at the clients that had reached their limits while the hub was locked.
     pub(super) fn bound_overdue(&self) {
-        self.overdue.take().iter().for_each(|client| self.flush_unannounced(client));
+        self.overdue.take().iter().for_each(|client| self.bound_congested(client));
     }
 
     /// Pushes one frame to one client.

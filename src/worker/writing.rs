@@ -108,6 +108,7 @@ impl Worker {
     /// a client that reads is never closed because the server itself is busy; and what its own transaction keeps back. Of that, the hard limit is about what
     /// [`Outbox::counted_bytes`](crate::client::outbox::Outbox::counted_bytes) says.
     pub(crate) fn enforce_output_limits(&self, client: &Rc<Client>) {
+        self.shed(client);
         let (bytes, counted, held, pieces) = {
             let outbox = client.outbox.borrow();
             (outbox.bytes(), outbox.counted_bytes(), outbox.held_bytes(), outbox.len())

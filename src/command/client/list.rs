@@ -9,6 +9,7 @@ use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::command::Call;
 use crate::command::table;
+use crate::config::SlowPolicy;
 use crate::ids::{Address, Topic};
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
@@ -86,7 +87,16 @@ fn line(call: &Call<'_, '_>, info: &ClientInfo) -> String {
 /// One client's line. A field whose value this server has no use for is there with the value that says so, because
 /// clients look fields up by name. `args` is the request that it is executing, if it is.
 pub(in crate::command) fn describe(server: &Server, now: Now, args: Option<Args<'_>>, info: &ClientInfo) -> String {
-    [who(now, info), does(info), needs(args, info), uses(server, info)].concat()
+    [who(now, info), does(info), needs(args, info), uses(server, info), loses(server, info)].concat()
+}
+
+/// What becomes of it if it does not keep up, and how many messages it has lost, where it is not simply closed then.
+fn loses(server: &Server, info: &ClientInfo) -> String {
+    let (policy, _) = info.slow_policy(&info.user(&server.acl), &server.settings());
+    match info.slow.lost() {
+        0 if policy == SlowPolicy::Disconnect => String::new(),
+        lost => format!(" slow={} lost={lost}", policy.word()),
+    }
 }
 
 fn who(now: Now, info: &ClientInfo) -> String {

@@ -72,6 +72,12 @@ impl ReplyError {
         Self::coded("LIMIT", [b"User ", user, b" has reached its limit:", limit.as_bytes(), rest.as_bytes()].concat())
     }
 
+    /// PREGON SLOW with a policy that lets more wait than the user's rule.
+    pub fn laxer_policy(user: &[u8], rule: &str) -> Self {
+        let rest = format!(" may have no laxer policy for slow subscribers than {rule}");
+        Self::coded("NOPERM", [b"User ", user, rest.as_bytes()].concat())
+    }
+
     /// ACL DRYRUN for a user that does not exist.
     pub fn user_not_found(name: &[u8]) -> Self {
         Self::err([b"User '", name, b"' not found"].concat())

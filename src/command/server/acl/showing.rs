@@ -31,8 +31,9 @@ pub(super) fn getuser(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         return Ok(());
     };
     let rights = user.rights();
-    let (reply, limits) = (&mut *call.reply, rights.limits());
-    reply.map(6 + usize::from(limits.is_some()));
+    let (limits, slow, lost) = (rights.limits(), rights.slow(), user.usage().lost());
+    let reply = &mut *call.reply;
+    reply.map(6 + usize::from(limits.is_some()) + usize::from(slow.is_some()) + usize::from(lost > 0));
     reply.bulk("flags");
     let flags = rights.flags();
     reply.set(flags.len());
@@ -50,6 +51,14 @@ pub(super) fn getuser(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     if let Some(limits) = limits {
         reply.bulk("limits");
         reply.bulk(limits);
+    }
+    if let Some(slow) = slow {
+        reply.bulk("slow");
+        reply.bulk(slow.word());
+    }
+    if lost > 0 {
+        reply.bulk("lost");
+        reply.integer(lost as i64);
     }
     Ok(())
 }
