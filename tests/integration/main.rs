@@ -9,4 +9,5 @@ mod harness;
 mod placement;
 mod reconfigure;
 mod redis_rs;
+mod slow_subscribers;
 mod user_limits;
