@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::node::{Engine, client, eventually, expect_message, parts, publish, start, subscriber};
+use crate::support::nodes::expect_agreement;
 use crate::support::{Peer, TestServer};
 
 fn start_clustered(engine: &Engine, name: &str) -> TestServer {
@@ -13,17 +14,6 @@ fn text(peer: &mut Peer, words: &[&str]) -> String {
     String::from_utf8(peer.call(words)).expect("it is text")
 }
 
-/// Waits until all these nodes show so many nodes, the same ones with the same slots.
-fn expect_agreement(nodes: &[&TestServer], count: usize) {
-    let mut peers: Vec<Peer> = nodes.iter().map(|node| client(node)).collect();
-    eventually("all nodes deal out the same slots", || {
-        let shown: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.call(&["CLUSTER", "SLOTS"])).collect();
-        let infos = peers.iter_mut().map(|peer| text(peer, &["CLUSTER", "INFO"]));
-        let known = infos.filter(|info| info.contains(&format!("cluster_known_nodes:{count}\r\n"))).count();
-        shown.iter().all(|slots| *slots == shown[0] && slots.starts_with(b"*")) && known == nodes.len()
-    });
-}
-
 /// The address in -MOVED, if an answer is that.
 fn moved(answer: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(answer).into_owned();
@@ -32,8 +22,7 @@ fn moved(answer: &[u8]) -> Option<String> {
 
 pub(crate) fn keys_lie_on_one_node_each_and_clients_are_sent_there(engine: &mut Engine) {
     let nodes = ["one", "two", "three"].map(|name| start_clustered(engine, name));
-    let all: Vec<&TestServer> = nodes.iter().collect();
-    expect_agreement(&all, 3);
+    expect_agreement(&nodes);
     let mut peers: HashMap<String, Peer> = nodes.iter().map(|node| (node.addr(), client(node))).collect();
     let mut keys_of: HashMap<String, usize> = HashMap::new();
     for number in 0..300 {
@@ -82,7 +71,7 @@ pub(crate) fn keys_lie_on_one_node_each_and_clients_are_sent_there(engine: &mut 
 /// EXEC refuses what a command with several keys would be refused for, and is no transaction of what it says that was queued.
 pub(crate) fn all_keys_of_a_transaction_have_one_slot(engine: &mut Engine) {
     let node = start_clustered(engine, "one");
-    expect_agreement(&[&node], 1);
+    expect_agreement([&node]);
     let mut peer = client(&node);
     let crossed = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
     let aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
@@ -110,7 +99,7 @@ pub(crate) fn all_keys_of_a_transaction_have_one_slot(engine: &mut Engine) {
 
 pub(crate) fn messages_are_taken_at_any_node_of_a_cluster(engine: &mut Engine) {
     let nodes = ["one", "two"].map(|name| start_clustered(engine, name));
-    expect_agreement(&nodes.iter().collect::<Vec<_>>(), 2);
+    expect_agreement(&nodes);
     let mut peers: Vec<Peer> = nodes.iter().map(|node| subscriber(node, "SUBSCRIBE", &[b"news"])).collect();
     let mut sharded: Vec<Peer> = nodes.iter().map(|node| subscriber(node, "SSUBSCRIBE", &[b"{a}", b"{b}"])).collect();
     for node in &nodes {
@@ -127,12 +116,12 @@ pub(crate) fn messages_are_taken_at_any_node_of_a_cluster(engine: &mut Engine) {
 
 pub(crate) fn slots_of_a_node_that_goes_go_to_the_others_and_come_back_with_it(engine: &mut Engine) {
     let [one, mut two, three] = ["one", "two", "three"].map(|name| start_clustered(engine, name));
-    expect_agreement(&[&one, &two, &three], 3);
+    expect_agreement([&one, &two, &three]);
     let before = client(&one).call(&["CLUSTER", "SLOTS"]);
     two.stop();
-    expect_agreement(&[&one, &three], 2);
+    expect_agreement([&one, &three]);
     two.start_again();
-    expect_agreement(&[&one, &two, &three], 3);
+    expect_agreement([&one, &two, &three]);
     assert_eq!(client(&one).call(&["CLUSTER", "SLOTS"]), before);
     let shown = text(&mut client(&two), &["CLUSTER", "NODES"]);
     assert_eq!(shown.matches("myself,master").count(), 1, "{shown}");

@@ -17,6 +17,7 @@ use libtest_mimic::Arguments;
 pub mod support;
 
 mod cases;
+mod clusters;
 mod encryption;
 mod own_cli;
 mod packages;
@@ -81,11 +82,17 @@ fn main() -> ExitCode {
         let suites = SUITES.iter().filter(|suite| suite.program.language == language);
         let between = suites.flat_map(|suite| suite.trials_between_nodes());
         let between = between.chain(programs::trials_between_nodes(language));
+        let between = between.chain(clusters::trials(language));
         trials.extend(between.map(|trial| trial.unless(missing.or(no_nats))));
     }
     let missing = redis_cli::missing();
     trials.extend(redis_cli::trials().map(|trial| trial.unless(missing)));
     trials.extend(redis_cli::trials_between_nodes().map(|trial| trial.unless(missing.or(no_nats))));
+    let in_cluster = Unchecked {
+        name: "redis_cli::follows_keys_to_their_nodes".into(),
+        run: Box::new(clusters::redis_cli_follows_keys_to_their_nodes),
+    };
+    trials.push(in_cluster.unless(missing.or(no_nats)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

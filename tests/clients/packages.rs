@@ -92,10 +92,14 @@ fn build_go(sources: &Path, dir: &Path) -> Result<(), String> {
     run(&mut command).map(drop)
 }
 
-/// The libraries whose versions `pom.xml` names, checked by their checksums, and the program, compiled.
+/// The libraries whose versions `pom.xml` names, checked by their checksums, and the programs, compiled.
 fn install_java(sources: &Path, dir: &Path) -> Result<(), String> {
-    let (pom, program) = (sources.join("pom.xml"), sources.join("Programs.java"));
-    let wanted = output_of("javac", &["-version"]).unwrap_or_default() + &read(&pom)? + &read(&program)?;
+    let pom = sources.join("pom.xml");
+    let programs = ["Programs.java", "Clusters.java"].map(|name| sources.join(name));
+    let mut wanted = output_of("javac", &["-version"]).unwrap_or_default() + &read(&pom)?;
+    for program in &programs {
+        wanted += &read(program)?;
+    }
     once_for(dir, &wanted, || {
         let (libraries, classes) = (dir.join("lib"), dir.join("classes"));
         // What another version of the list has left. An error says that there is nothing.
@@ -104,7 +108,7 @@ fn install_java(sources: &Path, dir: &Path) -> Result<(), String> {
         let to = format!("-DoutputDirectory={}", libraries.display());
         run(Command::new("mvn").args(copy).arg(&pom).arg(to))?;
         let path = format!("{}/*", libraries.display());
-        run(Command::new("javac").args(["-cp", &path, "-d"]).arg(&classes).arg(&program))
+        run(Command::new("javac").args(["-cp", &path, "-d"]).arg(&classes).args(&programs))
     })
 }
 

@@ -15,7 +15,8 @@
 //! | `PREGON_TLS_MAX` | the newest version of TLS that it is to speak, as OpenSSL calls it; not there where that is its own choice |
 //!
 //! While it runs it may print an order as a line of its own, and then reads the line `ok` when that has been done: `@restart`
-//! starts the server where it subscribes again, `@renew` gives the server its next certificate. It ends with exit code 0 when the
+//! starts the server where it subscribes again, `@renew` gives the server its next certificate, `@end` with a port ends the node of
+//! a cluster that is there. It ends with exit code 0 when the
 //! case holds, and otherwise prints why.
 
 use std::io::Write;
@@ -28,7 +29,7 @@ use libtest_mimic::Failed;
 use crate::cases::{Case, PASSWORD};
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
-use crate::support::{TestServer, TwoNodes};
+use crate::support::{TestServer, ThreeNodes, TwoNodes};
 
 /// How long a program may take for one case. Programs have deadlines of their own, which tell more.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -53,6 +54,13 @@ impl Program {
         let mut nodes = TwoNodes::start();
         let ports = [nodes.publishers.port(), nodes.subscribers.port()];
         self.run_against(&mut nodes, ports, self.command()?, case, resp)
+    }
+
+    /// The same with three nodes of a cluster, of which the program is told one.
+    pub(crate) fn run_in_cluster(&self, case: &Case) -> Result<(), Failed> {
+        let mut nodes = ThreeNodes::start();
+        let ports = [nodes.nodes[0].port(); 2];
+        self.run_against(&mut nodes, ports, self.command()?, case, None)
     }
 
     /// Runs one case, with publishers at one of these ports and subscribers at the other.
@@ -167,6 +175,17 @@ impl Served for TwoNodes {
 
     fn log(&self) -> String {
         format!("{}--- and of the other node:\n{}", self.subscribers.log(), self.publishers.log())
+    }
+}
+
+impl Served for ThreeNodes {
+    fn obey(&mut self, order: &str) {
+        let port = order.strip_prefix("end ").and_then(|port| port.parse().ok());
+        self.end(port.unwrap_or_else(|| panic!("{order} is no order to nodes of a cluster")));
+    }
+
+    fn log(&self) -> String {
+        self.nodes.iter().map(|node| format!("--- of one of the nodes:\n{}", node.log())).collect()
     }
 }
 

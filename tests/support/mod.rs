@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use self::certificates::Authority;
 pub use self::nats::NatsServer;
-pub use self::nodes::TwoNodes;
+pub use self::nodes::{ThreeNodes, TwoNodes};
 pub use self::peer::Peer;
 pub use self::server::TestServer;
 

@@ -60,6 +60,44 @@ impl TwoNodes {
     }
 }
 
+/// Three nodes that look like those of a Redis Cluster, and the NATS between them.
+#[derive(Debug)]
+pub struct ThreeNodes {
+    /// Those that are there.
+    pub nodes: Vec<TestServer>,
+    _engine: NatsServer,
+}
+
+impl ThreeNodes {
+    /// Starts them, and waits until they agree about who has which slot.
+    pub fn start() -> ThreeNodes {
+        let engine = NatsServer::start("");
+        let start = |name| start_alone(&engine.url(), &["--cluster-enabled", "yes", "--backplane-id", name]);
+        let nodes = ["one", "two", "three"].map(start).into();
+        expect_agreement(&nodes);
+        ThreeNodes { nodes, _engine: engine }
+    }
+
+    /// Ends the node at a port, and waits until the others have dealt out its slots.
+    pub fn end(&mut self, port: u16) {
+        let index = self.nodes.iter().position(|node| node.port() == port).expect("there is a node at this port");
+        self.nodes.remove(index).stop();
+        expect_agreement(&self.nodes);
+    }
+}
+
+/// Waits until all these nodes show each other and nobody else, with the same slots.
+pub fn expect_agreement<'n>(nodes: impl IntoIterator<Item = &'n TestServer>) {
+    let mut peers: Vec<Peer> = nodes.into_iter().map(|node| Peer::connect(&node.addr())).collect();
+    let known = format!("cluster_known_nodes:{}\r\n", peers.len());
+    eventually("all nodes deal out the same slots", || {
+        let shown: Vec<Vec<u8>> = peers.iter_mut().map(|peer| peer.call(&["CLUSTER", "SLOTS"])).collect();
+        let agree = shown.iter().all(|slots| *slots == shown[0] && slots.starts_with(b"*"));
+        let mut infos = peers.iter_mut().map(|peer| peer.call(&["CLUSTER", "INFO"]));
+        agree && infos.all(|info| String::from_utf8_lossy(&info).contains(&known))
+    });
+}
+
 /// How often a node has joined.
 fn times_joined(node: &TestServer) -> usize {
     node.log().matches(JOINED).count()

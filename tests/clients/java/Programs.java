@@ -61,12 +61,17 @@ public class Programs {
             Map.entry("redisson_is_told_at_once_that_locks_need_hashes", Programs::redissonIsToldOfLocks)));
 
     public static void main(String[] arguments) {
+        run(arguments, CASES);
+    }
+
+    /** Runs the case that the first argument names, or lists all of them. */
+    static void run(String[] arguments, Map<String, Case> cases) {
         if (arguments[0].equals("--list")) {
-            CASES.keySet().forEach(System.out::println);
+            cases.keySet().forEach(System.out::println);
             return;
         }
         try {
-            CASES.get(arguments[0]).run();
+            cases.get(arguments[0]).run();
         } catch (Throwable why) {
             why.printStackTrace();
             System.exit(1);
@@ -88,6 +93,12 @@ public class Programs {
             equal(System.nanoTime() < end, true);
             Thread.sleep(5);
         }
+    }
+
+    /** Returns when the harness has done this: "restart" starts the server where subscribers are again, on the same port. */
+    static void ask(String order) {
+        System.out.println("@" + order);
+        equal(new Scanner(System.in).nextLine(), "ok");
     }
 
     static <T> T take(BlockingQueue<T> heard) throws InterruptedException {
@@ -278,8 +289,7 @@ public class Programs {
         subscriber.sync().subscribe("news");
         subscriber.sync().psubscribe("s*");
         var publisher = lettuce().connect().sync();
-        System.out.println("@restart");
-        equal(new Scanner(System.in).nextLine(), "ok");
+        ask("restart");
         until(() -> publisher.pubsubNumsub("news").get("news") == 1L && publisher.pubsubNumpat() == 1L);
         equal(publisher.publish("news", "back again"), counted(1));
         equal(publisher.publish("sport", "back again"), counted(1));
