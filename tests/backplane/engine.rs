@@ -6,6 +6,7 @@ use crate::node::{
     Engine, JOINED, client, expect_figure, expect_message, figure, next_message, publish, start, start_alone,
     subscribe, subscriber,
 };
+use crate::support::engine::EngineKind;
 use crate::support::server::next_free_port;
 use crate::support::{Authority, NatsServer, Peer, TestServer};
 
@@ -78,7 +79,7 @@ pub(crate) fn what_is_no_message_is_counted_and_hurts_nobody() {
 }
 
 pub(crate) fn p11_backplane_pieces_limit_bounds_what_is_not_whole() {
-    let engine = Engine::nats();
+    let engine = EngineKind::Nats.start();
     let [here, there] = [(); 2]
         .map(|()| start(&engine, &["--backplane-pieces-limit", "1mb", "--client-output-buffer-limit", "pubsub 0 0 0"]));
     let mut peer = subscriber(&there, "SUBSCRIBE", &[b"news"]);
@@ -92,7 +93,7 @@ pub(crate) fn p11_backplane_pieces_limit_bounds_what_is_not_whole() {
 }
 
 pub(crate) fn deployments_with_different_prefixes_do_not_hear_each_other() {
-    let engine = Engine::nats();
+    let engine = EngineKind::Nats.start();
     let [one, other] = ["one.deployment", "other"].map(|prefix| start(&engine, &["--backplane-prefix", prefix]));
     let again = start(&engine, &["--backplane-prefix", "other"]);
     let mut peer = subscriber(&other, "PSUBSCRIBE", &[b"*"]);

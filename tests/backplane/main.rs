@@ -18,14 +18,12 @@ mod node;
 mod nodes;
 
 use self::node::Engine;
+use self::support::engine::EngineKind;
 use self::support::trial::Unchecked;
-use self::support::{nats, redis};
 
 /// Tests: of what holds with an engine, and such that begin what they need.
 type OfEngine = fn(&mut Engine);
 type OfItself = fn();
-/// What begins an engine.
-type Begin = fn() -> Engine;
 
 /// The names of functions, and the functions.
 macro_rules! tests {
@@ -95,19 +93,16 @@ const OF_NONE: &[(&str, OfItself)] = tests! { [OfItself]
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let (no_nats, no_redis) = (nats::missing(), redis::reference_version().err());
-    let engines: [(&str, Begin, Option<&str>); 3] = [
-        ("nats", Engine::nats, no_nats.as_deref()),
-        ("redis", Engine::redis, no_redis.as_deref()),
-        ("pregon", Engine::pregon, None),
-    ];
     let mut trials = Vec::new();
-    for (kind, start, missing) in engines {
-        let upstreams = OF_UPSTREAMS.iter().filter(|_| kind != "nats");
+    for kind in EngineKind::ALL {
+        let missing = kind.missing();
+        let upstreams = OF_UPSTREAMS.iter().filter(|_| kind != EngineKind::Nats);
         for &(name, test) in OF_ALL.iter().chain(upstreams) {
-            trials.push(trial(format!("{name} ({kind})"), move || test(&mut start()), missing));
+            let name = format!("{name} ({})", kind.name());
+            trials.push(trial(name, move || test(&mut kind.start()), missing.as_deref()));
         }
     }
+    let no_nats = EngineKind::Nats.missing();
     for (tests, missing) in [(OF_NATS, no_nats.as_deref()), (OF_NONE, None)] {
         trials.extend(tests.iter().map(|&(name, test)| trial(name.to_string(), test, missing)));
     }

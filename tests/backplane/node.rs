@@ -1,76 +1,8 @@
 //! A node of a deployment, and clients of it.
 
-use rustix::process::Signal;
-
+pub(crate) use crate::support::engine::Engine;
 pub(crate) use crate::support::nodes::{JOINED, eventually, start_alone};
-use crate::support::{NatsServer, Peer, TestServer, redis};
-
-/// What joins nodes.
-#[derive(Debug)]
-pub(crate) enum Engine {
-    Nats(NatsServer),
-    /// Redis, or another server of this kind.
-    Upstream(TestServer),
-}
-
-impl Engine {
-    pub(crate) fn nats() -> Engine {
-        Engine::Nats(NatsServer::start(""))
-    }
-
-    pub(crate) fn redis() -> Engine {
-        Engine::Upstream(redis::start_reference(&["--client-output-buffer-limit", "pubsub 0 0 0"], &[]))
-    }
-
-    pub(crate) fn pregon() -> Engine {
-        Engine::Upstream(TestServer::start(&["--client-output-buffer-limit", "pubsub 0 0 0"]))
-    }
-
-    /// Its address, as the directive takes it.
-    pub(crate) fn url(&self) -> String {
-        match self {
-            Engine::Nats(server) => server.url(),
-            Engine::Upstream(server) => format!("redis://{}", server.addr()),
-        }
-    }
-
-    /// Whether what a node publishes is heard there only when the engine brings it back.
-    pub(crate) fn delivers_own(&self) -> bool {
-        matches!(self, Engine::Upstream(_))
-    }
-
-    /// Whether nodes ask it for trees.
-    pub(crate) fn has_trees(&self) -> bool {
-        matches!(self, Engine::Nats(_))
-    }
-
-    /// Ends it without a warning.
-    pub(crate) fn kill(&mut self) {
-        match self {
-            Engine::Nats(server) => server.kill(),
-            Engine::Upstream(server) => {
-                server.signal(Signal::KILL);
-                server.wait_for_exit();
-            }
-        }
-    }
-
-    /// Starts it again at the same address.
-    pub(crate) fn start_again(&mut self) {
-        match self {
-            Engine::Nats(server) => server.start_again(),
-            Engine::Upstream(server) => server.start_again(),
-        }
-    }
-
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        match self {
-            Engine::Nats(server) => server.signal(signal),
-            Engine::Upstream(server) => server.signal(signal),
-        }
-    }
-}
+use crate::support::{Peer, TestServer};
 
 /// Starts a node of the deployment of `engine`, with these options, that has joined it.
 pub(crate) fn start(engine: &Engine, options: &[&str]) -> TestServer {

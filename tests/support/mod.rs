@@ -20,6 +20,7 @@ pub use self::server::TestServer;
 
 pub mod certificates;
 pub mod encrypted;
+pub mod engine;
 pub mod language;
 pub mod lines;
 pub mod nats;
