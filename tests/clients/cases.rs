@@ -1,5 +1,7 @@
 //! What every client is asked to do.
 
+use crate::support::engine::EngineKind;
+
 /// One test: the name by which the client's program knows it, and the server it runs against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
@@ -51,8 +53,14 @@ pub(crate) const OVER_TLS: [&str; 5] = [
     "ten_thousand_messages_keep_their_order",
 ];
 
-/// Those that are also done with publishers at one node and subscribers at another.
-pub(crate) const BETWEEN_NODES: [&str; 13] = [
+/// Whether a case is also done with publishers at one node and subscribers at another, through such an engine: through a Pregon
+/// some of those that are done through a Redis.
+pub(crate) fn is_between_nodes(case: &Case, kind: EngineKind) -> bool {
+    let some = OVER_TLS.contains(&case.name) || case.name.starts_with("sharded_messages");
+    BETWEEN_NODES.contains(&case.name) && (kind != EngineKind::Pregon || some)
+}
+
+const BETWEEN_NODES: [&str; 13] = [
     "a_message_arrives_as_it_was_published",
     "a_pattern_delivers_pattern_channel_and_message",
     "sharded_messages_reach_only_sharded_subscribers",

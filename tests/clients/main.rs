@@ -11,7 +11,7 @@
 
 use std::process::ExitCode;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
 #[path = "../support/mod.rs"]
 pub mod support;
@@ -26,11 +26,11 @@ mod programs;
 mod readme;
 mod redis_cli;
 
-use self::cases::{BETWEEN_NODES, EVERY_CLIENT, OF_CERTIFICATES};
+use self::cases::{EVERY_CLIENT, OF_CERTIFICATES, is_between_nodes};
 use self::encryption::Refusals;
 use self::program::Program;
+use self::support::engine::EngineKind;
 use self::support::language::Language;
-use self::support::nats;
 use self::support::trial::Unchecked;
 
 /// One client library and the program that drives it through [`EVERY_CLIENT`].
@@ -70,8 +70,6 @@ const SUITES: &[Suite] = &[
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let no_nats = nats::missing();
-    let no_nats = no_nats.as_deref();
     let mut trials = vec![readme::trial()];
     for language in Language::ALL {
         let missing = language.missing();
@@ -79,21 +77,35 @@ fn main() -> ExitCode {
             trials.extend(suite.trials().map(|trial| trial.unless(missing)));
         }
         trials.extend(programs::trials(language).map(|trial| trial.unless(missing)));
-        let suites = SUITES.iter().filter(|suite| suite.program.language == language);
-        let between = suites.flat_map(|suite| suite.trials_between_nodes());
-        let between = between.chain(programs::trials_between_nodes(language));
-        let between = between.chain(clusters::trials(language));
-        trials.extend(between.map(|trial| trial.unless(missing.or(no_nats))));
     }
-    let missing = redis_cli::missing();
-    trials.extend(redis_cli::trials().map(|trial| trial.unless(missing)));
-    trials.extend(redis_cli::trials_between_nodes().map(|trial| trial.unless(missing.or(no_nats))));
+    trials.extend(redis_cli::trials().map(|trial| trial.unless(redis_cli::missing())));
+    for kind in EngineKind::ALL {
+        trials.extend(trials_of_nodes(kind));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The trials that need nodes with such an engine between them.
+fn trials_of_nodes(kind: EngineKind) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let no_engine = kind.missing();
+    let no_engine = no_engine.as_deref();
+    let makes_clusters = kind == EngineKind::Nats;
+    for language in Language::ALL {
+        let missing = language.missing().or(no_engine);
+        let suites = SUITES.iter().filter(|suite| suite.program.language == language);
+        let between = suites.flat_map(|suite| suite.trials_between_nodes(kind));
+        let between = between.chain(programs::trials_between_nodes(language, kind));
+        let in_clusters = clusters::trials(language).filter(|_| makes_clusters);
+        trials.extend(between.chain(in_clusters).map(|trial| trial.unless(missing)));
+    }
     let in_cluster = Unchecked {
         name: "redis_cli::follows_keys_to_their_nodes".into(),
         run: Box::new(clusters::redis_cli_follows_keys_to_their_nodes),
     };
-    trials.push(in_cluster.unless(missing.or(no_nats)));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let of_cli = redis_cli::trials_between_nodes(kind).chain([in_cluster].into_iter().filter(|_| makes_clusters));
+    trials.extend(of_cli.map(|trial| trial.unless(redis_cli::missing().or(no_engine))));
+    trials
 }
 
 impl Suite {
@@ -112,11 +124,11 @@ impl Suite {
     }
 
     /// One trial for each case that is about messages, with publishers at one node and subscribers at another.
-    fn trials_between_nodes(self) -> impl Iterator<Item = Unchecked> {
-        let cases = EVERY_CLIENT.iter().filter(|case| BETWEEN_NODES.contains(&case.name));
+    fn trials_between_nodes(self, kind: EngineKind) -> impl Iterator<Item = Unchecked> {
+        let cases = EVERY_CLIENT.iter().filter(move |case| is_between_nodes(case, kind));
         cases.map(move |case| Unchecked {
-            name: format!("{}::resp3::{} (two nodes, nats)", self.name, case.name),
-            run: Box::new(move || self.program.run_between_nodes(case, Some(3))),
+            name: format!("{}::resp3::{} (two nodes, {})", self.name, case.name, kind.name()),
+            run: Box::new(move || self.program.run_between_nodes(kind, case, Some(3))),
         })
     }
 }

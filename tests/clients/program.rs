@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 
 use crate::cases::{Case, PASSWORD};
+use crate::support::engine::EngineKind;
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
 use crate::support::{TestServer, ThreeNodes, TwoNodes};
@@ -49,9 +50,9 @@ impl Program {
         self.run_against(&mut server, ports, self.command()?, case, resp)
     }
 
-    /// The same with publishers at one node and subscribers at another.
-    pub(crate) fn run_between_nodes(&self, case: &Case, resp: Option<u8>) -> Result<(), Failed> {
-        let mut nodes = TwoNodes::start();
+    /// The same with publishers at one node and subscribers at another, and such an engine between them.
+    pub(crate) fn run_between_nodes(&self, kind: EngineKind, case: &Case, resp: Option<u8>) -> Result<(), Failed> {
+        let mut nodes = TwoNodes::start(kind);
         let ports = [nodes.publishers.port(), nodes.subscribers.port()];
         self.run_against(&mut nodes, ports, self.command()?, case, resp)
     }

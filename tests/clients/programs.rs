@@ -5,6 +5,7 @@
 
 use crate::cases::{Case, open};
 use crate::program::Program;
+use crate::support::engine::EngineKind;
 use crate::support::language::Language;
 use crate::support::trial::Unchecked;
 
@@ -31,14 +32,14 @@ pub(crate) fn trials(language: Language) -> impl Iterator<Item = Unchecked> {
     })
 }
 
-/// The trials of what these programs publish at one node and hear at another.
-pub(crate) fn trials_between_nodes(language: Language) -> impl Iterator<Item = Unchecked> {
-    let suites = SUITES.iter().filter(move |suite| suite.program.language == language);
-    suites.flat_map(|suite| {
+/// The trials of what these programs publish at one node and hear at another, through such an engine.
+pub(crate) fn trials_between_nodes(language: Language, kind: EngineKind) -> impl Iterator<Item = Unchecked> {
+    let suites = SUITES.iter().filter(move |suite| suite.program.language == language && kind != EngineKind::Pregon);
+    suites.flat_map(move |suite| {
         let cases = suite.cases.iter().filter(|case| BETWEEN_NODES.contains(&case.name));
-        cases.map(|case| Unchecked {
-            name: format!("{}::{} (two nodes, nats)", suite.name, case.name),
-            run: Box::new(|| suite.program.run_between_nodes(case, None)),
+        cases.map(move |case| Unchecked {
+            name: format!("{}::{} (two nodes, {})", suite.name, case.name, kind.name()),
+            run: Box::new(move || suite.program.run_between_nodes(kind, case, None)),
         })
     })
 }

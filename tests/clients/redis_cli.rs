@@ -8,6 +8,7 @@ use crate::cases::PASSWORD;
 use crate::encryption::TLS_1_2;
 use crate::own_cli;
 use crate::support::encrypted::{Encrypted, Shows};
+use crate::support::engine::EngineKind;
 use crate::support::language::{output_of, version};
 use crate::support::lines::read_lines;
 use crate::support::trial::Unchecked;
@@ -49,12 +50,12 @@ pub(crate) fn trials() -> impl Iterator<Item = Unchecked> {
 }
 
 /// One trial for each case that is about messages, with publishers at one node and subscribers at another.
-pub(crate) fn trials_between_nodes() -> impl Iterator<Item = Unchecked> {
+pub(crate) fn trials_between_nodes(kind: EngineKind) -> impl Iterator<Item = Unchecked> {
     let cases = CASES.iter().filter(|(name, _)| BETWEEN_NODES.contains(name));
-    cases.map(|&(name, case)| Unchecked {
-        name: format!("redis_cli::resp2::{name} (two nodes, nats)"),
+    cases.map(move |&(name, case)| Unchecked {
+        name: format!("redis_cli::resp2::{name} (two nodes, {})", kind.name()),
         run: Box::new(move || {
-            case(&Cli { served: Served::Nodes(TwoNodes::start()), resp: 2 });
+            case(&Cli { served: Served::Nodes(Box::new(TwoNodes::start(kind))), resp: 2 });
             Ok(())
         }),
     })
@@ -120,7 +121,7 @@ enum Served {
     Server(TestServer),
     Encrypted(Box<Encrypted>),
     /// Publishing at one, listening at the other.
-    Nodes(TwoNodes),
+    Nodes(Box<TwoNodes>),
 }
 
 impl Cli {

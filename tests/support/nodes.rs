@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::engine::{Engine, EngineKind};
 use super::{DEADLINE, NatsServer, Peer, TestServer};
 
 /// What a node prints when the engine knows of everything that it wants.
@@ -21,20 +22,20 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Two nodes and the NATS between them, for clients that publish at one and subscribe at the other.
+/// Two nodes and the engine between them, for clients that publish at one and subscribe at the other.
 #[derive(Debug)]
 pub struct TwoNodes {
     /// Where clients publish.
     pub publishers: TestServer,
     /// Where they subscribe.
     pub subscribers: TestServer,
-    _engine: NatsServer,
+    _engine: Engine,
 }
 
 impl TwoNodes {
     /// Starts them, and waits until they know each other.
-    pub fn start() -> TwoNodes {
-        let engine = NatsServer::start("");
+    pub fn start(kind: EngineKind) -> TwoNodes {
+        let engine = kind.start();
         let [publishers, subscribers] = [(); 2].map(|()| start_alone(&engine.url(), &[]));
         let nodes = TwoNodes { publishers, subscribers, _engine: engine };
         nodes.expect_both(1);
