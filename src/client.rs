@@ -54,6 +54,8 @@ pub enum Closing {
     Evicted,
     /// Its peer's system does not answer any more.
     DeadPeer,
+    /// The server empties itself, and it has had its time.
+    Drained,
     /// The socket does not take output any more.
     WriteFailed,
     /// Its command has failed as none should.
@@ -77,6 +79,7 @@ impl Closing {
             Closing::QueryBuffer => "query buffer limit reached",
             Closing::Evicted => "evicted: maxmemory-clients reached",
             Closing::DeadPeer => "the peer does not answer any more",
+            Closing::Drained => "the server is draining",
             Closing::WriteFailed => "the socket takes no more output",
             Closing::Failed => "its command failed",
         }
@@ -117,6 +120,8 @@ pub struct Client {
     pub(crate) bell: Notify,
     proto: Cell<Proto>,
     closing: Cell<Option<Closing>>,
+    /// Whether it ends as soon as nothing of it is under way.
+    departing: Cell<bool>,
     /// Whether its connection has ended.
     abandoned: Cell<bool>,
     /// What it left when it was closed.
@@ -161,6 +166,7 @@ impl Client {
             memberships: RefCell::default(),
             bell: Notify::new(),
             closing: Cell::new(None),
+            departing: Cell::new(false),
             abandoned: Cell::new(false),
             left: RefCell::default(),
             destination: Cell::new(None),
@@ -246,6 +252,17 @@ impl Client {
     /// What it left when it was closed.
     pub(crate) fn take_left(&self) -> Left {
         self.left.take().map_or(Left::default(), |left| *left)
+    }
+
+    /// Ends the connection as soon as nothing of it is under way, with what waits for it.
+    pub(crate) fn depart(&self) {
+        self.departing.set(true);
+        self.bell.notify_one();
+    }
+
+    /// Whether it ends so.
+    pub(crate) fn is_departing(&self) -> bool {
+        self.departing.get()
     }
 
     /// Lets it move to another worker as soon as its connection looks, if nothing of it is under way then. It runs no

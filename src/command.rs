@@ -32,6 +32,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod cost;
+mod drain;
 pub mod elsewhere;
 pub(crate) mod files;
 pub mod gate;

@@ -33,6 +33,7 @@ mod param;
 mod print;
 mod reload;
 pub(crate) mod rewrite;
+mod rule;
 mod settings;
 mod slow;
 mod table;
@@ -56,8 +57,9 @@ pub use settings::Settings;
 pub use slow::{SlowLimit, SlowPolicy};
 pub use user::UserLines;
 pub use value::{
-    BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, EvictionPolicy,
-    LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised,
+    BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, DrainOrder,
+    EvictionPolicy, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds,
+    Supervised,
 };
 
 use load::Loader;

@@ -89,7 +89,7 @@
 //! | [`keyspace`] | strings, lists, streams; who waits for them |
 //! | [`script`] | the interpreter of scripts |
 //! | [`worker`], [`client`], [`message`] | a thread's clients and which they are, what waits for them, shared frames |
-//! | [`server`], [`pause`], [`shutdown`], [`lazy_free`] | what all threads share |
+//! | [`server`], [`pause`], [`drain`], [`shutdown`], [`lazy_free`] | what all threads share |
 //! | [`observe`] | what is counted, logged and kept for operators; what the process uses |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
 //! | `acl` | users, and what each of them may do |
@@ -119,6 +119,7 @@ pub mod client;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub(crate) mod drain;
 pub mod hub;
 pub mod ids;
 pub mod keyspace;

@@ -14,10 +14,12 @@ use tokio::sync::Notify;
 
 use crate::acl::{Acl, Catalogue};
 use crate::backplane::Backplane;
+use crate::backplane::status::Phase;
 use crate::client::order::{Errand, Hub, Order};
 use crate::client::registry::{ClientInfo, Clients};
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
+use crate::drain::Drain;
 use crate::ids::{CommandIndex, PortSet};
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
@@ -103,6 +105,8 @@ pub struct Server {
     pub pause: Pause,
     /// SHUTDOWN and signals.
     pub shutdown: Shutdown,
+    /// How the server empties itself.
+    pub(crate) drain: Drain,
     /// Connections that are open, those included that no worker has welcomed yet.
     pub connections: AtomicUsize,
     /// How many clients monitor.
@@ -123,7 +127,41 @@ pub struct Server {
     pub(crate) governor: Governor,
 }
 
+/// Why no new clients should be sent to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unready {
+    /// It ends.
+    Ending,
+    /// It empties itself.
+    Draining,
+    /// Its engine does not know yet what its clients listen to, or there is no connection to it.
+    Unlinked,
+}
+
+impl Unready {
+    /// As INFO says it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Unready::Ending => "ending",
+            Unready::Draining => "draining",
+            Unready::Unlinked => "unlinked",
+        }
+    }
+}
+
 impl Server {
+    /// Why no new clients should be sent here; none if they may.
+    pub(crate) fn unready(&self) -> Option<Unready> {
+        if self.drain.plan().is_some() {
+            return Some(Unready::Draining);
+        }
+        if self.shutdown.is_requested() {
+            return Some(Unready::Ending);
+        }
+        let backplane = self.backplane.as_ref();
+        backplane.filter(|backplane| backplane.status.phase() != Phase::Up).map(|_| Unready::Unlinked)
+    }
+
     /// A server with this configuration, which understands commands by these names, and rules about users by
     /// those of the catalogue.
     pub(crate) fn new(config: Config, names: Names, catalogue: Catalogue, clock: Clock) -> Arc<Self> {
@@ -170,6 +208,7 @@ impl Server {
             scripts: Scripts::default(),
             pause: Pause::default(),
             shutdown: Shutdown::default(),
+            drain: Drain::default(),
             connections: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             clock,

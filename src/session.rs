@@ -198,6 +198,15 @@ impl Session {
         answered || self.client.closing().is_some()
     }
 
+    /// Ends it if nothing of it is under way; what it waits for at keys has not begun. Otherwise it is to be asked again.
+    pub(crate) fn depart(&mut self) {
+        let state = &mut self.conversation.state;
+        let is_under_way = !matches!(state.blocked, None | Some(Blocked::OnKeys(_)));
+        if !is_under_way && !self.has_more && self.wire.is_empty() {
+            run::close_after_reply(&self.worker, &self.client, state);
+        }
+    }
+
     /// Workers that are so far behind that this client must wait for them before it goes on; asking resets it.
     pub fn take_crowded(&mut self) -> PortSet {
         std::mem::take(&mut self.outcome.sent.crowded)

@@ -17,6 +17,8 @@ pub(crate) type Round = u64;
 #[derive(Debug, Default)]
 struct State {
     requested: bool,
+    /// Whether the server is to empty itself, also if it is not to end.
+    drains: bool,
     immediate: bool,
     round: Round,
 }
@@ -52,10 +54,28 @@ impl Shutdown {
             if !state.requested {
                 return false;
             }
-            *state = State { round: state.round + 1, ..State::default() };
+            *state = State { round: state.round + 1, drains: state.drains, ..State::default() };
         }
         self.ring();
         true
+    }
+
+    /// Asks that the server empties itself, and waits for its end empty.
+    pub fn request_drain(&self) {
+        self.state.lock().drains = true;
+        self.ring();
+    }
+
+    /// Whether that was asked for.
+    pub fn is_drain_requested(&self) -> bool {
+        self.state.lock().drains
+    }
+
+    /// Withdraws it; false if it was not asked for.
+    pub fn abort_drain(&self) -> bool {
+        let requested = std::mem::take(&mut self.state.lock().drains);
+        self.ring();
+        requested
     }
 
     /// Whether the request of this round has been withdrawn since.
@@ -92,6 +112,16 @@ mod tests {
         shutdown.abort();
         shutdown.request(false);
         assert!(!shutdown.is_immediate());
+    }
+
+    #[test]
+    fn the_wish_that_it_empties_itself_stands_by_itself() {
+        let shutdown = Shutdown::default();
+        assert!(!shutdown.abort_drain());
+        shutdown.request_drain();
+        shutdown.request(false);
+        assert!(shutdown.abort() && shutdown.is_drain_requested() && !shutdown.is_requested());
+        assert!(shutdown.abort_drain() && !shutdown.is_drain_requested());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top of `src/`. Each may use those before it.
-const LAYERS: [&str; 28] = [
+const LAYERS: [&str; 29] = [
     "version",
     "quoting",
     "clock",
@@ -21,6 +21,7 @@ const LAYERS: [&str; 28] = [
     "acl",
     "message",
     "pause",
+    "drain",
     "shutdown",
     "mailbox",
     "hub",

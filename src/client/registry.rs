@@ -67,6 +67,8 @@ pub enum Flag {
     HearsOfKeys,
     /// Waits: for the end of a pause, or in a blocking command.
     Blocked,
+    /// Has asked for the end of the server, and sees it.
+    Spared,
 }
 
 /// The public side of one client. Its own thread writes it, any thread reads it; no field depends on another.

@@ -1,4 +1,5 @@
-//! PREGON: what concerns several servers that act as one, and [slow subscribers](super::slow). Redis has nothing of the kind.
+//! PREGON: what concerns several servers that act as one, [slow subscribers](super::slow) and the way to the
+//! [end](super::drain). Redis has nothing of the kind.
 //!
 //! Beside a [backplane](crate::backplane), PUBSUB CHANNELS and the like answer for all nodes; here are their local forms.
 
@@ -32,6 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 }];
 
 const SUBCOMMANDS: &[Command] = &[
+    super::drain::DRAIN,
     Command {
         name: "nodes",
         summary: "Returns which nodes there are, this one first",

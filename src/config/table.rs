@@ -15,7 +15,7 @@ use super::settings::directives;
 use super::slow::{SlowLimit, SlowPolicy};
 use super::user::UserLines;
 use super::value::{
-    ANY, BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates,
+    ANY, BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, DrainOrder,
     EvictionPolicy, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission,
     PubsubDefault, Seconds, Supervised, Value, number,
 };
@@ -413,6 +413,18 @@ directives! {
     /// Percentiles that INFO latencystats shows, from 0 to 100, separated by blanks; "" for none.
     latency_tracking_info_percentiles: Percentiles = Percentiles(vec![50.0, 99.0, 99.9]),
         "latency-tracking-info-percentiles", Observation, Runtime, ANY;
+
+    /// Seconds for which the server, when it is told to end or by PREGON DRAIN, serves on as before and only says that it is
+    /// not ready, so that load balancers and other nodes send no new clients when these are ended. What starts the server must
+    /// give it so much time to end, and drain-time and shutdown-timeout.
+    drain_wait: Seconds = Seconds(0), "drain-wait", Shutdown, Runtime, number(0, INT_MAX);
+
+    /// Seconds in which the server ends its clients then, a few at a time, each with what waits for it, so that they do not
+    /// all come back elsewhere at once. New ones are told to connect elsewhere. With 0 they stay until the end.
+    drain_time: Seconds = Seconds(0), "drain-time", Shutdown, Runtime, number(0, INT_MAX);
+
+    /// Who goes first in that time: subscribers-last or subscribers-first for one half of it for each kind, or together.
+    drain_order: DrainOrder = DrainOrder::SubscribersLast, "drain-order", Shutdown, Runtime, ANY;
 
     /// Seconds for which the server, when it is told to end, goes on sending what is queued for its clients; 0 ends at
     /// once. It ends earlier when all has been sent. In Redis it waits for replicas instead.

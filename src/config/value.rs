@@ -8,6 +8,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use super::rule::{ANY, INT_MAX, LONG_MAX, Rule, number, words};
+
 /// What a type needs in order to be the value of a directive.
 ///
 /// Invariant: `parse` of the arguments in any line of `lines` gives the value back (for a type with several lines, of all
@@ -62,45 +64,6 @@ impl Given<'_> {
         let bytes = ByteSize::read(self.one()).ok_or("argument must be a memory value")?;
         self.rule.bounded(i128::from(bytes.0))?;
         Ok(bytes.0)
-    }
-}
-
-/// Bounds of a number (inclusive), or the words that are allowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rule {
-    min: i128,
-    max: i128,
-    pub(crate) words: &'static [&'static str],
-}
-
-/// No bounds beyond those of the type.
-pub(crate) const ANY: Rule = Rule { min: i128::MIN, max: i128::MAX, words: &[] };
-/// The largest value of a C `int`, which bounds most of Redis' numbers.
-pub(crate) const INT_MAX: i128 = i32::MAX as i128;
-/// The largest value of a C `long`.
-pub(crate) const LONG_MAX: i128 = i64::MAX as i128;
-
-/// A number from `min` to `max`, both included.
-pub(crate) const fn number(min: i128, max: i128) -> Rule {
-    Rule { min, max, words: &[] }
-}
-
-/// One of these words, in any case.
-pub(crate) const fn words(words: &'static [&'static str]) -> Rule {
-    Rule { min: 0, max: 0, words }
-}
-
-impl Rule {
-    fn bounded(&self, number: i128) -> Result<i128, String> {
-        if (self.min..=self.max).contains(&number) { Ok(number) } else { Err(self.out_of_bounds()) }
-    }
-
-    fn out_of_bounds(&self) -> String {
-        format!("argument must be between {} and {} inclusive", self.min, self.max)
-    }
-
-    fn range(&self) -> String {
-        format!("{}..{}", self.min, self.max)
     }
 }
 
@@ -390,6 +353,15 @@ choices! {
         Local = "local",
         /// Those of all nodes.
         Cluster = "cluster"
+    }
+    /// Which clients end first when the server empties itself.
+    DrainOrder {
+        /// Those without subscriptions.
+        SubscribersLast = "subscribers-last",
+        /// Subscribers.
+        SubscribersFirst = "subscribers-first",
+        /// All alike.
+        Together = "together"
     }
     /// What becomes of messages while there is no connection to the engine.
     BackplaneOffline {

@@ -136,6 +136,9 @@ impl Connection {
                 // What it was to do there it does here.
                 self.client.bell.notify_one();
             }
+            if self.client.is_departing() {
+                self.session.depart();
+            }
             self.set_alarm();
             self.give_way().await;
         }
@@ -288,7 +291,7 @@ fn report(worker: &Worker, client: &Client) {
         Closing::Evicted => counters.evicted_clients.add(1),
         Closing::DeadPeer => counters.dead_peer_disconnections.add(1),
         Closing::Failed => {}
-        Closing::Killed | Closing::Revoked | Closing::Idle | Closing::WriteFailed => {
+        Closing::Killed | Closing::Revoked | Closing::Idle | Closing::Drained | Closing::WriteFailed => {
             return tracing::debug!(client = info.id, peer, name, reason, "closed");
         }
     }

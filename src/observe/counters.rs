@@ -176,6 +176,8 @@ counters! {
     figure Counter evicted_keys = "evicted_keys", Plain;
     /// Clients closed because of `maxmemory-clients`.
     counted evicted_clients = "evicted_clients";
+    /// Clients ended because the server emptied itself.
+    counted drained_clients = "drained_clients";
     /// Scripts that EVAL left, forgotten because there were too many.
     figure Counter evicted_scripts = "evicted_scripts", Plain;
     absent "total_eviction_exceeded_time" = "0";

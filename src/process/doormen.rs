@@ -193,7 +193,9 @@ fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
     let (too_many, is_encrypted) = (open > settings.maxclients as usize, accepted.handshake.is_some());
     let denied = is_denied(server, &accepted.address).then_some(ReplyError::PROTECTED_MODE);
     // Who is to be heard encrypted is told when that is possible, unless there are too many.
+    let is_emptying = server.drain.is_emptying(server.clock.now().ms());
     let (refusal, late_refusal) = match (too_many, is_encrypted) {
+        _ if is_emptying => (Some(ReplyError::DRAINING), None),
         (true, _) => (Some(ReplyError::MAX_CLIENTS), None),
         (false, false) => (denied, None),
         (false, true) => (None, denied),

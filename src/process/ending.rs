@@ -11,10 +11,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::backplane::status;
 use crate::client::held::Holding;
+use crate::client::registry::Flag;
 use crate::server::Server;
 
 /// How often the end looks whether all output has been taken.
 const DRAIN_CHECK: Duration = Duration::from_millis(10);
+/// How often it is looked whether all clients have gone.
+const EMPTY_CHECK: Duration = Duration::from_millis(50);
 /// How long io-threads that have been told to end are waited for. One that is in the middle of a long command goes with the
 /// process.
 const PARTING: Duration = Duration::from_millis(250);
@@ -33,14 +36,61 @@ pub(crate) enum Phase {
 /// Held by every io-thread while it runs.
 pub(super) type Alive = mpsc::Sender<Infallible>;
 
+/// Empties the server and ends it, as was asked for. False if that was withdrawn meanwhile.
+pub(super) async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> bool {
+    tell_nodes(server, true);
+    let has_ended = empty(server).await && is_to_end(server).await && finish(server, phase).await;
+    if !has_ended {
+        tracing::info!("the end was called off");
+        server.drain.call_off();
+        tell_nodes(server, false);
+    }
+    has_ended
+}
+
+/// Lets the clients go as the directives say, if they want that or it was asked for. False if the request was withdrawn
+/// meanwhile.
+async fn empty(server: &Server) -> bool {
+    let settings = server.settings();
+    let (wait, time) = (settings.drain_wait.enabled(), settings.drain_time.enabled());
+    if wait.is_none() && time.is_none() && !server.shutdown.is_drain_requested() {
+        return true;
+    }
+    let plan = server.drain.begin(&settings, server.clock.now().ms());
+    let [wait_s, time_s] = [wait, time].map(|time| time.unwrap_or_default().as_secs());
+    tracing::info!(wait_s, time_s, "draining: not ready any more");
+    let is_wanted = || server.shutdown.is_requested() || server.shutdown.is_drain_requested();
+    while is_wanted() && !server.shutdown.is_immediate() {
+        let now_ms = server.clock.now().ms();
+        if plan.is_over(now_ms) || (plan.is_emptying(now_ms) && is_empty(server)) {
+            break;
+        }
+        // Who withdraws it or asks for more rings.
+        let _ = timeout(EMPTY_CHECK, server.shutdown.bell.notified()).await;
+    }
+    is_wanted()
+}
+
+/// Whether nobody is left but who has asked for that.
+fn is_empty(server: &Server) -> bool {
+    server.clients.all().iter().all(|info| info.has_flag(Flag::Spared))
+}
+
+/// Waits until a server that has been emptied is to end; false if it is to serve again.
+async fn is_to_end(server: &Server) -> bool {
+    while !server.shutdown.is_requested() && server.shutdown.is_drain_requested() {
+        server.shutdown.bell.notified().await;
+    }
+    server.shutdown.is_requested()
+}
+
 /// Ends the server: nothing more is accepted or read, what is queued is written within `shutdown-timeout`. False if the
 /// request was withdrawn meanwhile.
-pub(super) async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> bool {
+async fn finish(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> bool {
     tracing::info!("ending: writing what is queued");
     let wait = server.settings().shutdown_timeout.enabled().unwrap_or_default();
     let deadline = Instant::now() + wait;
     phase.send_replace(Phase::Draining);
-    tell_nodes(server, true);
     // After one round of each no command runs any more; what was published before that is delivered two rounds later.
     let mut missing_rounds = [1, 2].into_iter();
     let mut rounds = drain_rounds(server);
@@ -48,9 +98,7 @@ pub(super) async fn end(server: &Arc<Server>, phase: &watch::Sender<Phase>) -> b
     while !server.shutdown.is_immediate() && Instant::now() < deadline {
         sleep(DRAIN_CHECK).await;
         if !server.shutdown.is_requested() {
-            tracing::info!("the end was called off");
             phase.send_replace(Phase::Serving);
-            tell_nodes(server, false);
             return false;
         }
         let now = drain_rounds(server);

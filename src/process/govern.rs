@@ -5,10 +5,12 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep};
 
 use super::affairs::{carry_out_changes, carry_out_filing};
 use super::deputy::Deputy;
@@ -22,8 +24,13 @@ use crate::net::handover::Doors;
 use crate::net::listen::Listener;
 use crate::net::tls::acceptor::Acceptor;
 use crate::observe::log;
-use crate::server::Server;
+use crate::server::{Server, Unready};
 use crate::version::VERSION;
+
+/// How long it is waited for the engine at most before the server says that it is ready.
+const LINK_WAIT: Duration = Duration::from_secs(10);
+/// How often it is looked.
+const LINK_CHECK: Duration = Duration::from_millis(20);
 
 /// What the governing thread has in hand.
 pub(super) struct Reins {
@@ -52,11 +59,11 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     announce(&server, &doormen);
     let settings = server.settings();
     supervision::look_for_supervisor(&settings);
-    supervision::ready(&settings);
+    spawn_local(report_ready(server.clone()));
     spawn_local(vital(async move { supervision::keep_alive(&settings).await }));
     loop {
         server.shutdown.bell.notified().await;
-        if !server.shutdown.is_requested() {
+        if !server.shutdown.is_requested() && !server.shutdown.is_drain_requested() {
             continue;
         }
         supervision::draining(&server.settings());
@@ -66,6 +73,16 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
         }
         supervision::ready(&server.settings());
     }
+}
+
+/// Tells who supervises the server that it is ready: beside a backplane when the engine knows of it, but not so late that it
+/// would be taken for stuck, because its own clients are served also without.
+async fn report_ready(server: Arc<Server>) {
+    let deadline = Instant::now() + LINK_WAIT;
+    while server.unready() == Some(Unready::Unlinked) && Instant::now() < deadline {
+        sleep(LINK_CHECK).await;
+    }
+    supervision::ready(&server.settings());
 }
 
 /// Says in the log that clients are served, and on what kinds of sockets.

@@ -41,8 +41,6 @@ const QUIET_LOOKS: usize = 16;
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// How many clients a worker looks after at a time: some need a system call.
 const CLIENTS_AT_ONCE: usize = 100;
-/// How often a worker looks after its clients.
-const TICK: Duration = Duration::from_millis(100);
 
 /// A runtime for one thread.
 ///
@@ -223,7 +221,7 @@ async fn flush(worker: Rc<Worker>) {
 }
 
 async fn tick(worker: Rc<Worker>) {
-    let mut ticks = interval(TICK);
+    let mut ticks = interval(upkeep::OFTEN);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_second = Instant::now();
     let mut strain = Strain::new();

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
@@ -16,8 +17,12 @@ use crate::mailbox::Sent;
 use crate::server::Server;
 use crate::worker::Worker;
 
+/// How often [`often`] is to be called.
+pub(crate) const OFTEN: Duration = Duration::from_millis(100);
+
 /// What is due ten times a second.
 pub fn often(worker: &Worker) {
+    worker.empty_some(OFTEN);
     worker.server.memory.count(worker.id());
     if worker.id() == 0 {
         worker.evict_clients();

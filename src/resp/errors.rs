@@ -94,6 +94,10 @@ fixed! {
     NO_DISK = "ERR nothing is kept on disk: this server holds all data in memory and never saves";
     /// The connection would be one more than `maxclients`.
     MAX_CLIENTS = "ERR max number of clients reached";
+    /// A new connection to a server that empties itself.
+    DRAINING = "ERR this server is about to end and lets nobody in: connect to another one";
+    /// PREGON DRAIN ABORT of a server that does not.
+    NO_DRAIN = "ERR the server does not drain: there is nothing to withdraw";
     /// A time-out that ends beyond the calendar.
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     /// CLIENT KILL MAXAGE with something else than an integer.

@@ -14,7 +14,7 @@ const MESSAGES: usize = 20;
 const MESSAGE_BYTES: usize = 1 << 20;
 
 /// A subscriber that has not read any of [`MESSAGES`] messages of 1 MiB: more than the sockets of both ends hold.
-fn slow_subscriber(server: &TestServer) -> Peer {
+pub(crate) fn slow_subscriber(server: &TestServer) -> Peer {
     let mut subscriber = Peer::connect(&server.addr());
     subscriber.send("SUBSCRIBE news\r\n");
     subscriber.expect("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
@@ -23,6 +23,11 @@ fn slow_subscriber(server: &TestServer) -> Peer {
         assert_eq!(publisher.call(&[&b"PUBLISH"[..], b"news", &message]), b":1\r\n");
     }
     subscriber
+}
+
+/// What that receives.
+pub(crate) fn received() -> Vec<u8> {
+    messages().flat_map(|message| encode_command(&[&b"message"[..], b"news", &message])).collect()
 }
 
 fn messages() -> impl Iterator<Item = Vec<u8>> {
@@ -36,10 +41,8 @@ fn a_slow_reader_gets_all_that_was_published_before_the_signal() {
         let mut subscriber = slow_subscriber(&server);
         server.signal(signal);
         server.expect_log(&format!("received {name}"));
-        let expected: Vec<u8> =
-            messages().flat_map(|message| encode_command(&[&b"message"[..], b"news", &message])).collect();
-        let received = subscriber.read_to_end();
-        assert!(received == expected, "{name}: {} bytes of {}", received.len(), expected.len());
+        let (expected, heard) = (received(), subscriber.read_to_end());
+        assert!(heard == expected, "{name}: {} bytes of {}", heard.len(), expected.len());
         assert_eq!(server.wait_for_exit().code(), Some(0), "{name}");
     }
 }

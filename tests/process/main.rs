@@ -6,6 +6,7 @@ pub mod support;
 mod child;
 mod client;
 mod descriptors;
+mod draining;
 mod encryption;
 mod ending;
 mod files;

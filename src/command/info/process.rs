@@ -9,6 +9,7 @@ use super::{MemoryUse, Report, percent};
 use crate::command::redirect;
 use crate::config::{Settings, Supervised};
 use crate::observe::resources::{self, CpuTime};
+use crate::server::Unready;
 use crate::version::{REDIS_VERSION, VERSION};
 
 const SECONDS_A_DAY: u64 = 86_400;
@@ -24,6 +25,7 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     report.field("redis_build_id", build_id());
     report.field("server_name", "pregon");
     report.field("pregon_version", VERSION);
+    report.field("pregon_state", server.unready().map_or("ready", Unready::word));
     let is_clustered = redirect::is_clustered(server);
     report.field("redis_mode", if is_clustered { "cluster" } else { "standalone" });
     let os = format!("{} {} {}", part(system.sysname()), part(system.release()), part(system.machine()));

@@ -72,6 +72,7 @@ fn shutdown(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     }
     let info = &call.info;
     tracing::warn!(client = info.id, peer = info.address.peer(), now = wish.now, "shutdown requested by a client");
+    info.set_flag(Flag::Spared, true);
     info.set_flag(Flag::Blocked, true);
     call.session.blocked = Some(Blocked::ShuttingDown(call.server.shutdown.request(wish.now)));
     Ok(())
