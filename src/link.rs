@@ -11,12 +11,11 @@
 //! | `engine.rs` | what is needed of an engine |
 //! | `nats.rs` | NATS |
 //! | `upstream.rs` | servers that speak the Redis protocol |
-//! | `connection.rs`, `encryption.rs` | bytes to and from an engine |
+//! | `connection.rs` | bytes to and from an engine |
 
 mod answers;
 mod connection;
 mod ears;
-mod encryption;
 mod engine;
 mod nats;
 mod talk;
@@ -30,6 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use crate::backplane::Backplane;
 use crate::config::{EngineKind, EngineUrl, Settings, StartError};
 use crate::mailbox::Sent;
+use crate::net::outward::encryption;
 use crate::server::Server;
 use connection::{Broken, Connection};
 use engine::Engine;

@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub(crate) mod handover;
 pub(crate) mod listen;
+pub(crate) mod outward;
 mod peer;
 pub(crate) mod tls;
 pub(crate) mod transport;

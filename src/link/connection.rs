@@ -3,16 +3,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::encryption;
 use crate::config::{EngineUrl, Settings};
+use crate::net::outward::{Stream, dial, encryption};
 
 /// How much is read at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -26,11 +24,6 @@ impl From<io::Error> for Broken {
         Broken(error.to_string())
     }
 }
-
-/// What a connection's bytes go through.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 /// What lies between a socket and those who understand its bytes.
 #[derive(Debug, Default)]
@@ -55,15 +48,7 @@ impl Connection {
     ///
     /// [`Broken`] with the reason.
     pub(super) async fn open(url: &EngineUrl) -> Result<Self, Broken> {
-        let (stream, local): (Box<dyn Stream>, _) = match url.socket_path() {
-            Some(path) => (Box::new(UnixStream::connect(Path::new(path)).await?), None),
-            None => {
-                let socket = TcpStream::connect((url.host.as_str(), url.port)).await?;
-                socket.set_nodelay(true)?;
-                let local = socket.local_addr().ok();
-                (Box::new(socket), local)
-            }
-        };
+        let (stream, local) = dial(url).await?;
         Ok(Connection { stream, local, buffers: Buffers::default() })
     }
 

@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::connection::Stream;
+use super::Stream;
 use crate::config::{Secret, Settings};
 use crate::net::tls::material::{Fault, authorities, certificates, private_key};
 use crate::net::tls::provider;
@@ -17,7 +17,7 @@ use crate::net::tls::provider;
 /// # Errors
 ///
 /// One line: a file that cannot be used, or why the two sides do not come together.
-pub(super) async fn begin(plain: Box<dyn Stream>, host: &str, settings: &Settings) -> Result<Box<dyn Stream>, String> {
+pub(crate) async fn begin(plain: Box<dyn Stream>, host: &str, settings: &Settings) -> Result<Box<dyn Stream>, String> {
     let config = config(settings).map_err(|fault| fault.to_string())?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let encrypted = TlsConnector::from(Arc::new(config)).connect(name, plain).await;
@@ -29,7 +29,7 @@ pub(super) async fn begin(plain: Box<dyn Stream>, host: &str, settings: &Setting
 /// # Errors
 ///
 /// [`Fault`] for a file that cannot be used.
-pub(super) fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
+pub(crate) fn config(settings: &Settings) -> Result<ClientConfig, Fault> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| Fault::value("backplane", error.to_string()))?;
     let builder = builder.with_root_certificates(roots(settings)?);
