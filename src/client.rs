@@ -60,6 +60,8 @@ pub enum Closing {
     WriteFailed,
     /// Its command has failed as none should.
     Failed,
+    /// The upstream has gone in the midst of an answer.
+    UpstreamLost,
 }
 
 impl Closing {
@@ -82,6 +84,7 @@ impl Closing {
             Closing::Drained => "the server is draining",
             Closing::WriteFailed => "the socket takes no more output",
             Closing::Failed => "its command failed",
+            Closing::UpstreamLost => "the upstream has gone in the midst of an answer",
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | [`table`] | all commands by name |
 //! | [`gate`] | the rules that decide whether a command runs, waits, is queued or refused |
 //! | `files` | what commands do with files |
+//! | `forward` | which of them an upstream answers that has the keys |
 //! | `run`, `trace` | how it runs, what it counts for, and who is shown that |
 //! | [`pubsub`] | SUBSCRIBE, PUBLISH and their families, PUBSUB |
 //! | [`connection`] | HELLO, AUTH, PING, SELECT, QUIT, RESET, ... |
@@ -35,6 +36,7 @@ pub mod cost;
 mod drain;
 pub mod elsewhere;
 pub(crate) mod files;
+mod forward;
 pub mod gate;
 pub mod generic;
 pub mod info;

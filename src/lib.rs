@@ -94,6 +94,7 @@
 //! | [`config`] | directives: the table, files, command line, CONFIG |
 //! | `acl` | users, and what each of them may do |
 //! | `backplane`, `link` | several servers as one: what threads share of that, and the thread that speaks with the engine |
+//! | `relay` | what a client and the upstream that has its keys say to each other |
 //! | [`clock`], [`ids`], [`version`] | time, real or simulated; what clients and threads are known by; which version this is |
 //! | [`cli`] | the client that the binary is when called as `redis-cli` |
 //!
@@ -133,6 +134,7 @@ pub mod pattern;
 pub mod pause;
 pub mod process;
 pub(crate) mod quoting;
+pub(crate) mod relay;
 pub mod resp;
 pub mod script;
 pub mod server;

@@ -53,6 +53,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 ///
 /// [`StartError`] for the first of it.
 pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
+    check_forwarding(settings)?;
     if settings.backplane.0.is_empty() {
         return Ok(());
     }
@@ -67,6 +68,23 @@ pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The same of what has the keys.
+fn check_forwarding(settings: &Settings) -> Result<(), StartError> {
+    if !settings.forwards_keys() {
+        return Ok(());
+    }
+    if settings.backplane.0.is_empty() || settings.backplane.kind() != EngineKind::Upstream {
+        let cure = "set backplane to the address of an upstream that speaks the Redis protocol, such as redis://host:6379, or backplane-keys to refuse or local";
+        return Err(StartError::new("backplane-keys forward: there is no upstream that could have the keys", cure));
+    }
+    if settings.cluster_enabled {
+        let text =
+            "backplane-keys forward beside cluster-enabled: keys are on an upstream or on the nodes of a cluster";
+        return Err(StartError::new(text, "set cluster-enabled to no, or backplane-keys to refuse"));
+    }
+    Ok(())
 }
 
 /// Keeps a connection to the engine of `server`'s backplane until the process ends; does nothing without one.

@@ -7,3 +7,4 @@ pub(crate) mod outward;
 mod peer;
 pub(crate) mod tls;
 pub(crate) mod transport;
+mod upstream;

@@ -134,7 +134,7 @@ fn log_panics() {
 /// who is too many is told so and does not wait for a descriptor.
 fn fit_descriptors(config: &mut Config) -> Result<(), StartError> {
     let (wanted, io_threads) = (config.settings().maxclients, config.settings().io_threads.0);
-    match resources::ensure_descriptors(wanted, io_threads) {
+    match resources::ensure_descriptors(wanted, config.settings().descriptors_of_client(), io_threads) {
         Ok(None) => {}
         Ok(Some(limit)) => tracing::info!(limit, "raised the limit of open files for maxclients"),
         Err(0) => {

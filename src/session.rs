@@ -5,10 +5,12 @@
 //! | `wire` | from bytes to requests, in one protocol |
 //! | `state` | what is remembered from one command to the next, and why commands wait |
 //! | `waiting` | how commands that had to wait go on |
+//! | `upstream` | what comes from the upstream that has the client's keys, where one has |
 //! | `turn` | what commands have at their disposal until others have their turn |
 
 mod state;
 mod turn;
+mod upstream;
 mod waiting;
 mod wire;
 
@@ -34,6 +36,7 @@ pub use state::{Conversation, ReplyMode, Scope, SessionState};
 pub(crate) use turn::ScriptRun;
 pub(crate) use turn::Turn;
 pub use turn::TurnOutcome;
+pub(crate) use upstream::Awaited;
 use wire::Wire;
 
 /// One client's session.
@@ -99,7 +102,8 @@ impl Session {
     /// after [`Session::spread`]. The session is over then.
     pub(crate) fn pack(&mut self) -> Option<Luggage> {
         let Conversation { state, scope } = &self.conversation;
-        let busy = state.blocked.is_some() || state.transaction.is_some() || scope.watch.is_some();
+        let is_relayed = state.relay.as_ref().is_some_and(|relay| relay.wanted().is_some());
+        let busy = state.blocked.is_some() || state.transaction.is_some() || scope.watch.is_some() || is_relayed;
         let ending = state.close_after_reply || self.worker.is_draining();
         if busy || ending || !self.client.is_at_rest() {
             return None;
@@ -274,7 +278,7 @@ impl Session {
                 match decoder.next(&input[used..], conversation.limits(&turn.settings, &turn.worker.server.acl)) {
                     Ok(Step::Request(args, taken)) => {
                         gate::admit(turn, conversation, owner.map_or(args, |owner| args.owned_by(owner)));
-                        if !turn.client.is_leaving() {
+                        if !turn.client.is_leaving() && !conversation.state.awaits_upstream() {
                             used += taken;
                         }
                     }
@@ -282,6 +286,9 @@ impl Session {
                     Ok(Step::Incomplete(at_least)) => {
                         missing = if at_least > 1 { at_least } else { 0 };
                         break;
+                    }
+                    Err(_) if conversation.state.has_answers_due() => {
+                        conversation.state.blocked = Some(Blocked::Upstream(Awaited::Answers));
                     }
                     Err(error) => run::refuse_protocol(turn, conversation, &error),
                 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top of `src/`. Each may use those before it.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 30] = [
     "version",
     "quoting",
     "clock",
@@ -27,6 +27,7 @@ const LAYERS: [&str; 29] = [
     "hub",
     "observe",
     "client",
+    "relay",
     "backplane",
     "keyspace",
     "script",

@@ -39,6 +39,15 @@ pub(crate) struct Condition {
     pub(crate) address: String,
     /// Why there was no connection the last time.
     pub(crate) last_error: String,
+    /// Which version of Redis the engine is, if it says so.
+    pub(crate) redis_version: Option<String>,
+}
+
+impl Condition {
+    /// Whether there is a connection.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.phase != Phase::Down
+    }
 }
 
 /// Turns the list below into [`Figures`] and their names.
@@ -84,6 +93,10 @@ figures! {
     incomplete_answers,
     /// Confirmations of subscriptions that did not wait any longer for the engine.
     late_confirmations,
+    /// Commands that were sent on to an upstream for clients.
+    forwarded_commands,
+    /// Connections that were made to it for them.
+    forwarded_connections,
 }
 
 /// What threads tell each other of the connection.

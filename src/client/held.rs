@@ -38,6 +38,8 @@ holdings! {
     Postponed;
     /// What a blocking command waits for.
     Awaited;
+    /// Requests for the upstream, and what is remembered of those that it has still to answer.
+    Forwarded;
     /// Answered in a transaction, and kept back until that has ended.
     Withheld;
     /// Waits to be written. Messages count in full, though clients share them.

@@ -98,6 +98,8 @@ pub struct ClientInfo {
     pub queued: AtomicU32,
     /// Who is told in its place what to forget: 0 for nobody, -1 while it does not track.
     pub redirect: AtomicI64,
+    /// What the upstream of its keys calls it; 0 without a connection there.
+    pub(crate) upstream_id: AtomicU64,
     /// Keys watched.
     pub watched: AtomicU32,
     /// What it has made grow.
@@ -146,6 +148,7 @@ impl ClientInfo {
             subscriptions: Default::default(),
             queued: AtomicU32::new(0),
             redirect: AtomicI64::new(-1),
+            upstream_id: AtomicU64::new(0),
             watched: AtomicU32::new(0),
             held: Held::new(worker, sums),
             output_pieces: AtomicUsize::new(0),

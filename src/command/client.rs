@@ -50,7 +50,7 @@ const SUBCOMMANDS: &[Command] = &[
         summary: "Tells whether the keys of the next request are tracked",
         since: "6.0.0",
         arity: 3,
-        flags: FLAGS.and(Flags::KEYSPACE),
+        flags: FLAGS.and(Flags::KEYSPACE).and(Flags::FORWARDED),
         args: &[Arg::one_of("mode", &[Arg::word("yes", "YES"), Arg::word("no", "NO")])],
         run: Some(tracking::caching),
         ..DEFAULT
@@ -66,6 +66,7 @@ const SUBCOMMANDS: &[Command] = &[
         name: "getredir",
         summary: "Returns the id of the client that is told in this one's place what to forget",
         since: "6.0.0",
+        flags: FLAGS.and(Flags::FORWARDED),
         run: Some(tracking::getredir),
         ..DEFAULT
     },
@@ -102,6 +103,7 @@ const SUBCOMMANDS: &[Command] = &[
         summary: "Controls whether the connection's commands count as uses of their keys",
         since: "7.2.0",
         arity: 3,
+        flags: FLAGS.and(Flags::FORWARDED),
         args: &[Arg::one_of("enabled", ON_OFF)],
         run: Some(settings::no_touch),
         ..DEFAULT
@@ -157,7 +159,7 @@ const SUBCOMMANDS: &[Command] = &[
         name: "trackinginfo",
         summary: "Returns what is tracked for the connection",
         since: "6.2.0",
-        flags: FLAGS.and(Flags::KEYSPACE),
+        flags: FLAGS.and(Flags::KEYSPACE).and(Flags::FORWARDED),
         run: Some(tracking::trackinginfo),
         ..DEFAULT
     },
@@ -289,7 +291,7 @@ const TRACKING: Command = Command {
     since: "6.0.0",
     complexity: "O(1). Some options may introduce additional complexity",
     arity: -3,
-    flags: FLAGS.and(Flags::KEYSPACE),
+    flags: FLAGS.and(Flags::KEYSPACE).and(Flags::FORWARDED),
     args: &[
         Arg::one_of("status", ON_OFF),
         Arg::integer("client-id").token("REDIRECT").optional(),

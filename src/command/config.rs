@@ -164,10 +164,12 @@ pub(crate) fn change(server: &Server, plan: impl FnOnce(&Config) -> Result<Plan,
 pub(crate) fn prepare(plan: &Plan) -> Result<(), SetError> {
     for (name, _) in plan.effects().filter(|(_, effect)| *effect == Effect::Descriptors) {
         let Settings { maxclients, io_threads, .. } = plan.settings();
-        resources::ensure_descriptors(*maxclients, io_threads.0).map_err(|possible| {
-            let text = "The operating system is not able to handle the specified number of clients, try with";
-            SetError::failed(name, format!("{text} {possible}"))
-        })?;
+        resources::ensure_descriptors(*maxclients, plan.settings().descriptors_of_client(), io_threads.0).map_err(
+            |possible| {
+                let text = "The operating system is not able to handle the specified number of clients, try with";
+                SetError::failed(name, format!("{text} {possible}"))
+            },
+        )?;
     }
     Ok(())
 }

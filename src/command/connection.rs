@@ -6,7 +6,7 @@ use super::permission::Refused;
 use super::pubsub::subscribing::{self, Change};
 use super::spec::{Arg, Command, Flags, Group};
 use super::trace::count_error;
-use super::{Call, LocalCall, client, limits, redirect, run, transaction};
+use super::{Call, LocalCall, client, forward, limits, redirect, run, transaction};
 use crate::acl::DEFAULT_USER;
 use crate::acl::log::Place;
 use crate::client::registry::Flag;
@@ -16,7 +16,6 @@ use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
 use crate::session::{Blocked, ReplyMode};
-use crate::version::REDIS_VERSION;
 
 const ALWAYS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST);
 const BEFORE_AUTH: Flags = ALWAYS.and(Flags::NO_AUTH).and(Flags::ALLOW_BUSY);
@@ -170,9 +169,10 @@ fn hide_credentials(call: &mut Call<'_, '_>) {
 fn greet(call: &mut Call<'_, '_>) {
     let proto = i64::from(call.reply.proto().number());
     let id = call.info.id as i64;
+    let version = forward::redis_version(call.server, call.settings);
     let reply = &mut *call.reply;
     reply.map(7);
-    for (key, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+    for (key, value) in [("server", "redis"), ("version", version.as_str())] {
         reply.bulk(key);
         reply.bulk(value);
     }
@@ -305,6 +305,9 @@ pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     call.client.set_proto(Proto::Resp2);
     call.reply.set_proto(Proto::Resp2);
     call.scope.db = 0;
+    if let Some(relay) = &mut call.session.relay {
+        relay.part();
+    }
     let let_in = let_in_anew(call);
     call.session.authenticated = call.server.acl.default.is_open();
     call.client.set_proven(call.session.authenticated);

@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::elsewhere::{self, task::Request};
+use super::forward;
 use super::leaving;
 use super::permission::{self, Refused};
 use super::redirect;
@@ -28,7 +29,7 @@ use crate::resp::Proto;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::session::{Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn, TurnOutcome};
+use crate::session::{Awaited, Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn, TurnOutcome};
 use crate::worker::Worker;
 use crate::worker::placement;
 
@@ -37,6 +38,10 @@ enum Verdict {
     Run(&'static Entry, Run),
     Queue(&'static Entry),
     Wait(PauseMode),
+    /// It is sent on to the upstream; it is this command, if it is known here.
+    Forward(Option<&'static Entry>),
+    /// It waits for the upstream.
+    Await(Awaited),
     /// On another worker, if it can.
     Move(WorkerId),
     /// A web browser was made to speak to us: say nothing that it could use.
@@ -64,6 +69,14 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
             state.blocked = Some(Blocked::Paused(args, mode));
             return;
         }
+        Ok(Verdict::Forward(entry)) => {
+            forward::send(turn, conversation, entry, args);
+            return conclude(conversation, false);
+        }
+        Ok(Verdict::Await(awaited)) => {
+            state.blocked = Some(Blocked::Upstream(awaited));
+            return;
+        }
         Ok(Verdict::Move(destination)) => {
             state.placed = true;
             return turn.client.send_away(destination);
@@ -76,6 +89,7 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
             }
             turn.client.close(Closing::Killed);
         }
+        Err(error) if state.relay.is_some() => forward::refuse(turn, conversation, args, &error),
         Err(error) => reject(turn, conversation, args, &error),
     }
     let keeps_caching = conversation.scope.caching && keeps_caching(turn, args);
@@ -156,7 +170,16 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
         return Ok(Verdict::Hang("POST or Host: received"));
     }
     let worker: &Worker = turn.worker;
-    let (entry, command) = find(worker, args)?;
+    let found = table::lookup(&worker.server.names, args);
+    if turn.settings.forwards_keys() {
+        match forward::judge(turn, state, args, &found)? {
+            forward::Verdict::Here => {}
+            forward::Verdict::Forward(entry) => return Ok(Verdict::Forward(entry)),
+            forward::Verdict::Wait(awaited) => return Ok(Verdict::Await(awaited)),
+            forward::Verdict::Pause(mode) => return Ok(Verdict::Wait(mode)),
+        }
+    }
+    let (entry, command) = find(found, args)?;
     turn.client.info.last_command.store(entry.index, Relaxed);
     let flags = entry.command.flags;
     if flags.has(Flags::PROTECTED) && !turn.settings.enable_debug_command.allows(turn.client.info.address.is_local()) {
@@ -204,8 +227,8 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     Ok(Verdict::Run(entry, command))
 }
 
-fn find(worker: &Worker, args: Args<'_>) -> Result<(&'static Entry, Run), ReplyError> {
-    let entry = match table::lookup(&worker.server.names, args) {
+fn find(found: Lookup, args: Args<'_>) -> Result<(&'static Entry, Run), ReplyError> {
+    let entry = match found {
         Lookup::Found(entry) => entry,
         Lookup::Unknown => return Err(ReplyError::unknown_command(&args[0], args.from(1))),
         Lookup::UnknownSubcommand(container) => {
@@ -219,7 +242,12 @@ fn find(worker: &Worker, args: Args<'_>) -> Result<(&'static Entry, Run), ReplyE
 }
 
 /// Refuses what the user that the client is may not do.
-fn ensure_permitted(turn: &Turn<'_>, state: &SessionState, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
+pub(super) fn ensure_permitted(
+    turn: &Turn<'_>,
+    state: &SessionState,
+    entry: &Entry,
+    args: Args<'_>,
+) -> Result<(), ReplyError> {
     let (server, client, info) = (&turn.worker.server, turn.client, &turn.client.info);
     let user = client.user(&server.acl);
     let published = matches!(entry.command.channels, Some(Channels::Publish(1))).then(|| &args[1]);
@@ -293,7 +321,7 @@ pub(super) fn lacks_memory(
 
 /// The pause that is in force, if it concerns this command. A server that is ending is one, too, and only what it takes
 /// to withdraw that is executed.
-fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<PauseMode> {
+pub(super) fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<PauseMode> {
     if turn.worker.is_draining() && !entry.command.flags.has(Flags::ALLOW_BUSY) {
         return Some(PauseMode::All);
     }
@@ -302,8 +330,9 @@ fn pause_of(turn: &Turn<'_>, state: &SessionState, entry: &Entry) -> Option<Paus
     let concerned = match mode {
         PauseMode::All => true,
         PauseMode::Write if entry.command.flags.has(Flags::EXECUTES) => {
+            let relayed = state.transaction.as_ref().is_some_and(|transaction| transaction.relayed);
             let mut queue = state.transaction.iter().flat_map(|transaction| &transaction.queue);
-            queue.any(|(index, _)| table::entry(*index).command.flags.has_any(changes))
+            relayed || queue.any(|(index, _)| table::entry(*index).command.flags.has_any(changes))
         }
         PauseMode::Write => entry.command.flags.has_any(changes),
     };
@@ -321,7 +350,7 @@ fn queue(turn: &mut Turn<'_>, state: &mut SessionState, args: Args<'_>, entry: &
     turn.reply.simple("QUEUED");
 }
 
-fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, error: &ReplyError) {
+pub(super) fn reject(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>, error: &ReplyError) {
     if let Some(Transaction { failed, .. }) = conversation.state.transaction.as_deref_mut() {
         *failed = true;
     }

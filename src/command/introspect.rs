@@ -24,8 +24,12 @@ use crate::resp::encode::Reply;
 use crate::resp::errors::ReplyError;
 
 const FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
-const DEFAULT: Command =
-    Command { group: Group::Server, flags: FLAGS, categories: &["connection"], ..Command::DEFAULT };
+const DEFAULT: Command = Command {
+    group: Group::Server,
+    flags: FLAGS.and(Flags::FORWARDED),
+    categories: &["connection"],
+    ..Command::DEFAULT
+};
 const LOOK_UPS: &str = "O(N) where N is the number of commands to look up";
 const ARGUMENTS: &str = "O(N) where N is the number of arguments to the command";
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];

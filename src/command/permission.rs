@@ -45,7 +45,12 @@ pub(super) fn right(call: &Call<'_, '_>) -> Right {
 /// Whether a request, which may be executed, may read keys that it does not name.
 pub(super) fn may_read_all_keys(call: &Call<'_, '_>) -> bool {
     let user = call.info.user(&call.server.acl);
-    user.is_free() || ask(call.entry, call.args, false, |asked| user.rights().permit_reading_all(asked))
+    user.is_free() || read_all_keys(&user.rights(), call.entry, call.args)
+}
+
+/// The same by these rights.
+pub(super) fn read_all_keys(rights: &Rights, entry: &Entry, args: Args<'_>) -> bool {
+    ask(entry, args, false, |asked| rights.permit_reading_all(asked))
 }
 
 fn ask<R>(entry: &Entry, args: Args<'_>, covered: bool, judge: impl FnOnce(&Asked<'_>) -> R) -> R {

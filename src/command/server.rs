@@ -32,7 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "time",
         summary: "Returns the server's time",
         since: "2.6.0",
-        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+        flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::FORWARDED),
         tips: &["nondeterministic_output"],
         run: Some(time),
         ..DEFAULT

@@ -142,6 +142,8 @@ flags! {
     HELP = 27, "";
     /// Runs a script.
     RUNS_SCRIPT = 28, "";
+    /// Goes to the upstream that has the keys, if one has, though it is not about keys alone.
+    FORWARDED = 29, "";
 }
 
 impl Flags {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Call;
 use super::spec::Flags;
+use super::table::Entry;
 use crate::client::order::Order;
 use crate::client::registry::Flag;
 use crate::clock::Now;
@@ -13,8 +14,10 @@ use crate::observe::counters::Counter;
 use crate::observe::slowlog;
 use crate::observe::stats::WorkerStats;
 use crate::quoting;
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
+use crate::session::{Scope, Turn};
 
 /// Counts and shows a command that has run, and answers when it ended.
 pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
@@ -76,6 +79,29 @@ pub(super) fn show_to_monitors(call: &mut Call<'_, '_>) {
     }
 }
 
+/// Counts a request that is sent on to an upstream, and shows it to MONITOR. How long it takes is not known here.
+pub(super) fn count_forwarded(turn: &mut Turn<'_>, scope: &Scope, entry: Option<&Entry>, args: Args<'_>) {
+    let (server, info) = (&turn.worker.server, &turn.client.info);
+    turn.worker.stats().counters.commands.add(1);
+    Counter::add_to(&info.total_commands, 1);
+    if let Some(entry) = entry {
+        turn.worker.stats().by_command[usize::from(entry.index)].calls.add(1);
+    }
+    if let Some(backplane) = &server.backplane {
+        backplane.status.figures.forwarded_commands.add_shared(1);
+    }
+    if server.monitors.load(Relaxed) == 0 {
+        return;
+    }
+    let line = Frame::whole(line(turn.now, scope, &info.address, args.iter()));
+    for worker in 0..server.workers.len() {
+        if server.workers[worker].monitors.load(Relaxed) > 0 {
+            let order = Order::Monitor(line.clone());
+            turn.hub.with(|hub| hub.send(worker, order, &mut turn.outcome.sent));
+        }
+    }
+}
+
 /// The arguments, without those that logs must not show.
 fn redacted<'c>(call: &'c Call<'_, '_>) -> impl ExactSizeIterator<Item = &'c [u8]> {
     let secret = &call.secret_args;
@@ -84,17 +110,20 @@ fn redacted<'c>(call: &'c Call<'_, '_>) -> impl ExactSizeIterator<Item = &'c [u8
 
 /// The line that MONITOR shows of this execution.
 fn monitor_line(call: &Call<'_, '_>) -> Vec<u8> {
-    let unix = call.now.unix();
-    let db = call.scope.db;
-    let peer = match &call.info.address {
-        _ if call.scope.scripted => "lua".to_owned(),
+    line(call.now, call.scope, &call.info.address, redacted(call))
+}
+
+fn line<'w>(now: Now, scope: &Scope, address: &Address, words: impl Iterator<Item = &'w [u8]>) -> Vec<u8> {
+    let (unix, db) = (now.unix(), scope.db);
+    let peer = match address {
+        _ if scope.scripted => "lua".to_owned(),
         Address::Unix(path) => format!("unix:{}", path.display()),
         address => address.peer(),
     };
     let mut line = format!("+{}.{:06} [{db} {peer}]", unix.as_secs(), unix.subsec_micros()).into_bytes();
-    for arg in redacted(call) {
+    for word in words {
         line.push(b' ');
-        quoting::quote(arg, &mut line);
+        quoting::quote(word, &mut line);
     }
     line.extend_from_slice(b"\r\n");
     line

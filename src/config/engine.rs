@@ -5,7 +5,8 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 
 use super::error::WRONG_COUNT;
-use super::value::{Given, Rule, Value};
+use super::table::Settings;
+use super::value::{BackplaneKeys, Given, Rule, Value};
 use crate::quoting::quoted;
 
 /// What an engine speaks.
@@ -161,6 +162,18 @@ impl Value for EngineUrls {
 
     fn expects(_rule: &Rule) -> String {
         format!("up to {} addresses of one engine, such as nats://host:4222 or redis://host:6379", Self::MAX)
+    }
+}
+
+impl Settings {
+    /// Whether an upstream has the keys.
+    pub(crate) fn forwards_keys(&self) -> bool {
+        self.backplane_keys == BackplaneKeys::Forward
+    }
+
+    /// How many descriptors a client may need: one more for its connection to an upstream that has the keys.
+    pub(crate) fn descriptors_of_client(&self) -> u32 {
+        if self.forwards_keys() { 2 } else { 1 }
     }
 }
 

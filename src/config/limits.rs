@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::{ByteSize, Given, Rule, Value};
+use super::value::{ByteSize, EvictionPolicy, Given, Rule, Value};
 
 /// When a client of one class has too much output waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,5 +152,11 @@ impl Value for MaxmemoryClients {
 
     fn expects(_rule: &Rule) -> String {
         "bytes, or a percentage of maxmemory".into()
+    }
+}
+impl EvictionPolicy {
+    /// Whether it needs to know how often keys are used, rather than when they were used last.
+    pub fn counts_use(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllKeysLfu)
     }
 }

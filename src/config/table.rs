@@ -329,7 +329,9 @@ directives! {
     backplane_timeout: Seconds = Seconds(15), "backplane-timeout", Backplane, Start, number(1, 3600);
 
     /// What becomes of commands on keys beside a backplane: refuse for an error, because keys stay on one server while
-    /// messages reach all; local where every server is to keep keys of its own.
+    /// messages reach all; local where every server is to keep keys of its own; forward where the engine is an upstream that
+    /// has them: commands on keys, scripts, and all that this server does not have go there, on a connection for each client
+    /// that sends some, so that every program that uses Redis works here. Say how many databases there are by databases, too.
     backplane_keys: BackplaneKeys = BackplaneKeys::Refuse, "backplane-keys", Backplane, Start, ANY;
 
     /// Whether this server looks like a node of a Redis Cluster to clients; of no effect without a backplane. Slots are dealt out evenly to all

@@ -375,7 +375,9 @@ choices! {
         /// An error.
         Refuse = "refuse",
         /// Each server has keys of its own.
-        Local = "local"
+        Local = "local",
+        /// The upstream has them, and answers.
+        Forward = "forward"
     }
     /// Which part of a client's certificate names the user that it is.
     CertificateUser {
@@ -394,13 +396,6 @@ choices! {
         Yes = "yes",
         /// Clients on the loopback interface or the Unix socket.
         Local = "local"
-    }
-}
-
-impl EvictionPolicy {
-    /// Whether it needs to know how often keys are used, rather than when they were used last.
-    pub fn counts_use(self) -> bool {
-        matches!(self, Self::VolatileLfu | Self::AllKeysLfu)
     }
 }
 

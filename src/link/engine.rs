@@ -52,6 +52,11 @@ pub(super) trait Engine {
         settings: &Settings,
     ) -> Result<Connection, Broken>;
 
+    /// Which version of Redis the last connection's other side is, if it has said so.
+    fn redis_version(&self) -> Option<&str> {
+        None
+    }
+
     /// Appends what tells it of a change.
     fn push_change(&mut self, change: &Change, output: &mut BytesMut);
 

@@ -48,6 +48,8 @@ impl<'s, E: Engine> Talk<'s, E> {
     /// There is a connection to this engine, which has let this node in, from this address of this machine.
     pub(super) fn begin(&mut self, engine: String, own: Option<IpAddr>) {
         self.backplane.status.note_connection(engine);
+        let version = self.engine.redis_version().map(str::to_owned);
+        self.backplane.status.update(|condition| condition.redis_version = version);
         self.backplane.begin();
         self.ears.begin(own);
         (self.last_of_restoring, self.asks_to_part) = (None, false);

@@ -48,6 +48,8 @@ pub(super) struct Upstream {
     owners: Owners,
     /// What the upstream calls the last connection, and where that comes from, if it has said so.
     last: Option<(Bytes, SocketAddr)>,
+    /// Which version of Redis it is.
+    version: Option<String>,
 }
 
 impl Upstream {
@@ -60,6 +62,7 @@ impl Upstream {
             asked: HashMap::new(),
             owners: Owners::default(),
             last: None,
+            version: None,
         }
     }
 
@@ -101,6 +104,10 @@ impl Engine for Upstream {
         let channels = [None, Some(self.origin)].map(|to| self.control_channel(to));
         push_command(&mut connection.buffers.output, &[b"SUBSCRIBE", &channels[0], &channels[1]]);
         Ok(connection)
+    }
+
+    fn redis_version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     fn push_change(&mut self, change: &Change, output: &mut BytesMut) {
@@ -202,8 +209,10 @@ impl Upstream {
         }
         let Frame::Map(elements) = greeting else { return };
         let mut room = [&b""[..]; MOST_PARTS];
-        let mut pairs = elements.parts(&mut room).chunks_exact(2);
-        let id = pairs.find(|pair| pair[0] == b"id").map(|pair| Bytes::copy_from_slice(pair[1]));
+        let pairs = elements.parts(&mut room).chunks_exact(2);
+        let value = |name: &[u8]| pairs.clone().find(|pair| pair[0] == name).map(|pair| pair[1]);
+        self.version = value(b"version").map(|version| String::from_utf8_lossy(version).into_owned());
+        let id = value(b"id").map(Bytes::copy_from_slice);
         self.last = id.zip(connection.local_address());
     }
 

@@ -4,12 +4,13 @@
 //! worker's, which writes to the socket itself when messages have been delivered. The task reads, writes what the
 //! client's own commands answered, and waits for room when the socket is full.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -21,12 +22,15 @@ use crate::client::{Client, Closing, Left};
 use crate::ids::WorkerId;
 use crate::net::handover::{Doors, Guest};
 use crate::net::transport::Transport;
+use crate::net::upstream::Upstream;
 use crate::session::{Luggage, Session};
 use crate::worker::Worker;
 
 /// How long a connection that is to end after its last reply may take to accept that reply.
 const LAST_REPLY: Duration = Duration::from_secs(5);
 
+/// While more than this waits for a client that does not read, nothing more is read from the upstream for it, in bytes.
+const MUCH_OUTPUT: usize = 256 * 1024;
 /// After this much has been read of one client others have their turn, in bytes, also if there is always more.
 const TURN_BYTES: usize = 1024 * 1024;
 /// For so many turns of all others a client with much input waits until those have gone that are evicted.
@@ -63,6 +67,7 @@ pub(crate) async fn serve(
         doors,
         client,
         transport: Some(transport),
+        upstream: None,
         alarm: None,
         moved: false,
         unyielded_bytes: 0,
@@ -81,6 +86,8 @@ struct Connection {
     session: Session,
     /// What it comes through, shared with the client; none when it has moved.
     transport: Option<Rc<Transport>>,
+    /// Its connection to the upstream of its keys, if it has one.
+    upstream: Option<Upstream>,
     /// When a blocked session goes on by itself.
     alarm: Option<Pin<Box<Sleep>>>,
     /// Whether another worker serves its client now.
@@ -95,6 +102,8 @@ struct Connection {
 enum Event {
     Bell,
     Alarm,
+    /// So much has come from the upstream, into the read buffer of the worker; or why no more comes.
+    Upstream(Result<usize, String>),
     Socket(io::Result<tokio::io::Ready>),
 }
 
@@ -113,6 +122,7 @@ impl Connection {
                     self.alarm = None;
                     self.session.resume();
                 }
+                Event::Upstream(come) => self.hear_upstream(come),
                 Event::Socket(Err(_)) => return,
                 Event::Socket(Ok(ready)) => {
                     if ready.is_writable() {
@@ -145,15 +155,64 @@ impl Connection {
     }
 
     async fn next_event(&mut self) -> Event {
-        let Some(transport) = &self.transport else { return Event::Socket(Err(io::ErrorKind::NotConnected.into())) };
-        let interest =
-            if self.client.is_congested() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        let alarm = &mut self.alarm;
+        self.seek_upstream();
+        let Connection { worker, client, session, transport, upstream, alarm, .. } = self;
+        let Some(transport) = transport else { return Event::Socket(Err(io::ErrorKind::NotConnected.into())) };
+        let congested = client.is_congested();
+        let interest = match (session.receives(), congested) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        };
+        // Nothing more is asked of the upstream for a client that does not read.
+        let takes = !congested || client.outbox.borrow().bytes() < MUCH_OUTPUT;
+        let from_upstream = poll_fn(|context| match (upstream.as_mut(), session.relay()) {
+            (Some(upstream), Some(relay)) => {
+                upstream.poll(context, relay, takes, &mut worker.read_buffer.borrow_mut()[..])
+            }
+            _ => Poll::Pending,
+        });
         tokio::select! {
             biased;
-            () = self.client.bell.notified() => Event::Bell,
+            () = client.bell.notified() => Event::Bell,
             () = async { match alarm { Some(alarm) => alarm.await, None => pending().await } } => Event::Alarm,
-            ready = transport.ready(interest) => Event::Socket(ready),
+            come = from_upstream => Event::Upstream(come),
+            ready = async { match interest { Some(interest) => transport.ready(interest).await, None => pending().await } } => {
+                Event::Socket(ready)
+            }
+        }
+    }
+
+    /// Has the connection to the upstream that its client needs, if it needs one.
+    fn seek_upstream(&mut self) {
+        match self.session.wanted_upstream() {
+            None => self.upstream = None,
+            Some(number) if self.upstream.as_ref().is_some_and(|upstream| upstream.is_number(number)) => {}
+            Some(number) => {
+                let server = &self.worker.server;
+                if let Some(backplane) = &server.backplane {
+                    backplane.status.figures.forwarded_connections.add_shared(1);
+                }
+                self.upstream = Some(Upstream::open(number, server));
+            }
+        }
+    }
+
+    /// Passes on what has come from the upstream, or says that its connection has ended.
+    fn hear_upstream(&mut self, come: Result<usize, String>) {
+        let worker = self.worker.clone();
+        let heard = come.and_then(|count| {
+            self.unyielded_bytes += count;
+            // Nobody else has used the buffer since: it was filled in this turn of the thread.
+            let bytes = std::mem::take(&mut *worker.read_buffer.borrow_mut());
+            let heard = self.session.hear_upstream(&bytes[..count]);
+            *worker.read_buffer.borrow_mut() = bytes;
+            heard
+        });
+        if let Err(why) = heard {
+            self.upstream = None;
+            self.session.lose_upstream(&why);
         }
     }
 
@@ -290,7 +349,7 @@ fn report(worker: &Worker, client: &Client) {
         Closing::QueryBuffer => counters.query_buffer_disconnections.add(1),
         Closing::Evicted => counters.evicted_clients.add(1),
         Closing::DeadPeer => counters.dead_peer_disconnections.add(1),
-        Closing::Failed => {}
+        Closing::Failed | Closing::UpstreamLost => {}
         Closing::Killed | Closing::Revoked | Closing::Idle | Closing::Drained | Closing::WriteFailed => {
             return tracing::debug!(client = info.id, peer, name, reason, "closed");
         }

@@ -74,16 +74,16 @@ pub(crate) fn idle_time() -> Duration {
     ticks(idle_ticks.sum())
 }
 
-/// Makes sure that `clients` connections may be open at a time beside what the server itself needs, by raising the
+/// Makes sure that `clients` may be connected at a time, of whom each takes so many descriptors, beside what the server itself needs, by raising the
 /// process's own limit if it is allowed to; answers the new limit if it did. It is never lowered.
 ///
 /// # Errors
 ///
-/// How many connections are possible instead. The limit has been raised as far as possible then.
-pub(crate) fn ensure_descriptors(clients: u32, io_threads: u16) -> Result<Option<u64>, u32> {
+/// How many clients are possible instead. The limit has been raised as far as possible then.
+pub(crate) fn ensure_descriptors(clients: u32, of_each: u32, io_threads: u16) -> Result<Option<u64>, u32> {
     // Listeners, files and logs, somebody who is one too many, and for each thread its event loop.
     let own = 32 + 4 * (u64::from(io_threads) + 1);
-    let wanted = u64::from(clients) + own;
+    let wanted = u64::from(clients) * u64::from(of_each) + own;
     let limit = getrlimit(Resource::Nofile);
     let Some(soft) = limit.current.filter(|soft| *soft < wanted) else { return Ok(None) };
     let raised = |current: u64, hard: u64| Rlimit { current: Some(current), maximum: Some(hard) };
@@ -92,7 +92,7 @@ pub(crate) fn ensure_descriptors(clients: u32, io_threads: u16) -> Result<Option
         return Ok(Some(wanted));
     }
     let reached = if setrlimit(Resource::Nofile, raised(hard, hard)).is_ok() { hard } else { soft };
-    Err(u32::try_from(reached.saturating_sub(own)).unwrap_or(u32::MAX))
+    Err(u32::try_from(reached.saturating_sub(own) / u64::from(of_each)).unwrap_or(u32::MAX))
 }
 
 /// The value in bytes of a line such as `VmRSS:   1234 kB`.
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn more_descriptors_than_the_kernel_knows_are_refused_with_what_is_possible() {
-        assert_eq!(ensure_descriptors(1, 1), Ok(None));
-        let possible = ensure_descriptors(u32::MAX, 32).expect_err("no system allows four billion files");
+        assert_eq!(ensure_descriptors(1, 1, 1), Ok(None));
+        let possible = ensure_descriptors(u32::MAX, 1, 32).expect_err("no system allows four billion files");
         assert!(possible > 0);
     }
 }

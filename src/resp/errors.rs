@@ -44,7 +44,15 @@ fixed! {
     /// PREGON NODES of a server on its own.
     NO_BACKPLANE = "ERR this server has no backplane: there are no other nodes";
     /// A command on keys beside a backplane.
-    KEYS_BESIDE_BACKPLANE = "ERR keys stay on one server and messages reach all, so commands on keys are refused here: set backplane-keys to local if each server is to have keys of its own";
+    KEYS_BESIDE_BACKPLANE = "ERR keys stay on one server and messages reach all, so commands on keys are refused here: set backplane-keys to local if each server is to have keys of its own, or to forward if an upstream has them";
+    /// A command on keys whose answer the upstream did not give before the connection to it ended.
+    UPSTREAM_LOST = "ERR the connection to the upstream was lost before it had answered: the command may have been executed";
+    /// What concerns a connection as a whole, in a transaction that the upstream executes.
+    NOT_WITH_KEYS = "ERR this command can not be in a transaction with commands on keys, which the upstream executes";
+    /// CLIENT TRACKING with REDIRECT where the upstream has the keys.
+    REDIRECT_FORWARDED = "ERR REDIRECT is not possible where keys are forwarded to an upstream: switch to RESP3";
+    /// A command that this server does not have, or a script, of a user that may not do everything.
+    NOT_TO_BE_JUDGED = "NOPERM what this command does can not be judged here, so only users that may do everything (allcommands allkeys allchannels) may send it";
     /// A time-out in seconds is not a number.
     TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
     /// CLIENT UNBLOCK with ERROR, for the client that waited.
@@ -184,6 +192,11 @@ impl ReplyError {
     /// An error with the code `ERR` and `text` behind it.
     pub fn err(text: impl AsRef<[u8]>) -> Self {
         Self::coded("ERR", text)
+    }
+
+    /// A command on keys that an upstream has, to which there is no way for this reason.
+    pub(crate) fn upstream_away(why: &str) -> Self {
+        Self::err(format!("the upstream that has the keys is not reached: {why}"))
     }
 
     /// A command on keys that the node at this address has.

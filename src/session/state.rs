@@ -12,10 +12,13 @@ use crate::command::pubsub::subscribing::Subscribing;
 use crate::config::Settings;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
+use crate::relay::Relay;
 use crate::resp::args::Shelf;
 use crate::resp::decode::{Limits, OwnedArgs};
 use crate::server::governor::Answer;
 use crate::shutdown::Round;
+
+use super::Awaited;
 
 /// Whether replies are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,12 @@ pub struct Transaction {
     pub(crate) shelf: Shelf,
     /// Whether a command was refused, so that EXEC must fail.
     pub failed: bool,
+    /// Whether the upstream has what was queued, and executes it.
+    pub(crate) relayed: bool,
+    /// By which rights of its user what the upstream has of it was judged.
+    pub(crate) rights: u64,
+    /// The database that is selected when the upstream has executed it, if it selects one.
+    pub(crate) db: Option<u16>,
 }
 
 /// Why a client's commands wait.
@@ -61,6 +70,8 @@ pub(crate) enum Blocked {
     Executing(Box<Execution>),
     /// This command has still to run, when other nodes have said what they have.
     Gathering(gather::Slot, OwnedArgs),
+    /// The next command has still to be taken from what was received, when the upstream has said so much.
+    Upstream(Awaited),
     /// A command that begins or ends very many subscriptions, some in each turn.
     Subscribing(Box<Subscribing>),
     /// The thread that governs carries its command out, and leaves the answer there; whether that is sent.
@@ -131,6 +142,8 @@ pub struct SessionState {
     pub close_after_reply: bool,
     /// Whether it has been decided which worker it subscribes on.
     pub placed: bool,
+    /// What it and the upstream of its keys say to each other, if they have done so.
+    pub(crate) relay: Option<Box<Relay>>,
 }
 
 impl SessionState {

@@ -72,7 +72,7 @@ impl Session {
                     self.run_anew(now, &request);
                 }
             }
-            Some(Blocked::Ordered(_) | Blocked::Sleeping(_)) | None => {}
+            Some(Blocked::Ordered(_) | Blocked::Sleeping(_) | Blocked::Upstream(_)) | None => {}
         }
         true
     }
@@ -135,6 +135,7 @@ impl Session {
                 self.is_served(until_ms, now)
             }
             Some(Blocked::Gathering(slot, _)) => slot.lock().is_some(),
+            Some(Blocked::Upstream(awaited)) => self.conversation.state.has_come(*awaited),
             Some(Blocked::Elsewhere(..)) => self.client.take_served(),
             Some(Blocked::Borrowing(borrower, _)) => borrower.is_offered(),
             Some(Blocked::Subscribing(subscribing)) => subscribing.may_go_on(),

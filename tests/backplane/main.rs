@@ -13,6 +13,7 @@ pub mod support;
 mod cluster;
 mod crossing;
 mod engine;
+mod forward;
 mod losing;
 mod node;
 mod nodes;
@@ -73,6 +74,19 @@ const OF_UPSTREAMS: &[(&str, OfEngine)] = tests! { [OfEngine]
         without_an_upstream_messages_are_heard_at_their_own_node_once;
 };
 
+/// For a Redis alone.
+const OF_REDIS: &[(&str, OfEngine)] = tests! { [OfEngine]
+    forward:
+        a_client_that_uses_everything_notices_no_difference
+        values_of_any_length_and_many_requests_at_once_go_through
+        what_is_published_is_heard_behind_what_its_publisher_has_stored_before
+        who_waits_for_keys_is_served_and_waits_no_more_when_it_has_gone
+        caches_are_told_what_to_forget
+        without_an_upstream_commands_on_keys_fail_and_nothing_is_done_twice
+        rights_are_judged_before_anything_is_sent_on
+        subscribers_of_either_protocol_use_keys_as_they_may;
+};
+
 /// For NATS alone.
 const OF_NATS: &[(&str, OfItself)] = tests! { [OfItself]
     engine:
@@ -89,6 +103,9 @@ const OF_NONE: &[(&str, OfItself)] = tests! { [OfItself]
     engine:
         an_upstream_with_users_and_tls_is_used
         what_cannot_work_is_said_at_the_start;
+    forward:
+        an_upstream_with_users_and_tls_has_the_keys
+        keys_are_forwarded_to_an_upstream_only;
 };
 
 fn main() -> ExitCode {
@@ -97,7 +114,8 @@ fn main() -> ExitCode {
     for kind in EngineKind::ALL {
         let missing = kind.missing();
         let upstreams = OF_UPSTREAMS.iter().filter(|_| kind != EngineKind::Nats);
-        for &(name, test) in OF_ALL.iter().chain(upstreams) {
+        let redis = OF_REDIS.iter().filter(|_| kind == EngineKind::Redis);
+        for &(name, test) in OF_ALL.iter().chain(upstreams).chain(redis) {
             let name = format!("{name} ({})", kind.name());
             trials.push(trial(name, move || test(&mut kind.start()), missing.as_deref()));
         }

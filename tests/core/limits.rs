@@ -132,7 +132,10 @@ fn p11_whatever_a_client_makes_grow_counts_against_maxmemory_clients() {
     const ENOUGH: usize = 100_000;
     // What is withheld has a test beside the transactions that withhold it.
     for holding in Holding::ALL.iter().filter(|holding| **holding != Holding::Withheld) {
-        everywhere_with(&[("maxmemory-clients", "100000")], |world| {
+        let upstream = [("backplane", "redis://127.0.0.1:1"), ("backplane-keys", "forward")];
+        let directives = [&[("maxmemory-clients", "100000")][..], &upstream].concat();
+        let few = if *holding == Holding::Forwarded { directives.len() } else { 1 };
+        everywhere_with(&directives[..few], |world| {
             let (mut greedy, mut other) = (world.peer(), world.peer());
             let at_least = grow(*holding, &mut greedy, &mut other);
             let held = greedy.client.info.held.get(*holding);
@@ -165,6 +168,8 @@ fn grow(holding: Holding, greedy: &mut Peer, other: &mut Peer) -> usize {
             other.say("CLIENT PAUSE 10000 ALL");
             greedy.send(&request(["ECHO", &[a.as_str(), b].concat()]));
         }
+        // It waits for a connection, of which there is none here.
+        Holding::Forwarded => greedy.send(&request(["SET", a, b])),
         Holding::Awaited => greedy.send(&request(["BLPOP", a, b, "0"])),
         Holding::Withheld => {}
         Holding::Output => {

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{MemoryUse, Report, percent};
-use crate::command::redirect;
+use crate::command::{forward, redirect};
 use crate::config::{Settings, Supervised};
 use crate::observe::resources::{self, CpuTime};
 use crate::server::Unready;
-use crate::version::{REDIS_VERSION, VERSION};
+use crate::version::VERSION;
 
 const SECONDS_A_DAY: u64 = 86_400;
 
@@ -19,7 +19,7 @@ pub(super) fn server(report: &mut Report<'_, '_>) {
     let uptime_seconds = report.now.ms() / 1000;
     let system = rustix::system::uname();
     let part = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
-    report.field("redis_version", REDIS_VERSION);
+    report.field("redis_version", forward::redis_version(server, report.settings));
     report.field("redis_git_sha1", "00000000");
     report.field("redis_git_dirty", 0);
     report.field("redis_build_id", build_id());

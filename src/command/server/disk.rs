@@ -6,12 +6,12 @@ use crate::command::Call;
 use crate::command::spec::{Arg, Command, Flags};
 use crate::resp::errors::ReplyError;
 
-const SAVING: Flags = Flags::NO_ASYNC_LOADING.and(Flags::ADMIN).and(Flags::NOSCRIPT);
+const SAVING: Flags = Flags::NO_ASYNC_LOADING.and(Flags::ADMIN).and(Flags::NOSCRIPT).and(Flags::FORWARDED);
 
 pub(super) const LASTSAVE: Command = Command {
     name: "lastsave",
     summary: "Returns the time of the last save to disk: the server's start",
-    flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST),
+    flags: Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::FORWARDED),
     categories: &["admin", "dangerous"],
     tips: &["nondeterministic_output"],
     run: Some(lastsave),

@@ -18,7 +18,19 @@ use crate::net::tls::provider;
 ///
 /// One line: a file that cannot be used, or why the two sides do not come together.
 pub(crate) async fn begin(plain: Box<dyn Stream>, host: &str, settings: &Settings) -> Result<Box<dyn Stream>, String> {
-    let config = config(settings).map_err(|fault| fault.to_string())?;
+    begin_with(plain, host, config(settings).map_err(|fault| fault.to_string())?).await
+}
+
+/// The same with what the settings have been made into.
+///
+/// # Errors
+///
+/// One line: why the two sides do not come together.
+pub(crate) async fn begin_with(
+    plain: Box<dyn Stream>,
+    host: &str,
+    config: ClientConfig,
+) -> Result<Box<dyn Stream>, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let encrypted = TlsConnector::from(Arc::new(config)).connect(name, plain).await;
     encrypted.map(|stream| Box::new(stream) as Box<dyn Stream>).map_err(|error| error.to_string())

@@ -1,0 +1,429 @@
+//! What one client and the upstream of `backplane-keys forward` say to each other, without a socket: requests out, answers in.
+//!
+//! A client's first command on keys opens a connection of its own there. Requests are sent on as they are, one behind the
+//! other, and answers come back as they are. What this server answers itself waits until all that was asked for before has been
+//! answered, so a relay has only to know how many answers are due, and which of them nobody is to see: those to what the
+//! upstream is told of the client beside its requests.
+//!
+//! Nothing is sent twice. What has not been answered when a connection ends is answered with an error; the next request opens
+//! another connection.
+
+mod frames;
+
+use std::collections::VecDeque;
+
+use crate::client::outbox::Outbox;
+use crate::resp::Proto;
+use crate::resp::answer::Answer;
+use crate::resp::encode::{Reply, bulk, header};
+use crate::resp::errors::ReplyError;
+use frames::Frames;
+
+/// Requests of one client that may wait for their answers.
+const MOST_DUE: usize = 4096;
+/// While more of a client's requests waits for the upstream, no more are taken, in bytes. One may be longer.
+const MUCH_OUTPUT: usize = 256 * 1024;
+/// Memory for requests that is kept while none waits, in bytes.
+const KEPT_OUTPUT: usize = 4 * 1024;
+/// How much of a refusal is passed on, in bytes.
+const LONGEST_REFUSAL: usize = 256;
+
+/// One client's side of a connection to the upstream.
+#[derive(Debug, Default)]
+pub(crate) struct Relay {
+    phase: Phase,
+    /// How many connections have been asked for.
+    number: u64,
+    /// What the socket has not been given yet, behind the first bytes, which it has.
+    output: Vec<u8>,
+    given: usize,
+    /// Requests that wait until the upstream knows who asks.
+    waiting: Vec<u8>,
+    /// What the upstream has still to answer to what it was told first.
+    greeting: VecDeque<Greeting>,
+    /// What it has to answer then.
+    due: VecDeque<Due>,
+    reading: Reading,
+    frames: Frames,
+    /// The beginning of what is being read, where it is to be looked at.
+    beginning: Vec<u8>,
+    /// Whether messages wait for the end of what is being read.
+    holds: bool,
+    /// What the upstream knows of the client, or is told first.
+    told: Told,
+    /// The database that is selected there.
+    db: u16,
+    /// What the upstream calls the client; 0 before it has said so.
+    id: u64,
+    /// Whether keys are watched there, as far as is known.
+    watches: bool,
+    /// Whether keys were when a connection ended, so that the next transaction must not be executed.
+    lost_watch: bool,
+    /// By which request the upstream was told to say which keys to forget, to be said again on the next connection.
+    tracking: Option<Box<[u8]>>,
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// Nobody needs one.
+    #[default]
+    Absent,
+    /// It is being made.
+    Opening,
+    /// The upstream is being told who asks.
+    Greeting,
+    /// Requests are sent on.
+    Open,
+}
+
+/// What is told first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Greeting {
+    /// What it calls the client is asked for.
+    Id,
+    Other,
+}
+
+/// What the upstream knows of a client.
+#[derive(Debug, Default)]
+struct Told {
+    proto: Proto,
+    name: Box<str>,
+}
+
+/// An answer that has still to come.
+#[derive(Debug)]
+struct Due {
+    /// Whether the client sees it.
+    shown: bool,
+    what: What,
+}
+
+/// What follows from an answer.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// Nothing.
+    Nothing,
+    /// To what nobody has asked for: it must not be refused.
+    Told,
+    /// If it is no error, this database is selected.
+    Select(u16),
+    /// If a transaction was executed, this database is selected, if it says so.
+    Exec(Option<u16>),
+    /// If it is no error, the upstream says from now on which keys to forget, asked for by this request; or no more.
+    Tracking(Option<Box<[u8]>>),
+    /// None is to come: this server has answered this already.
+    Own(Answer),
+}
+
+/// What is being read.
+#[derive(Debug, Default)]
+enum Reading {
+    #[default]
+    Nothing,
+    /// What nobody has asked for.
+    Push,
+    Greeting(Greeting),
+    Answer(Due),
+}
+
+impl Reading {
+    fn is_shown(&self) -> bool {
+        match self {
+            Reading::Nothing | Reading::Greeting(_) => false,
+            Reading::Push => true,
+            Reading::Answer(due) => due.shown,
+        }
+    }
+}
+
+/// What it means for a client that its connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// What was due has been answered with errors.
+    Answered,
+    /// It has a part of an answer of which the rest does not come.
+    Torn,
+}
+
+impl Relay {
+    /// The number of the connection that it needs; none if it needs none.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        (self.phase != Phase::Absent).then_some(self.number)
+    }
+
+    /// Whether all that was asked for has been answered, and nothing has come in part.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.due.is_empty() && matches!(self.reading, Reading::Nothing | Reading::Greeting(_))
+    }
+
+    /// Whether it takes more requests.
+    pub(crate) fn has_room(&self) -> bool {
+        self.due.len() < MOST_DUE && self.output.len() - self.given + self.waiting.len() < MUCH_OUTPUT
+    }
+
+    /// What it occupies beside its own size, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let tracking = self.tracking.as_ref().map_or(0, |request| request.len());
+        self.output.capacity() + self.waiting.capacity() + self.due.capacity() * size_of::<Due>() + tracking
+    }
+
+    /// The database that is selected there.
+    pub(crate) fn db(&self) -> u16 {
+        self.db
+    }
+
+    /// What the upstream calls the client; 0 before it has said so.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether the next transaction is decided there, because keys are watched, or were.
+    pub(crate) fn watches(&self) -> bool {
+        self.watches || self.lost_watch
+    }
+
+    /// Whether keys that were watched are not any more, without the client's doing: its next transaction must fail.
+    pub(crate) fn has_lost_watch(&self) -> bool {
+        self.lost_watch
+    }
+
+    /// Says whether keys are watched from now on.
+    pub(crate) fn set_watches(&mut self, watches: bool) {
+        self.watches = watches;
+        self.lost_watch &= watches;
+    }
+
+    /// Sees to it that the upstream knows how the client speaks, what it is called, and, on a new connection, which database
+    /// it uses.
+    pub(crate) fn tell(&mut self, proto: Proto, name: &str, db: u16) {
+        match self.phase {
+            Phase::Absent => {
+                (self.phase, self.number, self.db, self.id) = (Phase::Opening, self.number + 1, db, 0);
+                self.told = Told { proto, name: name.into() };
+            }
+            Phase::Opening => self.told = Told { proto, name: name.into() },
+            Phase::Greeting | Phase::Open => {
+                if self.told.proto != proto {
+                    self.told.proto = proto;
+                    let version = proto.number().to_string();
+                    self.request([&b"HELLO"[..], version.as_bytes()].into_iter(), false, What::Told);
+                }
+                if *self.told.name != *name {
+                    self.told.name = name.into();
+                    self.request([&b"CLIENT"[..], b"SETNAME", name.as_bytes()].into_iter(), false, What::Nothing);
+                }
+            }
+        }
+    }
+
+    /// Sends a request, of which the client has been [told](Relay::tell).
+    pub(crate) fn request<'w>(&mut self, words: impl ExactSizeIterator<Item = &'w [u8]>, shown: bool, what: What) {
+        encode(if self.phase == Phase::Open { &mut self.output } else { &mut self.waiting }, words);
+        self.due.push_back(Due { shown, what });
+    }
+
+    /// Keeps what this server has answered to a request until what was asked for before has been answered.
+    pub(crate) fn answer_later(&mut self, answer: Answer) {
+        if !answer.is_empty() {
+            self.due.push_back(Due { shown: true, what: What::Own(answer) });
+        }
+    }
+
+    /// There is a connection: says who asks, by these credentials.
+    pub(crate) fn greet(&mut self, credentials: Option<(&str, &str)>) {
+        let version = self.told.proto.number().to_string();
+        let mut words: Vec<&[u8]> = vec![b"HELLO", version.as_bytes()];
+        if let Some((user, password)) = credentials {
+            words.extend([b"AUTH", user.as_bytes(), password.as_bytes()]);
+        }
+        if !self.told.name.is_empty() {
+            words.extend([b"SETNAME", self.told.name.as_bytes()]);
+        }
+        encode(&mut self.output, words.into_iter());
+        encode(&mut self.output, [&b"CLIENT"[..], b"ID"].into_iter());
+        self.greeting = VecDeque::from([Greeting::Other, Greeting::Id]);
+        if self.db > 0 {
+            let db = self.db.to_string();
+            encode(&mut self.output, [&b"SELECT"[..], db.as_bytes()].into_iter());
+            self.greeting.push_back(Greeting::Other);
+        }
+        if let Some(request) = &self.tracking {
+            self.output.extend_from_slice(request);
+            self.greeting.push_back(Greeting::Other);
+        }
+        self.phase = Phase::Greeting;
+    }
+
+    /// What the socket is to be given next.
+    pub(crate) fn output(&self) -> &[u8] {
+        &self.output[self.given..]
+    }
+
+    /// The socket has been given so many bytes.
+    pub(crate) fn note_given(&mut self, count: usize) {
+        self.given += count;
+        if self.given == self.output.len() {
+            self.output.clear();
+            self.output.shrink_to(KEPT_OUTPUT);
+            self.given = 0;
+        } else if self.given > MUCH_OUTPUT {
+            self.output.drain(..std::mem::take(&mut self.given));
+        }
+    }
+
+    /// Passes on what the upstream has said.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is of no use (any more).
+    pub(crate) fn hear(&mut self, mut bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
+        while let Some(mark) = bytes.first() {
+            if matches!(self.reading, Reading::Nothing) {
+                self.begin(*mark)?;
+            }
+            let read = self.frames.read(bytes);
+            let (used, ended) = read.map_err(|_| "what the upstream says is not understood".to_string())?;
+            let (now, later) = bytes.split_at(used);
+            if self.reading.is_shown() {
+                outbox.push_own(now);
+            } else if matches!(self.reading, Reading::Greeting(_)) {
+                let room = LONGEST_REFUSAL.saturating_sub(self.beginning.len());
+                self.beginning.extend_from_slice(&now[..now.len().min(room)]);
+            }
+            if ended {
+                self.end()?;
+                self.pass_own(outbox);
+            }
+            bytes = later;
+        }
+        let is_torn = self.reading.is_shown();
+        if is_torn != std::mem::replace(&mut self.holds, is_torn) {
+            if is_torn { outbox.hold() } else { outbox.release() }
+        }
+        Ok(())
+    }
+
+    /// The connection has ended, or cannot be made. All that is due is answered with errors.
+    pub(crate) fn fail(&mut self, why: &str, outbox: &mut Outbox) -> Loss {
+        if std::mem::take(&mut self.holds) {
+            outbox.release();
+        }
+        let error = match self.phase {
+            Phase::Open => ReplyError::UPSTREAM_LOST,
+            _ => ReplyError::upstream_away(why),
+        };
+        let reading = std::mem::take(&mut self.reading);
+        let is_torn = reading.is_shown();
+        if let Reading::Answer(due) = reading {
+            self.due.push_front(due);
+        }
+        for due in std::mem::take(&mut self.due) {
+            match due.what {
+                What::Own(answer) => outbox.push_answer(answer),
+                _ if due.shown => {
+                    let mut reply = Reply::new(Vec::new(), self.told.proto);
+                    reply.error(&error);
+                    outbox.push_reply(&mut reply);
+                }
+                _ => {}
+            }
+        }
+        if self.tracking.is_some() && self.phase == Phase::Open && self.told.proto == Proto::Resp3 {
+            // It is not told any more which keys to forget, so it forgets all.
+            outbox.push_own(b">2\r\n$10\r\ninvalidate\r\n_\r\n");
+        }
+        self.end_connection();
+        if is_torn { Loss::Torn } else { Loss::Answered }
+    }
+
+    /// Everything that the client has there is given up, as RESET and a new user do.
+    pub(crate) fn part(&mut self) {
+        self.tracking = None;
+        self.end_connection();
+        self.lost_watch = false;
+    }
+
+    fn end_connection(&mut self) {
+        *self = Relay {
+            number: self.number,
+            db: self.db,
+            lost_watch: self.lost_watch || self.watches,
+            tracking: self.tracking.take(),
+            ..Relay::default()
+        };
+    }
+
+    /// Something begins with this mark.
+    fn begin(&mut self, mark: u8) -> Result<(), String> {
+        self.reading = if mark == b'>' {
+            Reading::Push
+        } else if let Some(greeting) = self.greeting.pop_front() {
+            self.beginning.clear();
+            Reading::Greeting(greeting)
+        } else {
+            let due = self.due.pop_front().ok_or("the upstream says what it was not asked for")?;
+            Reading::Answer(due)
+        };
+        Ok(())
+    }
+
+    /// What is being read has ended: does what follows from it.
+    fn end(&mut self) -> Result<(), String> {
+        let mark = self.frames.mark();
+        match std::mem::take(&mut self.reading) {
+            Reading::Nothing | Reading::Push => {}
+            Reading::Greeting(greeting) => self.end_greeting(greeting, mark)?,
+            Reading::Answer(due) => match due.what {
+                What::Told if mark == b'-' => return Err("the upstream refuses what it has to know".into()),
+                What::Select(db) if mark == b'+' => self.db = db,
+                What::Exec(Some(db)) if mark == b'*' => self.db = db,
+                What::Tracking(request) if mark == b'+' => self.tracking = request,
+                _ => {}
+            },
+        }
+        Ok(())
+    }
+
+    fn end_greeting(&mut self, greeting: Greeting, mark: u8) -> Result<(), String> {
+        let line = self.beginning.get(1..).unwrap_or_default();
+        let text = String::from_utf8_lossy(line).trim_end().to_owned();
+        if mark == b'-' {
+            return Err(format!("it refuses: {text}"));
+        }
+        if greeting == Greeting::Id {
+            self.id = text.parse().unwrap_or(0);
+        }
+        if self.greeting.is_empty() {
+            self.beginning = Vec::new();
+            self.phase = Phase::Open;
+            self.output.append(&mut std::mem::take(&mut self.waiting));
+        }
+        Ok(())
+    }
+
+    /// Passes on what this server has answered itself, up to the next answer that has still to come.
+    fn pass_own(&mut self, outbox: &mut Outbox) {
+        while let Some(due) = self.due.pop_front_if(|due| matches!(due.what, What::Own(_))) {
+            if let What::Own(answer) = due.what {
+                outbox.push_answer(answer);
+            }
+        }
+    }
+}
+
+/// A request of these words.
+pub(crate) fn encoded<'w>(words: impl ExactSizeIterator<Item = &'w [u8]>) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    encode(&mut bytes, words);
+    bytes.into()
+}
+
+fn encode<'w>(output: &mut Vec<u8>, words: impl ExactSizeIterator<Item = &'w [u8]>) {
+    header(output, b'*', i64::try_from(words.len()).unwrap_or(i64::MAX));
+    words.for_each(|word| bulk(output, word));
+}
+
+#[cfg(test)]
+mod tests;
