@@ -19,6 +19,7 @@ pub mod support;
 mod cases;
 mod clusters;
 mod encryption;
+mod forwarding;
 mod own_cli;
 mod packages;
 mod program;
@@ -77,6 +78,8 @@ fn main() -> ExitCode {
             trials.extend(suite.trials().map(|trial| trial.unless(missing)));
         }
         trials.extend(programs::trials(language).map(|trial| trial.unless(missing)));
+        let no_redis = EngineKind::Redis.missing();
+        trials.extend(forwarding::trials(language).map(|trial| trial.unless(missing.or(no_redis.as_deref()))));
     }
     trials.extend(redis_cli::trials().map(|trial| trial.unless(redis_cli::missing())));
     for kind in EngineKind::ALL {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 
-/// What the tests import to try others with.
-const TOOLS: [&str; 3] = ["httpx", "starlette", "socket.io-client"];
+/// What the tests import to try others with, and what these need without saying so.
+const TOOLS: [&str; 4] = ["httpx", "packaging", "starlette", "socket.io-client"];
 
 pub(crate) fn trial() -> Trial {
     Trial::test("the_readme_lists_the_versions_of_the_lock_files", compare)
