@@ -1,4 +1,4 @@
-"""A nats-server and nodes beside it as processes of this one, all on 127.0.0.1 and gone when it ends."""
+"""An engine and nodes that it joins as processes of this one, all on 127.0.0.1 and gone when it ends."""
 
 import os
 import shutil
@@ -76,13 +76,34 @@ class Server:
                 self.die()
 
 
+class Nats(Server):
+    """What joins nodes."""
+
+    def __init__(self, folder):
+        path = program("NATS_SERVER", ["nats-server"], "install it (`apt install nats-server`)")
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        super().__init__("nats-server", [path, "--addr", "127.0.0.1", "--port", str(self.port)], folder)
+
+
+class Redis(Server):
+    """What joins nodes, and has the keys."""
+
+    def __init__(self, folder):
+        path = program("REDIS_SERVER", ["redis-server"], "install it (`apt install redis-server`)")
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
+        super().__init__("redis-server", [path, *options], folder)
+
+
 class Node(Server):
     """One Pregon of several."""
 
-    def __init__(self, name, pregon, engine, folder):
-        self.port = free_port()
-        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--backplane", engine, "--backplane-id", name]
-        super().__init__(name, [pregon, *options], folder)
+    def __init__(self, name, pregon, engine, options, folder):
+        self.port, self.engine = free_port(), engine
+        place = ["--bind", "127.0.0.1", "--port", str(self.port), "--backplane", engine.url, "--backplane-id", name]
+        super().__init__(name, [pregon, *place, *options], folder)
 
     def connect(self):
         """A client of it, which says at once when it is gone."""
@@ -102,22 +123,20 @@ class Node(Server):
 
 
 class Deployment:
-    """A nats-server and a node for each name, which know each other."""
+    """An engine and a node for each name, with these options, which know each other."""
 
-    def __init__(self, names):
-        self.names, self.cleanup = names, ExitStack()
+    def __init__(self, names, engine=Nats, options=()):
+        self.names, self.engine, self.options, self.cleanup = names, engine, options, ExitStack()
 
     def __enter__(self):
-        nats = program("NATS_SERVER", ["nats-server"], "install it (`apt install nats-server`)")
-        pregon = program("PREGON", [str(BUILT), "pregon"], "build it with `cargo build --release`")
         # Whoever ends this program ends what it has started, too.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
         with self.cleanup:
             folder = Path(self.cleanup.enter_context(tempfile.TemporaryDirectory(prefix="many-nodes-")))
-            port = free_port()
-            self.run(Server("nats-server", [nats, "--addr", "127.0.0.1", "--port", str(port)], folder))
-            engine = f"nats://127.0.0.1:{port}"
-            nodes = {name: self.run(Node(name, pregon, engine, folder)) for name in self.names}
+            engine = self.engine(folder)
+            pregon = program("PREGON", [str(BUILT), "pregon"], "build it with `cargo build --release`")
+            self.run(engine)
+            nodes = {name: self.run(Node(name, pregon, engine, self.options, folder)) for name in self.names}
             for node in nodes.values():
                 self.expect_joined(node)
             # All runs: from here on it ends with the deployment, not with this function.

@@ -50,6 +50,7 @@ static EXAMPLES: &[(&Example, &[Case], Missing)] = &[
     (&queue_chat::EXAMPLE, queue_chat::CASES, nothing),
     (&guaranteed_beside_fast::EXAMPLE, guaranteed_beside_fast::CASES, nothing),
     (&many_nodes::EXAMPLE, many_nodes::CASES, many_nodes::missing_nats),
+    (&many_nodes::EXAMPLE, many_nodes::IN_FRONT_OF_A_REDIS, many_nodes::missing_redis),
     (&many_nodes::EXAMPLE, many_nodes::WITHOUT_NATS, nothing),
 ];
 
