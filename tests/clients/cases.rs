@@ -38,6 +38,7 @@ pub(crate) const EVERY_CLIENT: &[Case] = &[
     open("a_selected_database_does_not_separate_channels"),
     open("pings_are_answered_beside_subscriptions"),
     open("a_cached_key_is_forgotten_when_it_changes"),
+    open("a_subscriber_that_fell_behind_goes_on_behind_the_gap"),
 ];
 
 /// What else they are asked to do where certificates are renewed or refused.

@@ -19,6 +19,7 @@ pub mod support;
 mod cases;
 mod clusters;
 mod encryption;
+mod flood;
 mod forwarding;
 mod own_cli;
 mod packages;

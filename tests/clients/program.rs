@@ -16,8 +16,8 @@
 //!
 //! While it runs it may print an order as a line of its own, and then reads the line `ok` when that has been done: `@restart`
 //! starts the server where it subscribes again, `@renew` gives the server its next certificate, `@end` with a port ends the node of
-//! a cluster that is there. It ends with exit code 0 when the
-//! case holds, and otherwise prints why.
+//! a cluster that is there, `@flood` [publishes](super::flood) more than a subscriber keeps up with that does not read until it
+//! reads `ok`. It ends with exit code 0 when the case holds, and otherwise prints why.
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 
 use crate::cases::{Case, PASSWORD};
+use crate::flood;
 use crate::support::engine::EngineKind;
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
@@ -159,8 +160,13 @@ pub(crate) trait Served {
 
 impl Served for TestServer {
     fn obey(&mut self, order: &str) {
-        assert_eq!(order, "restart");
-        self.restart();
+        match order {
+            "flood" => flood::publish(self),
+            _ => {
+                assert_eq!(order, "restart");
+                self.restart();
+            }
+        }
     }
 
     fn log(&self) -> String {

@@ -165,6 +165,8 @@ static SUITES: &[Suite] = &[
             open("lettuce_forgets_what_it_caches_when_it_changes"),
             open("lettuce_hears_channels_and_sharded_channels"),
             open("lettuce_hears_patterns_and_bytes_of_every_value"),
+            open("jedis_goes_on_behind_a_gap"),
+            open("lettuce_goes_on_behind_a_gap"),
             open("lettuce_returns_after_the_server_restarts"),
             open("redisson_hears_topics_and_patterns"),
             open("redisson_compares_and_counts"),

@@ -53,6 +53,8 @@ public class Programs {
             Map.entry("lettuce_forgets_what_it_caches_when_it_changes", Programs::lettuceCaches),
             Map.entry("lettuce_hears_channels_and_sharded_channels", Programs::lettuceHears),
             Map.entry("lettuce_hears_patterns_and_bytes_of_every_value", Programs::lettuceHearsBytes),
+            Map.entry("jedis_goes_on_behind_a_gap", Programs::jedisFallsBehind),
+            Map.entry("lettuce_goes_on_behind_a_gap", Programs::lettuceFallsBehind),
             Map.entry("lettuce_returns_after_the_server_restarts", Programs::lettuceReturns),
             Map.entry("redisson_hears_topics_and_patterns", Programs::redissonHears),
             Map.entry("redisson_compares_and_counts", Programs::redissonCounts),
@@ -197,6 +199,54 @@ public class Programs {
         }
     }
 
+    /** Lets the harness publish more than can be kept while the calling thread reads nothing. */
+    static void flood() {
+        System.out.println("@flood");
+        equal(new Scanner(System.in).nextLine(), "ok");
+    }
+
+    /** What was heard of a flood: rising numbers from 0 on, and not all of them; and what comes behind it. */
+    static void checkFlood(BlockingQueue<String> heard) throws Exception {
+        equal(take(heard), "begin");
+        int last = -1;
+        int count = 0;
+        for (var message = take(heard); !message.equals("last"); message = take(heard)) {
+            int number = Integer.parseInt(message.split(":")[0]);
+            equal(count == 0 ? number == 0 : number > last, true);
+            last = number;
+            count++;
+        }
+        equal(count < 1500, true);
+        equal(jedis().publish("news", "go on"), 1L);
+        equal(take(heard), "go on");
+    }
+
+    static void jedisFallsBehind() throws Exception {
+        var heard = new LinkedBlockingQueue<String>();
+        var listener = new JedisPubSub() {
+            @Override
+            public void onSubscribe(String channel, int count) {
+                heard.add("listens to " + channel);
+            }
+
+            @Override
+            public void onMessage(String channel, String message) {
+                heard.add(message);
+                if (message.equals("begin")) {
+                    flood();
+                }
+            }
+        };
+        var config = DefaultJedisClientConfig.builder().resp3().build();
+        var address = new HostAndPort(HOST, SUBSCRIBER_PORT);
+        var thread = new Thread(() -> new Jedis(address, config).subscribe(listener, "news"));
+        thread.setDaemon(true);
+        thread.start();
+        equal(take(heard), "listens to news");
+        equal(jedis().publish("news", "begin"), 1L);
+        checkFlood(heard);
+    }
+
     static RedisClient lettuce() {
         return RedisClient.create(RedisURI.create(HOST, PORT));
     }
@@ -269,6 +319,23 @@ public class Programs {
             equal(take(heard), hex(EVERY_BYTE, message));
             equal(take(heard), hex(pattern, EVERY_BYTE, message));
         }
+    }
+
+    static void lettuceFallsBehind() throws Exception {
+        var heard = new LinkedBlockingQueue<String>();
+        var subscriber = listeningLettuce().connectPubSub();
+        subscriber.addListener(new RedisPubSubAdapter<>() {
+            @Override
+            public void message(String channel, String message) {
+                heard.add(message);
+                if (message.equals("begin")) {
+                    flood();
+                }
+            }
+        });
+        subscriber.sync().subscribe("news");
+        equal(jedis().publish("news", "begin"), 1L);
+        checkFlood(heard);
     }
 
     /** Lettuce connects and subscribes again by itself. */

@@ -1,6 +1,6 @@
 // What the Node programs share: the environment, the inbox of a subscriber, and the way to ask something of the harness.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, readSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export const host = process.env.PREGON_HOST ?? "127.0.0.1";
@@ -76,6 +76,22 @@ export async function ask(order) {
   const answer = await new Promise((resolve) => lines.once("line", resolve));
   lines.close();
   if (answer !== "ok") throw new Error(`the harness answered ${answer}`);
+}
+
+// The same while nothing else of this program has its turn: nothing is read from sockets.
+export function askAlone(order) {
+  console.log(`@${order}`);
+  const answer = Buffer.alloc(3);
+  if (readSync(0, answer) !== 3 || answer.toString() !== "ok\n") throw new Error(`the harness answered ${answer}`);
+}
+
+// What the harness publishes when it is asked for a flood, without what is lost: rising numbers from 0 on, and the end.
+export function checkFlood(messages) {
+  const numbers = messages.slice(0, -1).map((message) => Number(message.split(":")[0]));
+  numbers.forEach((number, place) => {
+    if (place === 0 ? number !== 0 : !(number > numbers[place - 1])) throw new Error(`${number} is out of order`);
+  });
+  if (messages.at(-1) !== "last" || numbers.length >= 1500) throw new Error("nothing was lost");
 }
 
 // The fields of one line of CLIENT LIST or CLIENT INFO.

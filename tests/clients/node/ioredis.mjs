@@ -5,6 +5,8 @@ import { once } from "node:events";
 import { Redis } from "ioredis";
 import {
   ask,
+  askAlone,
+  checkFlood,
   clientFields,
   counted,
   everyByte,
@@ -304,6 +306,21 @@ await main({
     assert.deepEqual(await inbox.take(), [["__redis__:invalidate", "seat"]]);
     await writer.flushall();
     assert.deepEqual(await inbox.take(), [["__redis__:invalidate", ""]]);
+  },
+
+  async a_subscriber_that_fell_behind_goes_on_behind_the_gap() {
+    const publisher = connect();
+    const { client, inbox } = subscriber();
+    await client.subscribe("news");
+    askAlone("flood");
+    const messages = [];
+    while (messages.at(-1) !== "last") messages.push((await inbox.take())[0][1]);
+    checkFlood(messages);
+    assert.equal(await publisher.publish("news", "go on"), 1);
+    assert.deepEqual(await inbox.take(), [["news", "go on"]]);
+    await client.subscribe("sport");
+    assert.equal(await publisher.publish("sport", "go on"), 1);
+    assert.deepEqual(await inbox.take(), [["sport", "go on"]]);
   },
 
   // Who is there stays; who comes sees the new certificate, for which only an authority vouches that it has to trust.

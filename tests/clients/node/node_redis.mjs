@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { BasicClientSideCache, createClient } from "redis";
 import {
   ask,
+  askAlone,
+  checkFlood,
   counted,
   everyByte,
   host,
@@ -318,6 +320,21 @@ await main({
       await writer.set("seat", "taken");
       assert.deepEqual(await inbox.take(), [[["seat"], "__redis__:invalidate"]]);
     }
+  },
+
+  async a_subscriber_that_fell_behind_goes_on_behind_the_gap() {
+    const [publisher, subscriber] = [await connect(), await listen()];
+    const inbox = new Inbox();
+    await subscriber.subscribe("news", inbox.put);
+    askAlone("flood");
+    const messages = [];
+    while (messages.at(-1) !== "last") messages.push((await inbox.take())[0][0]);
+    checkFlood(messages);
+    assert.equal(await publisher.publish("news", "go on"), 1);
+    assert.deepEqual(await inbox.take(), [["go on", "news"]]);
+    await subscriber.subscribe("sport", inbox.put);
+    assert.equal(await publisher.publish("sport", "go on"), 1);
+    assert.deepEqual(await inbox.take(), [["go on", "sport"]]);
   },
 
   // Who is there stays; who comes sees the new certificate, for which only an authority vouches that it has to trust.

@@ -37,6 +37,9 @@ REFUSED_HELLO = "HELLO must be called with the client already authenticated"
 MISSING_PASSWORD = REFUSED_HELLO if RESP == 3 else "Authentication required."
 UNKNOWN_PROCLAIM = "unknown command 'PROCLAIM', with args beginning with: 'news' 'hello' "
 
+# So many messages the harness publishes when it is asked for a flood, and one that says that it is over.
+FLOOD = 1500
+
 _cases = {}
 
 
@@ -55,6 +58,17 @@ def ask(order):
     """Returns when the harness has done this: "restart" starts the server where subscribers are again, on the same port."""
     print("@" + order, flush=True)
     assert sys.stdin.readline() == "ok\n"
+
+
+def check_flood(events, last):
+    """What was heard of a flood: rising numbers from 0 on, and what was lost, which is told in RESP3 alone."""
+    numbers = [int(event["data"].split(b":")[0]) for event in events if event["type"] == "message"]
+    assert numbers == sorted(set(numbers)) and numbers[0] == 0, numbers
+    missing = FLOOD - len(numbers)
+    # redis-py shows what it does not know in the place of a message.
+    told = sum(event["data"] for event in events if event["type"] == "gap" and event["channel"] == b"news")
+    assert missing > 0 and told == (missing if RESP == 3 else 0), (missing, told)
+    assert last["type"] == "message", last
 
 
 def main(run=lambda function: function()):

@@ -23,6 +23,7 @@ from harness import (
     WRONG_PASSWORD,
     ask,
     case,
+    check_flood,
     counted,
     main,
 )
@@ -237,6 +238,21 @@ async def a_subscriber_returns_after_the_server_restarts():
     await expect_message(subscriber, b"news", b"back again")
     assert await client.publish("sport", "back again") == counted(1)
     assert (await next_event(subscriber))["type"] == "pmessage"
+
+
+@case
+async def a_subscriber_that_fell_behind_goes_on_behind_the_gap():
+    client = connect()
+    subscriber = await subscribed(listening(), "news")
+    # Waits without giving others their turn: nothing is read meanwhile.
+    ask("flood")
+    events = [await next_event(subscriber)]
+    while events[-1]["data"] != b"last":
+        events.append(await next_event(subscriber))
+    check_flood(events[:-1], events[-1])
+    assert await client.publish("news", "go on") == 1
+    await expect_message(subscriber, b"news", b"go on")
+    await expect_nothing_before(subscriber, client)
 
 
 @case

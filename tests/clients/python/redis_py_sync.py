@@ -24,6 +24,7 @@ from harness import (
     WRONG_PASSWORD,
     ask,
     case,
+    check_flood,
     counted,
     main,
 )
@@ -237,6 +238,20 @@ def a_subscriber_returns_after_the_server_restarts():
     expect_message(subscriber, b"news", b"back again")
     assert client.publish("sport", "back again") == counted(1)
     assert next_event(subscriber)["type"] == "pmessage"
+
+
+@case
+def a_subscriber_that_fell_behind_goes_on_behind_the_gap():
+    client = connect()
+    subscriber = subscribed(listening(), "news")
+    ask("flood")
+    events = [next_event(subscriber)]
+    while events[-1]["data"] != b"last":
+        events.append(next_event(subscriber))
+    check_flood(events[:-1], events[-1])
+    assert client.publish("news", "go on") == 1
+    expect_message(subscriber, b"news", b"go on")
+    expect_nothing_before(subscriber, client)
 
 
 @case

@@ -221,6 +221,26 @@ func aSubscriberReturnsAfterTheServerRestarts(ctx context.Context) {
 	}
 }
 
+// aSubscriberThatFellBehindGoesOnBehindTheGap: ReceiveMessage reads when it is called, and not before.
+func aSubscriberThatFellBehindGoesOnBehindTheGap(ctx context.Context) {
+	client := connect()
+	pubsub := subscribe(ctx, listening(), "news")
+	harness.Ask("flood")
+	last, count := -1, 0
+	for {
+		message := harness.Must(pubsub.ReceiveMessage(ctx))
+		if message.Payload == "last" {
+			break
+		}
+		number := harness.Must(strconv.Atoi(strings.SplitN(message.Payload, ":", 2)[0]))
+		harness.Equal(number > last, true)
+		last, count = number, count+1
+	}
+	harness.Equal(count < 1500, true)
+	harness.Equal(publish(ctx, client, "news", "go on"), 1)
+	harness.Equal(harness.Must(pubsub.ReceiveMessage(ctx)).Payload, "go on")
+}
+
 func aTransactionPublishesEverythingAtOnce(ctx context.Context) {
 	client := connect()
 	pubsub := subscribe(ctx, listening(), "news", "sport")

@@ -32,6 +32,7 @@ var cases = map[string]func(context.Context){
 	"a_selected_database_does_not_separate_channels":          aSelectedDatabaseDoesNotSeparateChannels,
 	"pings_are_answered_beside_subscriptions":                 pingsAreAnsweredBesideSubscriptions,
 	"a_cached_key_is_forgotten_when_it_changes":               aCachedKeyIsForgottenWhenItChanges,
+	"a_subscriber_that_fell_behind_goes_on_behind_the_gap":    aSubscriberThatFellBehindGoesOnBehindTheGap,
 	"a_connection_outlives_its_certificate":                   aConnectionOutlivesItsCertificate,
 	"a_refused_certificate_is_told":                           aRefusedCertificateIsTold,
 }
