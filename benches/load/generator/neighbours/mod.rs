@@ -8,6 +8,7 @@ mod client;
 mod connections;
 mod keys;
 mod names;
+mod slow;
 mod stage;
 mod unread;
 mod waiting;
@@ -79,7 +80,8 @@ impl Neighbour {
 }
 
 /// All of them.
-pub(crate) const ALL: [Neighbour; 53] = [
+pub(crate) const ALL: [Neighbour; 58] = [
+    neighbour("nobody", "nothing", slow::nobody),
     neighbour("KEYS", "KEYS of a million", keys::keys),
     neighbour("SORT", "SORT of a list of a million", keys::sort),
     neighbour("LCS", "LCS of two strings of 11 KB", keys::lcs),
@@ -121,6 +123,10 @@ pub(crate) const ALL: [Neighbour; 53] = [
         .limit(32 * MB),
     neighbour("deaf subscribers", "messages of 64 KB for 100 subscribers that do not read", names::deaf_subscribers)
         .limit(32 * MB),
+    neighbour("stuck, disconnect", "100 subscribers of the same messages that have stopped reading", slow::disconnect),
+    neighbour("stuck, drop-oldest", "the same, who lose the oldest messages beyond 1 MB or 1,000", slow::drop_oldest),
+    neighbour("stuck, drop-newest", "the same, who lose the newest", slow::drop_newest),
+    neighbour("stuck, conflate", "the same, who lose all but the newest of each channel", slow::conflate),
     neighbour("CLIENT LIST", "CLIENT LIST of 10,000", connections::client_list),
     neighbour("CLIENT KILL", "CLIENT KILL of 10,000", connections::client_kill),
     neighbour("all leave", "10,000 clients go at once", connections::all_leave),
