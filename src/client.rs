@@ -299,16 +299,21 @@ impl Client {
         self.outbox.borrow_mut().clear();
     }
 
+    /// Whether it is sent anything any more.
+    pub(super) fn takes_output(&self) -> bool {
+        self.closing.get().is_none() && !self.abandoned.get()
+    }
+
     /// Queues a frame.
     pub(crate) fn push(&self, frame: &Rc<Frame>) {
-        if self.closing.get().is_none() && !self.abandoned.get() {
+        if self.takes_output() {
             self.outbox.borrow_mut().push(frame.clone());
         }
     }
 
     /// Queues the answer that it has waited for, and lets its session go on.
     pub(crate) fn serve(&self, answer: Answer) {
-        if self.closing.get().is_none() && !self.abandoned.get() {
+        if self.takes_output() {
             self.outbox.borrow_mut().push_answer(answer);
         }
         self.served.set(self.served.get() + 1);

@@ -212,6 +212,28 @@ impl<T: Cost> HubState<T> {
 
     /// Queues `message` for everyone who listens to `channel` at this server.
     pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
+        self.post_to_listeners(kind, channel, |exact, patterns| {
+            Entry::Publication(Publication { message: message.clone(), exact, patterns })
+        })
+    }
+
+    /// Queues something else than a message for everyone who listens to `channel` at this server: what `make` makes of the list
+    /// of its exact subscribers at a port, and of those of patterns.
+    pub(crate) fn send_to_listeners(
+        &mut self,
+        kind: Kind,
+        channel: &[u8],
+        make: impl Fn(Option<Slot>, Vec<(Slot, Name)>) -> T,
+    ) -> Published {
+        self.post_to_listeners(kind, channel, |exact, patterns| Entry::Other(make(exact, patterns)))
+    }
+
+    fn post_to_listeners(
+        &mut self,
+        kind: Kind,
+        channel: &[u8],
+        make: impl Fn(Option<Slot>, Vec<(Slot, Name)>) -> Entry<T>,
+    ) -> Published {
         let HubState { channels, shard_channels, patterns, mailboxes, steps, matched, .. } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
@@ -228,8 +250,7 @@ impl<T: Cost> HubState<T> {
         published.receivers += exact.map_or(0, Listeners::total);
         let places = exact.map_or(&[][..], Listeners::places);
         let mut deliver = |port: PortId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
-            let publication = Publication { message: message.clone(), exact, patterns };
-            mailboxes.post(port, Entry::Publication(publication), &mut published.sent);
+            mailboxes.post(port, make(exact, patterns), &mut published.sent);
             *steps += 1;
         };
         for place in places {

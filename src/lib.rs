@@ -54,8 +54,8 @@
 //! sockets: each entry of a [mailbox] has its cost, and everybody who sends something (a message, what has happened to a key,
 //! a line for a monitor, an answer, an order) hears which workers have fallen behind, runs nothing more of what it has read,
 //! and waits for these workers alone ([`hub::Hub::relieved`], and the connection's `give_way`). A worker delivers a bounded
-//! number of steps until its other tasks have their turns. A subscriber is cut only for bytes that its socket has refused
-//! (P7).
+//! number of steps until its other tasks have their turns. A subscriber is cut, or loses messages where its policy says so, only
+//! for bytes that its socket has refused (P7).
 //!
 //! # Keys
 //!

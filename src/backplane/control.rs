@@ -42,6 +42,8 @@ pub(crate) enum Control {
     Present(Presence),
     /// It goes.
     Leaving,
+    /// So many messages to this channel have not been sent, because there was no room; or to any.
+    Dropped(Option<(Kind, Vec<u8>)>, u64),
     /// It asks something, by this number of its own.
     Ask(u64, Question),
     /// It answers that: numbers, or names. Whether that is the last of it.
@@ -68,6 +70,10 @@ impl Control {
                 (b'P', words.into_iter().chain([number(clients), number(names), vec![u8::from(has_slots)]]).collect())
             }
             Control::Leaving => (b'L', Vec::new()),
+            Control::Dropped(Some((kind, channel)), messages) => {
+                (b'D', vec![number(*messages), vec![*kind as u8], channel.clone()])
+            }
+            Control::Dropped(None, messages) => (b'D', vec![number(*messages)]),
             Control::Ask(gather, Question::Counts(kind, names)) => {
                 (b'C', [number(*gather), vec![*kind as u8]].into_iter().chain(names.iter().cloned()).collect())
             }
@@ -115,6 +121,10 @@ impl Control {
                 has_slots: *has_slots != 0,
             }),
             (b'L', []) => Control::Leaving,
+            (b'D', [messages]) => Control::Dropped(None, number(messages)?),
+            (b'D', [messages, kind, channel]) => {
+                Control::Dropped(Some((read_kind(kind)?, channel.to_vec())), number(messages)?)
+            }
             (b'C', [gather, kind, names @ ..]) => {
                 let names = names.iter().map(|name| name.to_vec()).collect();
                 Control::Ask(number(gather)?, Question::Counts(read_kind(kind)?, names))
@@ -173,6 +183,8 @@ mod tests {
         for control in [
             Control::Present(presence),
             Control::Leaving,
+            Control::Dropped(None, 7),
+            Control::Dropped(Some((Kind::ShardChannel, b"a".to_vec())), 1),
             Control::Ask(1, Question::Counts(Kind::ShardChannel, names.clone())),
             Control::Ask(1, Question::Receivers(Kind::Channel, b"a".to_vec())),
             Control::Ask(2, Question::Channels(Kind::Channel, None)),

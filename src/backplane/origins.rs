@@ -24,8 +24,8 @@ pub(crate) enum Received<'b> {
     Piece,
     /// It has been heard before, or is older than what has.
     Repeated,
-    /// A piece of a payload of which another one is missing, or for which there is no room.
-    Lost,
+    /// A piece of a payload of which another one is missing, or for which there is no room; and whether it is the last one.
+    Lost(Class, &'b [u8], bool),
 }
 
 /// A payload of which some has come.
@@ -75,11 +75,12 @@ impl Origins {
         let Some(piece) = envelope.piece else {
             return Received::Message(envelope.class, envelope.channel, envelope.payload);
         };
+        let is_last = piece.offset.saturating_add(envelope.payload.len() as u64) == piece.total;
         let Some(mut parts) = Parts::expecting(envelope, piece, parts.filter(|_| follows)) else {
-            return Received::Lost;
+            return Received::Lost(envelope.class, envelope.channel, is_last);
         };
         if self.waiting + parts.payload.len() + envelope.payload.len() > self.limit {
-            return Received::Lost;
+            return Received::Lost(envelope.class, envelope.channel, is_last);
         }
         parts.push(envelope.payload);
         if parts.payload.len() as u64 == parts.total {
@@ -173,11 +174,14 @@ mod tests {
             assert_eq!(origins.waiting, 0);
             (received, origins.receive(&piece(9, 4, b"o", 5), 0))
         };
+        let lost = |channel: &'static [u8], is_last: bool| Received::Lost(NEWS, channel, is_last);
+        let end = || lost(b"c", true);
         let other_channel = Envelope { channel: b"d", ..piece(2, 2, b"ll", 5) };
         for second in [piece(3, 2, b"ll", 5), piece(2, 3, b"l", 5), piece(2, 2, b"ll", 6), other_channel] {
-            assert_eq!(pieces(second), (Received::Lost, Received::Lost));
+            let of = second.channel;
+            assert_eq!(pieces(second), (lost(of, false), end()));
         }
-        assert_eq!(pieces(whole(1, 2)), (HELLO, Received::Lost));
+        assert_eq!(pieces(whole(1, 2)), (HELLO, end()));
     }
 
     #[test]
@@ -186,9 +190,9 @@ mod tests {
         assert_eq!(origins.receive(&piece(1, 0, b"123456", 1 << 40), 0), Received::Piece);
         assert!(origins.heard[&1].parts.as_ref().is_some_and(|parts| parts.payload.capacity() <= 2 * ROOM_AHEAD));
         let other = Envelope { origin: 2, ..piece(1, 0, b"12345", 9) };
-        assert_eq!(origins.receive(&other, 0), Received::Lost);
+        assert_eq!(origins.receive(&other, 0), Received::Lost(NEWS, b"c", false));
         assert_eq!(origins.receive(&piece(2, 6, b"1234", 1 << 40), 0), Received::Piece);
-        assert_eq!(origins.receive(&piece(3, 10, b"1", 1 << 40), 0), Received::Lost);
+        assert_eq!(origins.receive(&piece(3, 10, b"1", 1 << 40), 0), Received::Lost(NEWS, b"c", false));
         assert_eq!(origins.waiting, 0);
         for origin in 0..2 * MOST_ORIGINS as u64 {
             origins.receive(&whole(origin, 10), origin);

@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicUsize;
 use super::Closing;
 use super::notice::Notice;
 use super::registry::ClientInfo;
+use crate::hub::name::Name;
+use crate::ids::{Slot, Topic};
 use crate::mailbox::Cost;
 use crate::message::Frame;
 use crate::resp::answer::Answer;
@@ -25,6 +27,26 @@ pub enum Order {
     Monitor(Frame),
     /// Every client of this worker may go on: a pause has ended.
     ResumeAll,
+    /// Who listens to a channel, or to anything, has lost messages on their way here.
+    Missed(Missed),
+}
+
+/// Messages that have not come from other servers.
+#[derive(Clone, Debug)]
+pub struct Missed {
+    /// Who listened to their channel; none if that is not known, so that everybody may have missed some.
+    pub(crate) listeners: Option<Listeners>,
+    /// How many they are at least.
+    pub(crate) messages: u64,
+}
+
+/// A channel, and the lists of those of a worker who listen to it.
+#[derive(Clone, Debug)]
+pub struct Listeners {
+    pub(crate) topic: Topic,
+    pub(crate) channel: Name,
+    pub(crate) exact: Option<Slot>,
+    pub(crate) patterns: Vec<(Slot, Name)>,
 }
 
 /// What is to be done with one client.
@@ -69,6 +91,7 @@ impl Cost for Order {
             Order::To(_, errand) => errand.cost(),
             Order::Monitor(line) => line.len(),
             Order::ResumeAll => 0,
+            Order::Missed(missed) => missed.listeners.as_ref().map_or(0, |of| of.channel.len()),
         }
     }
 }

@@ -84,6 +84,16 @@ impl Client {
         (policy != SlowPolicy::Disconnect).then_some(Bound { policy, limit })
     }
 
+    /// Tells it behind all that waits that it has lost messages, and of which subscription if that is known. Answers how many
+    /// bytes more wait for it then.
+    pub(crate) fn push_gap(&self, of: Option<(Topic, &[u8])>, messages: u64) -> usize {
+        let telling = self.telling();
+        if telling == Telling::Silent || !self.takes_output() {
+            return 0;
+        }
+        self.outbox.borrow_mut().push_gap(of, messages, telling)
+    }
+
     /// How it is told what it has lost.
     pub(crate) fn telling(&self) -> Telling {
         match self.proto() {

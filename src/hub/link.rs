@@ -27,11 +27,42 @@ pub(super) struct Link {
     carries: Carries,
     /// Messages that were dropped.
     dropped: u64,
+    /// What of that others have still to be told.
+    losses: Losses,
+}
+
+/// So many channels of which messages were dropped are told apart.
+const TOLD_APART: usize = 64;
+
+/// Messages that were dropped, by channel.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    pub(crate) channels: Vec<(Kind, Box<[u8]>, u64)>,
+    /// Messages of other channels.
+    pub(crate) others: u64,
+}
+
+impl Losses {
+    fn add(&mut self, kind: Kind, channel: &[u8]) {
+        let tells_apart = self.channels.len() < TOLD_APART;
+        let known = self.channels.iter_mut().find(|(of, name, _)| *of == kind && **name == *channel);
+        match known {
+            Some((_, _, messages)) => *messages += 1,
+            None if tells_apart => self.channels.push((kind, channel.into(), 1)),
+            None => self.others += 1,
+        }
+    }
 }
 
 impl Link {
     pub(super) fn new(port: PortId, limit: u64, carries: Carries) -> Self {
-        Link { port, limit: usize::try_from(limit).unwrap_or(usize::MAX), carries, dropped: 0 }
+        Link {
+            port,
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            carries,
+            dropped: 0,
+            losses: Losses::default(),
+        }
     }
 }
 
@@ -67,11 +98,20 @@ impl<T: Cost> HubState<T> {
     }
 
     fn post_to_link(&mut self, message: &Message, sent: &mut Sent) {
-        let Some(Link { port, limit, dropped, .. }) = &mut self.link else { return };
+        let Some(Link { port, limit, dropped, losses, .. }) = &mut self.link else { return };
         let publication = Publication { message: message.clone(), exact: None, patterns: Vec::new() };
         let posted = self.mailboxes.post_within(*port, Entry::Publication(publication), *limit, sent);
-        *dropped += u64::from(!posted);
+        if !posted {
+            *dropped += 1;
+            losses.add(message.kind(), message.parts().0);
+        }
         self.steps += 1;
+    }
+
+    /// What was dropped on its way to other servers since it was last asked; none if nothing was.
+    pub(crate) fn take_losses(&mut self) -> Option<Losses> {
+        let losses = &mut self.link.as_mut()?.losses;
+        (*losses != Losses::default()).then(|| std::mem::take(losses))
     }
 
     /// From now on what is published goes to the link alone, which brings it back.

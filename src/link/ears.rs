@@ -12,9 +12,11 @@ use crate::backplane::control::{Control, Presence};
 use crate::backplane::envelope::Origin;
 use crate::backplane::members::News;
 use crate::backplane::status::Phase;
+use crate::client::order::{Listeners, Missed, Order};
 use crate::client::outbox::gap;
 use crate::client::registry::ClientInfo;
 use crate::command::elsewhere::resume;
+use crate::hub::name::Name;
 use crate::mailbox::Sent;
 use crate::message::{Kind, Message};
 use crate::observe::seldom::Seldom;
@@ -123,8 +125,25 @@ impl<'s> Ears<'s> {
                     tracing::warn!(bytes, not_shown, "the backplane has brought something that is no message");
                 }
             }
+            Heard::Missed(kind, channel) => self.tell_missed(Some((kind, channel)), 1),
             Heard::Answer(None) => {}
         }
+    }
+
+    /// Tells who listens to a channel here, or to anything, that they have missed so many messages at least.
+    pub(super) fn tell_missed(&mut self, of: Option<(Kind, &[u8])>, messages: u64) {
+        let mut hub = self.server.hub.lock();
+        let Some((kind, channel)) = of else {
+            let workers = 0..self.server.workers.len();
+            let order = || Order::Missed(Missed { listeners: None, messages });
+            return workers.for_each(|worker| hub.send(worker, order(), &mut self.sent));
+        };
+        let name = Name::from(channel);
+        let missed = hub.send_to_listeners(kind, channel, |exact, patterns| {
+            let listeners = Listeners { topic: kind.into(), channel: name.clone(), exact, patterns };
+            Order::Missed(Missed { listeners: Some(listeners), messages })
+        });
+        self.sent.extend(missed.sent);
     }
 
     /// Does what follows from what another node tells.
@@ -151,6 +170,9 @@ impl<'s> Ears<'s> {
                     self.deals_ms.get_or_insert(self.now_ms());
                 }
                 self.go_on_without(waited);
+            }
+            Control::Dropped(of, messages) => {
+                self.tell_missed(of.as_ref().map(|(kind, channel)| (*kind, &channel[..])), messages);
             }
             Control::Ask(number, question) => self.answers.add(origin, number, question),
             Control::Tell(number, answer, last) => {

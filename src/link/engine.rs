@@ -24,6 +24,8 @@ pub(super) enum Heard<'b> {
     Answer(Option<u64>),
     /// It has refused something.
     Refusal(String),
+    /// A message to this channel has been lost.
+    Missed(Kind, &'b [u8]),
     /// What it said was no message of a node, of so many bytes.
     Damaged(usize),
 }

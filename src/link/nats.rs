@@ -73,7 +73,12 @@ impl Nats {
             Received::Joined(Class::Control, _, payload) => hear(Heard::Control(&payload)),
             Received::Piece => {}
             Received::Repeated => figures.repeated_messages.add_shared(1),
-            Received::Lost => figures.lost_pieces.add_shared(1),
+            Received::Lost(class, channel, is_last) => {
+                figures.lost_pieces.add_shared(1);
+                if let (Class::Message(kind), true) = (class, is_last) {
+                    hear(Heard::Missed(kind, channel));
+                }
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::connection::{Broken, Buffers};
 use super::ears::Ears;
 use super::engine::Engine;
 use crate::backplane::Backplane;
+use crate::backplane::control::Control;
 use crate::backplane::status::Phase;
 use crate::mailbox::Sent;
 use crate::server::Server;
@@ -33,6 +34,8 @@ pub(super) struct Talk<'s, E> {
     last_of_restoring: Option<u64>,
     /// Whether the engine has been asked whether it has everything, and nothing has been sent since.
     asks_to_part: bool,
+    /// Whether the engine has known everything before: what others have published since the connection ended was missed.
+    was_up: bool,
     /// When something was last heard, and when the engine was last asked whether it is there, in milliseconds.
     heard_ms: u64,
     asked_ms: u64,
@@ -42,7 +45,16 @@ impl<'s, E: Engine> Talk<'s, E> {
     /// There is no connection yet.
     pub(super) fn new(server: &'s Server, backplane: &'s Backplane, engine: E) -> Self {
         let ears = Ears::new(server, backplane);
-        Talk { engine, ears, backplane, last_of_restoring: None, asks_to_part: false, heard_ms: 0, asked_ms: 0 }
+        Talk {
+            engine,
+            ears,
+            backplane,
+            last_of_restoring: None,
+            asks_to_part: false,
+            was_up: false,
+            heard_ms: 0,
+            asked_ms: 0,
+        }
     }
 
     /// There is a connection to this engine, which has let this node in, from this address of this machine.
@@ -106,7 +118,23 @@ impl<'s, E: Engine> Talk<'s, E> {
         }
         // The lock is given back before they are looked at.
         let taken = self.ears.server.hub.lock().take_some(self.backplane.port, VecDeque::new()).0;
-        self.engine.take(taken)
+        self.engine.take(taken) || self.tell_dropped()
+    }
+
+    /// Tells other nodes, behind all that has waited, what there was no room for; false if that is nothing.
+    fn tell_dropped(&mut self) -> bool {
+        let Some(losses) = self.ears.server.hub.lock().take_losses() else { return false };
+        let channels = losses.channels.into_iter().map(|(kind, channel, messages)| (Some((kind, channel)), messages));
+        let others = (losses.others > 0).then_some((None, losses.others));
+        for (of, messages) in channels.chain(others) {
+            let named = of.as_ref().map(|(kind, channel)| (*kind, channel.to_vec()));
+            self.engine.take_control(None, Control::Dropped(named, messages).pack(self.backplane.nodes.origin));
+            if E::ECHOES {
+                // Nobody has heard it here, either.
+                self.ears.tell_missed(of.as_ref().map(|(kind, channel)| (*kind, &channel[..])), messages);
+            }
+        }
+        true
     }
 
     /// This node goes: asks the engine whether it has everything that was sent, and answers whether it has said so.
@@ -167,6 +195,9 @@ impl<'s, E: Engine> Talk<'s, E> {
             }
             self.backplane.status.update(|condition| condition.phase = Phase::Up);
             self.ears.join();
+            if std::mem::replace(&mut self.was_up, true) {
+                self.ears.tell_missed(None, 0);
+            }
             tracing::info!("the backplane knows of all subscriptions");
         }
         Ok(std::mem::take(&mut self.ears.sent))
@@ -187,7 +218,7 @@ impl<'s, E: Engine> Talk<'s, E> {
             self.engine.push_probe(None, output);
             self.asked_ms = now_ms;
         }
-        Ok(Sent::default())
+        Ok(std::mem::take(&mut self.ears.sent))
     }
 
     /// Does what is due, whether there is a connection or not.

@@ -170,14 +170,15 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
     }
 }
 
-/// Runs a random program; answers how many deliveries were promised and made, and how many messages were dropped.
+/// Runs a random program; answers how many deliveries were promised and made, how many messages were dropped, and how often
+/// subscribers had to be told of one of these and were.
 fn run<E: Engine, S: wire::Engine>(
     seed: u64,
     plan: Plan,
     url: &str,
     simulated: S,
     engine: impl Fn(&World) -> E,
-) -> [usize; 2] {
+) -> [usize; 3] {
     let mut random = Rng::with_seed(seed);
     let linger = [0, 50, 300][random.usize(..3)].to_string();
     let urls = vec![url; plan.servers].join(" ");
@@ -206,12 +207,11 @@ fn run<E: Engine, S: wire::Engine>(
     run.judge_interest(&if E::ECHOES { Naming::Names } else { Naming::Subjects(Subjects::new("pregon")) });
     run.judge_figures();
     let dropped = run.history.messages.iter().filter(|message| message.was_dropped).count();
-    [run.history.promised, dropped]
+    [run.history.promised, dropped, run.history.told_lost]
 }
 
-/// Does many runs, and says which seed it was that failed. Answers how many deliveries were promised and made, and how many messages
-/// were dropped.
-fn runs(seeds: std::ops::Range<u64>, one: impl Fn(u64) -> [usize; 2]) -> [usize; 2] {
+/// Does many runs, and says which seed it was that failed. Answers the sums of what [`run`] does.
+fn runs(seeds: std::ops::Range<u64>, one: impl Fn(u64) -> [usize; 3]) -> [usize; 3] {
     struct Says(u64);
     impl Drop for Says {
         fn drop(&mut self) {
@@ -225,19 +225,19 @@ fn runs(seeds: std::ops::Range<u64>, one: impl Fn(u64) -> [usize; 2]) -> [usize;
         fastrand::seed(seed);
         one(seed)
     });
-    let [promised, dropped] = counts.fold([0; 2], |sums, next| [sums[0] + next[0], sums[1] + next[1]]);
-    assert!(promised > 1000, "{promised}");
-    [promised, dropped]
+    let sums = counts.fold([0; 3], |sums, next| [0, 1, 2].map(|place| sums[place] + next[place]));
+    assert!(sums[0] > 1000, "{sums:?}");
+    sums
 }
 
-fn nats(seed: u64, plan: Plan) -> [usize; 2] {
+fn nats(seed: u64, plan: Plan) -> [usize; 3] {
     run(seed, plan, "nats://engine:4222", Cluster::of(plan.servers, if plan.floods { 20_000 } else { 300 }), |world| {
         let origin = world.server.backplane.as_ref().map_or(0, |backplane| backplane.nodes.origin);
         Nats::new(&world.server.settings(), origin)
     })
 }
 
-fn upstream(seed: u64, plan: Plan) -> [usize; 2] {
+fn upstream(seed: u64, plan: Plan) -> [usize; 3] {
     run(seed, plan, "redis://engine:6379", OneServer::default(), |world| {
         let origin = world.server.backplane.as_ref().map_or(0, |backplane| backplane.nodes.origin);
         Upstream::new(&world.server.settings(), origin)
@@ -275,11 +275,11 @@ fn all_that_is_promised_holds_through_an_upstream_while_connections_break_and_it
 }
 
 #[test]
-fn what_finds_no_room_is_counted_and_all_else_holds() {
+fn what_finds_no_room_is_counted_and_told_and_all_else_holds() {
     let flood = Plan { floods: true, ..CALM };
-    let dropped =
-        [runs(0..6, |seed| nats(seed, flood)), runs(0..6, |seed| upstream(seed, flood))].map(|counts| counts[1]);
-    assert!(dropped.iter().all(|count| *count > 10), "{dropped:?}");
+    for [_, dropped, told] in [runs(0..6, |seed| nats(seed, flood)), runs(0..6, |seed| upstream(seed, flood))] {
+        assert!(dropped > 10 && told > 10, "{dropped}, {told}");
+    }
 }
 
 /// What a node says when it has been let in by an upstream that calls the connection so, which comes from a port of that number.

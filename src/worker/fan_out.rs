@@ -149,11 +149,16 @@ impl Worker {
     /// Pushes one frame to one client.
     pub(super) fn push(&self, client: &Rc<Client>, frame: &Rc<Frame>) {
         client.push(frame);
+        self.settle_push(client, frame.len());
+    }
+
+    /// Sees to it that so many bytes are written that were pushed to a client, or to what becomes of it if they cannot be.
+    pub(super) fn settle_push(&self, client: &Rc<Client>, bytes: usize) {
         if client.is_congested() {
-            self.blind_bytes.set(self.blind_bytes.get() + frame.len());
+            self.blind_bytes.set(self.blind_bytes.get() + bytes);
             self.bound_congested(client);
         } else {
-            self.mark_dirty(client, frame.len() + FRAME_BYTES);
+            self.mark_dirty(client, bytes + FRAME_BYTES);
         }
     }
 }

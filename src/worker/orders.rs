@@ -18,6 +18,7 @@ impl Worker {
                 None => self.astray.borrow_mut().push((info, errand)),
             },
             Order::Monitor(line) => self.show_monitors(line),
+            Order::Missed(missed) => self.tell_missed(&missed),
             Order::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
         }
     }

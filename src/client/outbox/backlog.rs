@@ -55,6 +55,7 @@ impl Backlog {
         let messages = chunk.messages();
         self.bytes += chunk.len();
         self.messages += messages;
+        self.notices += usize::from(matches!(chunk, Chunk::Gap(_)));
         let place = self.list.push_back(chunk);
         if messages > 0 {
             self.oldest.get_or_insert(place);
@@ -166,7 +167,7 @@ impl Backlog {
 /// What is told of losses.
 impl Backlog {
     /// Tells of messages that were lost before what is at `behind`, or at the end.
-    fn tell(&mut self, behind: Option<Place>, topic: Topic, name: &[u8], messages: u64, telling: Telling) {
+    pub(super) fn tell(&mut self, behind: Option<Place>, of: Option<(Topic, &[u8])>, messages: u64, telling: Telling) {
         if telling == Telling::Silent {
             return;
         }
@@ -185,7 +186,7 @@ impl Backlog {
                 }
             }
         };
-        self.change(place, |gap| gap.add(topic, name, messages));
+        self.change(place, |gap| gap.add(of, messages));
         if let Some(front) = self.list.before(place).filter(|front| self.is_open(*front))
             && let Chunk::Gap(other) = self.take_back(place)
         {

@@ -34,8 +34,8 @@ pub(crate) enum Telling {
 pub(super) struct Gap {
     telling: Telling,
     losses: Vec<Loss>,
-    /// Messages of other subscriptions.
-    others: u64,
+    /// Messages of others, if there are any, or of whichever where that is not known.
+    others: Option<u64>,
     /// What is written, from when somebody asks for it until more is lost.
     bytes: OnceCell<Vec<u8>>,
     len: usize,
@@ -50,11 +50,12 @@ struct Loss {
 
 impl Gap {
     pub(super) fn new(telling: Telling) -> Self {
-        Gap { telling, losses: Vec::new(), others: 0, bytes: OnceCell::new(), len: 0 }
+        Gap { telling, losses: Vec::new(), others: None, bytes: OnceCell::new(), len: 0 }
     }
 
-    /// Adds messages that one subscription has lost.
-    pub(super) fn add(&mut self, topic: Topic, name: &[u8], messages: u64) {
+    /// Adds messages that one subscription has lost, if it is known which.
+    pub(super) fn add(&mut self, of: Option<(Topic, &[u8])>, messages: u64) {
+        let Some((topic, name)) = of else { return self.add_others(messages) };
         let tells_apart = self.losses.len() < TOLD_APART;
         let known = self.losses.iter_mut().find(|loss| loss.topic == topic && *loss.name == *name);
         let grown = match known {
@@ -63,17 +64,22 @@ impl Gap {
                 self.losses.push(Loss { topic, name: name.into(), messages });
                 true
             }
-            None => grow(&mut self.others, messages),
+            None => return self.add_others(messages),
         };
         self.change(grown);
     }
 
+    fn add_others(&mut self, messages: u64) {
+        let is_first = self.others.is_none();
+        let grown = grow(self.others.get_or_insert(0), messages);
+        self.change(is_first || grown);
+    }
+
     /// Adds what was lost right behind it.
     pub(super) fn absorb(&mut self, other: &Gap) {
-        other.losses.iter().for_each(|loss| self.add(loss.topic, &loss.name, loss.messages));
-        if other.others > 0 {
-            let grown = grow(&mut self.others, other.others);
-            self.change(grown);
+        other.losses.iter().for_each(|loss| self.add(Some((loss.topic, &loss.name)), loss.messages));
+        if let Some(others) = other.others {
+            self.add_others(others);
         }
     }
 
@@ -84,9 +90,10 @@ impl Gap {
         }
     }
 
-    /// Whether it tells of this subscription alone.
-    pub(super) fn is_of(&self, topic: Topic, name: &[u8]) -> bool {
-        self.others == 0 && matches!(&self.losses[..], [loss] if loss.topic == topic && *loss.name == *name)
+    /// Whether it tells of this subscription alone, and in this way.
+    pub(super) fn is_of(&self, topic: Topic, name: &[u8], telling: Telling) -> bool {
+        let tells_of_others = self.others.is_some() || self.telling != telling;
+        !tells_of_others && matches!(&self.losses[..], [loss] if loss.topic == topic && *loss.name == *name)
     }
 
     /// How many bytes tell of it.
@@ -105,8 +112,8 @@ impl Gap {
         for Loss { topic, name, messages } in &self.losses {
             self.tell(&mut reply, Some((*topic, name)), *messages);
         }
-        if self.others > 0 {
-            self.tell(&mut reply, None, self.others);
+        if let Some(others) = self.others {
+            self.tell(&mut reply, None, others);
         }
         reply.into_bytes()
     }
@@ -151,11 +158,12 @@ fn message_kind(topic: Topic) -> &'static str {
     }
 }
 
-/// Adds to a number; answers whether it takes more digits then, or is the first to be told at all.
+/// Adds to a number; answers whether it takes more digits then.
 fn grow(number: &mut u64, more: u64) -> bool {
-    let before = number.checked_ilog10();
+    let digits = |number: u64| number.checked_ilog10().unwrap_or(0);
+    let before = digits(*number);
     *number += more;
-    number.checked_ilog10() != before
+    digits(*number) != before
 }
 
 #[cfg(test)]
@@ -171,10 +179,10 @@ mod tests {
     fn what_was_lost_is_told_in_each_version_of_the_protocol() {
         let told = |telling: Telling| {
             let mut gap = Gap::new(telling);
-            gap.add(Topic::Channel, b"news", 9);
-            gap.add(Topic::Pattern, b"n*", 2);
-            gap.add(Topic::Channel, b"news", 3);
-            gap.add(Topic::ShardChannel, b"", 1);
+            gap.add(Some((Topic::Channel, b"news")), 9);
+            gap.add(Some((Topic::Pattern, b"n*")), 2);
+            gap.add(Some((Topic::Channel, b"news")), 3);
+            gap.add(Some((Topic::ShardChannel, b"")), 1);
             text(&gap)
         };
         let push = ">3\r\n$3\r\ngap\r\n$4\r\nnews\r\n:12\r\n>3\r\n$4\r\npgap\r\n$2\r\nn*\r\n:2\r\n\
@@ -192,7 +200,7 @@ mod tests {
         let mut gap = Gap::new(Telling::Push);
         for round in 0..3 {
             for channel in 0..1_000 {
-                gap.add(Topic::Channel, format!("c{channel}").as_bytes(), 1);
+                gap.add(Some((Topic::Channel, format!("c{channel}").as_bytes())), 1);
             }
             let heard = text(&gap);
             assert_eq!(heard.matches(">3\r\n$3\r\ngap\r\n$").count(), TOLD_APART);
@@ -200,7 +208,7 @@ mod tests {
             assert!(heard.ends_with(&format!(">3\r\n$3\r\ngap\r\n_\r\n:{rest}\r\n")), "{heard}");
         }
         let mut before = Gap::new(Telling::Push);
-        before.add(Topic::Channel, b"c1", 5);
+        before.add(Some((Topic::Channel, b"c1")), 5);
         before.absorb(&gap);
         assert!(
             text(&before).starts_with(">3\r\n$3\r\ngap\r\n$2\r\nc1\r\n:8\r\n>3\r\n$3\r\ngap\r\n$2\r\nc0\r\n:3\r\n")

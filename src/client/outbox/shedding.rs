@@ -1,11 +1,14 @@
 //! What becomes of messages when more waits for a client than may: the policies of `slow-subscriber-policy`.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::backlog::losing::Excess;
-use super::gap::Telling;
-use super::{Backlog, Lost, Outbox, Queue};
+use super::gap::{Gap, Telling};
+use super::{Backlog, Chunk, Lost, Outbox, Queue};
 use crate::config::{SlowLimit, SlowPolicy};
+use crate::ids::Topic;
+use crate::message::Frame;
 
 /// What may wait for a client that may lose messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,35 @@ impl Outbox {
             note(&lost);
         }
         self.bytes = backlog.bytes;
+    }
+
+    /// Tells the client behind all that waits that messages were lost elsewhere, and of which subscription if that is known.
+    /// Answers how many bytes more wait then.
+    pub(crate) fn push_gap(&mut self, of: Option<(Topic, &[u8])>, messages: u64, telling: Telling) -> usize {
+        let before = self.bytes + self.held_bytes;
+        let is_open = self.written == 0 || self.queue.len() > 1;
+        match &mut self.queue {
+            _ if self.held.is_some() => {
+                let mut gap = Gap::new(telling);
+                gap.add(of, messages);
+                self.push(Rc::new(Frame::whole(gap.bytes().to_vec())));
+            }
+            Queue::Backlog(backlog) => {
+                backlog.tell(None, of, messages, telling);
+                self.bytes = backlog.bytes;
+            }
+            Queue::Row(row) => {
+                if !(is_open && matches!(row.back(), Some(Chunk::Gap(_)))) {
+                    row.push_back(Chunk::Gap(Box::new(Gap::new(telling))));
+                }
+                if let Some(Chunk::Gap(gap)) = row.back_mut() {
+                    self.bytes -= gap.len();
+                    gap.add(of, messages);
+                    self.bytes += gap.len();
+                }
+            }
+        }
+        (self.bytes + self.held_bytes).saturating_sub(before)
     }
 
     fn backlog(&mut self) -> &mut Backlog {

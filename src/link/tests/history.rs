@@ -22,6 +22,8 @@ pub(super) struct Published {
     pub(super) at_ms: u64,
     /// Whether there was no room for it in the queue, or the engine does not take it.
     pub(super) was_dropped: bool,
+    /// Whether there was no room.
+    pub(super) had_no_room: bool,
     /// The last message that its client had heard.
     pub(super) cause: Option<usize>,
     /// How all links were doing.
@@ -74,6 +76,12 @@ pub(super) struct History {
     events: usize,
     /// Messages that had to be heard and were.
     pub(super) promised: usize,
+    /// When links were up again: the node, and when.
+    returns: Vec<(usize, usize)>,
+    /// Who was told, and when, that it has missed something of a subscription, or of whichever.
+    told: Vec<(usize, usize, Option<Name>)>,
+    /// Messages of which somebody had to be told that they were lost, and was.
+    pub(super) told_lost: usize,
 }
 
 fn is_for(name: &Name, topic: Topic, channel: &str) -> bool {
@@ -108,6 +116,24 @@ impl History {
         listener.is_gone |= goes;
         for subscription in std::mem::take(&mut listener.listens).into_values() {
             self.subscriptions[subscription].until = Some(at);
+        }
+    }
+
+    /// The link of a node is up again.
+    pub(super) fn note_return(&mut self, node: usize) {
+        let at = self.tick();
+        self.returns.push((node, at));
+    }
+
+    /// Who has listened to anything since before a link was up again has been told that it may have missed something.
+    fn judge_returns(&self) {
+        for (node, when) in &self.returns {
+            for subscription in self.subscriptions.iter().filter(|subscription| subscription.from < *when) {
+                let client = subscription.client;
+                let told = || self.told.iter().any(|(told, at, of)| (*told, of) == (client, &None) && at > when);
+                let stays = self.listeners[client].node == *node && subscription.until.is_none();
+                assert!(!stays || told(), "{subscription:?} is not told that the link of {node} was down");
+            }
         }
     }
 
@@ -173,6 +199,31 @@ impl History {
         }
     }
 
+    /// A client was told that it has missed something of a subscription, or of whichever.
+    pub(super) fn tell(&mut self, client: usize, of: Option<Name>) {
+        let at = self.tick();
+        self.told.push((client, at, of));
+    }
+
+    /// Whether who has `subscription` has to be told that it misses a message for which there was no room.
+    fn is_to_be_told(&self, subscription: &Subscription, message: &Published) -> bool {
+        let here = self.listeners[subscription.client].node;
+        let lasts = subscription.from <= message.at && subscription.until.is_none();
+        if !message.had_no_room || !lasts || !is_for(&subscription.name, message.topic, &message.channel) {
+            return false;
+        }
+        let (from, to) = (message.links[message.node], message.links[here]);
+        let Some(up_since_ms) = to.up_since_ms else { return false };
+        let knows = from.server == to.server || up_since_ms + LONGEST_ROUTE_MS < message.at_ms;
+        // What was to tell of it may be lost on a connection that breaks.
+        (self.echoes || here != message.node) && knows && !self.broke_since(message.node, message.at)
+    }
+
+    fn was_told(&self, subscription: &Subscription, message: &Published) -> bool {
+        let tells = |of: &Option<Name>| of.as_ref().is_none_or(|of| *of == subscription.name);
+        self.told.iter().any(|(client, at, of)| *client == subscription.client && *at > message.at && tells(of))
+    }
+
     fn broke_since(&self, node: usize, at: usize) -> bool {
         self.breaks.iter().any(|(broken, when)| *broken == node && *when > at)
     }
@@ -213,6 +264,11 @@ impl History {
                     promised += 1;
                     assert!(has, "P4: {subscription:?} at node {} misses {number}: {message:?}", listener.node);
                 }
+                if self.is_to_be_told(subscription, message) {
+                    self.told_lost += 1;
+                    let told = self.was_told(subscription, message);
+                    assert!(told, "{subscription:?} at node {} is not told of {number}: {message:?}", listener.node);
+                }
                 if has && listener.node != message.node {
                     let stays = self.echoes && message.links[message.node].up_since_ms.is_none();
                     assert!(!message.was_dropped && !stays, "{subscription:?} got {message:?}");
@@ -221,7 +277,10 @@ impl History {
             self.promised += promised;
         }
         self.judge_orders();
+        self.judge_returns();
         self.begin = self.messages.len();
+        self.told.clear();
+        self.returns.clear();
         for listener in &mut self.listeners {
             (listener.heard, listener.order, listener.place) = Default::default();
         }
@@ -257,6 +316,7 @@ impl Published {
             at: 0,
             at_ms: 0,
             was_dropped: false,
+            had_no_room: false,
             cause: None,
             links: Vec::new(),
         }

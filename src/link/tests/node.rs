@@ -42,6 +42,7 @@ pub(super) struct Node<'w, E> {
     buffers: Buffers,
     pub(super) connection: Option<ConnectionId>,
     pub(super) link: LinkState,
+    was_up: bool,
     members: Vec<Member>,
     /// When it tries to connect again, and when it looks at time next, in milliseconds.
     pub(super) connects_ms: u64,
@@ -87,6 +88,7 @@ impl<'w, E: Engine> Node<'w, E> {
             buffers: Buffers::default(),
             connection: None,
             link: LinkState::default(),
+            was_up: false,
             members: Vec::new(),
             connects_ms: 0,
             looks_ms: 0,
@@ -150,8 +152,11 @@ impl<'w, E: Engine> Node<'w, E> {
                 self.buffers.input.extend_from_slice(&bytes);
                 self.talk.hear(&mut self.buffers).expect("the engine speaks its protocol");
             }
-            if self.backplane.status.condition().phase == Phase::Up {
-                self.link.up_since_ms.get_or_insert(now_ms);
+            if self.backplane.status.condition().phase == Phase::Up && self.link.up_since_ms.is_none() {
+                self.link.up_since_ms = Some(now_ms);
+                if std::mem::replace(&mut self.was_up, true) {
+                    history.note_return(self.number);
+                }
             }
         }
         if now_ms >= self.looks_ms {
@@ -197,6 +202,14 @@ impl<'w, E: Engine> Node<'w, E> {
                 }
                 ('>', ["pmessage", pattern, channel, payload]) => {
                     history.hear(member.number, name(Topic::Pattern, pattern), channel, payload);
+                }
+                ('>', [word @ ("gap" | "pgap" | "sgap"), of, _]) => {
+                    let topic = match *word {
+                        "pgap" => Topic::Pattern,
+                        "sgap" => Topic::ShardChannel,
+                        _ => Topic::Channel,
+                    };
+                    history.tell(member.number, (*of != "_").then(|| name(topic, of)));
                 }
                 ('>', [word, of, _]) => {
                     let begins = !word.contains("unsub");
@@ -260,6 +273,7 @@ impl<'w, E: Engine> Node<'w, E> {
         let text = self.members[index].peer.say(&request);
         assert!(self.members[index].peer.crowded().is_empty(), "P7: the publisher waits");
         let number = history.messages.len() - 1;
+        history.messages[number].had_no_room = dropped() > before;
         history.messages[number].was_dropped = dropped() > before || channel.len() > self.longest_name;
         let answers = self.note(index, &text, history);
         assert_eq!(answers, [format!(":{receivers}")], "P5, P7: {channel}");

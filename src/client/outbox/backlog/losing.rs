@@ -114,7 +114,7 @@ impl Backlog {
 
     fn tell_of(&mut self, behind: Option<Place>, lost: &Lost, telling: Telling) {
         if let Some(form) = lost.form() {
-            self.tell(behind, form.topic, form.name, lost.messages() as u64, telling);
+            self.tell(behind, Some((form.topic, form.name)), lost.messages() as u64, telling);
         }
     }
 }
@@ -183,7 +183,7 @@ impl Backlog {
         let lost = Lost(self.take_back(oldest));
         // What was said of those lost before goes where the newest is.
         let is_its_own =
-            |gap: &Chunk, form: Form<'_>| matches!(gap, Chunk::Gap(gap) if gap.is_of(form.topic, form.name));
+            |gap: &Chunk, form: Form<'_>| matches!(gap, Chunk::Gap(gap) if gap.is_of(form.topic, form.name, telling));
         if let Some(told) = told
             && lost.form().is_some_and(|form| is_its_own(self.list.get(told), form))
         {
