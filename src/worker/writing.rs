@@ -224,7 +224,11 @@ mod tests {
 
     impl World {
         fn new(limits: &str) -> Self {
-            let config = Config::from_pairs(&[("io-threads", "1"), ("client-output-buffer-limit", limits)]);
+            World::with(&[("client-output-buffer-limit", limits)])
+        }
+
+        fn with(directives: &[(&str, &str)]) -> Self {
+            let config = Config::from_pairs(&[&[("io-threads", "1")], directives].concat());
             let server = new_server(config.expect("valid directives"), Clock::simulated());
             let worker = Worker::new(server.expect("nothing is renamed"), 0);
             let info = worker.server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
@@ -330,6 +334,34 @@ mod tests {
         assert_eq!(world.client.closing(), Some(Closing::DeadPeer));
         let left = world.client.take_left();
         assert!(left.output_bytes >= LIMIT && left.channels == 1 && left.patterns == 0, "{left:?}");
+    }
+
+    #[test]
+    fn p7_a_subscriber_whose_socket_has_room_again_loses_nothing_because_its_worker_has_not_heard_of_it() {
+        for policy in ["drop-oldest", "drop-newest", "conflate"] {
+            let world = World::with(&[("slow-subscriber-policy", policy), ("slow-subscriber-limit", "250000 0")]);
+            let lost = || world.client.info.slow.lost();
+            world.publish(LIMIT);
+            world.sink.room.set(50);
+            world.publish(LIMIT);
+            assert!(world.client.is_congested() && world.client.outbox.borrow().bytes() > LIMIT, "{policy}");
+            // Nobody tells the worker of it.
+            world.sink.room.set(usize::MAX / 2);
+            (0..5).for_each(|_| world.publish(LIMIT));
+            assert_eq!((lost(), world.client.outbox.borrow().bytes()), (0, 0), "{policy}");
+            world.sink.room.set(0);
+            (0..6).for_each(|_| world.publish(LIMIT));
+            assert!(lost() > 0 && world.client.closing().is_none(), "{policy}");
+        }
+    }
+
+    #[test]
+    fn p7_a_policy_does_not_lift_the_hard_limit() {
+        let limit = [("client-output-buffer-limit", "pubsub 100000 0 0")];
+        let policy = [("slow-subscriber-policy", "drop-oldest"), ("slow-subscriber-limit", "1mb 0")];
+        let world = World::with(&[&limit[..], &policy].concat());
+        (0..5).for_each(|_| world.publish(LIMIT));
+        assert_eq!(world.client.closing(), Some(Closing::HardLimit));
     }
 
     #[test]
