@@ -59,9 +59,10 @@ pub fn run(mut config: Config, warnings: &[String]) -> Result<(), StartError> {
     link::check(&settings)?;
     let tls = renewal::first(&settings)?;
     let listeners = listen::bind(&settings, &tls)?;
+    let pages = listen::bind_metrics(&settings)?;
     let server = command::new_server(config, Clock::real())?;
     let pidfile = write_pidfile(&settings);
-    let result = start(&server, listeners, tls);
+    let result = start(&server, listeners, pages, tls);
     if let Some(path) = pidfile {
         let _ = fs::remove_file(path);
     }
@@ -88,7 +89,12 @@ pub fn check(config: Config) -> Result<(), StartError> {
 }
 
 /// Starts the io-threads and governs them on this one.
-fn start(server: &Arc<Server>, listeners: Vec<Listener>, tls: Arc<Acceptor>) -> Result<(), StartError> {
+fn start(
+    server: &Arc<Server>,
+    listeners: Vec<Listener>,
+    pages: Vec<Listener>,
+    tls: Arc<Acceptor>,
+) -> Result<(), StartError> {
     let no_thread = |error: std::io::Error| {
         StartError::new(format!("cannot start a thread: {error}"), "raise the limits of this process")
     };
@@ -103,7 +109,7 @@ fn start(server: &Arc<Server>, listeners: Vec<Listener>, tls: Arc<Acceptor>) -> 
         spawn_io_thread(server.clone(), id, inlet, alive.clone()).map_err(no_thread)?;
     }
     drop(alive);
-    let reins = Reins { listeners, tls, doors, phase, threads };
+    let reins = Reins { listeners, pages, tls, doors, phase, threads };
     LocalSet::new().block_on(&runtime, vital(govern::govern(server.clone(), reins)));
     // A name that is still being looked up does not keep the process.
     runtime.shutdown_background();

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules at the top of `src/`. Each may use those before it.
-const LAYERS: [&str; 30] = [
+const LAYERS: [&str; 31] = [
     "version",
     "quoting",
     "clock",
@@ -38,6 +38,7 @@ const LAYERS: [&str; 30] = [
     "command",
     "net",
     "link",
+    "web",
     "process",
     "cli",
     "main",
@@ -48,6 +49,8 @@ const CIRCLES: [(&str, &str); 1] = [("session", "command")];
 
 /// Lines of a file, without the tests at its end.
 const LONGEST_FILE: usize = 450;
+/// What is one table, from which nothing can be taken out: an entry for each directive.
+const TABLES: [&str; 1] = ["src/config/table.rs"];
 /// Lines of a function.
 const LONGEST_FUNCTION: usize = 70;
 
@@ -149,7 +152,7 @@ fn files_are_short_enough_to_be_read_at_once() {
     let mut wrong = String::new();
     for source in Source::all(&["src", "tests", "benches"]) {
         let length = source.lines().count();
-        if length > LONGEST_FILE {
+        if length > LONGEST_FILE && !TABLES.iter().any(|table| source.path.ends_with(table)) {
             let _ = writeln!(wrong, "{}: {length} lines, {LONGEST_FILE} are allowed", source.path.display());
         }
     }

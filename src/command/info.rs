@@ -14,9 +14,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Call;
 use super::spec::{Arg, Command, Flags, Group};
 use crate::client::held::Holding;
+use crate::client::order::Order;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
+use crate::hub::HubState;
 use crate::keyspace::access::KeyAccess;
 use crate::message::Kind;
 use crate::observe::memory::AllocatorUse;
@@ -82,12 +84,7 @@ impl Section {
 }
 
 fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let hub = call.hub.with(|hub| HubCounts {
-        channels: hub.channel_count(Kind::Channel),
-        shard_channels: hub.channel_count(Kind::ShardChannel),
-        patterns: hub.pattern_count(),
-        dropped: hub.dropped(),
-    });
+    let hub = call.hub.with(HubCounts::of);
     let mut report = Report {
         server: call.server,
         settings: call.settings,
@@ -113,6 +110,37 @@ fn info(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
+/// What INFO says in all sections, for a thread that must not wait for keys.
+#[derive(Debug, Default)]
+pub(crate) struct Overview {
+    /// What was known of keys when they could last be looked at.
+    key_facts: Option<Rc<KeyFacts>>,
+}
+
+impl Overview {
+    /// The fields of each section at this moment, by name. What is said of keys is older if somebody has them for long.
+    pub(crate) fn sections(&mut self, server: &Server) -> Vec<(&'static str, Vec<(String, String)>)> {
+        let (settings, now) = (server.settings(), server.clock.now());
+        let mut keys = KeyAccess::new(&server.keyspace);
+        if keys.try_hold(now) {
+            self.key_facts = Some(Rc::new(keys.look(now, KeyFacts::of)));
+            keys.release();
+        }
+        let key_facts = Some(self.key_facts.get_or_insert_default().clone());
+        let (hub, clients) = (HubCounts::of(&mut server.hub.lock()), OnceCell::new());
+        let mut report =
+            Report { server, settings: &settings, now, hub, keys: &mut keys, key_facts, clients, text: String::new() };
+        let mut sections = Vec::new();
+        for section in SECTIONS {
+            report.text.clear();
+            (section.write)(&mut report);
+            let fields = report.text.lines().filter_map(|line| line.split_once(':'));
+            sections.push((section.title, fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()));
+        }
+        sections
+    }
+}
+
 /// How many names are listened to.
 struct HubCounts {
     channels: usize,
@@ -120,6 +148,17 @@ struct HubCounts {
     patterns: usize,
     /// Messages that had no room on their way to other servers.
     dropped: u64,
+}
+
+impl HubCounts {
+    fn of(hub: &mut HubState<Order>) -> Self {
+        HubCounts {
+            channels: hub.channel_count(Kind::Channel),
+            shard_channels: hub.channel_count(Kind::ShardChannel),
+            patterns: hub.pattern_count(),
+            dropped: hub.dropped(),
+        }
+    }
 }
 
 /// A report in the making, with what the sections are made from.

@@ -397,6 +397,22 @@ directives! {
     /// cannot be written is a warning, not an error.
     pidfile: Option<PathBuf> = None, "pidfile", Process, Start, ANY;
 
+    /// TCP port for what operators ask over HTTP: /metrics for Prometheus, /health/live, /health/ready, /json; 0 means none.
+    metrics_port: u16 = 0, "metrics-port", Observation, Start, number(0, 65535);
+
+    /// Addresses for metrics-port, as for bind: only this machine's own unless it is said here.
+    metrics_bind: Vec<BindAddress> = vec![BindAddress::read("127.0.0.1"), BindAddress::read("-::1")],
+        "metrics-bind", Observation, Start, ANY;
+
+    /// Whether it is encrypted there, with the certificate of tls-cert-file, and clients show theirs as tls-auth-clients says.
+    metrics_tls: bool = false, "metrics-tls", Observation, Start, ANY;
+
+    /// The name that goes with metrics-password.
+    metrics_user: String = "metrics".into(), "metrics-user", Observation, Runtime, ANY;
+
+    /// Password that is asked for there, but not for health; "" asks for none.
+    metrics_password: Secret = Secret::default(), "metrics-password", Observation, Runtime, ANY;
+
     /// Microseconds from which a command counts as slow and is kept for SLOWLOG; 0 keeps every command, a negative
     /// number none. Time spent waiting for the client or the network does not count.
     slowlog_log_slower_than: Micros = Micros(10000), "slowlog-log-slower-than", Observation, Runtime, number(-1, LONG_MAX);

@@ -113,6 +113,11 @@ impl Listener {
         }
     }
 
+    /// The socket, for who accepts in another way.
+    pub(crate) fn into_socket(self) -> OwnedFd {
+        self.socket
+    }
+
     /// What tells a task of this thread that somebody waits: it is readable then. As if it were a stream, because a listener
     /// of tokio would register each accepted socket with this thread's reactor, and other threads are to serve them.
     ///
@@ -195,11 +200,30 @@ fn nowhere() -> StartError {
 /// As [`bind`].
 pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
     let has_address = !look_up(settings)?.is_empty();
+    look_up_metrics(settings)?;
     match settings.unixsocket.as_ref().map(|path| settings.dir.place(path)) {
         Some(path) => stale(&path).map(drop).map_err(|error| cannot_listen_at(&path, &error)),
         None if has_address => Ok(()),
         None => Err(nowhere()),
     }
+}
+
+/// Binds what `metrics-port` and `metrics-bind` ask for; nothing if the port is 0.
+///
+/// # Errors
+///
+/// As [`bind`].
+pub(crate) fn bind_metrics(settings: &Settings) -> Result<Vec<Listener>, StartError> {
+    bind_places(&look_up_metrics(settings)?, settings, &Arc::default())
+}
+
+fn look_up_metrics(settings: &Settings) -> Result<Vec<Wanted>, StartError> {
+    let mut wanted = Vec::new();
+    for address in settings.metrics_bind.iter().filter(|_| settings.metrics_port != 0) {
+        let places = resolve(address, settings.metrics_port, "metrics-bind")?;
+        wanted.extend(places.into_iter().map(|place| Wanted { place, optional: address.optional, tls: false }));
+    }
+    Ok(wanted)
 }
 
 /// An address to listen on.
@@ -229,7 +253,7 @@ pub(crate) fn look_up(settings: &Settings) -> Result<Vec<Wanted>, StartError> {
     let mut wanted = Vec::new();
     for (port, tls) in [(settings.port, false), (settings.tls_port, true)] {
         for address in settings.bind.iter().filter(|_| port != 0) {
-            let places = resolve(address, port)?;
+            let places = resolve(address, port, "bind")?;
             wanted.extend(places.into_iter().map(|place| Wanted { place, optional: address.optional, tls }));
         }
     }
@@ -259,7 +283,7 @@ pub(crate) fn bind_places(
     Ok(listeners)
 }
 
-fn resolve(address: &BindAddress, port: u16) -> Result<Vec<SocketAddr>, StartError> {
+fn resolve(address: &BindAddress, port: u16, directive: &str) -> Result<Vec<SocketAddr>, StartError> {
     let host = match address.host.as_str() {
         "*" => "0.0.0.0",
         "::*" => "::",
@@ -268,7 +292,7 @@ fn resolve(address: &BindAddress, port: u16) -> Result<Vec<SocketAddr>, StartErr
     match (host, port).to_socket_addrs() {
         Ok(found) => Ok(found.take(1).collect()),
         Err(_) if address.optional => Ok(Vec::new()),
-        Err(error) => Err(StartError::new(format!("cannot resolve {host}: {error}"), "correct bind")),
+        Err(error) => Err(StartError::new(format!("cannot resolve {host}: {error}"), format!("correct {directive}"))),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::net::tls::acceptor::Acceptor;
 use crate::observe::log;
 use crate::server::{Server, Unready};
 use crate::version::VERSION;
+use crate::web::{self, Site};
 
 /// How long it is waited for the engine at most before the server says that it is ready.
 const LINK_WAIT: Duration = Duration::from_secs(10);
@@ -35,6 +36,8 @@ const LINK_CHECK: Duration = Duration::from_millis(20);
 /// What the governing thread has in hand.
 pub(super) struct Reins {
     pub listeners: Vec<Listener>,
+    /// Where operators ask.
+    pub pages: Vec<Listener>,
     pub tls: Arc<Acceptor>,
     pub doors: Doors,
     pub phase: watch::Sender<Phase>,
@@ -44,9 +47,11 @@ pub(super) struct Reins {
 
 /// Governs until the end.
 pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
-    let Reins { listeners, tls, doors, phase, threads } = reins;
+    let Reins { listeners, pages, tls, doors, phase, threads } = reins;
     let reload = Rc::new(Notify::new());
     hear_signals(&server, reload.clone());
+    let tls_of_pages = server.settings().metrics_tls.then(|| tls.clone());
+    web::serve(Site { server: server.clone(), tls: tls_of_pages }, pages);
     let renewal = Renewal::new(server.clone(), tls.clone());
     let doormen = Rc::new(Doormen::new(doors.clone(), tls));
     doormen.open(listeners);

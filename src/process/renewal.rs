@@ -27,10 +27,15 @@ const LOOKS_BETWEEN_WARNINGS: u64 = 24 * 60 * 60 / LOOK.as_secs();
 /// [`StartError`] for the first file or directive that cannot be used.
 pub(super) fn first(settings: &Settings) -> Result<Arc<Acceptor>, StartError> {
     let acceptor = Arc::new(Acceptor::default());
-    if settings.tls_port != 0 {
+    if uses_certificate(settings) {
         put_in_force(&acceptor, credentials(settings)?);
     }
     Ok(acceptor)
+}
+
+/// Whether anything is encrypted.
+fn uses_certificate(settings: &Settings) -> bool {
+    settings.tls_port != 0 || (settings.metrics_port != 0 && settings.metrics_tls)
 }
 
 /// Puts in force what a planned change of directives asks for, and answers what was before. Without `tls-port` files are not
@@ -44,7 +49,7 @@ pub(super) async fn change(acceptor: &Acceptor, plan: &Plan) -> Result<Option<Ar
     let named = plan.effects().filter(|(name, effect)| *effect == Effect::Tls || *name == "tls-port");
     let named: Vec<&str> = named.map(|(name, _)| name).collect();
     let Some(first) = named.first().copied() else { return Ok(before) };
-    if plan.settings().tls_port == 0 {
+    if !uses_certificate(plan.settings()) {
         return Ok(before);
     }
     let failed = |of: &str, why: String| {
@@ -101,7 +106,7 @@ impl Renewal {
     /// Takes the files if they are not those that are in force, or if it is told to.
     async fn look(&mut self, ordered: bool) {
         let (settings, version) = (self.server.settings(), self.server.settings_version());
-        let Some(present) = self.acceptor.credentials().filter(|_| settings.tls_port != 0) else { return };
+        let Some(present) = self.acceptor.credentials().filter(|_| uses_certificate(&settings)) else { return };
         let looked = {
             let settings = settings.clone();
             spawn_blocking(move || Stamps::of(&settings)).await

@@ -13,6 +13,7 @@ mod files;
 mod limits;
 mod logging;
 mod memory;
+mod pages;
 mod reloading;
 mod requests;
 mod scripts;

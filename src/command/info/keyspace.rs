@@ -5,7 +5,7 @@ use crate::keyspace::database::Database;
 use crate::keyspace::{Counts, State, tracking};
 
 /// What is known of keys at one moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct KeyFacts {
     pub(super) counts: Counts,
     /// Clients that wait for keys, but not for ever.

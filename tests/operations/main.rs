@@ -1,0 +1,42 @@
+//! What operators use beside the server, as they use it: Prometheus and its tools.
+//!
+//! What this machine lacks is ignored by name and with the reason; where `CI` is `true` it fails instead.
+
+#[path = "../support/mod.rs"]
+pub mod support;
+
+mod prometheus;
+
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Trial};
+
+use support::trial::Unchecked;
+
+/// A test, with its name and the programs that it needs.
+type Case = (&'static str, &'static [&'static str], fn());
+
+const CASES: &[Case] = &[
+    ("promtool_finds_nothing_to_correct", &["promtool"], prometheus::promtool_finds_nothing_to_correct),
+    ("prometheus_scrapes_and_answers_with_the_right_number", &["prometheus"], prometheus::prometheus_scrapes),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = CASES.iter().map(|&(name, programs, test)| {
+        let missing = programs.iter().find_map(|program| missing(program));
+        let run = move || {
+            test();
+            Ok(())
+        };
+        Unchecked { name: name.into(), run: Box::new(run) }.unless(missing.as_deref())
+    });
+    let trials: Vec<Trial> = trials.collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Why this machine cannot run a program, if it cannot.
+fn missing(program: &str) -> Option<String> {
+    let output = Command::new(program).arg("--version").output();
+    output.err().map(|_| format!("{program} is not on PATH"))
+}
