@@ -85,6 +85,9 @@ export function askAlone(order) {
   if (readSync(0, answer) !== 3 || answer.toString() !== "ok\n") throw new Error(`the harness answered ${answer}`);
 }
 
+// Channels on which the harness publishes beside that.
+export const sides = Array.from({ length: 10 }, (_, n) => `side:${n}`);
+
 // What the harness publishes when it is asked for a flood, without what is lost: rising numbers from 0 on, and the end.
 export function checkFlood(messages) {
   const numbers = messages.slice(0, -1).map((message) => Number(message.split(":")[0]));

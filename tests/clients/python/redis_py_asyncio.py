@@ -16,6 +16,7 @@ from harness import (
     PORT,
     REFUSAL,
     RESP,
+    SIDES,
     SUBSCRIBER_PORT,
     THOUSAND_CHANNELS,
     TLS,
@@ -243,7 +244,7 @@ async def a_subscriber_returns_after_the_server_restarts():
 @case
 async def a_subscriber_that_fell_behind_goes_on_behind_the_gap():
     client = connect()
-    subscriber = await subscribed(listening(), "news")
+    subscriber = await subscribed(listening(), "news", *SIDES)
     # Waits without giving others their turn: nothing is read meanwhile.
     ask("flood")
     events = [await next_event(subscriber)]

@@ -17,6 +17,7 @@ from harness import (
     PORT,
     REFUSAL,
     RESP,
+    SIDES,
     SUBSCRIBER_PORT,
     THOUSAND_CHANNELS,
     TLS,
@@ -243,7 +244,7 @@ def a_subscriber_returns_after_the_server_restarts():
 @case
 def a_subscriber_that_fell_behind_goes_on_behind_the_gap():
     client = connect()
-    subscriber = subscribed(listening(), "news")
+    subscriber = subscribed(listening(), "news", *SIDES)
     ask("flood")
     events = [next_event(subscriber)]
     while events[-1]["data"] != b"last":

@@ -224,11 +224,18 @@ func aSubscriberReturnsAfterTheServerRestarts(ctx context.Context) {
 // aSubscriberThatFellBehindGoesOnBehindTheGap: ReceiveMessage reads when it is called, and not before.
 func aSubscriberThatFellBehindGoesOnBehindTheGap(ctx context.Context) {
 	client := connect()
-	pubsub := subscribe(ctx, listening(), "news")
+	names := []string{"news"}
+	for number := range 10 {
+		names = append(names, "side:"+strconv.Itoa(number))
+	}
+	pubsub := subscribe(ctx, listening(), names...)
 	harness.Ask("flood")
 	last, count := -1, 0
 	for {
 		message := harness.Must(pubsub.ReceiveMessage(ctx))
+		if message.Channel != "news" {
+			continue
+		}
 		if message.Payload == "last" {
 			break
 		}
