@@ -1,10 +1,11 @@
-//! What operators use beside the server, as they use it: Prometheus and its tools.
+//! What operators use beside the server, as they use it: Prometheus and its tools, and what is in `deploy`.
 //!
 //! What this machine lacks is ignored by name and with the reason; where `CI` is `true` it fails instead.
 
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod deployment;
 mod prometheus;
 
 use std::process::{Command, ExitCode};
@@ -17,6 +18,28 @@ use support::trial::Unchecked;
 type Case = (&'static str, &'static [&'static str], fn());
 
 const CASES: &[Case] = &[
+    (
+        "alerts_and_dashboard_use_metrics_that_there_are",
+        &[],
+        deployment::alerts_and_dashboard_use_metrics_that_there_are,
+    ),
+    ("each_alert_is_explained", &[], deployment::each_alert_is_explained),
+    (
+        "promtool_approves_of_alerts_and_of_what_is_scraped",
+        &["promtool"],
+        deployment::promtool_approves_of_alerts_and_of_what_is_scraped,
+    ),
+    ("systemd_approves_of_the_unit", &["systemd-analyze"], deployment::systemd_approves_of_the_unit),
+    (
+        "manifests_ask_what_is_answered_and_give_time_enough",
+        &[],
+        deployment::manifests_ask_what_is_answered_and_give_time_enough,
+    ),
+    (
+        "the_compose_file_starts_the_server_as_it_can_be_started",
+        &[],
+        deployment::the_compose_file_starts_the_server_as_it_can_be_started,
+    ),
     ("promtool_finds_nothing_to_correct", &["promtool"], prometheus::promtool_finds_nothing_to_correct),
     ("prometheus_scrapes_and_answers_with_the_right_number", &["prometheus"], prometheus::prometheus_scrapes),
 ];
