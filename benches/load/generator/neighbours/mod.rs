@@ -60,16 +60,23 @@ pub(crate) struct Neighbour {
     pub(crate) limit: u64,
     /// Whether nobody reads the server's log.
     pub(crate) log_stalls: bool,
+    /// Whether it subscribes to the same messages, which PUBLISH counts for it whether it gets them or not.
+    listens_too: bool,
     run: fn(&Stage<'_>) -> io::Result<()>,
 }
 
 const fn neighbour(name: &'static str, what: &'static str, run: fn(&Stage<'_>) -> io::Result<()>) -> Neighbour {
-    Neighbour { name, what, limit: 0, log_stalls: false, run }
+    Neighbour { name, what, limit: 0, log_stalls: false, listens_too: false, run }
 }
 
 impl Neighbour {
     const fn limit(mut self, bytes: u64) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    const fn that_listens_too(mut self) -> Self {
+        self.listens_too = true;
         self
     }
 
@@ -123,10 +130,13 @@ pub(crate) const ALL: [Neighbour; 58] = [
         .limit(32 * MB),
     neighbour("deaf subscribers", "messages of 64 KB for 100 subscribers that do not read", names::deaf_subscribers)
         .limit(32 * MB),
-    neighbour("stuck, disconnect", "100 subscribers of the same messages that have stopped reading", slow::disconnect),
-    neighbour("stuck, drop-oldest", "the same, who lose the oldest messages beyond 1 MB or 1,000", slow::drop_oldest),
-    neighbour("stuck, drop-newest", "the same, who lose the newest", slow::drop_newest),
-    neighbour("stuck, conflate", "the same, who lose all but the newest of each channel", slow::conflate),
+    neighbour("stuck, disconnect", "100 subscribers of the same messages that have stopped reading", slow::disconnect)
+        .that_listens_too(),
+    neighbour("stuck, drop-oldest", "the same, who lose the oldest messages beyond 1 MB or 1,000", slow::drop_oldest)
+        .that_listens_too(),
+    neighbour("stuck, drop-newest", "the same, who lose the newest", slow::drop_newest).that_listens_too(),
+    neighbour("stuck, conflate", "the same, who lose all but the newest of each channel", slow::conflate)
+        .that_listens_too(),
     neighbour("CLIENT LIST", "CLIENT LIST of 10,000", connections::client_list),
     neighbour("CLIENT KILL", "CLIENT KILL of 10,000", connections::client_kill),
     neighbour("all leave", "10,000 clients go at once", connections::all_leave),
@@ -234,7 +244,12 @@ fn beside(
         let published = joined(publishing.join());
         let heard = joined(listening.join())?;
         acted.and(published)?;
-        figures(target, before, &heard, progress)
+        let mut figures = figures(target, before, &heard, progress)?;
+        if neighbour.listens_too {
+            let due = progress.published.load(Relaxed) * PAIRS as u64;
+            figures.set(Metric::Lost, due.saturating_sub(progress.delivered.load(Relaxed)) as f64);
+        }
+        Ok(figures)
     })
 }
 
