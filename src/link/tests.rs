@@ -1,8 +1,10 @@
 //! Several real servers and an engine in simulated time: whatever comes in between, all holds that docs/scale-out.md promises.
 
+mod asking;
 mod cluster;
 mod history;
 mod node;
+mod text;
 mod upstream;
 mod wire;
 
@@ -27,14 +29,22 @@ use crate::command::test_support::World;
 use crate::ids::Topic;
 use crate::message::Kind;
 use cluster::Cluster;
-use history::{History, LinkState};
-use node::Node;
+use history::History;
+use node::{Node, PATIENCE_MS};
 use upstream::OneServer;
-use wire::Net;
+use wire::{Net, Takes};
 
 /// Names that lie in each other's trees, and one of which only a digest travels.
 const CHANNELS: [&str; 9] = ["a", "a:b", "a:c", "a:b:c", "b", "b.x", "b.y", "c-d", ""];
 const PATTERNS: [&str; 8] = ["a*", "a:*", "a:b*", "*", "b.?", "b.*", "a:b:c", "?:b"];
+
+/// The most that a server of NATS takes at once where that is little, where messages come in pieces, and where they are to flood it,
+/// in bytes.
+const LITTLE_PAYLOAD: usize = 300;
+const PIECE: usize = 100_000;
+const FLOOD_PIECE: usize = 20_000;
+/// What pieces of messages may take at a node, in bytes.
+const PIECES_LIMIT: usize = 1024 * 1024;
 
 /// How long a step takes, in milliseconds.
 const STEP_MS: u64 = 5;
@@ -53,6 +63,14 @@ struct Plan {
     late_ms: u64,
     /// Whether messages are so large, and so many, that there is no room for all of them.
     floods: bool,
+    /// Whether a subscription is confirmed when the engine knows of it.
+    confirms: bool,
+    /// Whether PUBLISH counts those who hear it at all nodes.
+    counts_all: bool,
+    /// How many of the last messages a server of NATS sends a node again that comes back.
+    repeats: usize,
+    /// How large messages are that come in pieces, in bytes; none where they are not so large.
+    pieces: Option<[usize; 2]>,
 }
 
 /// A run with all that is in it.
@@ -72,29 +90,41 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
             node.world.advance(Duration::from_millis(STEP_MS));
         }
         self.net.work(&mut self.random, self.now_ms);
-        for node in &mut self.nodes {
+        for index in 0..self.nodes.len() {
+            self.note_links();
+            let node = &mut self.nodes[index];
             if node.connection.is_none() && node.connects_ms <= self.now_ms {
                 let server = self.random.usize(..self.plan.servers);
                 node.connect(&mut self.net, server, &mut self.random);
             }
             node.step(&mut self.net, &mut self.random, &mut self.history);
+            self.watch();
         }
+    }
+
+    fn note_links(&mut self) {
+        self.history.links = self.nodes.iter().map(|node| node.link).collect();
+    }
+
+    /// Lets those who count see what has changed.
+    fn watch(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.watch(&self.history));
     }
 
     /// Something happens.
     fn act(&mut self) {
-        let links: Vec<LinkState> = self.nodes.iter().map(|node| node.link).collect();
+        self.note_links();
         let random = &mut self.random;
         let index = random.usize(..self.nodes.len());
         let node = &mut self.nodes[index];
         let long = "long".repeat(100);
         let channel = CHANNELS.get(random.usize(..CHANNELS.len() + 1)).copied().unwrap_or(&long);
-        match random.u8(..40) {
+        match random.u8(..46) {
             0..20 => {
                 for _ in 0..random.usize(1..4) {
                     let topic = if random.u8(..8) == 0 { Topic::ShardChannel } else { Topic::Channel };
                     let filler = if random.u8(..6) == 0 { random.usize(..2000) } else { 0 };
-                    node.publish((topic, channel), filler, links.clone(), random, &mut self.history);
+                    node.publish((topic, channel), filler, random, &mut self.history);
                 }
             }
             20..26 => {
@@ -107,19 +137,33 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
                 node.subscribe(Topic::Pattern, &[pattern], random, &mut self.history);
             }
             30..38 => node.leave(random, &mut self.history),
+            40..44 if !self.plan.floods => {
+                let mut some = || (Topic::Channel, CHANNELS[random.usize(..CHANNELS.len())]);
+                let (to, listens) = ([some(), some(), some()], some());
+                let listens = random.bool().then_some(listens);
+                node.transact(listens, &to[..random.usize(1..4)], random, &mut self.history);
+            }
+            44.. => {
+                let channels = &CHANNELS[..random.usize(..CHANNELS.len())];
+                node.ask(channels, random, &mut self.history);
+            }
             38 if self.plan.breaks => node.disconnect(&mut self.net, random, &mut self.history),
             39 if self.plan.breaks && random.bool() => {
                 let until_ms = self.now_ms + random.u64(..1500);
                 self.net.stall(random.usize(..self.plan.servers), until_ms);
             }
+            _ if let Some(sizes) = self.plan.pieces => {
+                node.publish((Topic::Channel, channel), sizes[random.usize(..2)], random, &mut self.history);
+            }
             _ if self.plan.floods => {
                 self.net.stall(0, self.now_ms + random.u64(200..800));
                 for _ in 0..random.usize(..12) {
-                    node.publish((Topic::Channel, channel), 150_000, links.clone(), random, &mut self.history);
+                    node.publish((Topic::Channel, channel), 150_000, random, &mut self.history);
                 }
             }
             _ => {}
         }
+        self.watch();
     }
 
     /// Lets everything come to rest.
@@ -153,6 +197,19 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
         }
     }
 
+    /// What is asked at any node is answered for all of them.
+    fn judge_answers(&mut self) {
+        self.history.all_are_there = true;
+        for index in 0..self.nodes.len() {
+            for channels in [&CHANNELS[..], &[]] {
+                let incomplete = self.nodes[index].incomplete_answers();
+                self.nodes[index].ask(channels, &mut self.random, &mut self.history);
+                self.rest();
+                assert_eq!(self.nodes[index].incomplete_answers(), incomplete, "a node is late");
+            }
+        }
+    }
+
     /// Every message was sent or is counted as not sent, and nothing is counted that does not happen here.
     fn judge_figures(&self) {
         for node in &self.nodes {
@@ -166,6 +223,10 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
             }
             assert_eq!(figures.damaged_messages.get(), 0, "damaged at node {}", node.number);
             assert_eq!((figures.refusals.get(), figures.late_confirmations.get()), (0, 0));
+        }
+        if self.plan.pieces.is_some_and(|sizes| sizes[1] > PIECES_LIMIT) {
+            let lost = self.nodes.iter().map(|node| node.backplane.status.figures.lost_pieces.get());
+            assert!(lost.sum::<u64>() > 0, "nobody counts what is lost");
         }
     }
 }
@@ -182,20 +243,38 @@ fn run<E: Engine, S: wire::Engine>(
     let mut random = Rng::with_seed(seed);
     let linger = [0, 50, 300][random.usize(..3)].to_string();
     let urls = vec![url; plan.servers].join(" ");
+    let (confirms, counts) =
+        (if plan.confirms { "yes" } else { "no" }, if plan.counts_all { "cluster" } else { "local" });
+    let patience = PATIENCE_MS.to_string();
     let directives = [
         ("backplane", &urls[..]),
         ("backplane-linger", &linger),
         ("backplane-timeout", "1"),
-        ("backplane-queue-limit", "1mb"),
+        ("backplane-queue-limit", if plan.pieces.is_some() { "64mb" } else { "1mb" }),
+        ("backplane-pieces-limit", "1mb"),
+        ("backplane-gather-timeout", &patience),
+        ("backplane-confirm", confirms),
+        ("backplane-counts", counts),
     ];
     let worlds: Vec<World> = (0..plan.nodes).map(|_| World::with(&directives)).collect();
     let mut history = History::of(E::ECHOES);
-    let longest_name = if E::ECHOES || plan.floods { usize::MAX } else { 300 - 38 };
-    let node = |(number, world)| Node::new(number, world, engine(world), longest_name, &mut history);
+    let others = plan.nodes - 1;
+    let takes = Takes {
+        name: if E::ECHOES || plan.floods || plan.pieces.is_some() { usize::MAX } else { LITTLE_PAYLOAD - 38 },
+        payload: match plan.pieces {
+            Some([_, largest]) if largest * others > PIECES_LIMIT => LITTLE_PAYLOAD,
+            _ => usize::MAX,
+        },
+        most: if plan.pieces.is_some() { PIECES_LIMIT } else { usize::MAX },
+    };
+    let node = |(number, world)| Node::new(number, world, engine(world), takes, &mut history);
     let nodes = worlds.iter().enumerate().map(node).collect();
     let net = Net::new(simulated, plan.late_ms);
     let mut run = Run { plan, random, net, nodes, history, now_ms: 0 };
     run.rest();
+    // Until they know each other.
+    (0..100).for_each(|_| run.step());
+    run.history.all_are_there = !plan.breaks && !plan.floods;
     for _ in 0..4 {
         for _ in 0..BUSY_STEPS {
             run.act();
@@ -205,6 +284,7 @@ fn run<E: Engine, S: wire::Engine>(
         run.history.judge();
     }
     run.judge_interest(&if E::ECHOES { Naming::Names } else { Naming::Subjects(Subjects::new("pregon")) });
+    run.judge_answers();
     run.judge_figures();
     let dropped = run.history.messages.iter().filter(|message| message.was_dropped).count();
     [run.history.promised, dropped, run.history.told_lost]
@@ -220,18 +300,24 @@ fn runs(seeds: std::ops::Range<u64>, one: impl Fn(u64) -> [usize; 3]) -> [usize;
             }
         }
     }
+    let many = seeds.end as usize;
     let counts = seeds.map(|seed| {
         let _says = Says(seed);
         fastrand::seed(seed);
         one(seed)
     });
     let sums = counts.fold([0; 3], |sums, next| [0, 1, 2].map(|place| sums[place] + next[place]));
-    assert!(sums[0] > 1000, "{sums:?}");
+    assert!(sums[0] > 30 * many, "{sums:?}");
     sums
 }
 
 fn nats(seed: u64, plan: Plan) -> [usize; 3] {
-    run(seed, plan, "nats://engine:4222", Cluster::of(plan.servers, if plan.floods { 20_000 } else { 300 }), |world| {
+    let max_payload = match plan {
+        Plan { floods: true, .. } => FLOOD_PIECE,
+        Plan { pieces: Some(_), .. } => PIECE,
+        _ => LITTLE_PAYLOAD,
+    };
+    run(seed, plan, "nats://engine:4222", Cluster::of(plan.servers, max_payload, plan.repeats), |world| {
         let origin = world.server.backplane.as_ref().map_or(0, |backplane| backplane.nodes.origin);
         Nats::new(&world.server.settings(), origin)
     })
@@ -245,7 +331,17 @@ fn upstream(seed: u64, plan: Plan) -> [usize; 3] {
 }
 
 /// Nothing breaks.
-const CALM: Plan = Plan { nodes: 3, servers: 1, breaks: false, late_ms: 0, floods: false };
+const CALM: Plan = Plan {
+    nodes: 3,
+    servers: 1,
+    breaks: false,
+    late_ms: 0,
+    floods: false,
+    confirms: true,
+    counts_all: false,
+    repeats: 0,
+    pieces: None,
+};
 /// Connections break, and servers stall.
 const STORM: Plan = Plan { breaks: true, late_ms: 300, ..CALM };
 
@@ -275,9 +371,39 @@ fn all_that_is_promised_holds_through_an_upstream_while_connections_break_and_it
 }
 
 #[test]
+fn what_a_node_that_comes_back_is_sent_again_is_heard_once() {
+    runs(0..10, |seed| nats(seed, Plan { repeats: 8, ..STORM }));
+}
+
+#[test]
+fn messages_in_pieces_arrive_whole_while_there_is_room_and_are_lost_and_counted_where_there_is_none() {
+    let most = PIECES_LIMIT / 2 - 50_000;
+    runs(0..4, |seed| nats(seed, Plan { pieces: Some([200_000, most]), ..CALM }));
+    let beyond = Plan { pieces: Some([200_000, PIECES_LIMIT + 100_000]), ..CALM };
+    let [_, dropped, _] = runs(0..4, |seed| nats(seed, beyond));
+    assert!(dropped > 10, "{dropped}");
+}
+
+#[test]
+fn who_is_not_to_wait_is_confirmed_at_once_and_hears_what_is_published_when_the_engine_knows() {
+    for plan in [CALM, STORM] {
+        runs(0..5, |seed| nats(seed, Plan { confirms: false, ..plan }));
+        runs(0..5, |seed| upstream(seed, Plan { confirms: false, ..plan }));
+    }
+}
+
+#[test]
+fn who_publishes_is_told_how_many_hear_it_at_all_nodes() {
+    for plan in [CALM, STORM] {
+        runs(0..5, |seed| nats(seed, Plan { counts_all: true, ..plan }));
+        runs(0..5, |seed| upstream(seed, Plan { counts_all: true, ..plan }));
+    }
+}
+
+#[test]
 fn what_finds_no_room_is_counted_and_told_and_all_else_holds() {
     let flood = Plan { floods: true, ..CALM };
-    for [_, dropped, told] in [runs(0..6, |seed| nats(seed, flood)), runs(0..6, |seed| upstream(seed, flood))] {
+    for [_, dropped, told] in [runs(0..4, |seed| nats(seed, flood)), runs(0..4, |seed| upstream(seed, flood))] {
         assert!(dropped > 10 && told > 10, "{dropped}, {told}");
     }
 }

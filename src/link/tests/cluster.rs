@@ -14,6 +14,9 @@ const LONGEST_SENDING_MS: u64 = 150;
 /// The longest that something takes from one server to another, in milliseconds.
 pub(super) const LONGEST_ROUTE_MS: u64 = 60;
 
+/// Messages that were sent: their subjects and payloads.
+type Delivered = VecDeque<(Vec<u8>, Vec<u8>)>;
+
 /// A message for which it is known who gets it.
 struct Publishing {
     at_ms: u64,
@@ -29,6 +32,9 @@ struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     asked: BTreeMap<u64, Vec<u8>>,
+    /// What the node calls itself, and what it was sent last.
+    node: Vec<u8>,
+    delivered: Delivered,
     publishing: Option<Publishing>,
     /// Whether the answer to its next PING belongs to the greeting, which it has got.
     is_greeting: bool,
@@ -47,6 +53,10 @@ pub(super) struct Cluster {
     servers: usize,
     /// The largest payload, in bytes.
     max_payload: usize,
+    /// How many of the last messages a node that comes back is sent again.
+    repeats: usize,
+    /// What nodes were sent last whose connections have ended.
+    last: BTreeMap<Vec<u8>, Delivered>,
     /// What is on its way from one server to another.
     routes: BTreeMap<(usize, usize), VecDeque<(u64, Told)>>,
     /// What a server knows to be asked for at another, with how many times: `(knows, asks)`.
@@ -62,9 +72,23 @@ fn is_control(subject: &[u8]) -> bool {
 }
 
 impl Cluster {
-    /// So many servers, which take payloads of so many bytes.
-    pub(super) fn of(servers: usize, max_payload: usize) -> Self {
-        Cluster { connections: BTreeMap::new(), servers, max_payload, routes: BTreeMap::new(), known: BTreeMap::new() }
+    /// So many servers, which take payloads of so many bytes, and send a node that comes back so many of the last messages again.
+    pub(super) fn of(servers: usize, max_payload: usize, repeats: usize) -> Self {
+        let (routes, known) = (BTreeMap::new(), BTreeMap::new());
+        Cluster { connections: BTreeMap::new(), servers, max_payload, repeats, last: BTreeMap::new(), routes, known }
+    }
+
+    /// A connection asks for something: a node that has come back is sent what it was sent last of that.
+    fn repeat(&mut self, id: ConnectionId, number: u64) {
+        let Some(it) = self.connections.get_mut(&id) else { return };
+        let asked = it.asked[&number].clone();
+        if asked.starts_with(b"pregon.r.") {
+            it.node.clone_from(&asked);
+        }
+        let last = self.last.get_mut(&it.node).map(std::mem::take).unwrap_or_default();
+        let (again, later): (Delivered, Delivered) = last.into_iter().partition(|(subject, _)| covers(&asked, subject));
+        self.last.insert(it.node.clone(), later);
+        again.iter().for_each(|(subject, payload)| self.deliver(&[(id, number)], subject, payload));
     }
 
     fn tell(&mut self, from: usize, to: usize, told: Told, random: &mut Rng, now_ms: u64) {
@@ -92,6 +116,10 @@ impl Cluster {
             if let Some(it) = self.connections.get_mut(id).filter(|it| it.asked.contains_key(number)) {
                 let line = format!("MSG {} {number} {}\r\n", String::from_utf8_lossy(subject), payload.len());
                 it.output.extend([line.as_bytes(), payload, b"\r\n"].concat());
+                if !is_control(subject) && self.repeats > 0 {
+                    it.delivered.push_back((subject.to_vec(), payload.to_vec()));
+                    it.delivered.drain(..it.delivered.len().saturating_sub(self.repeats));
+                }
             }
         }
     }
@@ -121,8 +149,10 @@ impl Cluster {
             ["PING"] => it.output.extend(b"PONG\r\n"),
             ["SUB", subject, number] => {
                 let asked = subject.trim_end_matches('>').as_bytes().to_vec();
-                let before = it.asked.insert(number.parse().expect("a number"), asked.clone());
+                let number = number.parse().expect("a number");
+                let before = it.asked.insert(number, asked.clone());
                 assert!(before.is_none(), "a number is used once");
+                self.repeat(id, number);
                 self.tell_all(server, || Told::Asked(asked.clone()), random, now_ms);
             }
             ["UNSUB", number] => {
@@ -204,6 +234,7 @@ impl Engine for Cluster {
             }
         }
         let Some(gone) = self.connections.remove(&connection) else { return };
+        self.last.insert(gone.node, gone.delivered);
         for asked in gone.asked.into_values() {
             self.tell_all(gone.server, || Told::Forgotten(asked.clone()), random, now_ms);
         }
@@ -228,6 +259,10 @@ impl Engine for Cluster {
         for id in awake {
             while self.next(id, random, now_ms) {}
         }
+    }
+
+    fn unread(&self, connection: ConnectionId) -> usize {
+        self.connections.get(&connection).map_or(0, |it| it.input.len())
     }
 
     fn take_output(&mut self, connection: ConnectionId) -> Vec<u8> {

@@ -23,11 +23,13 @@ pub(super) struct Published {
     /// Whether there was no room for it in the queue, or the engine does not take it.
     pub(super) was_dropped: bool,
     /// Whether there was no room.
-    pub(super) had_no_room: bool,
+    had_no_room: bool,
+    /// Whether its pieces may find no room beside those of others.
+    pub(super) may_be_lost: bool,
     /// The last message that its client had heard.
     pub(super) cause: Option<usize>,
     /// How all links were doing.
-    pub(super) links: Vec<LinkState>,
+    links: Vec<LinkState>,
 }
 
 /// How a link is doing.
@@ -39,12 +41,24 @@ pub(super) struct LinkState {
     pub(super) up_since_ms: Option<u64>,
 }
 
+/// What commands count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Deliveries of a message.
+    Receivers(Topic, String),
+    /// Those who listen to a channel by its name.
+    Subscribers(String),
+    /// Different patterns.
+    Patterns,
+}
+
 #[derive(Debug)]
 struct Subscription {
     client: usize,
     name: Name,
     from: usize,
-    from_ms: u64,
+    /// Since when the engine knows of it, also in milliseconds.
+    known: Option<(usize, u64)>,
     until: Option<usize>,
 }
 
@@ -67,6 +81,10 @@ pub(super) struct History {
     /// Whether delivery goes through the engine.
     echoes: bool,
     pub(super) messages: Vec<Published>,
+    /// How all links are doing.
+    pub(super) links: Vec<LinkState>,
+    /// Whether each node knows that all others are there.
+    pub(super) all_are_there: bool,
     listeners: Vec<Listener>,
     subscriptions: Vec<Subscription>,
     /// When links broke: the node, and when.
@@ -84,7 +102,7 @@ pub(super) struct History {
     pub(super) told_lost: usize,
 }
 
-fn is_for(name: &Name, topic: Topic, channel: &str) -> bool {
+pub(super) fn is_for(name: &Name, topic: Topic, channel: &str) -> bool {
     let (kind, name) = (Topic::ALL[name.0], &name.1);
     match (kind, topic) {
         (Topic::Pattern, Topic::Channel) => matches(name.as_bytes(), channel.as_bytes()),
@@ -137,18 +155,29 @@ impl History {
         }
     }
 
-    /// A client was told that it listens to this, or that it does not any more.
-    pub(super) fn confirm(&mut self, client: usize, name: Name, begins: bool, now_ms: u64) {
+    /// A client was told that it listens to this, which the engine knows of unless that has not been waited for. Answers the
+    /// number of the subscription, if it is a new one.
+    pub(super) fn begin(&mut self, client: usize, name: Name, is_known: bool, now_ms: u64) -> Option<usize> {
+        let (at, next) = (self.tick(), self.subscriptions.len());
+        let known = is_known.then_some((at, now_ms));
+        let is_new = *self.listeners[client].listens.entry(name.clone()).or_insert(next) == next;
+        is_new.then(|| {
+            self.subscriptions.push(Subscription { client, name, from: at, known, until: None });
+            next
+        })
+    }
+
+    /// A client was told that it does not listen to this any more.
+    pub(super) fn end(&mut self, client: usize, name: &Name) {
         let at = self.tick();
-        let listens = &mut self.listeners[client].listens;
-        if begins {
-            let next = self.subscriptions.len();
-            if *listens.entry(name.clone()).or_insert(next) == next {
-                self.subscriptions.push(Subscription { client, name, from: at, from_ms: now_ms, until: None });
-            }
-        } else if let Some(subscription) = listens.remove(&name) {
+        if let Some(subscription) = self.listeners[client].listens.remove(name) {
             self.subscriptions[subscription].until = Some(at);
         }
+    }
+
+    /// The engine knows of a subscription now.
+    pub(super) fn note_known(&mut self, subscription: usize, now_ms: u64) {
+        self.subscriptions[subscription].known = Some((self.tick(), now_ms));
     }
 
     /// What a client listens to.
@@ -161,9 +190,20 @@ impl History {
         self.listeners.iter().filter(move |listener| listener.node == node).flat_map(|listener| listener.listens.keys())
     }
 
-    /// How many deliveries PUBLISH answers: those at its own node.
-    pub(super) fn receivers(&self, node: usize, topic: Topic, channel: &str) -> usize {
-        self.names_at(node).filter(|name| is_for(name, topic, channel)).count()
+    /// How much there is at a node of what can be counted.
+    pub(super) fn count(&self, node: usize, measure: &Measure) -> usize {
+        match measure {
+            Measure::Receivers(topic, channel) => {
+                self.names_at(node).filter(|name| is_for(name, *topic, channel)).count()
+            }
+            Measure::Subscribers(channel) => {
+                self.names_at(node).filter(|(topic, name)| *topic == Topic::Channel as usize && name == channel).count()
+            }
+            Measure::Patterns => {
+                let patterns = self.names_at(node).filter(|(topic, _)| *topic == Topic::Pattern as usize);
+                patterns.collect::<BTreeSet<_>>().len()
+            }
+        }
     }
 
     pub(super) fn note_break(&mut self, node: usize) {
@@ -171,11 +211,24 @@ impl History {
         self.breaks.push((node, at));
     }
 
-    /// A client has published; answers the moment.
-    pub(super) fn publish(&mut self, mut message: Published) {
-        message.at = self.tick();
-        message.cause = self.listeners[message.client].order.last().copied();
+    /// A client is about to publish; answers the message's number.
+    pub(super) fn announce(&mut self, message: Published) -> usize {
         self.messages.push(message);
+        self.messages.len() - 1
+    }
+
+    /// A message has been published.
+    pub(super) fn publish(&mut self, number: usize, now_ms: u64) {
+        let at = self.tick();
+        let message = &mut self.messages[number];
+        (message.at, message.at_ms) = (at, now_ms);
+        message.links.clone_from(&self.links);
+        message.cause = self.listeners[message.client].order.last().copied();
+    }
+
+    /// There was no room for a message.
+    pub(super) fn drop(&mut self, number: usize) {
+        (self.messages[number].was_dropped, self.messages[number].had_no_room) = (true, true);
     }
 
     /// A client has heard a message for one of its subscriptions.
@@ -240,6 +293,9 @@ impl History {
         if here == message.node && !goes_through {
             return ends.is_none_or(|until| until > message.at);
         }
+        // At its own node a subscription holds at once, whatever the engine knows.
+        let known = if here == message.node { Some((subscription.from, 0)) } else { subscription.known };
+        let Some((_, known_ms)) = known.filter(|(at, _)| *at < message.at) else { return false };
         let lasts =
             ends.is_none() && !self.broke_since(here, message.at) && !self.broke_since(message.node, message.at);
         let Some(up_since_ms) = to.up_since_ms else { return false };
@@ -247,15 +303,19 @@ impl History {
             return lasts && goes_through && !message.was_dropped;
         }
         // Another server of the engine knows a moment later.
-        let known_ms = subscription.from_ms.max(up_since_ms) + LONGEST_ROUTE_MS;
-        let knows = from.server == to.server || known_ms < message.at_ms;
-        lasts && knows && !message.was_dropped
+        let everywhere_ms = known_ms.max(up_since_ms) + LONGEST_ROUTE_MS;
+        let knows = from.server == to.server || everywhere_ms < message.at_ms;
+        lasts && knows && !message.was_dropped && !message.may_be_lost
     }
 
     /// Everything has come to rest: all that was promised of this round's messages has to hold.
     pub(super) fn judge(&mut self) {
         for number in self.begin..self.messages.len() {
             let message = &self.messages[number];
+            if message.at == 0 {
+                // Its client has gone before.
+                continue;
+            }
             let mut promised = 0;
             for subscription in &self.subscriptions {
                 let listener = &self.listeners[subscription.client];
@@ -306,17 +366,18 @@ impl History {
 }
 
 impl Published {
-    pub(super) fn new(client: usize, node: usize, (topic, channel): (Topic, String), payload: String) -> Self {
+    pub(super) fn new(client: usize, node: usize, (topic, channel): (Topic, &str), payload: String) -> Self {
         Published {
             client,
             node,
             topic,
-            channel,
+            channel: channel.to_owned(),
             payload,
             at: 0,
             at_ms: 0,
             was_dropped: false,
             had_no_room: false,
+            may_be_lost: false,
             cause: None,
             links: Vec::new(),
         }

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::history::{History, LinkState, Name, Published};
-use super::wire::{self, ConnectionId, Net};
+use super::asking::Asked;
+use super::history::{History, LinkState, Measure, Name, Published, is_for};
+use super::text::{self, SUBSCRIBE, filling, frames};
+use super::wire::{self, ConnectionId, Net, Takes};
 use crate::backplane::Backplane;
 use crate::backplane::status::Phase;
 use crate::command::test_support::{Peer, World};
+use crate::config::BackplaneCounts;
 use crate::ids::Topic;
 use crate::link::connection::{Broken, Buffers, Connection};
 use crate::link::engine::Engine;
@@ -25,12 +28,24 @@ const TICK_MS: u64 = 50;
 /// How long a confirmation may take, in milliseconds.
 const LONGEST_CONFIRMATION_MS: u64 = 2100;
 
+/// How long other nodes have for their answers, and how long a client waits for all of them at most, in milliseconds.
+pub(super) const PATIENCE_MS: u64 = 600;
+const LONGEST_ANSWER_MS: u64 = PATIENCE_MS + 100;
+
 /// A client of a node.
 struct Member {
     peer: Peer,
     number: usize,
     /// Since when it waits for confirmations, and for how many.
     waits: Option<(u64, usize)>,
+    /// What it has asked of all nodes.
+    asks: Option<Asked>,
+}
+
+impl Member {
+    fn is_idle(&self) -> bool {
+        self.waits.is_none() && self.asks.is_none()
+    }
 }
 
 /// A node.
@@ -48,37 +63,16 @@ pub(super) struct Node<'w, E> {
     pub(super) connects_ms: u64,
     looks_ms: u64,
     pub(super) published: u64,
-    /// The longest name of a channel that the engine takes, in bytes.
-    longest_name: usize,
-}
-
-/// So many bytes, which are others for each message and at each place.
-fn filling(number: usize, len: usize) -> String {
-    (0..len).map(|place| char::from(b'a' + ((number + place * (place / 26 + 1)) % 26) as u8)).collect()
-}
-
-/// The frames of RESP3 in some text: their kinds and elements.
-fn frames(text: &str) -> Vec<(char, Vec<&str>)> {
-    let mut lines = text.split_terminator("\r\n");
-    let mut frames = Vec::new();
-    while let Some(line) = lines.next() {
-        let (kind, rest) = line.split_at(1);
-        let mut words = Vec::new();
-        if kind == ">" {
-            for _ in 0..rest.parse::<usize>().expect("a number of elements") {
-                let head = lines.next().expect("an element");
-                words.push(if head.starts_with('$') { lines.next().expect("a bulk") } else { head });
-            }
-        } else {
-            words.push(rest);
-        }
-        frames.push((kind.chars().next().expect("a kind"), words));
-    }
-    frames
+    takes: Takes,
+    /// Whether what is confirmed now is known to the engine.
+    confirms: bool,
+    /// Subscriptions of which it was not known whether the engine knows, and how much it has to have done of what it was told on a
+    /// connection before that is so, once it was told.
+    unknown: Vec<(usize, Option<(ConnectionId, u64)>)>,
 }
 
 impl<'w, E: Engine> Node<'w, E> {
-    pub(super) fn new(number: usize, world: &'w World, engine: E, longest_name: usize, history: &mut History) -> Self {
+    pub(super) fn new(number: usize, world: &'w World, engine: E, takes: Takes, history: &mut History) -> Self {
         let backplane = world.server.backplane.as_ref().expect("the directives say so");
         let mut node = Node {
             number,
@@ -93,7 +87,9 @@ impl<'w, E: Engine> Node<'w, E> {
             connects_ms: 0,
             looks_ms: 0,
             published: 0,
-            longest_name,
+            takes,
+            confirms: world.server.settings().backplane_confirm,
+            unknown: Vec::new(),
         };
         (0..3).for_each(|_| node.arrive(history));
         node
@@ -103,7 +99,7 @@ impl<'w, E: Engine> Node<'w, E> {
     fn arrive(&mut self, history: &mut History) {
         let number = history.arrive(self.number);
         let peer = self.world.client_of(number % 2).speaking(Proto::Resp3);
-        self.members.push(Member { peer, number, waits: None });
+        self.members.push(Member { peer, number, waits: None, asks: None });
     }
 
     fn now_ms(&self) -> u64 {
@@ -171,19 +167,57 @@ impl<'w, E: Engine> Node<'w, E> {
             self.talk.fill(&mut self.buffers.output);
             let count = self.buffers.output.len().min(net.room(connection));
             net.send(connection, self.buffers.output.split_to(count).to_vec(), random, now_ms);
+            self.note_known(connection, net, history);
         }
         if stirs {
             self.settle(history);
         }
     }
 
+    /// Notes what the engine has been told of and has done since.
+    fn note_known<S: wire::Engine>(&mut self, connection: ConnectionId, net: &Net<S>, history: &mut History) {
+        let ((sent, done), now_ms) = (net.progress(connection), self.now_ms());
+        let told = (!self.backplane.has_changes()).then(|| (connection, sent + self.buffers.output.len() as u64));
+        self.unknown.retain_mut(|(subscription, place)| match *place {
+            Some((on, until)) if on == connection => {
+                let knows = until <= done;
+                if knows {
+                    history.note_known(*subscription, now_ms);
+                }
+                !knows
+            }
+            _ => {
+                *place = told;
+                true
+            }
+        });
+    }
+
     /// Lets all clients hear what has come for them.
     fn settle(&mut self, history: &mut History) {
         self.world.settle();
+        let published = self.published;
         for index in 0..self.members.len() {
+            let dropped = self.dropped();
+            let message = self.members[index].asks.as_ref().and_then(|asked| asked.message);
             let text = self.members[index].peer.resume();
             self.note(index, &text, history);
+            if let Some(message) = message.filter(|_| self.dropped() > dropped) {
+                history.drop(message);
+            }
         }
+        if self.published > published {
+            self.settle(history);
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.world.server.hub.lock().dropped()
+    }
+
+    /// Notes what there is at this moment for those who count it.
+    pub(super) fn watch(&mut self, history: &History) {
+        self.members.iter_mut().filter_map(|member| member.asks.as_mut()).for_each(|asked| asked.watch(history));
     }
 
     /// Notes what a client has heard; answers its answers that were no pushes.
@@ -218,12 +252,31 @@ impl<'w, E: Engine> Node<'w, E> {
                         "s" => Topic::ShardChannel,
                         _ => Topic::Channel,
                     };
-                    history.confirm(member.number, name(topic, of), begins, now_ms);
+                    if !begins {
+                        history.end(member.number, &name(topic, of));
+                    } else if let Some(new) = history.begin(member.number, name(topic, of), self.confirms, now_ms)
+                        && !self.confirms
+                    {
+                        self.unknown.push((new, None));
+                    }
                     member.waits = member.waits.filter(|(_, left)| *left > 1).map(|(since, left)| (since, left - 1));
                 }
-                (kind, words) => answers.push(format!("{kind}{}", words.concat())),
+                (kind, words) => {
+                    if let Some(message) = member.asks.as_mut().and_then(|asked| asked.message.take()) {
+                        history.publish(message, now_ms);
+                        self.published += 1;
+                    }
+                    answers.push(format!("{kind}{}", words.concat()));
+                }
             }
         }
+        if let Some(asked) = member.asks.take_if(|_| !answers.is_empty()) {
+            let numbers = answers.drain(..).filter_map(|answer| answer.strip_prefix(':')?.parse().ok());
+            let incomplete = self.backplane.status.figures.incomplete_answers.get();
+            asked.judge(self.number, &numbers.collect::<Vec<_>>(), history, incomplete);
+        }
+        let asks_ms = member.asks.as_ref().map_or(0, |asked| now_ms - asked.since_ms);
+        assert!(asks_ms <= LONGEST_ANSWER_MS, "no answer after {asks_ms} ms");
         let waited_ms = member.waits.map_or(0, |(since_ms, _)| now_ms - since_ms);
         assert!(waited_ms <= LONGEST_CONFIRMATION_MS, "no confirmation after {waited_ms} ms");
         answers
@@ -231,7 +284,7 @@ impl<'w, E: Engine> Node<'w, E> {
 
     /// One of those who do not wait.
     fn idle(&self, random: &mut Rng) -> Option<usize> {
-        let idle: Vec<usize> = (0..self.members.len()).filter(|index| self.members[*index].waits.is_none()).collect();
+        let idle: Vec<usize> = (0..self.members.len()).filter(|index| self.members[*index].is_idle()).collect();
         (!idle.is_empty()).then(|| idle[random.usize(..idle.len())])
     }
 
@@ -242,52 +295,111 @@ impl<'w, E: Engine> Node<'w, E> {
         answers
     }
 
-    /// A client publishes this message, and is answered at once, whatever the engine does.
-    pub(super) fn publish(
+    /// The next message of a client, with so many bytes behind its number, and what publishes it.
+    fn message(&self, index: usize, to: (Topic, &str), filler: usize, history: &mut History) -> (usize, String) {
+        let number = history.messages.len();
+        let payload = format!("{number}:{}", filling(number, filler));
+        let request = text::publish(to, &payload);
+        let (name, len) = (to.1.len(), payload.len());
+        let mut message = Published::new(self.members[index].number, self.number, to, payload);
+        message.was_dropped = name > self.takes.name || len > self.takes.most;
+        message.may_be_lost = len > self.takes.payload;
+        (history.announce(message), request)
+    }
+
+    /// A client publishes this message, and is answered at once, whatever the engine does, unless it wants to know how many hear it
+    /// at all nodes.
+    pub(super) fn publish(&mut self, to: (Topic, &str), filler: usize, random: &mut Rng, history: &mut History) {
+        let Some(index) = self.idle(random) else { return };
+        let (message, request) = self.message(index, to, filler, history);
+        let receivers = Measure::Receivers(to.0, to.1.to_owned());
+        if self.world.server.settings().backplane_counts == BackplaneCounts::Cluster {
+            let mut asked = self.asked(vec![receivers], history);
+            asked.message = Some(message);
+            self.members[index].asks = Some(asked);
+            let answers = self.say(index, &request, history);
+            return assert!(answers.is_empty());
+        }
+        let (receivers, before) = (history.count(self.number, &receivers), self.dropped());
+        history.publish(message, self.now_ms());
+        let text = self.members[index].peer.say(&request);
+        assert!(self.members[index].peer.crowded().is_empty(), "P7: the publisher waits");
+        if self.dropped() > before {
+            history.drop(message);
+        }
+        let answers = self.note(index, &text, history);
+        assert_eq!(answers, [format!(":{receivers}")], "P5, P7: {}", to.1);
+        self.published += 1;
+        self.settle(history);
+    }
+
+    fn asked(&self, measures: Vec<Measure>, history: &History) -> Asked {
+        Asked::new(measures, history, self.incomplete_answers(), self.now_ms())
+    }
+
+    /// Answers that lacked what some node has.
+    pub(super) fn incomplete_answers(&self) -> u64 {
+        self.backplane.status.figures.incomplete_answers.get()
+    }
+
+    /// A client wants to know how many listen to these channels at all nodes, or how many patterns there are.
+    pub(super) fn ask(&mut self, channels: &[&str], random: &mut Rng, history: &mut History) {
+        let Some(index) = self.idle(random) else { return };
+        let (measures, request) = match channels {
+            [] => (vec![Measure::Patterns], "PUBSUB NUMPAT".to_owned()),
+            _ => {
+                let measures = channels.iter().map(|channel| Measure::Subscribers((*channel).into()));
+                (measures.collect(), format!("PUBSUB NUMSUB \"{}\"", channels.join("\" \"")))
+            }
+        };
+        self.members[index].asks = Some(self.asked(measures, history));
+        let answers = self.say(index, &request, history);
+        assert!(answers.is_empty(), "{answers:?}");
+    }
+
+    /// A client publishes to these channels, and perhaps begins to listen to one before, in one transaction.
+    pub(super) fn transact(
         &mut self,
-        to: (Topic, &str),
-        filler: usize,
-        links: Vec<LinkState>,
+        listens: Option<(Topic, &str)>,
+        to: &[(Topic, &str)],
         random: &mut Rng,
         history: &mut History,
     ) {
         let Some(index) = self.idle(random) else { return };
-        let ((topic, channel), client) = (to, self.members[index].number);
-        let payload = format!("{}:{}", history.messages.len(), filling(history.messages.len(), filler));
-        let command = if topic == Topic::Channel { "PUBLISH" } else { "SPUBLISH" };
-        let request = format!(
-            "*3\r\n${}\r\n{command}\r\n${}\r\n{channel}\r\n${}\r\n{payload}",
-            command.len(),
-            channel.len(),
-            payload.len()
-        );
-        let receivers = history.receivers(self.number, topic, channel);
-        let dropped = || self.world.server.hub.lock().dropped();
-        let before = dropped();
-        let message = Published {
-            links,
-            at_ms: self.now_ms(),
-            ..Published::new(client, self.number, (topic, channel.to_owned()), payload)
-        };
-        history.publish(message);
-        let text = self.members[index].peer.say(&request);
-        assert!(self.members[index].peer.crowded().is_empty(), "P7: the publisher waits");
-        let number = history.messages.len() - 1;
-        history.messages[number].had_no_room = dropped() > before;
-        history.messages[number].was_dropped = dropped() > before || channel.len() > self.longest_name;
+        assert_eq!(self.say(index, "MULTI", history), ["+OK"]);
+        let subscribes = listens.map(|(topic, name)| format!("{} \"{name}\"", SUBSCRIBE[topic as usize]));
+        let messages: Vec<_> = to.iter().map(|to| self.message(index, *to, 0, history)).collect();
+        for request in subscribes.iter().chain(messages.iter().map(|(_, request)| request)) {
+            assert_eq!(self.say(index, request, history), ["+QUEUED"]);
+        }
+        let new = listens.map(|(topic, name)| (topic as usize, name.to_owned()));
+        let new = new.filter(|new| history.names_of(self.members[index].number).all(|name| name != new));
+        let mut expected = vec![format!("*{}", to.len() + usize::from(listens.is_some()))];
+        for (topic, channel) in to {
+            let others = history.count(self.number, &Measure::Receivers(*topic, (*channel).into()));
+            let own = new.as_ref().is_some_and(|name| is_for(name, *topic, channel));
+            expected.push(format!(":{}", others + usize::from(own)));
+        }
+        messages.into_iter().for_each(|(message, _)| history.publish(message, self.now_ms()));
+        let dropped = self.dropped();
+        // Nobody waits for the engine within a transaction.
+        let confirms = std::mem::take(&mut self.confirms);
+        let text = self.members[index].peer.say("EXEC");
         let answers = self.note(index, &text, history);
-        assert_eq!(answers, [format!(":{receivers}")], "P5, P7: {channel}");
-        self.published += 1;
+        self.confirms = confirms;
+        assert_eq!((answers, self.dropped()), (expected, dropped), "P5");
+        self.published += to.len() as u64;
         self.settle(history);
     }
 
     /// A client begins to listen.
     pub(super) fn subscribe(&mut self, topic: Topic, names: &[&str], random: &mut Rng, history: &mut History) {
         let Some(index) = self.idle(random) else { return };
-        let word = ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"][topic as usize];
         self.members[index].waits = Some((self.now_ms(), names.len()));
-        let answers = self.say(index, &format!("{word} \"{}\"", names.join("\" \"")), history);
+        let request = format!("{} \"{}\"", SUBSCRIBE[topic as usize], names.join("\" \""));
+        let answers = self.say(index, &request, history);
         assert!(answers.is_empty());
+        assert!(self.confirms || self.members[index].waits.is_none(), "it waits for a confirmation");
     }
 
     /// A client gives up something that it listens to, or everything, or goes; another one comes then.
@@ -296,9 +408,10 @@ impl<'w, E: Engine> Node<'w, E> {
         let number = self.members[index].number;
         match random.u8(..8) {
             0 => {
-                let answers = self.say(index, "RESET", history);
-                assert_eq!(answers, ["+RESET"]);
+                let text = self.members[index].peer.say("RESET");
+                assert_eq!(self.note(index, &text, history), ["+RESET"]);
                 history.end_all(number, false);
+                self.settle(history);
                 let _ = self.members[index].peer.say("HELLO 3");
             }
             1 => {
@@ -326,6 +439,6 @@ impl<'w, E: Engine> Node<'w, E> {
     pub(super) fn is_idle(&self) -> bool {
         let is_up = self.link.up_since_ms.is_some();
         let owes = self.backplane.status.owes.load(Acquire) || self.world.server.hub.lock().owes(self.backplane.port);
-        is_up && !owes && self.buffers.output.is_empty() && self.members.iter().all(|member| member.waits.is_none())
+        is_up && !owes && self.buffers.output.is_empty() && self.members.iter().all(Member::is_idle)
     }
 }

@@ -144,6 +144,10 @@ impl Engine for OneServer {
         }
     }
 
+    fn unread(&self, connection: ConnectionId) -> usize {
+        self.connections.get(&connection).map_or(0, |it| it.input.len())
+    }
+
     fn take_output(&mut self, connection: ConnectionId) -> Vec<u8> {
         self.connections.get_mut(&connection).map(|it| std::mem::take(&mut it.output)).unwrap_or_default()
     }

@@ -7,6 +7,16 @@ use fastrand::Rng;
 /// By what a connection is known; never used again.
 pub(super) type ConnectionId = usize;
 
+/// What the engine and other nodes take, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Takes {
+    /// The longest name of a channel.
+    pub(super) name: usize,
+    /// The longest payload that surely finds room beside those of others, and that may.
+    pub(super) payload: usize,
+    pub(super) most: usize,
+}
+
 /// Bytes on their way, in their order, each with when they arrive.
 #[derive(Debug, Default)]
 struct Pipe {
@@ -53,6 +63,8 @@ pub(super) trait Engine {
     fn receive(&mut self, connection: ConnectionId, bytes: &[u8]);
     /// Does what is due, but for a server that stalls.
     fn work(&mut self, random: &mut Rng, now_ms: u64, stalled: Option<usize>);
+    /// How much of what has come it has not done anything about, in bytes.
+    fn unread(&self, connection: ConnectionId) -> usize;
     /// What it sends.
     fn take_output(&mut self, connection: ConnectionId) -> Vec<u8>;
     /// Whether nothing is under way in it.
@@ -69,6 +81,8 @@ struct Line {
     delay_ms: u64,
     up: Pipe,
     down: Pipe,
+    /// What the node has sent, in bytes.
+    sent: u64,
     /// When the engine hears that it has ended, once the node has left it.
     ends_ms: Option<u64>,
 }
@@ -96,7 +110,7 @@ impl<E: Engine> Net<E> {
         self.next += 1;
         self.engine.accept(self.next, server);
         let delay_ms = random.u64(0..30);
-        let line = Line { server, delay_ms, up: Pipe::default(), down: Pipe::default(), ends_ms: None };
+        let line = Line { server, delay_ms, up: Pipe::default(), down: Pipe::default(), sent: 0, ends_ms: None };
         self.lines.insert(self.next, line);
         self.next
     }
@@ -108,8 +122,16 @@ impl<E: Engine> Net<E> {
 
     pub(super) fn send(&mut self, connection: ConnectionId, bytes: Vec<u8>, random: &mut Rng, now_ms: u64) {
         if let Some(line) = self.lines.get_mut(&connection) {
+            line.sent += bytes.len() as u64;
             line.up.push(bytes, now_ms + line.delay_ms + random.u64(0..5));
         }
+    }
+
+    /// How much the node has sent over a connection, and how much of that the engine has done, in bytes.
+    pub(super) fn progress(&self, connection: ConnectionId) -> (u64, u64) {
+        let sent = self.lines.get(&connection).map_or(0, |line| line.sent);
+        let under_way = self.lines.get(&connection).map_or(0, |line| line.up.len());
+        (sent, sent - (under_way + self.engine.unread(connection)) as u64)
     }
 
     pub(super) fn take(&mut self, connection: ConnectionId, now_ms: u64) -> Vec<u8> {
