@@ -11,6 +11,8 @@
 mod conditions;
 #[path = "../load/generator/mod.rs"]
 mod generator;
+#[path = "../support/goal.rs"]
+mod goal;
 #[path = "../peers/others.rs"]
 mod others;
 #[path = "../peers/report.rs"]

@@ -3,6 +3,7 @@
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, FanOut, OpenLoop};
+use crate::goal::{Against, Goal, INTACT};
 
 /// Between which nodes messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,27 +16,6 @@ pub(crate) enum Way {
     Within,
     /// From the first to the second, and what the third does meanwhile counts.
     Bystander,
-}
-
-/// What a target compares with.
-#[derive(Clone, Debug)]
-pub(crate) enum Against {
-    /// The same figure of a Redis Cluster.
-    Redis,
-    /// The same figure of Pregon in another case.
-    Case(&'static str),
-    /// Nothing: the bound is the figure itself.
-    Nothing,
-}
-
-/// A bound that a figure of Pregon's has to keep.
-#[derive(Clone, Debug)]
-pub(crate) struct Goal {
-    pub(crate) metric: Metric,
-    pub(crate) against: Against,
-    pub(crate) bound: f64,
-    /// Whether the bound is the least that is allowed, and not the most.
-    pub(crate) at_least: bool,
 }
 
 /// A case with its name.
@@ -100,9 +80,6 @@ pub(crate) const LEGEND: &str = "\
     - bytes each: what the node without interest received of each message of the others\n\
     - p50 to max us: from sending to arrival\n\
     - Ratio: the first column to the Redis Cluster";
-
-/// What is zero where nothing went wrong.
-pub(crate) const INTACT: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
 
 const FAN_OUT: FanOut = FanOut {
     publishers: 1,

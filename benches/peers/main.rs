@@ -13,6 +13,8 @@
 
 #[path = "../load/generator/mod.rs"]
 mod generator;
+#[path = "../support/goal.rs"]
+mod goal;
 
 mod certificates;
 mod chart;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::generator::figures::{Metric, short};
-use crate::suite::{self, INTACT};
+use crate::goal::INTACT;
+use crate::suite;
 
 /// A run as it was written.
 struct Run {

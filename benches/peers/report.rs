@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::generator::figures::{Figures, Metric, short};
+use crate::goal::{Against, Goal, INTACT};
 use crate::results::{Results, Row};
-use crate::suite::{Against, Goal, INTACT, LEGEND};
+use crate::suite::LEGEND;
 
 /// Figures that every row of the table shows, if the case has them.
 const SHOWN: [Metric; 10] = [

@@ -1,7 +1,8 @@
 //! What came out: medians, and which goals were met.
 
 use crate::generator::figures::{Figures, Metric};
-use crate::suite::{Against, Entry, Goal};
+use crate::goal::{Against, Goal};
+use crate::suite::Entry;
 
 /// The medians of one case for each program, in the order of the programs; none where it did not run.
 #[derive(Debug)]

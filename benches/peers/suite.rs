@@ -3,28 +3,8 @@
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, Churn, FanOut, HandOver, Idle, Listing, Names, OpenLoop, Stuck};
+use crate::goal::{Against, Goal, INTACT};
 use crate::tls::Manner;
-
-/// What a target compares with.
-#[derive(Clone, Debug)]
-pub(crate) enum Against {
-    /// The same figure of Redis.
-    Redis,
-    /// The same figure of Pregon in another case.
-    Case(&'static str),
-    /// Nothing: the bound is the figure itself.
-    Nothing,
-}
-
-/// A bound that a figure of Pregon's has to keep.
-#[derive(Clone, Debug)]
-pub(crate) struct Goal {
-    pub(crate) metric: Metric,
-    pub(crate) against: Against,
-    pub(crate) bound: f64,
-    /// Whether the bound is the least that is allowed, and not the most.
-    pub(crate) at_least: bool,
-}
 
 /// A case with its name.
 #[derive(Clone, Debug)]
@@ -100,9 +80,6 @@ pub(crate) const LEGEND: &str = "\
     - server cpu ns: processor time of the server for each of them\n\
     - p50 to max us: from sending to arrival, or to the reply where a case says so\n\
     - Ratio: the first column to Redis";
-
-/// What is zero where nothing went wrong.
-pub(crate) const INTACT: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
 
 const FAN_OUT: FanOut = FanOut {
     publishers: 1,
