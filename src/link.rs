@@ -61,6 +61,9 @@ pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
         let cure = format!("set io-threads to {} at most", crate::ids::MAX_WORKERS - 1);
         return Err(StartError::new("with so many io-threads there is no place for a backplane", cure));
     }
+    if let Err(fault) = nats::credentials::of(settings) {
+        return Err(StartError::new(fault.to_string(), "correct it, or name no such file"));
+    }
     let encrypts = settings.backplane.0.iter().any(|url| url.is_encrypted());
     match encrypts.then(|| encryption::config(settings)) {
         Some(Err(fault)) => {

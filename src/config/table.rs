@@ -356,6 +356,14 @@ directives! {
     /// File with the key of that certificate, in PEM and not encrypted.
     backplane_tls_key_file: Option<PathBuf> = None, "backplane-tls-key-file", Backplane, Start, ANY;
 
+    /// File with the credentials of this server for NATS: a `.creds` file, which nsc writes, or the seed of a user's nkey; empty for
+    /// none but those in the address. It is read for each connection.
+    backplane_credentials_file: Option<PathBuf> = None, "backplane-credentials-file", Backplane, Start, ANY;
+
+    /// Whether a connection to `tls://` is encrypted before NATS has said anything (`handshake_first` there), and not when it has
+    /// said who it is.
+    backplane_tls_first: bool = false, "backplane-tls-first", Backplane, Start, ANY;
+
     /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
     /// clients are told to forget keys that have not changed.
     tracking_table_max_keys: u64 = 1_000_000, "tracking-table-max-keys", Keys, Runtime, number(0, LONG_MAX), bounds;

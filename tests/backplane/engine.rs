@@ -110,6 +110,7 @@ pub(crate) fn what_cannot_work_is_said_at_the_start() {
         (&["--backplane", "nats://a", "--io-threads", "128"], &["io-threads"]),
         (&["--backplane", "tls://a", "--backplane-tls-ca-cert-file", "/nowhere.pem"], &["/nowhere.pem"]),
         (&["--backplane", "nats://a", "--backplane-prefix", "a b"], &["backplane-prefix"]),
+        (&["--backplane", "nats://a", "--backplane-credentials-file", "/nowhere.creds"], &["/nowhere.creds"]),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_pregon")).args(options).output().expect("it can be started");
         let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();

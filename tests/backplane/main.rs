@@ -11,6 +11,7 @@ use libtest_mimic::{Arguments, Trial};
 pub mod support;
 
 mod cluster;
+mod credentials;
 mod crossing;
 mod engine;
 mod forward;
@@ -89,6 +90,9 @@ const OF_REDIS: &[(&str, OfEngine)] = tests! { [OfEngine]
 
 /// For NATS alone.
 const OF_NATS: &[(&str, OfItself)] = tests! { [OfItself]
+    credentials:
+        keys_and_credentials_of_nats_are_used_and_renewed
+        a_connection_is_encrypted_before_a_word_is_said_where_it_is_to_be;
     engine:
         an_engine_with_a_password_and_with_tls_is_used
         what_is_no_message_is_counted_and_hurts_nobody

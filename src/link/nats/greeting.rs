@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::credentials;
 use super::protocol::{self, Said};
 use crate::config::{EngineUrl, Settings};
 use crate::link::connection::{Broken, Connection};
@@ -20,14 +21,18 @@ pub(super) async fn greet(
     url: &EngineUrl,
     settings: &Settings,
 ) -> Result<(Connection, usize), Broken> {
+    let encrypts_first = url.is_encrypted() && settings.backplane_tls_first;
+    if encrypts_first {
+        connection = connection.encrypt(url, settings).await?;
+    }
     let Said::Info(info) = hear(&mut connection).await? else {
         return Err(Broken("it does not begin with INFO".into()));
     };
     let encrypts = url.is_encrypted() || info["tls_required"] == true;
-    if encrypts {
+    if encrypts && !encrypts_first {
         connection = connection.encrypt(url, settings).await?;
     }
-    introduce(&mut connection, url, encrypts);
+    introduce(&mut connection, url, settings, &info, encrypts)?;
     loop {
         match hear(&mut connection).await? {
             Said::Pong => return Ok((connection, max_payload(&info).unwrap_or(USUAL_PAYLOAD))),
@@ -42,7 +47,14 @@ pub(super) fn max_payload(info: &Value) -> Option<usize> {
     usize::try_from(info["max_payload"].as_u64()?).ok()
 }
 
-fn introduce(connection: &mut Connection, url: &EngineUrl, encrypts: bool) {
+/// Says who this is: by the credentials in the address, and by those of the file.
+fn introduce(
+    connection: &mut Connection,
+    url: &EngineUrl,
+    settings: &Settings,
+    info: &Value,
+    encrypts: bool,
+) -> Result<(), Broken> {
     let mut words = json!({
         "verbose": false, "pedantic": false, "echo": false, "headers": false, "protocol": 1,
         "lang": "rust", "name": "pregon", "version": VERSION, "tls_required": encrypts,
@@ -55,7 +67,11 @@ fn introduce(connection: &mut Connection, url: &EngineUrl, encrypts: bool) {
         (None, Some(token)) => words["auth_token"] = token.as_str().into(),
         (None, None) => {}
     }
+    if let Some(credentials) = credentials::of(settings).map_err(|fault| Broken(fault.to_string()))? {
+        credentials.introduce(&mut words, info["nonce"].as_str()).map_err(Broken)?;
+    }
     connection.buffers.output.extend_from_slice(format!("CONNECT {words}\r\nPING\r\n").as_bytes());
+    Ok(())
 }
 
 /// Waits for the next thing that the server says.
