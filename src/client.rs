@@ -153,6 +153,9 @@ pub struct Client {
     /// Channels to which it may publish; none until it has to be judged whether it may.
     permitted: RefCell<Option<Box<Permitted>>>,
     silence: Silence,
+    /// How much had been sent to it in all when that was last looked at, in bytes, and since when it has been so much, in
+    /// milliseconds of the server's clock.
+    pub(crate) quiet: Cell<(u64, u64)>,
     /// Since when the soft limit has been exceeded, in milliseconds of the server's clock.
     pub(crate) over_soft_limit_since_ms: Cell<Option<u64>>,
 }
@@ -184,6 +187,7 @@ impl Client {
             claim: Cell::new(0),
             permitted: RefCell::default(),
             silence: Silence::default(),
+            quiet: Cell::default(),
             over_soft_limit_since_ms: Cell::new(None),
         })
     }

@@ -4,6 +4,7 @@
 //! one position of that mailbox: take what is in it under the lock under which the hub counts the change, deliver what was
 //! taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
 
+mod alive;
 mod emptying;
 mod ending;
 mod evicting;

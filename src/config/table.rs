@@ -60,6 +60,11 @@ directives! {
     subscriber_dead_peer_timeout: Seconds = Seconds(60),
         "subscriber-dead-peer-timeout", Network, Runtime, number(0, INT_MAX / 1000);
 
+    /// Seconds for which nothing was sent to a subscriber after which it is sent a sign of life, so that neither its program nor
+    /// what stands in between takes the connection for dead; 0 for never. It is a push of its own type (>3 alive _ 0), which
+    /// clients skip; those that speak RESP2 are sent nothing. Redis has no such directive.
+    subscriber_sign_of_life: Seconds = Seconds(0), "subscriber-sign-of-life", Network, Runtime, number(0, INT_MAX);
+
     /// Seconds after which a client that sends nothing is closed; 0 for never. Subscribers, blocked clients and clients
     /// that MONITOR are never closed for silence. Set it where applications leak connections.
     timeout: Seconds = Seconds(0), "timeout", Network, Runtime, number(0, INT_MAX);

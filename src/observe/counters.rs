@@ -228,6 +228,8 @@ counters! {
     absent "reply_buffer_expands" = "0";
     /// Clients closed because their peers did not answer any more, as `subscriber-dead-peer-timeout` bounds.
     counted dead_peer_disconnections = "client_dead_peer_disconnections";
+    /// Signs of life sent to quiet subscribers.
+    counted signs_of_life = "subscriber_signs_of_life";
     /// Messages that slow subscribers lost because they were the oldest that waited.
     counted dropped_oldest = "slow_subscriber_drop_oldest_messages";
     /// Messages that slow subscribers lost because they came when too much waited.

@@ -80,6 +80,9 @@ pub fn each_second(worker: &Worker, clients: &[Rc<Client>]) {
             worker.enforce_output_limits(client);
         }
         close_if_peer_is_dead(client, &settings, now_ms);
+        if let Some(limit) = settings.subscriber_sign_of_life.enabled() {
+            worker.show_life(client, limit, now_ms);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod own_cli;
 mod packages;
 mod program;
 mod programs;
+mod quiet;
 mod readme;
 mod redis_cli;
 

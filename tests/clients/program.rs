@@ -17,7 +17,7 @@
 //! While it runs it may print an order as a line of its own, and then reads the line `ok` when that has been done: `@restart`
 //! starts the server where it subscribes again, `@renew` gives the server its next certificate, `@end` with a port ends the node of
 //! a cluster that is there, `@flood` [publishes](super::flood) more than a subscriber keeps up with that does not read until it
-//! reads `ok`. It ends with exit code 0 when the case holds, and otherwise prints why.
+//! reads `ok`, `@quiet` lets so much time [pass](super::quiet) that quiet subscribers are sent signs of life. It ends with exit code 0 when the case holds, and otherwise prints why.
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -28,6 +28,7 @@ use libtest_mimic::Failed;
 
 use crate::cases::{Case, PASSWORD};
 use crate::flood;
+use crate::quiet;
 use crate::support::engine::EngineKind;
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
@@ -162,6 +163,7 @@ impl Served for TestServer {
     fn obey(&mut self, order: &str) {
         match order {
             "flood" => flood::publish(self),
+            "quiet" => quiet::pass(self),
             _ => {
                 assert_eq!(order, "restart");
                 self.restart();

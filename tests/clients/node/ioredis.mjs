@@ -320,6 +320,7 @@ await main({
       if (channel === "news") messages.push(message);
     }
     checkFlood(messages);
+    await ask("quiet");
     assert.equal(await publisher.publish("news", "go on"), 1);
     assert.deepEqual(await inbox.take(), [["news", "go on"]]);
     await client.subscribe("sport");

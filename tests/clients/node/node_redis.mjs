@@ -334,6 +334,7 @@ await main({
       if (channel === "news") messages.push(message);
     }
     checkFlood(messages);
+    await ask("quiet");
     assert.equal(await publisher.publish("news", "go on"), 1);
     assert.deepEqual(await inbox.take(), [["go on", "news"]]);
     await subscriber.subscribe("sport", inbox.put);
