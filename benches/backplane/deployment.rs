@@ -94,7 +94,11 @@ impl Deployment {
     /// Pregons that an engine joins.
     fn joined(kind: Kind, pregon: &Program, engine: Server, scheme: &str) -> io::Result<Self> {
         let url = format!("{scheme}://{}", engine.target.address);
-        let args = |port: u16| ["--port", &port.to_string(), "--backplane", &url].map(String::from).to_vec();
+        let keys = if kind == Kind::RedisUpstream { "forward" } else { "refuse" };
+        let args = |port: u16| {
+            let place = ["--port", &port.to_string(), "--backplane", &url].map(String::from);
+            [&place[..], &["--backplane-keys", keys].map(String::from)].concat()
+        };
         let start = |_| pregon.start_with(Stdio::null(), args, None);
         let nodes = (0..NODES).map(start).collect::<io::Result<Vec<_>>>()?;
         let knows_all = |info: &str| talk::number(info, "backplane_nodes") == Some(NODES as u64);
@@ -147,7 +151,7 @@ impl Deployment {
                 let to = match way {
                     Way::ToAll => nodes.clone(),
                     Way::Across | Way::Bystander => vec![nodes[1]],
-                    Way::Within => Vec::new(),
+                    Way::Within | Way::Forward => Vec::new(),
                 };
                 (nodes[0], to, Words::Channels)
             }
@@ -162,6 +166,13 @@ impl Deployment {
     pub(crate) fn third_node(&self) -> Option<Node> {
         let target = &self.nodes.get(2)?.target;
         Some(Node { address: target.address, pid: target.pid? })
+    }
+
+    /// A node, its process, and the Redis behind it that has the keys; none where nothing is behind it.
+    pub(crate) fn in_front(&self) -> Option<(SocketAddr, u32, SocketAddr)> {
+        let engine = self.engine.as_ref().filter(|_| self.kind == Kind::RedisUpstream)?;
+        let node = &self.nodes.first()?.target;
+        Some((node.address, node.pid?, engine.target.address))
     }
 
     /// The node of a Redis Cluster at which sharded messages to the first channel are.

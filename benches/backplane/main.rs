@@ -24,6 +24,7 @@ mod servers;
 
 mod bystander;
 mod deployment;
+mod forwarding;
 mod suite;
 mod talk;
 
@@ -126,7 +127,14 @@ fn run(options: &Options) -> io::Result<()> {
     }
     let medians = |runs: Vec<Figures>| (!runs.is_empty()).then(|| Figures::medians(&runs));
     let rows = entries.into_iter().zip(runs);
-    let rows = rows.map(|(entry, runs)| Row { entry, figures: runs.into_iter().map(medians).collect() }).collect();
+    let forwards = kinds.iter().position(|kind| *kind == Kind::RedisUpstream);
+    let judged = |entry: &Entry| forwards.filter(|_| entry.way == Way::Forward).unwrap_or_default();
+    let row = |(entry, runs): (Entry, Vec<Vec<Figures>>)| Row {
+        judged: judged(&entry),
+        entry,
+        figures: runs.into_iter().map(medians).collect(),
+    };
+    let rows = rows.map(row).collect();
     let programs = kinds.iter().map(|kind| kind.name().to_owned()).collect();
     let redis = kinds.iter().position(|kind| *kind == Kind::RedisCluster);
     let results = Results { programs, redis, rows };
@@ -152,6 +160,7 @@ fn is_wanted(parts: &[String], name: &str) -> bool {
 fn measure(deployment: &Deployment, entry: &Entry) -> Option<Figures> {
     let figures = match entry.way {
         Way::Bystander => bystander::measure(deployment, entry)?,
+        Way::Forward => forwarding::measure(deployment, entry)?,
         way => entry.case.run(&deployment.target(way)?),
     };
     match &figures {

@@ -16,6 +16,8 @@ pub(crate) enum Way {
     Within,
     /// From the first to the second, and what the third does meanwhile counts.
     Bystander,
+    /// No messages: commands on keys, through the first node.
+    Forward,
 }
 
 /// A case with its name.
@@ -49,6 +51,14 @@ impl Entry {
         }
     }
 
+    /// How many requests are in flight.
+    pub(crate) fn window(&self) -> usize {
+        match &self.case {
+            Case::FanOut(FanOut { window, .. }) => *window,
+            _ => 1,
+        }
+    }
+
     fn at_least(self, metric: Metric, against: Against, bound: f64) -> Self {
         self.goal(Goal { metric, against, bound, at_least: true })
     }
@@ -76,9 +86,10 @@ pub(crate) const LEGEND: &str = "\
     node that has the slot. Payloads are of 64 bytes.\n\n\
     - per second: deliveries that arrived\n\
     - server cpu ns: processor time of all nodes and of the engine for each of them; of the node without interest what it \
-    spent more than when nothing was sent, for each message of the others\n\
+    spent more than when nothing was sent, for each message of the others; \
+    what the first node spent for each GET that went through it to the Redis behind it\n\
     - bytes each: what the node without interest received of each message of the others\n\
-    - p50 to max us: from sending to arrival\n\
+    - p50 to max us: from sending to arrival; of GET, how much longer it took than at the Redis itself\n\
     - Ratio: the first column to the Redis Cluster";
 
 const FAN_OUT: FanOut = FanOut {
@@ -144,5 +155,19 @@ pub(crate) fn all() -> Vec<Entry> {
         )
         .at_most(Metric::Cpu, Against::Nothing, 20.0)
         .at_most(Metric::Each, Against::Nothing, 0.0),
+        Entry::new(
+            "GET through a node",
+            "1 client of a node with backplane-keys forward asks for a value in the Redis behind it",
+            Way::Forward,
+            Case::FanOut(FanOut { window: 1, ..FAN_OUT }),
+        )
+        .at_most(Metric::P50, Against::Nothing, 60.0),
+        Entry::new(
+            "GET through a node w64",
+            "the same with 64 requests in flight",
+            Way::Forward,
+            Case::FanOut(FAN_OUT),
+        )
+        .at_most(Metric::Cpu, Against::Nothing, 1500.0),
     ]
 }

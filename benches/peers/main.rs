@@ -159,7 +159,7 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
         }
     }
     let medians = runs.iter().map(|runs| (!runs.is_empty()).then(|| Figures::medians(runs)));
-    Row { entry: entry.clone(), figures: medians.collect() }
+    Row { entry: entry.clone(), figures: medians.collect(), judged: 0 }
 }
 
 /// Starts a server, for clients over TLS if they are to come so.

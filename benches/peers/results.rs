@@ -9,6 +9,14 @@ use crate::suite::Entry;
 pub(crate) struct Row {
     pub(crate) entry: Entry,
     pub(crate) figures: Vec<Option<Figures>>,
+    /// For which of the programs its goals are.
+    pub(crate) judged: usize,
+}
+
+impl Row {
+    fn judged(&self) -> Option<&Figures> {
+        self.figures.get(self.judged)?.as_ref()
+    }
 }
 
 /// A whole run.
@@ -32,7 +40,7 @@ pub(crate) struct Verdict {
 impl Results {
     /// What became of a goal of a row; none where a figure for it is missing.
     pub(crate) fn verdict(&self, row: &Row, goal: &Goal) -> Option<Verdict> {
-        let own = row.figures[0].as_ref()?.get(goal.metric)?;
+        let own = row.judged()?.get(goal.metric)?;
         let value = match goal.against {
             Against::Nothing => own,
             Against::Redis => own / self.of_redis(row, goal.metric)?,
