@@ -420,7 +420,7 @@ directives! {
     /// Whether it is encrypted there, with the certificate of tls-cert-file, and clients show theirs as tls-auth-clients says.
     metrics_tls: bool = false, "metrics-tls", Observation, Start, ANY;
 
-    /// The name that goes with metrics-password.
+    /// The name that clients have to give there together with metrics-password.
     metrics_user: String = "metrics".into(), "metrics-user", Observation, Runtime, ANY;
 
     /// Password that is asked for there, but not for health; "" asks for none.
