@@ -55,7 +55,7 @@ pub use param::{Change, Effect, Param, Section};
 pub use reload::Reading;
 pub use settings::Settings;
 pub use slow::{SlowLimit, SlowPolicy};
-pub use user::UserLines;
+pub use user::{UserLine, UserLines};
 pub use value::{
     BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, DrainOrder,
     EvictionPolicy, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::catalogue::Catalogue;
 use super::rights::Rights;
 use super::rule::{self, Context, RuleError, has_blanks, join_selectors};
+use crate::config::{StartError, UserLine};
 
 /// Users by name.
 pub(crate) type Definitions = BTreeMap<Vec<u8>, Rights>;
@@ -66,27 +67,26 @@ fn read_line(users: &mut Definitions, words: &[&[u8]], place: &str, context: Con
 ///
 /// What is wrong with the first that is.
 pub(super) fn of_lines(
-    lines: &[Vec<Vec<u8>>],
+    lines: &[UserLine],
     catalogue: &Catalogue,
     all_channels: bool,
-) -> Result<Definitions, String> {
+) -> Result<Definitions, StartError> {
     let context = Context { catalogue, all_channels };
     let mut users = Definitions::new();
     for line in lines {
-        let Some((name, rules)) = line.split_first() else { continue };
-        let shown = String::from_utf8_lossy(name);
+        let Some((name, rules)) = line.words.split_first() else { continue };
         if has_blanks(name) {
-            return Err(format!("user '{shown}': spaces are not allowed in names of users"));
+            return Err(line.error("spaces are not allowed in names of users"));
         }
         let mut rights = Rights::none(context);
-        let rules = join_selectors(rules.iter().map(Vec::as_slice))
-            .map_err(|_| format!("user '{shown}': a parenthesis is not closed"))?;
+        let rules =
+            join_selectors(rules.iter().map(Vec::as_slice)).map_err(|_| line.error("a parenthesis is not closed"))?;
         for rule in rules {
             rule::apply(&mut rights, &rule, context)
-                .map_err(|error| format!("user '{shown}': {}: {}", shown_rule(&rule), error.text()))?;
+                .map_err(|error| line.error(&format!("{}: {}", shown_rule(&rule), error.text())))?;
         }
         if users.insert(name.clone(), rights).is_some() {
-            return Err(format!("user '{shown}' is there twice"));
+            return Err(line.error("it is there twice"));
         }
     }
     Ok(users)

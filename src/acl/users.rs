@@ -12,6 +12,7 @@ use super::log::AclLog;
 use super::rights::Rights;
 use super::rule::{self, Context};
 use super::user::User;
+use crate::config::{StartError, UserLine};
 
 /// The name of the user that everybody is who has not logged in as another.
 pub(crate) const DEFAULT_USER: &str = "default";
@@ -119,7 +120,7 @@ impl Acl {
     /// # Errors
     ///
     /// What is wrong with the first that is.
-    pub(crate) fn of_lines(&self, lines: &[Vec<Vec<u8>>], all_channels: bool) -> Result<Definitions, String> {
+    pub(crate) fn of_lines(&self, lines: &[UserLine], all_channels: bool) -> Result<Definitions, StartError> {
         file::of_lines(lines, &self.catalogue, all_channels)
     }
 

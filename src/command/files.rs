@@ -55,8 +55,7 @@ pub(super) fn load_first_users(server: &Server) -> Result<(), StartError> {
             let text = "users are defined both by user lines and by an aclfile, of which only one would count";
             return Err(StartError::new(text, "keep them in one place"));
         }
-        let wrong = |why| StartError::new(why, "correct the rules, which are those of ACL SETUSER");
-        server.acl.add(server.acl.of_lines(&settings.user.0, all_channels).map_err(wrong)?);
+        server.acl.add(server.acl.of_lines(&settings.user.0, all_channels)?);
     }
     if let Some(path) = path(server) {
         let wrong = |why| StartError::new(why, "correct the file, or remove aclfile");

@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::error::{StartError, WRONG_COUNT};
+use super::error::{Place, StartError, WRONG_COUNT};
 use super::value::{Given, Rule, Value, word_index};
 use crate::quoting::quoted;
 
@@ -212,8 +212,8 @@ pub struct Rename {
     pub from: Vec<u8>,
     /// The new name; empty removes the command.
     pub to: Vec<u8>,
-    /// Where that stands, once it is known: origin and line, for errors.
-    pub(super) place: Option<(String, Option<usize>)>,
+    /// Where that stands, once it is known, for errors.
+    pub(super) place: Option<Place>,
 }
 
 /// Wherever they stand.
@@ -228,10 +228,7 @@ impl Rename {
     pub(crate) fn error(&self, why: &str, cure: &str) -> StartError {
         let show = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         let error = StartError::new(format!("rename-command {} {}: {why}", show(&self.from), show(&self.to)), cure);
-        match &self.place {
-            Some((origin, line)) => error.at(origin, *line),
-            None => error,
-        }
+        error.at_place(self.place.as_ref())
     }
 }
 

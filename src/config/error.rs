@@ -16,6 +16,9 @@ pub struct StartError {
     pub cure: String,
 }
 
+/// The file or what else it is in, and the line.
+pub(super) type Place = (String, Option<usize>);
+
 impl StartError {
     /// An error without a place, which the caller that knows it adds.
     pub fn new(text: impl Into<String>, cure: impl Into<String>) -> Self {
@@ -26,6 +29,14 @@ impl StartError {
     pub(super) fn at(mut self, origin: &str, line: Option<usize>) -> Self {
         self.place(origin, line);
         self
+    }
+
+    /// As [`StartError::at`], if the place is known.
+    pub(super) fn at_place(self, place: Option<&Place>) -> Self {
+        match place {
+            Some((origin, line)) => self.at(origin, *line),
+            None => self,
+        }
     }
 
     /// As [`StartError::at`].

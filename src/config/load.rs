@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::absent::is_absent;
-use super::error::{StartError, WRONG_COUNT, reason};
+use super::error::{Place, StartError, WRONG_COUNT, reason};
 use super::param::{Param, Values};
-use super::{find, ignored, params};
+use super::{Settings, find, ignored, params};
 use crate::quoting;
 
 /// How deep files may include one another; a file that includes itself ends here.
@@ -81,12 +81,24 @@ impl Loader {
         for (_, objection) in &mut self.objections {
             objection.place(origin, line);
         }
-        if self.values.settings.rename_command.last().is_some_and(|rename| rename.place.is_none())
-            && let Some(rename) = Arc::make_mut(&mut self.values.settings).rename_command.last_mut()
-        {
-            rename.place = Some((origin.to_owned(), line));
-        }
+        self.place_newest(&(origin.to_owned(), line));
         read.map_err(|error| error.at(origin, line))
+    }
+
+    /// Notes where the newest renamed command and the newest user stand, if one of them has just been read.
+    fn place_newest(&mut self, place: &Place) {
+        let Settings { rename_command, user, .. } = &*self.values.settings;
+        let is_new = rename_command.last().is_some_and(|rename| rename.place.is_none())
+            || user.0.last().is_some_and(|user| user.place.is_none());
+        if is_new {
+            let Settings { rename_command, user, .. } = Arc::make_mut(&mut self.values.settings);
+            for known in [
+                rename_command.last_mut().map(|rename| &mut rename.place),
+                user.0.last_mut().map(|user| &mut user.place),
+            ] {
+                known.into_iter().for_each(|known| _ = known.get_or_insert_with(|| place.clone()));
+            }
+        }
     }
 
     /// Judges values that later ones might have replaced, when all has been read.

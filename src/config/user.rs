@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::WRONG_COUNT;
+use super::error::{Place, StartError, WRONG_COUNT};
 use super::value::{Given, PatternSubscribe, PubsubDefault, Rule, Value};
 use crate::quoting::quoted;
 
@@ -20,9 +20,37 @@ impl PatternSubscribe {
     }
 }
 
-/// Users, each with its name and its rules, one word each. Whether the rules make sense is for others to judge.
+/// Users. Whether the rules make sense is for others to judge.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct UserLines(pub Vec<Vec<Vec<u8>>>);
+pub struct UserLines(pub Vec<UserLine>);
+
+/// A user with its name and its rules, one word each.
+#[derive(Clone)]
+pub struct UserLine {
+    /// The name, and the rules.
+    pub words: Vec<Vec<u8>>,
+    /// Where that stands, once it is known, for errors.
+    pub(super) place: Option<Place>,
+}
+
+/// Wherever they stand.
+impl PartialEq for UserLine {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for UserLine {}
+
+impl UserLine {
+    /// What is wrong with it.
+    pub(crate) fn error(&self, why: &str) -> StartError {
+        let name = String::from_utf8_lossy(self.words.first().map_or(&[], Vec::as_slice));
+        let error =
+            StartError::new(format!("user '{name}': {why}"), "correct the rules, which are those of ACL SETUSER");
+        error.at_place(self.place.as_ref())
+    }
+}
 
 impl fmt::Debug for UserLines {
     /// Without the rules: passwords are among them.
@@ -39,10 +67,10 @@ impl Value for UserLines {
     fn parse(given: &Given<'_>, old: &Self) -> Result<Self, String> {
         let Some(name) = given.args.first() else { return Err(WRONG_COUNT.into()) };
         let mut users = if given.again { old.0.clone() } else { Vec::new() };
-        if users.iter().any(|user| user.first() == Some(name)) {
+        if users.iter().any(|user| user.words.first() == Some(name)) {
             return Err("Duplicate user found. A user can only be defined once in config files".into());
         }
-        users.push(given.args.to_vec());
+        users.push(UserLine { words: given.args.to_vec(), place: None });
         Ok(Self(users))
     }
 
@@ -52,7 +80,7 @@ impl Value for UserLines {
 
     fn lines(&self) -> Vec<Vec<u8>> {
         let line =
-            |words: &Vec<Vec<u8>>| words.iter().map(|word| plain_or_quoted(word)).collect::<Vec<_>>().join(&b' ');
+            |user: &UserLine| user.words.iter().map(|word| plain_or_quoted(word)).collect::<Vec<_>>().join(&b' ');
         self.0.iter().map(line).collect()
     }
 

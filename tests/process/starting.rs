@@ -66,6 +66,7 @@ fn errors_of_a_file_name_the_file_and_the_line() {
         ("inner.conf", "# fine\ntimeout -1\n"),
         ("missing.conf", "include nowhere.conf\n"),
         ("renamed.conf", "port 7000\nrename-command FLUSHALL \"\"\ninclude renaming.conf\n"),
+        ("users.conf", "port 7000\nuser ann on nopass ~* &* +@all\n\nuser bob on +nosuch\n"),
         ("renaming.conf", "# fine\nrename-command PING GET\ntimeout 1\n"),
     ]);
     for (file, place) in [
@@ -73,6 +74,10 @@ fn errors_of_a_file_name_the_file_and_the_line() {
         ("bad.conf", "bad.conf line 1: maxclients: "),
         ("outer.conf", "inner.conf line 2: timeout: "),
         ("missing.conf", "missing.conf line 1: include: "),
+        (
+            "users.conf",
+            "users.conf line 4: user 'bob': the rule '+nosuch': Unknown command or category name in ACL; correct",
+        ),
         ("renamed.conf", "renaming.conf line 2: rename-command PING GET: the new name is taken; use a name that"),
         ("nowhere.conf", "nowhere.conf: can't open the configuration file: "),
     ] {

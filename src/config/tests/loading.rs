@@ -153,7 +153,7 @@ fn what_takes_one_value_only_is_judged_when_all_has_been_read() {
 #[test]
 fn lines_about_users_add_up_and_name_each_once() {
     let (config, _) = run_with(&["-"], "user ann on >x +@all\nuser bob off (+get ~a)\n");
-    let words: Vec<usize> = config.settings().user.0.iter().map(Vec::len).collect();
+    let words: Vec<usize> = config.settings().user.0.iter().map(|user| user.words.len()).collect();
     assert_eq!(words, [4, 4]);
     assert!(!format!("{config:?}").contains(">x"));
     let error = call_with(&["-"], "user ann on\nuser ann off\n").expect_err("she is there twice");
