@@ -1,7 +1,7 @@
 //! What is shown by which name. Families that `redis_exporter` publishes have its names, so that dashboards and alerts made for
 //! it work; all others begin with `pregon_`.
 //!
-//! Source of the names: `exporter/metrics.go` of redis_exporter 1.62.
+//! Source of the names: `exporter/exporter.go` of redis_exporter.
 
 use super::figures::{Figures, part};
 use crate::observe::counters::{self, METRICS, Metric, Source};
@@ -122,6 +122,8 @@ const KNOWN: &[Known] = &[
     ("total_writes_processed", "redis_total_writes_processed", Gauge, ""),
     ("io_threaded_reads_processed", "redis_io_threaded_reads_processed", Gauge, ""),
     ("io_threaded_writes_processed", "redis_io_threaded_writes_processed", Gauge, ""),
+    ("client_query_buffer_limit_disconnections", "redis_client_query_buffer_limit_disconnections", Counter, ""),
+    ("client_output_buffer_limit_disconnections", "redis_client_output_buffer_limit_disconnections", Counter, ""),
     ("acl_access_denied_auth", "redis_acl_access_denied_auth", Counter, ""),
     ("acl_access_denied_cmd", "redis_acl_access_denied_cmd", Counter, ""),
     ("acl_access_denied_key", "redis_acl_access_denied_key", Counter, ""),
