@@ -3,11 +3,10 @@
 use std::process::Command;
 
 use crate::node::{
-    Engine, JOINED, client, expect_figure, expect_message, figure, next_message, publish, start, start_alone,
-    subscribe, subscriber,
+    Engine, JOINED, SecuredUpstream, client, expect_figure, expect_message, figure, next_message, publish, start,
+    start_alone, subscribe, subscriber,
 };
 use crate::support::engine::EngineKind;
-use crate::support::server::next_free_port;
 use crate::support::{Authority, NatsServer, Peer, TestServer};
 
 pub(crate) fn an_engine_with_a_password_and_with_tls_is_used() {
@@ -123,15 +122,9 @@ pub(crate) fn what_cannot_work_is_said_at_the_start() {
 }
 
 pub(crate) fn an_upstream_with_users_and_tls_is_used() {
-    let authority = Authority::new();
-    let port = next_free_port();
-    let args =
-        [authority.server_args(port), ["--user", "ann on >s3cr@t ~* &* +@all"].map(String::from).to_vec()].concat();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let _upstream = TestServer::start(&args);
-    let files = ["ca-cert-file", "cert-file", "key-file"].into_iter().zip(["ca.pem", "alice.pem", "alice.key"]);
-    let options: Vec<String> =
-        files.flat_map(|(name, file)| [format!("--backplane-tls-{name}"), authority.text(file)]).collect();
+    let upstream = SecuredUpstream::start();
+    let port = upstream.port;
+    let options = upstream.options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let url = |password: &str| format!("rediss://ann:{password}@localhost:{port}");
     let [here, there] = [(); 2].map(|()| start_alone(&url("s3cr%40t"), &options));

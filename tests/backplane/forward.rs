@@ -5,12 +5,12 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use crate::node::{
-    Engine, client, expect_figure, expect_message, figure, parts, publish, start, start_alone, subscriber,
+    Engine, SecuredUpstream, client, expect_figure, expect_message, figure, parts, publish, start, start_alone,
+    subscriber,
 };
 use crate::support::nodes::{JOINED, eventually};
 use crate::support::peer::encode_command;
-use crate::support::server::next_free_port;
-use crate::support::{Authority, Peer, TestServer, redis};
+use crate::support::{Peer, TestServer, redis};
 
 const FORWARD: &[&str] = &["--backplane-keys", "forward"];
 
@@ -359,15 +359,9 @@ pub(crate) fn subscribers_of_either_protocol_use_keys_as_they_may(engine: &mut E
 }
 
 pub(crate) fn an_upstream_with_users_and_tls_has_the_keys() {
-    let authority = Authority::new();
-    let port = next_free_port();
-    let args =
-        [authority.server_args(port), ["--user", "ann on >s3cr@t ~* &* +@all"].map(String::from).to_vec()].concat();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let _upstream = TestServer::start(&args);
-    let files = ["ca-cert-file", "cert-file", "key-file"].into_iter().zip(["ca.pem", "alice.pem", "alice.key"]);
-    let options: Vec<String> =
-        files.flat_map(|(name, file)| [format!("--backplane-tls-{name}"), authority.text(file)]).collect();
+    let upstream = SecuredUpstream::start();
+    let port = upstream.port;
+    let options = upstream.options();
     let options: Vec<&str> = options.iter().map(String::as_str).chain(FORWARD.iter().copied()).collect();
     let node = start_alone(&format!("rediss://ann:s3cr%40t@localhost:{port}"), &options);
     node.expect_log(JOINED);

@@ -2,7 +2,8 @@
 
 pub(crate) use crate::support::engine::Engine;
 pub(crate) use crate::support::nodes::{JOINED, eventually, start_alone};
-use crate::support::{Peer, TestServer};
+use crate::support::server::next_free_port;
+use crate::support::{Authority, Peer, TestServer};
 
 /// Starts a node of the deployment of `engine`, with these options, that has joined it.
 pub(crate) fn start(engine: &Engine, options: &[&str]) -> TestServer {
@@ -84,4 +85,29 @@ pub(crate) fn figure(peer: &mut Peer, name: &str) -> String {
 /// Waits until INFO says this.
 pub(crate) fn expect_figure(peer: &mut Peer, name: &str, expected: impl Fn(&str) -> bool) {
     eventually(&format!("{name} becomes what it is to be"), || expected(&figure(peer, name)));
+}
+
+/// A Pregon as upstream that speaks TLS alone with nodes, which have to show a certificate, and serves the user `ann` by the
+/// password `s3cr@t`.
+pub(crate) struct SecuredUpstream {
+    authority: Authority,
+    pub(crate) port: u16,
+    _server: TestServer,
+}
+
+impl SecuredUpstream {
+    pub(crate) fn start() -> Self {
+        let (authority, port) = (Authority::new(), next_free_port());
+        let user = ["--user", "ann on >s3cr@t ~* &* +@all"].map(String::from);
+        let args = [&authority.server_args(port)[..], &user].concat();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let _server = TestServer::start(&args);
+        SecuredUpstream { authority, port, _server }
+    }
+
+    /// What a node needs to be let in, beside the password.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let files = ["ca-cert-file", "cert-file", "key-file"].into_iter().zip(["ca.pem", "alice.pem", "alice.key"]);
+        files.flat_map(|(name, file)| [format!("--backplane-tls-{name}"), self.authority.text(file)]).collect()
+    }
 }
