@@ -6,6 +6,7 @@
 use super::figures::{Figures, part};
 use crate::observe::counters::{self, METRICS, Metric, Source};
 use crate::server::Unready;
+use Kind::{Counter, Gauge};
 
 /// How a number behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +47,6 @@ impl Family {
 
 /// What INFO calls it, what redis_exporter calls it, how it behaves, and what it is where the table of counters does not say.
 type Known = (&'static str, &'static str, Kind, &'static str);
-
-use Kind::{Counter, Gauge};
 
 /// What redis_exporter has, too, as one number.
 const KNOWN: &[Known] = &[

@@ -1,6 +1,7 @@
 //! Connections of operators and their programs.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,9 @@ use crate::server::Server;
 const MOST_CONNECTIONS: usize = 64;
 /// How long a connection may take for its handshake, and for the head of each request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection lives; whoever asks again and again comes back on another one. So nobody who stops reading keeps
+/// others out for long.
+const LIFETIME: Duration = Duration::from_secs(60);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// How long nothing is accepted when that has failed.
@@ -65,13 +69,13 @@ async fn accept(listener: TcpListener, pages: Rc<Pages>, room: Arc<Semaphore>, t
         let (pages, tls) = (pages.clone(), tls.clone());
         spawn_local(async move {
             match tls {
-                None => answer(stream, pages).await,
+                None => answer(stream, pages, LIFETIME, PATIENCE).await,
                 Some(acceptor) => {
                     // Anew for each, because certificates are renewed.
                     let Some(credentials) = acceptor.credentials() else { return };
                     let accepted = timeout(PATIENCE, TlsAcceptor::from(credentials.config.clone()).accept(stream));
                     match accepted.await {
-                        Ok(Ok(stream)) => answer(stream, pages).await,
+                        Ok(Ok(stream)) => answer(stream, pages, LIFETIME, PATIENCE).await,
                         Ok(Err(error)) => tracing::debug!(%error, "a handshake for metrics failed"),
                         Err(_) => {}
                     }
@@ -82,8 +86,13 @@ async fn accept(listener: TcpListener, pages: Rc<Pages>, room: Arc<Semaphore>, t
     }
 }
 
-/// Answers the requests of one connection.
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, pages: Rc<Pages>) {
+/// Answers the requests of one connection for so long, and has `parting` for the last one.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    pages: Rc<Pages>,
+    lifetime: Duration,
+    parting: Duration,
+) {
     let service = service_fn(move |request| {
         let answer = pages.answer(&request);
         async move { Ok::<_, Infallible>(answer) }
@@ -93,7 +102,43 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, pages: Rc
         .header_read_timeout(PATIENCE)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = served.await {
+    let mut served = pin!(served);
+    let ended = match timeout(lifetime, served.as_mut()).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            served.as_mut().graceful_shutdown();
+            timeout(parting, served).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection for metrics ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::command::new_server;
+    use crate::config::Config;
+    use crate::process::io_thread::runtime;
+
+    #[test]
+    fn p11_whoever_asks_and_does_not_read_keeps_its_connection_for_a_time_only() {
+        let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
+        let pages = Rc::new(Pages::new(new_server(config, Clock::real()).expect("nothing is renamed")));
+        runtime().expect("the system has descriptors").block_on(async {
+            let (mut peer, stream) = duplex(64);
+            let asks = async {
+                peer.write_all(b"GET /json HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it is read");
+                peer
+            };
+            let answered = answer(stream, pages, Duration::from_millis(1), Duration::from_millis(1));
+            // Its end stays open, and nothing is read there.
+            let both = async { tokio::join!(asks, answered) };
+            timeout(PATIENCE, both).await.expect("it is let go");
+        });
     }
 }
