@@ -38,6 +38,8 @@ struct Hearing {
     answers: Vec<Frame>,
     /// Names with the kind of subscription: `m` for channels, `p` for patterns, `s` for sharded channels.
     listens: BTreeSet<(u8, Vec<u8>)>,
+    /// Those that the transaction has ended that was answered last: what it published before that follows its answer.
+    left: BTreeSet<(u8, Vec<u8>)>,
     heard: BTreeSet<(u64, u8, Vec<u8>)>,
     last: usize,
 }
@@ -157,10 +159,13 @@ impl Record {
         }
         let client = &mut self.clients[index];
         let is_push = matches!(frame, Frame::Push(_));
+        client.left.clear();
         if !client.confirm(&frame) && !is_push {
             // Confirmations within the answer of EXEC are as good.
             for item in frame.items() {
+                let before = client.listens.clone();
                 client.confirm(item);
+                client.left.extend(before.difference(&client.listens).cloned());
             }
             if frame == Frame::Line(b"+RESET".to_vec()) {
                 client.listens.clear();
@@ -195,7 +200,8 @@ impl Record {
         if !client.heard.insert((number, kind, name.to_vec())) {
             return Err(format!("P6: message {number} came twice for {}", name.escape_ascii()));
         }
-        if !client.is_odd && !client.listens.contains(&(kind, name.to_vec())) {
+        let subscription = (kind, name.to_vec());
+        if !client.is_odd && !client.listens.contains(&subscription) && !client.left.contains(&subscription) {
             return Err(format!("P4: message {number} came for {}, without a subscription", name.escape_ascii()));
         }
         let own = client.asked.iter().position(|request| request.message == Some(number));
