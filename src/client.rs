@@ -1,6 +1,7 @@
 //! One connected client as its own worker sees it: the outbox and the subscriptions that deliveries and orders reach,
 //! beside the session, which only the client's own commands reach.
 
+pub(crate) mod following;
 pub mod held;
 mod login;
 mod memberships;
@@ -24,7 +25,7 @@ use tokio::sync::Notify;
 
 use crate::acl::User;
 use crate::ids::{Topic, WorkerId};
-use crate::message::Frame;
+use crate::message::{Frame, Kind};
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
 pub(crate) use memberships::{Membership, Memberships};
@@ -90,7 +91,7 @@ impl Closing {
 }
 
 /// What a client that was closed had at that moment.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Left {
     /// What waited to be written, in bytes.
     pub(crate) output_bytes: usize,
@@ -98,6 +99,8 @@ pub(crate) struct Left {
     pub(crate) channels: usize,
     /// Patterns that it listened to.
     pub(crate) patterns: usize,
+    /// The channel of the newest message that waited.
+    pub(crate) newest: Option<(Kind, Box<[u8]>)>,
 }
 
 /// What has left an outbox.
@@ -249,7 +252,8 @@ impl Client {
             let mut outbox = self.outbox.borrow_mut();
             let channels = self.subscriptions(Topic::Channel) + self.subscriptions(Topic::ShardChannel);
             let patterns = self.subscriptions(Topic::Pattern);
-            let left = Left { output_bytes: outbox.bytes(), channels, patterns };
+            let newest = outbox.newest_message().map(|form| (Kind::of(form.topic), form.channel.into()));
+            let left = Left { output_bytes: outbox.bytes(), channels, patterns, newest };
             *self.left.borrow_mut() = Some(Box::new(left));
             outbox.clear();
             self.bell.notify_one();

@@ -13,9 +13,11 @@
 //! time, and listed in [parts](PARTS).
 
 pub mod access;
+mod channel;
 mod entry;
 mod link;
 mod listeners;
+mod listing;
 mod locked;
 pub mod name;
 pub(crate) mod name_table;
@@ -27,10 +29,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use channel::Channel;
+pub(crate) use channel::Traffic;
 pub(crate) use entry::{Entry, Publication};
 pub(crate) use link::Carries;
 use link::Link;
 use listeners::Listeners;
+pub(crate) use listing::Cursor;
 pub(crate) use locked::Locked;
 use name::Name;
 use name_table::NameTable;
@@ -123,8 +128,8 @@ impl<'n> Wanted<'n> {
 /// What the hub's lock guards.
 #[derive(Debug)]
 pub(crate) struct HubState<T> {
-    channels: NameTable<Listeners>,
-    shard_channels: NameTable<Listeners>,
+    channels: NameTable<Channel>,
+    shard_channels: NameTable<Channel>,
     patterns: PatternIndex<Listeners>,
     mailboxes: Mailboxes<Entry<T>>,
     /// What has been done since the lock was taken.
@@ -132,6 +137,8 @@ pub(crate) struct HubState<T> {
     /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
     link: Option<Link>,
+    /// See [`HubState::note_time`].
+    now_ms: u64,
 }
 
 impl<T: Cost> HubState<T> {
@@ -144,10 +151,16 @@ impl<T: Cost> HubState<T> {
             steps: 0,
             matched: vec![Vec::new(); ports],
             link: None,
+            now_ms: 0,
         }
     }
 
-    fn names(&self, kind: Kind) -> &NameTable<Listeners> {
+    /// Says what time it is, in milliseconds of the server's clock: so exactly it is known when something was published.
+    pub(crate) fn note_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    fn names(&self, kind: Kind) -> &NameTable<Channel> {
         match kind {
             Kind::Channel => &self.channels,
             Kind::ShardChannel => &self.shard_channels,
@@ -172,8 +185,8 @@ impl<T: Cost> HubState<T> {
                 return (name.clone(), listeners.join(port, new_slot));
             }
         };
-        let (name, listeners) = names.get_or_insert(name, || (name.into(), Listeners::default()));
-        (name.clone(), listeners.join(port, new_slot))
+        let (name, channel) = names.get_or_insert(name, || (name.into(), Channel::default()));
+        (name.clone(), channel.listeners.join(port, new_slot))
     }
 
     /// Counts one subscriber of `name` at `port` less; the name is forgotten with its last one.
@@ -192,7 +205,7 @@ impl<T: Cost> HubState<T> {
                 return;
             }
         };
-        if let Some(listeners) = names.get_mut(name) {
+        if let Some(Channel { listeners, .. }) = names.get_mut(name) {
             listeners.leave(port);
             if listeners.is_empty() {
                 names.remove(name);
@@ -203,16 +216,18 @@ impl<T: Cost> HubState<T> {
     /// How many deliveries a message to `channel` would make.
     pub(crate) fn receivers(&mut self, kind: Kind, channel: &[u8]) -> usize {
         self.steps += 1;
-        let mut total = self.names(kind).get(channel).map_or(0, Listeners::total);
+        let mut total = self.names(kind).get(channel).map_or(0, |channel| channel.listeners.total());
         if kind == Kind::Channel {
             self.patterns.for_each_match(channel, |_, listeners| total += listeners.total());
         }
         total
     }
 
-    /// Queues `message` for everyone who listens to `channel` at this server.
+    /// Queues `message` for everyone who listens to `channel` at this server, and counts it.
     pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
-        self.post_to_listeners(kind, channel, |exact, patterns| {
+        let now_ms = self.now_ms;
+        let count = |channel: &Channel, receivers| channel.count(message.payload_len(), receivers, now_ms);
+        self.post_to_listeners(kind, channel, count, |exact, patterns| {
             Entry::Publication(Publication { message: message.clone(), exact, patterns })
         })
     }
@@ -225,13 +240,14 @@ impl<T: Cost> HubState<T> {
         channel: &[u8],
         make: impl Fn(Option<Slot>, Vec<(Slot, Name)>) -> T,
     ) -> Published {
-        self.post_to_listeners(kind, channel, |exact, patterns| Entry::Other(make(exact, patterns)))
+        self.post_to_listeners(kind, channel, |_, _| (), |exact, patterns| Entry::Other(make(exact, patterns)))
     }
 
     fn post_to_listeners(
         &mut self,
         kind: Kind,
         channel: &[u8],
+        count: impl FnOnce(&Channel, usize),
         make: impl Fn(Option<Slot>, Vec<(Slot, Name)>) -> Entry<T>,
     ) -> Published {
         let HubState { channels, shard_channels, patterns, mailboxes, steps, matched, .. } = self;
@@ -247,8 +263,12 @@ impl<T: Cost> HubState<T> {
         let by_pattern = published.receivers > 0;
         let names = if kind == Kind::Channel { channels } else { shard_channels };
         let exact = names.get(channel);
-        published.receivers += exact.map_or(0, Listeners::total);
-        let places = exact.map_or(&[][..], Listeners::places);
+        let listeners = exact.map(|channel| &channel.listeners);
+        published.receivers += listeners.map_or(0, Listeners::total);
+        if let Some(channel) = exact {
+            count(channel, published.receivers);
+        }
+        let places = listeners.map_or(&[][..], Listeners::places);
         let mut deliver = |port: PortId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
             mailboxes.post(port, make(exact, patterns), &mut published.sent);
             *steps += 1;
@@ -295,28 +315,5 @@ impl<T: Cost> HubState<T> {
     /// Those of `ports` that are so far behind that who sends them something should wait.
     pub(crate) fn crowded(&self, ports: PortSet) -> PortSet {
         self.mailboxes.crowded(ports)
-    }
-
-    /// The names in one of the [`PARTS`] of the channels of `kind`, in no order.
-    pub(crate) fn channels(&mut self, kind: Kind, part: usize) -> Vec<Name> {
-        let names: Vec<Name> = self.names(kind).part(part).into_iter().flatten().cloned().collect();
-        self.steps += names.len();
-        names
-    }
-
-    /// How many channels of `kind` have subscribers of their own.
-    pub(crate) fn channel_count(&self, kind: Kind) -> usize {
-        self.names(kind).len()
-    }
-
-    /// How many subscribers of its own `channel` has.
-    pub(crate) fn subscriber_count(&mut self, kind: Kind, channel: &[u8]) -> usize {
-        self.steps += 1;
-        self.names(kind).get(channel).map_or(0, Listeners::total)
-    }
-
-    /// How many different patterns are subscribed to.
-    pub(crate) fn pattern_count(&self) -> usize {
-        self.patterns.len()
     }
 }

@@ -23,12 +23,19 @@ pub(crate) use form::Form;
 const INLINE_TAIL: usize = 1280;
 
 /// Which of the two families of channels a message belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// PUBLISH: `message` and, to patterns, `pmessage`.
     Channel,
     /// SPUBLISH: `smessage`.
     ShardChannel,
+}
+
+impl Kind {
+    /// Of the messages that come by a subscription of this kind.
+    pub(crate) fn of(topic: Topic) -> Self {
+        if topic == Topic::ShardChannel { Kind::ShardChannel } else { Kind::Channel }
+    }
 }
 
 impl From<Kind> for Topic {
@@ -202,6 +209,11 @@ impl Message {
             }
             (lead, tail) => (split_bulk(lead).0, &tail[..tail.len() - LINE_END.len()]),
         }
+    }
+
+    /// Length of its payload, in bytes.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.parts().1.len()
     }
 
     /// Its length in memory, in bytes.

@@ -1,6 +1,8 @@
 //! What is counted, logged and kept for operators, and what this process uses.
 
+pub(crate) mod channels;
 pub mod counters;
+pub(crate) mod delays;
 pub(crate) mod latency;
 pub(crate) mod load;
 pub(crate) mod log;

@@ -3,6 +3,7 @@
 pub mod executor;
 pub(crate) mod governor;
 pub mod names;
+pub(crate) mod tracers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::ids::{CommandIndex, PortSet};
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
 use crate::mailbox::Sent;
+use crate::observe::channels::Sampler;
 use crate::observe::counters::{Counter, Counters};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
@@ -37,6 +39,7 @@ use crate::shutdown::Shutdown;
 use executor::Executors;
 use governor::Governor;
 use names::Names;
+use tracers::Tracers;
 
 /// What other threads need of a worker beside its mailbox.
 #[derive(Debug)]
@@ -101,6 +104,8 @@ pub struct Server {
     pub(crate) wrong_passwords: Seldom,
     /// Scripts, and the one that is running.
     pub(crate) scripts: Scripts,
+    /// PUBSUB TRACE.
+    pub(crate) tracers: Tracers,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// SHUTDOWN and signals.
@@ -206,6 +211,7 @@ impl Server {
             misplaced_tls: Seldom::default(),
             wrong_passwords: Seldom::default(),
             scripts: Scripts::default(),
+            tracers: Tracers::default(),
             pause: Pause::default(),
             shutdown: Shutdown::default(),
             drain: Drain::default(),
@@ -263,6 +269,19 @@ impl Server {
             self.total(|counters| &counters.net_output_bytes),
         ];
         self.stats.rates.lock().sample(self.clock.now().ms(), totals);
+    }
+
+    /// Where each thread keeps which channels have been busy.
+    pub(crate) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
+        self.all_stats().map(|stats| &stats.channels).chain([&self.stats.channels])
+    }
+
+    /// Lets each of these look at as many messages as there is time for, and tells the hub the time. To be called ten times a
+    /// second.
+    pub(crate) fn adapt_samplers(&self) {
+        let (settings, now_ms) = (self.settings(), self.clock.now().ms());
+        self.samplers().for_each(|sampler| sampler.adapt(&settings, now_ms));
+        self.hub.lock().note_time(now_ms);
     }
 
     /// The distribution of one command's execution times on all workers together, in nanoseconds; none before the first.

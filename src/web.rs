@@ -13,6 +13,7 @@
 //! | `exposition` | the same as text for Prometheus |
 
 mod access;
+mod delays;
 mod exposition;
 mod families;
 mod figures;

@@ -9,13 +9,16 @@ mod emptying;
 mod ending;
 mod evicting;
 mod fan_out;
+pub(crate) mod following;
 mod judging;
 mod lists;
+mod losses;
 mod monitors;
 mod orders;
 pub(crate) mod placement;
 mod shedding;
 mod subscribing;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -41,8 +44,10 @@ use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
 use ending::Leaver;
+use following::Followed;
 use judging::Doubt;
 use lists::Lists;
+use losses::Losses;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -82,6 +87,12 @@ pub struct Worker {
     steps: Cell<u64>,
     /// Outboxes to offer to their sockets.
     dirty: RefCell<VecDeque<Rc<Client>>>,
+    /// How many have been put there since the start.
+    marked_dirty: Cell<u64>,
+    /// Messages that are followed and lie in some of them.
+    followed: RefCell<VecDeque<Followed>>,
+    /// What subscribers have lost, of which the hub has still to be told.
+    losses: RefCell<Losses>,
     /// Bytes in these outboxes that have not been offered, with [`writing::FRAME_BYTES`] for each frame.
     unoffered_bytes: Cell<usize>,
     /// Bytes queued for clients whose sockets were full, since it last looked whether they have room again.
@@ -127,6 +138,9 @@ impl Worker {
             astray: RefCell::default(),
             awaiting: RefCell::default(),
             dirty: RefCell::default(),
+            marked_dirty: Cell::new(0),
+            followed: RefCell::default(),
+            losses: RefCell::default(),
             holds_hub: Cell::new(false),
             overdue: RefCell::default(),
             delivered: Cell::new(0),
@@ -284,6 +298,7 @@ impl Worker {
             self.more_waits.set(more_waits);
         }
         self.send_after(&mut hub);
+        self.tell_losses(&mut hub);
         self.end_few(&mut hub);
         self.more_waits.get() || !self.incoming.borrow().is_empty()
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use parking_lot::Mutex;
+
 use super::Closing;
+use super::following::Mark;
 use super::notice::Notice;
 use super::registry::ClientInfo;
 use crate::hub::name::Name;
@@ -29,7 +32,26 @@ pub enum Order {
     ResumeAll,
     /// Who listens to a channel, or to anything, has lost messages on their way here.
     Missed(Missed),
+    /// The message before it has come so far.
+    Mark(Arc<Mark>),
+    /// Somebody wants to know who is in some lists.
+    Survey(Survey),
 }
+
+/// A question who listens to a name.
+#[derive(Debug)]
+pub struct Survey {
+    /// The lists of a worker.
+    pub(crate) lists: Vec<(Topic, Slot)>,
+    /// How many clients are wanted at most of each.
+    pub(crate) most: usize,
+    /// Where they are put, each with what it has subscribed to.
+    pub(crate) found: Found,
+    pub(crate) receipt: Receipt,
+}
+
+/// Who listens to a name.
+pub(crate) type Found = Arc<Mutex<Vec<(Topic, Arc<ClientInfo>)>>>;
 
 /// Messages that have not come from other servers.
 #[derive(Clone, Debug)]
@@ -66,6 +88,8 @@ pub enum Errand {
     Serve(Answer),
     /// It waits no more, and its request is executed anew.
     Return(Box<Returned>),
+    /// It is told of a message that it traces.
+    Trace(Arc<str>),
 }
 
 /// A request of a client that has waited.
@@ -92,6 +116,8 @@ impl Cost for Order {
             Order::Monitor(line) => line.len(),
             Order::ResumeAll => 0,
             Order::Missed(missed) => missed.listeners.as_ref().map_or(0, |of| of.channel.len()),
+            Order::Mark(mark) => mark.cost(),
+            Order::Survey(survey) => size_of_val(&survey.lists[..]),
         }
     }
 }
@@ -103,6 +129,7 @@ impl Cost for Errand {
             Errand::Tell(notice) => notice.cost(),
             Errand::Serve(answer) => answer.len(),
             Errand::Return(request) => request.args.size_bytes(),
+            Errand::Trace(line) => line.len(),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use crate::message::Frame;
+use crate::message::{Form, Frame};
 use crate::resp::answer::{Answer, Piece};
 use crate::resp::encode::Reply;
 use backlog::Backlog;
@@ -60,6 +60,18 @@ impl Queue {
         match self {
             Queue::Row(row) => row.back(),
             Queue::Backlog(backlog) => backlog.list.last().map(|place| backlog.list.get(place)),
+        }
+    }
+
+    /// The first of the messages in the newest chunk that has some.
+    fn newest_message(&self) -> Option<Form<'_>> {
+        match self {
+            Queue::Row(row) => row.iter().rev().find_map(|chunk| chunk.form_at(0)),
+            Queue::Backlog(backlog) => {
+                let list = &backlog.list;
+                let mut places = std::iter::successors(list.last(), |place| list.before(*place));
+                places.find_map(|place| list.get(place).form_at(0))
+            }
         }
     }
 
@@ -117,6 +129,12 @@ impl Outbox {
                 self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
             }
         }
+    }
+
+    /// The newest message that waits, if there is one; of several that lie together the first.
+    pub(crate) fn newest_message(&self) -> Option<Form<'_>> {
+        let held = self.held.iter().flatten().rev().find_map(|frame| frame.form_at(0));
+        held.or_else(|| self.queue.newest_message())
     }
 
     /// Queues a reply. It does not wait for held frames: it is what they wait for.

@@ -69,6 +69,8 @@ pub enum Flag {
     Blocked,
     /// Has asked for the end of the server, and sees it.
     Spared,
+    /// PUBSUB TRACE
+    Tracer,
 }
 
 /// The public side of one client. Its own thread writes it, any thread reads it; no field depends on another.

@@ -294,6 +294,7 @@ fn reset(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
     let Call { info, scope, keys, now, .. } = &mut call.call;
     client::stop_tracking(info, scope, keys, *now);
     call.worker.stop_monitoring(call.client);
+    call.worker.stop_tracing(call.client);
     subscribing::begin(call, Change::Reset);
     Ok(())
 }

@@ -79,6 +79,7 @@ pub(super) fn discard(turn: &mut Turn<'_>, conversation: &mut Conversation) {
 /// be had.
 pub(crate) fn end(worker: &Worker, client: &Client, conversation: &mut Conversation) {
     worker.stop_monitoring(client);
+    worker.stop_tracing(client);
     super::transaction::forget_queue(&client.info, &mut conversation.state);
     let (server, info) = (&worker.server, &client.info);
     let mut slot = None;

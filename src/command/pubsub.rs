@@ -1,6 +1,14 @@
 //! SUBSCRIBE, PUBLISH and their families, PUBSUB.
 
+mod following;
+mod scan;
+mod stats;
+pub(crate) mod subscribers;
 pub(crate) mod subscribing;
+#[cfg(test)]
+mod tests;
+mod top;
+mod trace;
 
 use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
@@ -13,6 +21,7 @@ use crate::hub::{self, HubState};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
 use crate::resp::errors::ReplyError;
+use crate::worker::following::TRACE_CHANNEL;
 use subscribing::Change;
 
 const SUBSCRIPTION: Flags =
@@ -193,6 +202,12 @@ const PUBSUB: &[Command] = &[
         run: Some(|call| numsub(call, Kind::ShardChannel)),
         ..DEFAULT
     },
+    stats::STATS,
+    stats::SHARDSTATS,
+    top::TOP,
+    scan::SCAN,
+    subscribers::SUBSCRIBERS,
+    trace::TRACE,
     Command {
         since: "6.2.0",
         flags: Flags::LOADING.and(Flags::STALE).and(Flags::HELP),
@@ -218,7 +233,7 @@ fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyEr
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let channel = &call.args[1];
     ensure_length(call.settings, kind.into(), channel)?;
-    if *channel == *gap::CHANNEL {
+    if *channel == *gap::CHANNEL || *channel == *TRACE_CHANNEL {
         return Err(ReplyError::RESERVED_CHANNEL);
     }
     if let Some(backplane) = &call.server.backplane {
@@ -231,6 +246,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     // the best guess.
     let nobody_listens = |hub: &mut HubState<_>| !hub.is_linked() && hub.receivers(kind, channel) == 0;
     if !call.scope.expects_receivers && call.hub.with(nobody_listens) {
+        following::note(call, kind, 0);
         call.reply.integer(0);
         return Ok(());
     }
@@ -242,6 +258,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;
     call.outcome.sent.extend(published.sent);
+    following::note(call, kind, published.receivers);
     let elsewhere = call.scope.gathered.take().and_then(|gathered| gathered.numbers.first().copied());
     call.reply.count(published.receivers + elsewhere.unwrap_or_default() as usize);
     Ok(())

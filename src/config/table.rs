@@ -434,6 +434,14 @@ directives! {
     /// few kilobytes.
     slowlog_max_len: u64 = 128, "slowlog-max-len", Observation, Runtime, number(0, LONG_MAX), bounds;
 
+    /// How many channels PUBSUB TOP and the metrics can tell apart by what was published there lately, on each thread and for each
+    /// measure; 0 switches that off. A channel with more than one part in so many of all messages is among them. The first 256
+    /// bytes of each name are kept.
+    channel_top_size: u64 = 128, "channel-top-size", Observation, Runtime, number(0, 10_000), bounds;
+
+    /// Seconds over which PUBSUB TOP looks back at least; at most half as long again.
+    channel_top_window: Seconds = Seconds(10), "channel-top-window", Observation, Runtime, number(1, 3600);
+
     /// Milliseconds from which an event is kept for LATENCY; 0 keeps none.
     latency_monitor_threshold: Millis = Millis(0), "latency-monitor-threshold", Observation, Runtime, number(0, LONG_MAX);
 

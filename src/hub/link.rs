@@ -72,6 +72,11 @@ impl<T: Cost> HubState<T> {
         self.link.is_some()
     }
 
+    /// Whether what is published is heard here at once, and not when it comes back from the link.
+    pub(crate) fn delivers_here(&self) -> bool {
+        self.link.as_ref().is_none_or(|link| link.carries != Carries::Originals)
+    }
+
     /// How many messages were dropped on their way to other servers.
     pub(crate) fn dropped(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.dropped)

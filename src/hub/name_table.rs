@@ -133,7 +133,12 @@ impl<T> NameTable<T> {
     /// The names in one of [`PARTS`] parts of a table that is divided, or in the only part of one that is not; none behind the
     /// last. Who lists one part after the other while the table changes misses no name that is there all the time.
     pub(crate) fn part(&self, part: usize) -> Option<impl Iterator<Item = &Name>> {
-        Some(self.parts.as_slice().get(part)?.iter().map(|(name, _)| name))
+        Some(self.entries(part)?.map(|(name, _)| name))
+    }
+
+    /// The same with what there is at each name.
+    pub(super) fn entries(&self, part: usize) -> Option<impl Iterator<Item = (&Name, &T)>> {
+        Some(self.parts.as_slice().get(part)?.iter().map(|(name, entry)| (name, entry)))
     }
 
     /// All names.

@@ -56,6 +56,7 @@ use program::{Letters, Program};
 use walk::Work;
 
 use super::name::{self, Name};
+use super::name_table::PARTS;
 
 /// One value for each unique pattern, and the patterns that match a channel in time that does not depend on the others.
 ///
@@ -144,6 +145,12 @@ impl<V> PatternIndex<V> {
     /// All patterns with their values, in an order that depends only on what was inserted and removed before.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
         self.entries.iter().map(|entry| (&*entry.name, &entry.value))
+    }
+
+    /// The patterns in one of [`PARTS`] parts, in no order.
+    pub(super) fn part(&self, part: usize) -> impl Iterator<Item = &Name> {
+        let keys = self.keys.get(part).into_iter().flatten();
+        keys.map(|key| &self.entries[*key as usize].name)
     }
 
     fn find(&self, pattern: &[u8]) -> Option<usize> {
@@ -236,9 +243,6 @@ const STAR_BYTES: usize = 150;
 const SET_BYTES: usize = 250;
 
 const ROOT: usize = 0;
-
-/// Into how many parts the table of names is divided, so that none makes room for all at once.
-const PARTS: usize = 256;
 
 /// A smaller part is not worth shrinking, in entries.
 const KEPT_CAPACITY: usize = 8;

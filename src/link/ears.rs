@@ -19,6 +19,7 @@ use crate::command::elsewhere::resume;
 use crate::hub::name::Name;
 use crate::mailbox::Sent;
 use crate::message::{Kind, Message};
+use crate::observe::channels::Published;
 use crate::observe::seldom::Seldom;
 use crate::server::Server;
 use crate::version::VERSION;
@@ -254,6 +255,11 @@ impl<'s> Ears<'s> {
         let published = hub.lock().publish_here(kind, channel, &message);
         self.expects_receivers = published.receivers > 0;
         self.sent.extend(published.sent);
+        let sampler = &self.server.stats.channels;
+        if !sampler.passes() {
+            let seen = Published { kind, channel, bytes: message.payload_len(), receivers: published.receivers };
+            sampler.look_at(&seen, &self.server.settings(), self.now_ms());
+        }
     }
 
     /// Does what is due.

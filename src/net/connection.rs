@@ -343,7 +343,13 @@ fn report(worker: &Worker, client: &Client) {
     };
     let name = info.labels().short_name();
     let reason = closing.reason();
+    let left = client.take_left();
     let counters = &worker.stats().counters;
+    if let (Closing::HardLimit | Closing::SoftLimit | Closing::DeadPeer, Some((kind, channel))) =
+        (closing, &left.newest)
+    {
+        worker.note_cut(*kind, channel);
+    }
     match closing {
         Closing::HardLimit | Closing::SoftLimit => counters.output_limit_disconnections.add(1),
         Closing::QueryBuffer => counters.query_buffer_disconnections.add(1),
@@ -356,7 +362,7 @@ fn report(worker: &Worker, client: &Client) {
     }
     let age_s = worker.now().ms().saturating_sub(info.connected_ms) / 1000;
     let input_bytes = info.held.get(Holding::Input);
-    let Left { output_bytes, channels, patterns } = client.take_left();
+    let Left { output_bytes, channels, patterns, .. } = left;
     tracing::warn!(
         client = info.id,
         peer,

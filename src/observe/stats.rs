@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use super::channels::Sampler;
 use super::counters::{Counter, Counters};
+use super::delays::Delays;
 
 /// What is known of one command's executions.
 #[derive(Debug, Default)]
@@ -47,13 +49,26 @@ pub struct WorkerStats {
     pub counters: Counters,
     /// By the command's place in the table.
     pub by_command: Box<[CommandStats]>,
+    /// The busiest of the channels that it publishes to.
+    pub(crate) channels: Sampler,
+    /// Of messages whose way was followed: from when they were published until they had been put into the outboxes of this
+    /// worker's subscribers.
+    pub(crate) fan_out: Delays,
+    /// Until those had been offered to their sockets.
+    pub(crate) written: Delays,
 }
 
 impl WorkerStats {
     /// Nothing yet, for a table of `commands` commands.
     pub fn new(commands: usize) -> Self {
         let by_command = (0..commands).map(|_| CommandStats::default()).collect();
-        WorkerStats { counters: Counters::default(), by_command }
+        WorkerStats {
+            counters: Counters::default(),
+            by_command,
+            channels: Sampler::default(),
+            fan_out: Delays::default(),
+            written: Delays::default(),
+        }
     }
 
     /// CONFIG RESETSTAT
@@ -63,6 +78,7 @@ impl WorkerStats {
             [&command.calls, &command.us, &command.rejected, &command.failed].into_iter().for_each(Counter::reset);
             *command.latency.lock() = None;
         }
+        [&self.fan_out, &self.written].into_iter().for_each(Delays::reset);
     }
 }
 
@@ -75,6 +91,8 @@ pub struct ServerStats {
     pub errors: Mutex<BTreeMap<String, u64>>,
     /// Throughput over the last moments.
     pub rates: Mutex<Rates>,
+    /// The busiest of the channels to which other servers publish.
+    pub(crate) channels: Sampler,
 }
 
 /// The most different error codes that are counted, as in Redis.

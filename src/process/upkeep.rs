@@ -23,10 +23,12 @@ pub(crate) const OFTEN: Duration = Duration::from_millis(100);
 /// What is due ten times a second.
 pub fn often(worker: &Worker) {
     worker.empty_some(OFTEN);
+    worker.tell_losses(&mut HubAccess::new(&worker.server.hub));
     worker.server.memory.count(worker.id());
     if worker.id() == 0 {
         worker.evict_clients();
         worker.server.sample_rates();
+        worker.server.adapt_samplers();
     }
 }
 
@@ -91,6 +93,7 @@ fn close_if_idle(client: &Client, settings: &Settings, now_ms: u64) {
     let waits = client.is_subscriber()
         || client.is_monitor()
         || client.info.has_flag(Flag::Blocked)
+        || client.info.has_flag(Flag::Tracer)
         || client.awaits_answer.get();
     let idle_ms = now_ms.saturating_sub(client.info.active_ms.load(Relaxed));
     if !waits && u128::from(idle_ms) > limit.as_millis() {

@@ -35,6 +35,10 @@ fixed! {
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
     /// PUBLISH to a channel on which nodes speak with each other, or tell subscribers what they have lost.
     RESERVED_CHANNEL = "ERR channels that begin with __pregon__: are for what servers say themselves";
+    /// PUBSUB TRACE with a rate that is none.
+    TRACE_RATE = "ERR the rate must be 1/n, or n, for one message in n";
+    /// PUBSUB TRACE while others do so.
+    TOO_MANY_TRACERS = "ERR 8 clients trace already, which is the most";
     /// PUBLISH without a connection to the engine.
     OFFLINE = "OFFLINE no connection to the backplane: the message was not published, because other nodes would not hear it";
     /// PREGON SLOW with a word that is no policy.

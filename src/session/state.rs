@@ -8,6 +8,7 @@ use crate::backplane::gather::{self, Gathered};
 use crate::command::elsewhere::execution::Execution;
 use crate::command::elsewhere::loan::Borrower;
 use crate::command::elsewhere::task::{self, Request};
+use crate::command::pubsub::subscribers::Asked;
 use crate::command::pubsub::subscribing::Subscribing;
 use crate::config::Settings;
 use crate::keyspace::watchers::Watch;
@@ -81,6 +82,8 @@ pub(crate) enum Blocked {
         /// Whether the client has asked for none.
         muted: bool,
     },
+    /// PUBSUB SUBSCRIBERS: until all workers have said who listens.
+    Asking(Asked),
     /// SHUTDOWN: until the connection ends, or the request of this round is withdrawn.
     ShuttingDown(Round),
 }

@@ -47,6 +47,7 @@ impl Session {
                 let result = answer.lock().take().unwrap_or(Ok(()));
                 self.turn(now, None, |turn, _, _| run::answer_late(turn, result, muted));
             }
+            Some(Blocked::Asking(asked)) => self.turn(now, None, |turn, _, _| asked.answer(turn)),
             Some(Blocked::ShuttingDown(_)) => self.turn(now, None, |turn, conversation, _| {
                 run::fail_late(turn, &conversation.scope, &ReplyError::SHUTDOWN_WITHDRAWN);
             }),
@@ -127,6 +128,7 @@ impl Session {
             Some(Blocked::Ordered(missing)) => missing.load(Acquire) == 0,
             Some(Blocked::Sleeping(until_ms)) => *until_ms <= now_ms,
             Some(Blocked::Governed { answer, .. }) => answer.lock().is_some(),
+            Some(Blocked::Asking(asked)) => asked.is_answered(),
             // A stricter pause may have ended while a laxer one is still in force.
             Some(Blocked::Paused(_, mode)) => self.worker.server.pause.mode(now_ms) < Some(*mode),
             Some(Blocked::ShuttingDown(round)) => self.worker.server.shutdown.is_withdrawn(*round),

@@ -7,6 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::delays::Times;
 use super::families::{Family, Kind, families};
 use super::figures::Figures;
 
@@ -36,7 +37,7 @@ impl Format {
 
 /// What is shown, all at one moment.
 #[derive(Debug)]
-struct Shown(Vec<Family>);
+struct Shown(Vec<Family>, Times);
 
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -54,14 +55,14 @@ impl Collector for Shown {
                 }
             }
         }
-        Ok(())
+        self.1.encode(&mut encoder)
     }
 }
 
 /// The text of a page of metrics.
 pub(super) fn exposition(figures: &Figures, format: Format) -> String {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Shown(families(figures))));
+    registry.register_collector(Box::new(Shown(families(figures), figures.times.clone())));
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = text::encode(&mut text, &registry);

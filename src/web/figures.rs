@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::delays::Times;
 use crate::command::info::Overview;
 use crate::server::{Server, Unready};
 
@@ -10,12 +11,14 @@ use crate::server::{Server, Unready};
 pub(super) struct Figures {
     /// Why the server is not ready, if it is not.
     pub(super) unready: Option<Unready>,
+    /// How long messages take.
+    pub(super) times: Times,
     sections: Vec<(&'static str, Vec<(String, String)>)>,
 }
 
 impl Figures {
     pub(super) fn of(server: &Server, overview: &mut Overview) -> Self {
-        Figures { unready: server.unready(), sections: overview.sections(server) }
+        Figures { unready: server.unready(), times: Times::of(server), sections: overview.sections(server) }
     }
 
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -28,6 +28,7 @@ impl Worker {
         self.holds_hub.set(false);
         self.incoming.borrow_mut().shrink_to(KEPT_ENTRIES);
         self.send_after(hub);
+        self.tell_losses(hub);
     }
 
     /// Delivers the next entry that was taken from the mailbox, and those behind it that can be joined to it; false if

@@ -19,6 +19,8 @@ impl Worker {
             },
             Order::Monitor(line) => self.show_monitors(line),
             Order::Missed(missed) => self.tell_missed(&missed),
+            Order::Mark(mark) => self.follow(mark),
+            Order::Survey(survey) => self.answer_survey(survey),
             Order::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
         }
     }
@@ -38,6 +40,7 @@ impl Worker {
             }
             Errand::Serve(answer) => client.serve(answer),
             Errand::Return(request) => client.give_back(request),
+            Errand::Trace(line) => self.tell_traced(client, &line),
         }
     }
 

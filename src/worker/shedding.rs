@@ -8,6 +8,7 @@ use crate::client::order::Missed;
 use crate::client::outbox::Lost;
 use crate::config::SlowPolicy;
 use crate::ids::Topic;
+use crate::message::Kind;
 
 impl Worker {
     /// Whether the socket of `client`, which was full, is to be tried once more before it loses something.
@@ -23,11 +24,20 @@ impl Worker {
         }
         let Some(bound) = client.bound(&self.settings(), &self.server.acl) else { return };
         let (mut messages, mut bytes) = (0, 0);
+        let mut losses = self.losses.borrow_mut();
         let mut note = |lost: &Lost| {
             messages += lost.messages() as u64;
             bytes += lost.bytes() as u64;
+            if let Some(form) = lost.form() {
+                losses.add(Kind::of(form.topic), form.channel, [lost.messages() as u64, 0]);
+            }
         };
         client.outbox.borrow_mut().shed(&bound, client.telling(), &mut note);
+        let are_many = losses.are_many() && !self.holds_hub.get();
+        drop(losses);
+        if are_many {
+            self.tell_losses(&mut self.hub());
+        }
         if messages > 0 {
             self.count_lost(client, bound.policy, messages, bytes);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::client::held::Holding;
+use crate::client::registry::Flag;
 use crate::client::{Client, Closing, Flushed};
 use crate::config::{ByteSize, OutputLimit};
 use crate::observe::counters::Counter;
@@ -36,6 +37,7 @@ impl Worker {
         if client.unoffered_bytes.replace(client.unoffered_bytes.get() + bytes) == 0 {
             let mut dirty = self.dirty.borrow_mut();
             dirty.push_back(client.clone());
+            self.marked_dirty.set(self.marked_dirty.get() + 1);
             if dirty.len() == 1 {
                 self.flush_bell.notify_one();
             }
@@ -60,6 +62,7 @@ impl Worker {
                 break;
             }
         }
+        self.end_following();
         !self.dirty.borrow().is_empty()
     }
 
@@ -147,7 +150,7 @@ impl Worker {
         let limits = &settings.client_output_buffer_limit;
         if !client.is_proven() {
             UNPROVEN
-        } else if client.is_subscriber() {
+        } else if client.is_subscriber() || client.info.has_flag(Flag::Tracer) {
             limits.pubsub
         } else {
             limits.normal
