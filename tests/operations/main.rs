@@ -7,6 +7,7 @@ pub mod support;
 
 mod deployment;
 mod prometheus;
+mod resolving;
 
 use std::process::{Command, ExitCode};
 
@@ -42,6 +43,11 @@ const CASES: &[Case] = &[
     ),
     ("promtool_finds_nothing_to_correct", &["promtool"], prometheus::promtool_finds_nothing_to_correct),
     ("prometheus_scrapes_and_answers_with_the_right_number", &["prometheus"], prometheus::prometheus_scrapes),
+    (
+        "a_name_server_that_hangs_keeps_only_those_waiting_who_ask_for_a_name",
+        &["unshare"],
+        resolving::a_name_server_that_hangs_keeps_only_those_waiting_who_ask_for_a_name,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -60,6 +66,9 @@ fn main() -> ExitCode {
 
 /// Why this machine cannot run a program, if it cannot.
 fn missing(program: &str) -> Option<String> {
+    if program == "unshare" {
+        return resolving::missing();
+    }
     let output = Command::new(program).arg("--version").output();
     output.err().map(|_| format!("{program} is not on PATH"))
 }
