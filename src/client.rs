@@ -71,6 +71,11 @@ impl Closing {
         if error.kind() == io::ErrorKind::TimedOut { Closing::DeadPeer } else { Closing::WriteFailed }
     }
 
+    /// Whether nobody needs to be warned of it: it is ordered, or happens all the time.
+    pub(crate) fn is_usual(self) -> bool {
+        matches!(self, Closing::Killed | Closing::Revoked | Closing::Idle | Closing::Drained | Closing::WriteFailed)
+    }
+
     /// The reason as the log gives it.
     pub fn reason(self) -> &'static str {
         match self {

@@ -58,6 +58,15 @@ pub struct Published {
     pub sent: Sent,
 }
 
+/// What has been published since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Messages, those included that came from other servers.
+    pub(crate) messages: u64,
+    /// Deliveries of them that were queued.
+    pub(crate) deliveries: u64,
+}
+
 /// The hub, shared by all threads. Its mailboxes carry `T` beside messages.
 #[derive(Debug)]
 pub struct Hub<T> {
@@ -139,6 +148,7 @@ pub(crate) struct HubState<T> {
     link: Option<Link>,
     /// See [`HubState::note_time`].
     now_ms: u64,
+    pub(crate) totals: Totals,
 }
 
 impl<T: Cost> HubState<T> {
@@ -152,6 +162,7 @@ impl<T: Cost> HubState<T> {
             matched: vec![Vec::new(); ports],
             link: None,
             now_ms: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -223,13 +234,23 @@ impl<T: Cost> HubState<T> {
         total
     }
 
+    /// Whether nobody would hear a message to `channel`, here or elsewhere, so that it need not be made. It is counted then.
+    pub(crate) fn goes_unheard(&mut self, kind: Kind, channel: &[u8]) -> bool {
+        let goes_unheard = !self.is_linked() && self.receivers(kind, channel) == 0;
+        self.totals.messages += u64::from(goes_unheard);
+        goes_unheard
+    }
+
     /// Queues `message` for everyone who listens to `channel` at this server, and counts it.
     pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
         let now_ms = self.now_ms;
         let count = |channel: &Channel, receivers| channel.count(message.payload_len(), receivers, now_ms);
-        self.post_to_listeners(kind, channel, count, |exact, patterns| {
+        let published = self.post_to_listeners(kind, channel, count, |exact, patterns| {
             Entry::Publication(Publication { message: message.clone(), exact, patterns })
-        })
+        });
+        self.totals.messages += 1;
+        self.totals.deliveries += published.receivers as u64;
+        published
     }
 
     /// Queues something else than a message for everyone who listens to `channel` at this server: what `make` makes of the list

@@ -3,6 +3,7 @@
 pub(crate) mod channels;
 pub mod counters;
 pub(crate) mod delays;
+pub(crate) mod incidents;
 pub(crate) mod latency;
 pub(crate) mod load;
 pub(crate) mod log;

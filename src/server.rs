@@ -17,7 +17,7 @@ use crate::acl::{Acl, Catalogue};
 use crate::backplane::Backplane;
 use crate::backplane::status::Phase;
 use crate::client::order::{Errand, Hub, Order};
-use crate::client::registry::{ClientInfo, Clients};
+use crate::client::registry::{ClientInfo, Clients, shortened};
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::drain::Drain;
@@ -27,6 +27,7 @@ use crate::lazy_free::LazyFree;
 use crate::mailbox::Sent;
 use crate::observe::channels::Sampler;
 use crate::observe::counters::{Counter, Counters};
+use crate::observe::incidents::{Fate, Incident, Incidents};
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::load::Load;
 use crate::observe::memory::MemoryGauge;
@@ -96,6 +97,8 @@ pub struct Server {
     pub slowlog: Slowlog,
     /// Slow events.
     pub latency: LatencyMonitor,
+    /// Clients that were cut, or have lost messages.
+    pub(crate) incidents: Incidents,
     /// When the log last told of a browser that was made to speak to this server.
     pub(crate) cross_protocol: Seldom,
     /// The same of clients that speak TLS where it is not spoken.
@@ -207,6 +210,7 @@ impl Server {
             executors: Executors::new(names.places()),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
+            incidents: Incidents::default(),
             cross_protocol: Seldom::default(),
             misplaced_tls: Seldom::default(),
             wrong_passwords: Seldom::default(),
@@ -242,6 +246,18 @@ impl Server {
     pub fn apply_settings(&self, settings: Arc<Settings>) {
         *self.settings.write() = settings;
         self.settings_version.fetch_add(1, Release);
+    }
+
+    /// Keeps for operators what has become of a client.
+    pub(crate) fn note_incident(&self, info: &ClientInfo, fate: Fate) {
+        self.incidents.add(Incident {
+            unix_ms: self.clock.now().unix_ms(),
+            client: info.id,
+            peer: info.address.peer(),
+            user: shortened(&String::from_utf8_lossy(info.user(&self.acl).name())),
+            name: info.labels().short_name(),
+            fate,
+        });
     }
 
     /// The counters of each thread that runs commands.

@@ -29,15 +29,19 @@ pub struct Labels {
 /// Bytes of a name that logs show.
 const SHORT_NAME: usize = 64;
 
+/// A name for logs: of a long one only the front, and how much more there is.
+pub(crate) fn shortened(name: &str) -> String {
+    let front = &name[..name.floor_char_boundary(SHORT_NAME)];
+    match name.len() - front.len() {
+        0 => name.to_owned(),
+        more => format!("{front}... ({more} more bytes)"),
+    }
+}
+
 impl Labels {
-    /// Its name for logs: of a long one only the front, and how much more there is.
+    /// Its name for logs.
     pub(crate) fn short_name(&self) -> String {
-        match self.name.get(..SHORT_NAME) {
-            Some(front) if front.len() < self.name.len() => {
-                format!("{front}... ({} more bytes)", self.name.len() - SHORT_NAME)
-            }
-            _ => self.name.to_string(),
-        }
+        shortened(&self.name)
     }
 }
 

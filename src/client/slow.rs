@@ -22,6 +22,10 @@ pub(crate) struct Slow {
     lost: AtomicU64,
     /// When the log may name it again, in milliseconds of the server's clock.
     named_ms: AtomicU64,
+    /// Since when something has waited that its socket had refused, and when that refused something last, in milliseconds of
+    /// the server's clock; 0 if nothing waits, or it never did.
+    behind_since_ms: AtomicU64,
+    refused_ms: AtomicU64,
 }
 
 /// How often the log names a client that loses messages, in milliseconds.
@@ -46,6 +50,28 @@ impl Slow {
     /// How many messages it has lost.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Relaxed)
+    }
+
+    /// Notes whether something waits for it that its socket has refused. The time is asked for when that begins.
+    pub(crate) fn note_behind(&self, is_behind: bool, now_ms: impl FnOnce() -> u64) {
+        if is_behind != (self.behind_since_ms.load(Relaxed) > 0) {
+            self.behind_since_ms.store(if is_behind { now_ms().max(1) } else { 0 }, Relaxed);
+        }
+    }
+
+    /// Notes that its socket has refused something.
+    pub(crate) fn note_refusal(&self, now_ms: u64) {
+        self.refused_ms.store(now_ms.max(1), Relaxed);
+    }
+
+    /// Since when something has waited for it that its socket had refused; none if nothing does.
+    pub(crate) fn behind_since_ms(&self) -> Option<u64> {
+        Some(self.behind_since_ms.load(Relaxed)).filter(|since_ms| *since_ms > 0)
+    }
+
+    /// When its socket last refused something; none if it never did.
+    pub(crate) fn refused_ms(&self) -> Option<u64> {
+        Some(self.refused_ms.load(Relaxed)).filter(|refused_ms| *refused_ms > 0)
     }
 
     /// Whether the log is to name it, which has lost something at this moment.

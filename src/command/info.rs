@@ -18,7 +18,7 @@ use crate::client::order::Order;
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::hub::HubState;
+use crate::hub::{HubState, Totals};
 use crate::keyspace::access::KeyAccess;
 use crate::message::Kind;
 use crate::observe::memory::AllocatorUse;
@@ -148,6 +148,7 @@ struct HubCounts {
     patterns: usize,
     /// Messages that had no room on their way to other servers.
     dropped: u64,
+    totals: Totals,
 }
 
 impl HubCounts {
@@ -157,6 +158,7 @@ impl HubCounts {
             shard_channels: hub.channel_count(Kind::ShardChannel),
             patterns: hub.pattern_count(),
             dropped: hub.dropped(),
+            totals: hub.totals,
         }
     }
 }
@@ -227,6 +229,9 @@ struct ClientTotals {
     max_input: u64,
     /// The most that waits to be written to one client, in bytes.
     max_output: u64,
+    /// What waits to be written to those who listen to anything, and to all others, in bytes.
+    output_of_subscribers: u64,
+    output_of_others: u64,
 }
 
 impl ClientTotals {
@@ -240,13 +245,19 @@ impl ClientTotals {
     fn add(&mut self, client: &ClientInfo) {
         let held = |holding| client.held.get(holding) as u64;
         let input = held(Holding::Input) + held(Holding::InputRoom);
-        self.subscribers += u64::from(client.is_subscriber());
+        let output = held(Holding::Output);
+        if client.is_subscriber() {
+            self.subscribers += 1;
+            self.output_of_subscribers += output;
+        } else {
+            self.output_of_others += output;
+        }
         let watched = u64::from(client.watched.load(Relaxed));
         self.watching += u64::from(watched > 0);
         self.watched += watched;
         self.blocked += u64::from(client.has_flag(Flag::Blocked));
         self.max_input = self.max_input.max(input);
-        self.max_output = self.max_output.max(held(Holding::Output));
+        self.max_output = self.max_output.max(output);
     }
 }
 

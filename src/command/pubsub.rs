@@ -244,7 +244,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     }
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
-    let nobody_listens = |hub: &mut HubState<_>| !hub.is_linked() && hub.receivers(kind, channel) == 0;
+    let nobody_listens = |hub: &mut HubState<_>| hub.goes_unheard(kind, channel);
     if !call.scope.expects_receivers && call.hub.with(nobody_listens) {
         following::note(call, kind, 0);
         call.reply.integer(0);

@@ -23,6 +23,7 @@ use crate::ids::WorkerId;
 use crate::net::handover::{Doors, Guest};
 use crate::net::transport::Transport;
 use crate::net::upstream::Upstream;
+use crate::observe::incidents::Fate;
 use crate::session::{Luggage, Session};
 use crate::worker::Worker;
 
@@ -355,14 +356,24 @@ fn report(worker: &Worker, client: &Client) {
         Closing::QueryBuffer => counters.query_buffer_disconnections.add(1),
         Closing::Evicted => counters.evicted_clients.add(1),
         Closing::DeadPeer => counters.dead_peer_disconnections.add(1),
-        Closing::Failed | Closing::UpstreamLost => {}
-        Closing::Killed | Closing::Revoked | Closing::Idle | Closing::Drained | Closing::WriteFailed => {
-            return tracing::debug!(client = info.id, peer, name, reason, "closed");
-        }
+        Closing::Failed => counters.failed_disconnections.add(1),
+        Closing::UpstreamLost => counters.upstream_disconnections.add(1),
+        Closing::Killed => counters.kill_disconnections.add(1),
+        Closing::Revoked => counters.rights_disconnections.add(1),
+        Closing::Idle => counters.idle_disconnections.add(1),
+        Closing::WriteFailed => counters.write_disconnections.add(1),
+        // Counted where they are chosen.
+        Closing::Drained => {}
+    }
+    let Left { output_bytes, channels, patterns, .. } = left;
+    if !matches!(closing, Closing::Idle | Closing::WriteFailed | Closing::Drained) {
+        worker.server.note_incident(info, Fate::Cut { reason, output_bytes });
+    }
+    if closing.is_usual() {
+        return tracing::debug!(client = info.id, peer, name, reason, "closed");
     }
     let age_s = worker.now().ms().saturating_sub(info.connected_ms) / 1000;
     let input_bytes = info.held.get(Holding::Input);
-    let Left { output_bytes, channels, patterns, .. } = left;
     tracing::warn!(
         client = info.id,
         peer,
@@ -403,5 +414,15 @@ mod tests {
         cut(Closing::DeadPeer, |counters| &counters.dead_peer_disconnections);
         cut(Closing::QueryBuffer, |counters| &counters.query_buffer_disconnections);
         cut(Closing::Evicted, |counters| &counters.evicted_clients);
+        cut(Closing::Failed, |counters| &counters.failed_disconnections);
+        cut(Closing::UpstreamLost, |counters| &counters.upstream_disconnections);
+        cut(Closing::Killed, |counters| &counters.kill_disconnections);
+        cut(Closing::Revoked, |counters| &counters.rights_disconnections);
+        let fates: Vec<Fate> = worker.server.incidents.all().into_iter().map(|incident| incident.fate).collect();
+        assert_eq!(fates.len(), 9);
+        assert_eq!(fates[0], Fate::Cut { reason: Closing::Revoked.reason(), output_bytes: 0 });
+        cut(Closing::Idle, |counters| &counters.idle_disconnections);
+        cut(Closing::WriteFailed, |counters| &counters.write_disconnections);
+        assert_eq!(worker.server.incidents.all().len(), 9, "what happens all the time is no incident");
     }
 }

@@ -186,6 +186,10 @@ counters! {
     figure Counter key_hits = "keyspace_hits", Plain;
     /// Keys that were asked for and not there.
     figure Counter key_misses = "keyspace_misses", Plain;
+    /// Messages that were published here, or came from other servers.
+    figure Counter published = "pubsub_published_messages", Plain;
+    /// Deliveries of messages that were queued, one for each subscriber.
+    figure Counter deliveries = "pubsub_deliveries", Plain;
     /// Channels that are listened to.
     figure Gauge channels = "pubsub_channels", Plain;
     /// Patterns that are listened to.
@@ -228,6 +232,18 @@ counters! {
     absent "reply_buffer_expands" = "0";
     /// Clients closed because their peers did not answer any more, as `subscriber-dead-peer-timeout` bounds.
     counted dead_peer_disconnections = "client_dead_peer_disconnections";
+    /// Clients closed by CLIENT KILL.
+    counted kill_disconnections = "client_kill_disconnections";
+    /// Clients closed because they listened to what their user may not listen to any more.
+    counted rights_disconnections = "client_rights_disconnections";
+    /// Clients closed because of `timeout`.
+    counted idle_disconnections = "client_idle_disconnections";
+    /// Clients closed because their sockets took nothing any more.
+    counted write_disconnections = "client_write_disconnections";
+    /// Clients closed because their upstream went in the midst of an answer.
+    counted upstream_disconnections = "client_upstream_disconnections";
+    /// Clients closed because a command failed as none should.
+    counted failed_disconnections = "client_failed_disconnections";
     /// Signs of life sent to quiet subscribers.
     counted signs_of_life = "subscriber_signs_of_life";
     /// Messages that slow subscribers lost because they were the oldest that waited.

@@ -159,6 +159,7 @@ pub(super) fn families(figures: &Figures) -> Vec<Family> {
     all.extend(own(figures));
     all.extend(commands(figures));
     all.push(errors(figures));
+    all.extend(LABELLED.iter().map(|family| labelled(figures, family)));
     all.extend(databases(figures));
     all.extend(threads(figures));
     all.extend(backplane(figures));
@@ -254,6 +255,64 @@ fn commands(figures: &Figures) -> Vec<Family> {
             ("failed_calls", "redis_commands_failed_calls", Counter, 1.0, "Commands that failed when they ran"),
         ],
     )
+}
+
+/// A family of which each sample has a name of its own in INFO: its name, what it is, how it behaves, its label, and the values of
+/// that with the names in INFO.
+type Labelled = (&'static str, &'static str, Kind, &'static str, &'static [(&'static str, &'static str)]);
+
+const LABELLED: &[Labelled] = &[
+    (
+        "pregon_cuts",
+        "Clients closed by the server, by the reason",
+        Counter,
+        "reason",
+        &[
+            ("output_limit", "client_output_buffer_limit_disconnections"),
+            ("query_buffer_limit", "client_query_buffer_limit_disconnections"),
+            ("evicted", "evicted_clients"),
+            ("dead_peer", "client_dead_peer_disconnections"),
+            ("drained", "drained_clients"),
+            ("killed", "client_kill_disconnections"),
+            ("rights", "client_rights_disconnections"),
+            ("idle", "client_idle_disconnections"),
+            ("write_failed", "client_write_disconnections"),
+            ("upstream_lost", "client_upstream_disconnections"),
+            ("failed", "client_failed_disconnections"),
+        ],
+    ),
+    (
+        "pregon_dropped_messages",
+        "Messages that slow subscribers lost, by the policy",
+        Counter,
+        "policy",
+        &[
+            ("drop-oldest", "slow_subscriber_drop_oldest_messages"),
+            ("drop-newest", "slow_subscriber_drop_newest_messages"),
+            ("conflate", "slow_subscriber_conflate_messages"),
+        ],
+    ),
+    (
+        "pregon_queue_bytes",
+        "What waits to be written to clients, by their class",
+        Gauge,
+        "class",
+        &[
+            ("normal", "client_output_bytes_normal"),
+            ("pubsub", "client_output_bytes_pubsub"),
+            ("replica", "client_output_bytes_replica"),
+        ],
+    ),
+];
+
+fn labelled(figures: &Figures, (name, help, kind, label, samples): &Labelled) -> Family {
+    let mut family = Family::of(*name, *help, *kind);
+    for (value, info) in *samples {
+        if let Some(number) = figures.number(info) {
+            family.add(&[(label, value)], number);
+        }
+    }
+    family
 }
 
 fn errors(figures: &Figures) -> Family {

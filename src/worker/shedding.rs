@@ -9,6 +9,7 @@ use crate::client::outbox::Lost;
 use crate::config::SlowPolicy;
 use crate::ids::Topic;
 use crate::message::Kind;
+use crate::observe::incidents::Fate;
 
 impl Worker {
     /// Whether the socket of `client`, which was full, is to be tried once more before it loses something.
@@ -87,6 +88,7 @@ impl Worker {
                 lost,
                 "a slow subscriber loses messages"
             );
+            self.server.note_incident(info, Fate::Lost { policy: policy.word(), messages: lost });
         }
     }
 }

@@ -95,6 +95,9 @@ impl Worker {
         if count > 0 {
             self.excuse_message_under_way(client);
         }
+        if client.is_congested() {
+            client.info.slow.note_refusal(self.now().ms());
+        }
         if left > 0 && !client.is_congested() {
             // Its socket would have taken more: it has another turn when others have had theirs.
             client.info.held.set(Holding::Output, left + held);
@@ -118,6 +121,7 @@ impl Worker {
         };
         client.info.held.set(Holding::Output, bytes + held);
         client.info.output_pieces.store(pieces, Relaxed);
+        client.info.slow.note_behind(bytes > 0, || self.now().ms());
         let limit = self.output_limit(client);
         if reaches(counted + held, limit.hard) {
             client.close(Closing::HardLimit);
@@ -378,6 +382,24 @@ mod tests {
         }
         world.publish(LIMIT / 10);
         assert_eq!(world.client.closing(), Some(Closing::HardLimit));
+    }
+
+    #[test]
+    fn a_subscriber_is_behind_from_the_first_refusal_of_its_socket_until_that_has_taken_all() {
+        let world = World::new("pubsub 0 0 0");
+        let known = || (world.client.info.slow.behind_since_ms(), world.client.info.slow.refused_ms());
+        world.pass_second();
+        world.read(2 * LIMIT);
+        world.publish(LIMIT);
+        assert_eq!(known(), (None, None), "there was room");
+        world.publish(2 * LIMIT);
+        assert_eq!(known(), (Some(1000), Some(1000)));
+        world.pass_second();
+        world.read(1);
+        assert_eq!(known(), (Some(1000), Some(2000)));
+        world.pass_second();
+        world.read(10 * LIMIT);
+        assert_eq!(known(), (None, Some(2000)));
     }
 
     #[test]
