@@ -410,7 +410,8 @@ directives! {
     /// cannot be written is a warning, not an error.
     pidfile: Option<PathBuf> = None, "pidfile", Process, Start, ANY;
 
-    /// TCP port for what operators ask over HTTP: /metrics for Prometheus, /health/live, /health/ready, /json; 0 means none.
+    /// TCP port for what operators ask over HTTP: a page at /, /metrics for Prometheus, /health/live, /health/ready, /json; 0
+    /// means none.
     metrics_port: u16 = 0, "metrics-port", Observation, Start, number(0, 65535);
 
     /// Addresses for metrics-port, as for bind: only this machine's own unless it is said here.

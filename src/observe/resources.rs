@@ -95,6 +95,16 @@ pub(crate) fn ensure_descriptors(clients: u32, of_each: u32, io_threads: u16) ->
     Err(u32::try_from(reached.saturating_sub(own) / u64::from(of_each)).unwrap_or(u32::MAX))
 }
 
+/// How many descriptors this process may have; none without a limit.
+pub(crate) fn descriptor_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// How many it has. Takes time in proportion to them.
+pub(crate) fn open_descriptors() -> u64 {
+    fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
+}
+
 /// The value in bytes of a line such as `VmRSS:   1234 kB`.
 fn kilobytes(text: &str, key: &str) -> u64 {
     let value = text.lines().find_map(|line| line.strip_prefix(key));

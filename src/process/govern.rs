@@ -50,8 +50,8 @@ pub(super) async fn govern(server: Arc<Server>, reins: Reins) {
     let Reins { listeners, pages, tls, doors, phase, threads } = reins;
     let reload = Rc::new(Notify::new());
     hear_signals(&server, reload.clone());
-    let tls_of_pages = server.settings().metrics_tls.then(|| tls.clone());
-    web::serve(Site { server: server.clone(), tls: tls_of_pages }, pages);
+    let is_encrypted = server.settings().metrics_tls;
+    web::serve(Site { server: server.clone(), acceptor: tls.clone(), is_encrypted }, pages);
     let renewal = Renewal::new(server.clone(), tls.clone());
     let doormen = Rc::new(Doormen::new(doors.clone(), tls));
     doormen.open(listeners);

@@ -40,15 +40,13 @@ impl Figures {
         self.fields().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
     }
 
-    /// All of them: `{"state": ..., "info": {section: {name: value}}}`, where values that have parts are objects.
+    /// All of them: `{section: {name: value}}`, where values that have parts are objects.
     pub(super) fn json(&self) -> Value {
-        let state = self.unready.map_or("ready", Unready::word);
         let section = |(title, fields): &(&'static str, Vec<(String, String)>)| {
             let fields: Map<String, Value> = fields.iter().map(|(name, value)| (name.clone(), json(value))).collect();
             (title.to_lowercase(), Value::Object(fields))
         };
-        let info: Map<String, Value> = self.sections.iter().map(section).collect();
-        Value::Object(Map::from_iter([("state".to_owned(), state.into()), ("info".to_owned(), info.into())]))
+        Value::Object(self.sections.iter().map(section).collect())
     }
 }
 

@@ -13,9 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use super::events::Lease;
+use super::history;
 use super::routes::Pages;
 use crate::net::listen::Listener;
 use crate::net::tls::acceptor::Acceptor;
@@ -26,7 +28,7 @@ const MOST_CONNECTIONS: usize = 64;
 /// How long a connection may take for its handshake, and for the head of each request.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection lives; whoever asks again and again comes back on another one. So nobody who stops reading keeps
-/// others out for long.
+/// others out for long. Those that are sent [events](super::events) live longer, as long as they take them.
 const LIFETIME: Duration = Duration::from_secs(60);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -36,14 +38,21 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// What is served, and how.
 pub(crate) struct Site {
     pub(crate) server: Arc<Server>,
-    /// What encrypts connections; none if they are plain.
-    pub(crate) tls: Option<Arc<Acceptor>>,
+    /// What encrypts connections.
+    pub(crate) acceptor: Arc<Acceptor>,
+    /// Whether it does so here.
+    pub(crate) is_encrypted: bool,
 }
 
 /// Begins to serve what is asked for at these listeners, by tasks of this thread.
 pub(crate) fn serve(site: Site, listeners: Vec<Listener>) {
-    let Site { server, tls } = site;
-    let pages = Rc::new(Pages::new(server));
+    if listeners.is_empty() {
+        return;
+    }
+    let Site { server, acceptor, is_encrypted } = site;
+    let tls = is_encrypted.then(|| acceptor.clone());
+    let pages = Rc::new(Pages::new(server, acceptor));
+    spawn_local(look(pages.clone()));
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     for listener in listeners {
         tracing::info!(address = listener.place(), kind = "http", "listening");
@@ -51,6 +60,16 @@ pub(crate) fn serve(site: Site, listeners: Vec<Listener>) {
             Ok(listener) => drop(spawn_local(accept(listener, pages.clone(), room.clone(), tls.clone()))),
             Err(error) => tracing::error!(%error, "cannot serve metrics"),
         }
+    }
+}
+
+/// Looks at the server once a second.
+async fn look(pages: Rc<Pages>) {
+    let mut ticks = interval(history::STEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        pages.look();
     }
 }
 
@@ -86,15 +105,18 @@ async fn accept(listener: TcpListener, pages: Rc<Pages>, room: Arc<Semaphore>, t
     }
 }
 
-/// Answers the requests of one connection for so long, and has `parting` for the last one.
+/// Answers the requests of one connection for so long, or as long as it takes the events that it has asked for, and has
+/// `parting` for the last one.
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     pages: Rc<Pages>,
     lifetime: Duration,
     parting: Duration,
 ) {
+    let lease = Lease::of(lifetime);
+    let own = lease.clone();
     let service = service_fn(move |request| {
-        let answer = pages.answer(&request);
+        let answer = pages.answer(&request, &own);
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = http1::Builder::new()
@@ -103,11 +125,15 @@ async fn answer(
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
-    let ended = match timeout(lifetime, served.as_mut()).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            served.as_mut().graceful_shutdown();
-            timeout(parting, served).await.unwrap_or(Ok(()))
+    let ended = loop {
+        match timeout_at(lease.until(), served.as_mut()).await {
+            Ok(ended) => break ended,
+            // It was renewed meanwhile.
+            Err(_) if Instant::now() < lease.until() => {}
+            Err(_) => {
+                served.as_mut().graceful_shutdown();
+                break timeout(parting, served).await.unwrap_or(Ok(()));
+            }
         }
     };
     if let Err(error) = ended {
@@ -128,7 +154,8 @@ mod tests {
     #[test]
     fn p11_whoever_asks_and_does_not_read_keeps_its_connection_for_a_time_only() {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
-        let pages = Rc::new(Pages::new(new_server(config, Clock::real()).expect("nothing is renamed")));
+        let server = new_server(config, Clock::real()).expect("nothing is renamed");
+        let pages = Rc::new(Pages::new(server, Arc::default()));
         runtime().expect("the system has descriptors").block_on(async {
             let (mut peer, stream) = duplex(64);
             let asks = async {

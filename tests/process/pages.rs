@@ -1,13 +1,14 @@
 //! What is served over HTTP: metrics, health and JSON.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 
 use rustix::process::Signal;
 use rustls::version::TLS13;
 
 use crate::child::eventually;
 use crate::support::server::next_free_port;
-use crate::support::{Authority, Peer, TestServer};
+use crate::support::{Authority, DEADLINE, Peer, TestServer};
 
 /// A server that shows its figures, and where.
 fn start(args: &[&str]) -> (TestServer, String) {
@@ -64,6 +65,11 @@ fn metrics_say_what_has_happened_by_the_names_that_exporters_use() {
         ("redis_commands_processed_total", 6.0),
         ("redis_db_keys{db=\"db0\"}", 1.0),
         ("pregon_drained_clients_total", 0.0),
+        ("pregon_pubsub_published_messages_total", 3.0),
+        ("pregon_pubsub_deliveries_total", 3.0),
+        ("pregon_cuts_total{reason=\"output_limit\"}", 0.0),
+        ("pregon_dropped_messages_total{policy=\"conflate\"}", 0.0),
+        ("pregon_queue_bytes{class=\"pubsub\"}", 0.0),
     ] {
         assert!((number(&metrics, sample) - expected).abs() < f64::EPSILON, "{sample}: {metrics}");
     }
@@ -96,7 +102,7 @@ fn health_says_whether_the_server_is_ready_and_needs_no_password() {
 #[test]
 fn everything_else_needs_the_password_if_there_is_one() {
     let (_server, addr) = start(&["--metrics-user", "me", "--metrics-password", "secret"]);
-    for path in ["/metrics", "/json"] {
+    for path in ["/metrics", "/json", "/", "/page.js"] {
         let (head, _) = ask(&addr, &format!("GET {path} HTTP/1.1"));
         assert!(head.starts_with("HTTP/1.1 401 ") && head.contains("www-authenticate: Basic"), "{head}");
         // me:secret
@@ -112,6 +118,89 @@ fn json_has_what_info_says() {
     assert_eq!(json["state"], "ready");
     assert_eq!(json["info"]["server"]["tcp_port"], server.port());
     assert_eq!(json["info"]["threads"]["io_thread_0"]["clients"], 0);
+}
+
+#[test]
+fn the_page_and_what_it_shows_are_answered_by_the_server_itself() {
+    let (server, addr) = start(&[]);
+    for (path, content) in
+        [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/javascript"), ("/icon.svg", "image/svg+xml")]
+    {
+        let (head, body) = ask(&addr, &format!("GET {path} HTTP/1.1"));
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains(&format!("content-type: {content}")), "{head}");
+        assert!(head.contains("content-security-policy: default-src 'none';") && !body.is_empty(), "{head}");
+    }
+    let mut subscriber = Peer::connect(&server.addr());
+    subscriber.send("SUBSCRIBE a\r\n");
+    drop(subscriber.read_frame());
+    let json: serde_json::Value = serde_json::from_str(&get(&addr, "/json")).expect("JSON");
+    assert_eq!((&json["clients"]["subscribers"], &json["server"]["port"]), (&1.into(), &server.port().into()));
+    assert!(json["warnings"].as_array().is_some_and(Vec::is_empty), "{}", json["warnings"]);
+}
+
+/// What is said of each second by this server, with the streams that it comes by.
+struct Watch(BufReader<TcpStream>);
+
+impl Watch {
+    fn start(addr: &str) -> Self {
+        let mut socket = TcpStream::connect(addr).expect("it listens");
+        socket.set_read_timeout(Some(DEADLINE)).expect("it is no zero");
+        socket.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("there is room");
+        Watch(BufReader::new(socket))
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("it goes on");
+        line
+    }
+
+    /// The data of the next event of this name.
+    fn next(&mut self, name: &str) -> serde_json::Value {
+        while self.line() != format!("event: {name}\n") {}
+        serde_json::from_str(self.line().trim_start_matches("data: ")).expect("JSON")
+    }
+}
+
+#[test]
+fn who_watches_hears_of_each_second_what_happened_in_it() {
+    let (server, addr) = start(&[]);
+    let mut watch = Watch::start(&addr);
+    assert!(watch.line().starts_with("HTTP/1.1 200 OK"));
+    assert!(watch.next("history")["messages"].is_array());
+    let first = watch.next("board")["number"].as_u64().expect("a number");
+    let mut publisher = Peer::connect(&server.addr());
+    for _ in 0..100 {
+        assert_eq!(publisher.call(&["PUBLISH", "a", "x"]), b":0\r\n");
+    }
+    let mut number = first;
+    let told = loop {
+        let board = watch.next("board");
+        number += 1;
+        assert_eq!(board["number"], number);
+        if let Some(told) = board["rates"]["messages"].as_u64().filter(|told| *told > 0) {
+            break told;
+        }
+    };
+    assert!(told <= 100, "{told}");
+    let history = Watch::start(&addr).next("history");
+    assert!(history["messages"].as_array().is_some_and(|all| all.contains(&told.into())), "{history}");
+}
+
+#[test]
+fn p11_only_so_many_watch_and_others_are_answered_beside_them_and_a_stuck_thread() {
+    let (server, addr) = start(&["--io-threads", "1", "--enable-debug-command", "local"]);
+    let mut watches: Vec<Watch> = (0..16).map(|_| Watch::start(&addr)).collect();
+    watches.iter_mut().for_each(|watch| drop(watch.next("board")));
+    let (head, body) = ask(&addr, "GET /events HTTP/1.1");
+    assert!(head.starts_with("HTTP/1.1 503 ") && body == "too many watch already\n", "{head}");
+    Peer::connect(&server.addr()).send("DEBUG STALL 3600\r\n");
+    assert!(get(&addr, "/metrics").contains("redis_up 1"));
+    assert_eq!(get(&addr, "/health/live"), "alive\n");
+    let is_stuck = |board: &serde_json::Value| board["warnings"][0]["name"] == "thread_stuck";
+    while !is_stuck(&watches[0].next("board")) {}
+    drop(watches);
+    eventually("there is a place again", || Watch::start(&addr).line().starts_with("HTTP/1.1 200").then_some(()));
 }
 
 #[test]
@@ -143,7 +232,7 @@ fn what_is_no_request_for_a_page_is_refused_and_harms_nobody() {
     }
     let (head, _) = ask(&addr, &format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(100_000)));
     assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
-    let mut silent = std::net::TcpStream::connect(&addr).expect("it listens");
+    let mut silent = TcpStream::connect(&addr).expect("it listens");
     silent.write_all(b"GET /met").expect("there is room");
     assert_eq!(get(&addr, "/health/live"), "alive\n");
 }
