@@ -1,11 +1,13 @@
-//! What operators use beside the server, as they use it: Prometheus and its tools, and what is in `deploy`.
+//! What operators use beside the server, as they use it: Prometheus and its tools, a browser, and what is in `deploy`.
 //!
 //! What this machine lacks is ignored by name and with the reason; where `CI` is `true` it fails instead.
 
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod browser;
 mod deployment;
+mod page;
 mod prometheus;
 mod resolving;
 
@@ -42,6 +44,21 @@ const CASES: &[Case] = &[
         deployment::the_compose_file_starts_the_server_as_it_can_be_started,
     ),
     ("promtool_finds_nothing_to_correct", &["promtool"], prometheus::promtool_finds_nothing_to_correct),
+    (
+        "a_busy_server_is_shown_and_goes_on_being_shown",
+        &["chromium"],
+        page::a_busy_server_is_shown_and_goes_on_being_shown,
+    ),
+    (
+        "it_is_readable_on_a_phone_with_keys_in_the_light_and_in_the_dark",
+        &["chromium"],
+        page::it_is_readable_on_a_phone_with_keys_in_the_light_and_in_the_dark,
+    ),
+    (
+        "a_page_that_hears_nothing_any_more_says_so_and_goes_on_when_the_server_is_back",
+        &["chromium"],
+        page::a_page_that_hears_nothing_any_more_says_so_and_goes_on_when_the_server_is_back,
+    ),
     ("prometheus_scrapes_and_answers_with_the_right_number", &["prometheus"], prometheus::prometheus_scrapes),
     (
         "a_name_server_that_hangs_keeps_only_those_waiting_who_ask_for_a_name",
