@@ -31,6 +31,8 @@ let history = {};
 let last = null;
 /** What had been sent to slow subscribers in the last boards: of a rate over one second nothing could be told. */
 let sent = [];
+/** Names of the warnings that were in force in the last board. */
+let told = new Set();
 let heardAt = 0;
 let paused = false;
 let source = null;
@@ -211,6 +213,10 @@ function drawWarnings() {
     say(item.firstElementChild, warning.severity[0].toUpperCase() + warning.severity.slice(1));
     say(item.lastElementChild, warning.text);
   });
+  // Who listens to the page hears of each when it comes, and not again when a number in it changes.
+  const fresh = warnings.filter((warning) => !told.has(warning.name)).map((warning) => warning.text);
+  if (fresh.length) say(byId('news'), `Warning: ${fresh.join('. ')}`);
+  told = new Set(warnings.map((warning) => warning.name));
 }
 
 function drawClients() {
