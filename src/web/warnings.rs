@@ -208,3 +208,70 @@ fn log_lines(condition: &Condition<'_>) -> Option<Warning> {
     let text = format!("{lines} lines of the log were lost in the last five minutes: whoever takes it is too slow");
     (lines > 0).then_some((Severity::Notice, "log_lines_lost", text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::command::new_server;
+    use crate::config::Config;
+    use crate::ids::Address;
+
+    /// The names of the warnings of a server with these directives of which so much is used.
+    fn named(pairs: &[(&str, &str)], connections: usize, used: u64, waiting: usize) -> Vec<String> {
+        let config = Config::from_pairs(pairs).expect("valid directives");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
+        server.connections.store(connections, Relaxed);
+        let client = server.clients.admit(0, Address::Unix("/x".into()), -1, server.clock.now());
+        client.subscriptions[0].store(1, Relaxed);
+        client.held.set(Holding::Output, waiting);
+        let (settings, acceptor, history) = (server.settings(), Acceptor::default(), History::default());
+        let clients = server.clients.all();
+        let condition = Condition {
+            server: &server,
+            settings: &settings,
+            acceptor: &acceptor,
+            history: &history,
+            clients: &clients,
+            used,
+        };
+        let all = warnings(&condition);
+        let names = all.as_array().into_iter().flatten().map(|warning| warning["name"].as_str().unwrap_or_default());
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn whoever_may_use_a_server_without_a_password_is_a_warning_where_others_reach_it() {
+        let open = [("protected-mode", "no")];
+        assert_eq!(named(&[], 0, 0, 0), [""; 0]);
+        assert_eq!(named(&open, 0, 0, 0), ["no_password"]);
+        assert_eq!(named(&[&open[..], &[("requirepass", "x")]].concat(), 0, 0, 0), [""; 0]);
+        for (addresses, expected) in
+            [("127.0.0.1 -::1", 0), ("localhost", 0), ("192.0.2.1", 1), ("127.0.0.1 a.test", 1)]
+        {
+            assert_eq!(named(&[&open[..], &[("bind", addresses)]].concat(), 0, 0, 0).len(), expected, "{addresses}");
+        }
+        let pages = [("metrics-bind", "*")];
+        assert_eq!(named(&pages, 0, 0, 0), ["no_metrics_password"]);
+        assert_eq!(named(&[&pages[..], &[("metrics-password", "x")]].concat(), 0, 0, 0), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_nearly_full_is_a_warning_from_nine_tenths_on() {
+        assert_eq!(named(&[("maxclients", "100")], 89, 0, 0), [""; 0]);
+        assert_eq!(named(&[("maxclients", "100")], 90, 0, 0), ["clients_nearly_full"]);
+        let memory = [("maxmemory", "1000"), ("maxmemory-clients", "0")];
+        assert_eq!(named(&memory, 0, 899, 0), [""; 0]);
+        assert_eq!(named(&memory, 0, 900, 0), ["memory_nearly_full"]);
+        let output = [("client-output-buffer-limit", "pubsub 1000 0 0")];
+        assert_eq!(named(&output, 0, 0, 899), [""; 0]);
+        assert_eq!(named(&output, 0, 0, 900), ["output_limit_nearly_reached"]);
+        assert_eq!(named(&[("maxmemory-clients", "1mb")], 0, 0, 1_000_000), ["client_memory_nearly_full"]);
+    }
+
+    #[test]
+    fn a_node_without_a_link_and_a_thread_in_the_middle_of_something_are_critical_and_come_first() {
+        let pairs = [("backplane", "nats://127.0.0.1:1"), ("protected-mode", "no")];
+        assert_eq!(named(&pairs, 0, 0, 0), ["backplane_down", "no_password"]);
+    }
+}

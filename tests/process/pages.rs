@@ -224,6 +224,19 @@ fn over_tls_it_is_asked_for_the_certificates_of_clients() {
 }
 
 #[test]
+fn a_certificate_that_has_ended_is_a_warning() {
+    let authority = Authority::new();
+    authority.give_ended("server", "ended", &["localhost"]);
+    let own = authority.server_args(next_free_port());
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let (_server, addr) = start(&own);
+    let json: serde_json::Value = serde_json::from_str(&get(&addr, "/json")).expect("JSON");
+    let warning = &json["warnings"][0];
+    assert_eq!((&warning["name"], &warning["severity"]), (&"certificate_ended".into(), &"critical".into()));
+    assert!(warning["text"].as_str().is_some_and(|text| text.contains("CN=ended until 2002")), "{warning}");
+}
+
+#[test]
 fn what_is_no_request_for_a_page_is_refused_and_harms_nobody() {
     let (_server, addr) = start(&[]);
     for (lines, status) in [("GET /nowhere HTTP/1.1", 404), ("POST /metrics HTTP/1.1", 405), ("PING", 400)] {
