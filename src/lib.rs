@@ -92,7 +92,7 @@
 //! | [`server`], [`pause`], [`drain`], [`shutdown`], [`lazy_free`] | what all threads share |
 //! | [`observe`] | what is counted, logged and kept for operators; what the process uses |
 //! | [`config`] | directives: the table, files, command line, CONFIG |
-//! | `web` | metrics and health, over HTTP |
+//! | `web` | a page, metrics and health, over HTTP |
 //! | `acl` | users, and what each of them may do |
 //! | `backplane`, `link` | several servers as one: what threads share of that, and the thread that speaks with the engine |
 //! | `relay` | what a client and the upstream that has its keys say to each other |

@@ -149,7 +149,7 @@ fn certificate(condition: &Condition<'_>) -> Option<Warning> {
         None => Some((Severity::Critical, "certificate_ended", format!("the certificate {identity} has ended"))),
         Some(rest) if rest <= SOON => {
             let days = rest.as_secs() / DAY_SECONDS;
-            let text = format!("the certificate {identity} ends in {days} days");
+            let text = format!("days until the certificate {identity} ends: {days}");
             Some((Severity::Warning, "certificate_ends_soon", text))
         }
         Some(_) => None,
@@ -163,7 +163,7 @@ fn clients(condition: &Condition<'_>) -> Option<Warning> {
         let text = format!("{count} of {limit} clients are connected ({percent} %)");
         return Some((Severity::Warning, "clients_nearly_full", text));
     }
-    let text = format!("{rejected} connections were turned away in the last five minutes");
+    let text = format!("connections that were turned away in the last five minutes: {rejected}");
     (rejected > 0).then_some((Severity::Notice, "connections_rejected", text))
 }
 
@@ -199,13 +199,15 @@ fn outputs(condition: &Condition<'_>) -> Option<Warning> {
     let waits = |client: &&Arc<ClientInfo>| client.held.get(Holding::Output) as u64;
     let is_close = |client: &&Arc<ClientInfo>| client.is_subscriber() && nearly(waits(client), limit).is_some();
     let count = condition.clients.iter().filter(is_close).count();
-    let text = format!("{count} subscribers are about to be cut: what waits for each has nearly reached its limit");
+    let text = format!("about to be cut, because what waits has nearly reached its limit: {count} of the subscribers");
     (count > 0).then_some((Severity::Warning, "output_limit_nearly_reached", text))
 }
 
 fn log_lines(condition: &Condition<'_>) -> Option<Warning> {
     let (lines, _) = condition.history.troubles();
-    let text = format!("{lines} lines of the log were lost in the last five minutes: whoever takes it is too slow");
+    let text = format!(
+        "lines of the log that were lost in the last five minutes, because whoever takes it is too slow: {lines}"
+    );
     (lines > 0).then_some((Severity::Notice, "log_lines_lost", text))
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::path::Path;
 
 use rustix::process::Signal;
 use rustls::version::TLS13;
@@ -136,6 +137,20 @@ fn the_page_and_what_it_shows_are_answered_by_the_server_itself() {
     let json: serde_json::Value = serde_json::from_str(&get(&addr, "/json")).expect("JSON");
     assert_eq!((&json["clients"]["subscribers"], &json["server"]["port"]), (&1.into(), &server.port().into()));
     assert!(json["warnings"].as_array().is_some_and(Vec::is_empty), "{}", json["warnings"]);
+}
+
+#[test]
+fn what_json_has_beside_info_is_explained() {
+    let (_server, addr) = start(&["--backplane", "nats://127.0.0.1:1"]);
+    let json: serde_json::Value = serde_json::from_str(&get(&addr, "/json")).expect("JSON");
+    let explained = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md");
+    let explained = std::fs::read_to_string(&explained).unwrap_or_else(|e| panic!("{}: {e}", explained.display()));
+    let all = json.as_object().expect("an object");
+    assert!(all.len() > 10);
+    let within = all.iter().filter(|(name, _)| *name != "info").filter_map(|(_, part)| part.as_object());
+    for name in all.keys().chain(within.flat_map(|part| part.keys())) {
+        assert!(explained.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 /// What is said of each second by this server, with the streams that it comes by.
