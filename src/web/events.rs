@@ -15,8 +15,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
 
 /// Watchers at a time: few enough of the connections that others always find one.
 const MOST: usize = 16;
@@ -31,20 +31,33 @@ const GREETING: &str = "retry: 2000\n\n";
 
 /// Until when a connection may live.
 #[derive(Clone, Debug)]
-pub(super) struct Lease(Rc<Cell<Instant>>);
+pub(super) struct Lease(Rc<Term>);
+
+#[derive(Debug)]
+struct Term {
+    until: Cell<Instant>,
+    /// Rung when that may have become sooner.
+    bell: Notify,
+}
 
 impl Lease {
     /// For so long from now on.
     pub(super) fn of(lifetime: Duration) -> Self {
-        Lease(Rc::new(Cell::new(Instant::now() + lifetime)))
+        Lease(Rc::new(Term { until: Cell::new(Instant::now() + lifetime), bell: Notify::new() }))
     }
 
-    pub(super) fn until(&self) -> Instant {
-        self.0.get()
+    /// Waits until it has ended, however often it is renewed. Cancel safe.
+    pub(super) async fn ended(&self) {
+        while Instant::now() < self.0.until.get() {
+            tokio::select! {
+                () = sleep_until(self.0.until.get()) => {}
+                () = self.0.bell.notified() => {}
+            }
+        }
     }
 
-    fn renew(&self) {
-        self.0.set(Instant::now() + PATIENCE);
+    fn renew(&self, patience: Duration) {
+        self.0.until.set(Instant::now() + patience);
     }
 }
 
@@ -58,11 +71,13 @@ pub(super) fn event(name: &str, data: &str) -> String {
 pub(super) struct Watchers {
     places: Arc<Semaphore>,
     streams: RefCell<Vec<Sender<Bytes>>>,
+    /// How long each may take nothing.
+    pub(super) patience: Duration,
 }
 
 impl Default for Watchers {
     fn default() -> Self {
-        Watchers { places: Arc::new(Semaphore::new(MOST)), streams: RefCell::default() }
+        Watchers { places: Arc::new(Semaphore::new(MOST)), streams: RefCell::default(), patience: PATIENCE }
     }
 }
 
@@ -81,8 +96,10 @@ impl Watchers {
         // It has room for that.
         let _ = stream.try_send(Bytes::from(GREETING.to_owned() + beginning));
         self.streams.borrow_mut().push(stream);
-        lease.renew();
-        Some(Events { events, lease: lease.clone(), until: Instant::now() + LONGEST, _place: place })
+        lease.renew(self.patience);
+        lease.0.bell.notify_one();
+        let (lease, until) = (lease.clone(), Instant::now() + LONGEST);
+        Some(Events { events, lease, patience: self.patience, until, _place: place })
     }
 
     /// Sends everybody an event. Who has taken nothing of the last ones misses it.
@@ -96,6 +113,7 @@ impl Watchers {
 pub(super) struct Events {
     events: Receiver<Bytes>,
     lease: Lease,
+    patience: Duration,
     until: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -109,7 +127,7 @@ impl Body for Events {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let event = ready!(self.events.poll_recv(context)).filter(|_| Instant::now() < self.until);
-        self.lease.renew();
+        self.lease.renew(self.patience);
         Poll::Ready(event.map(|event| Ok(Frame::data(event))))
     }
 }
@@ -141,15 +159,15 @@ mod tests {
     fn p11_who_takes_nothing_has_few_events_waiting_and_its_connection_is_not_renewed() {
         let (watchers, lease) = (Watchers::default(), lease());
         let mut stream = watchers.welcome("first", &lease).expect("there is a place");
-        let begun = lease.until();
+        let begun = lease.0.until.get();
         (0..100).for_each(|number| watchers.send(&Bytes::from(number.to_string())));
-        assert_eq!(lease.until(), begun);
+        assert_eq!(lease.0.until.get(), begun);
         runtime().expect("the system has descriptors").block_on(async {
             for expected in ["retry: 2000\n\nfirst", "0"] {
                 let frame = stream.frame().await.expect("it goes on").expect("it cannot fail");
                 assert_eq!(frame.into_data().expect("data"), expected);
             }
-            assert!(lease.until() >= begun);
+            assert!(lease.0.until.get() >= begun);
             watchers.send(&Bytes::from("last"));
             assert!(watchers.is_anybody());
             stream.until = Instant::now();

@@ -31,7 +31,7 @@ pub(super) struct Pages {
     acceptor: Arc<Acceptor>,
     overview: RefCell<Overview>,
     history: RefCell<History>,
-    watchers: Watchers,
+    pub(super) watchers: Watchers,
     /// The event of the last moment that was looked at, with its number, so that each is looked at once.
     latest: RefCell<(u64, Bytes)>,
 }

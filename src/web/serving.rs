@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::events::Lease;
@@ -125,15 +125,11 @@ async fn answer(
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = pin!(served);
-    let ended = loop {
-        match timeout_at(lease.until(), served.as_mut()).await {
-            Ok(ended) => break ended,
-            // It was renewed meanwhile.
-            Err(_) if Instant::now() < lease.until() => {}
-            Err(_) => {
-                served.as_mut().graceful_shutdown();
-                break timeout(parting, served).await.unwrap_or(Ok(()));
-            }
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = lease.ended() => {
+            served.as_mut().graceful_shutdown();
+            timeout(parting, served).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
@@ -151,21 +147,35 @@ mod tests {
     use crate::config::Config;
     use crate::process::io_thread::runtime;
 
-    #[test]
-    fn p11_whoever_asks_and_does_not_read_keeps_its_connection_for_a_time_only() {
+    /// Lets somebody ask for this and read nothing. Comes to an end if the connection does.
+    fn ask_in_vain(path: &str, lifetime: Duration, patience: Duration) {
         let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
         let server = new_server(config, Clock::real()).expect("nothing is renamed");
-        let pages = Rc::new(Pages::new(server, Arc::default()));
+        let mut pages = Pages::new(server, Arc::default());
+        pages.watchers.patience = patience;
+        let pages = Rc::new(pages);
         runtime().expect("the system has descriptors").block_on(async {
             let (mut peer, stream) = duplex(64);
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             let asks = async {
-                peer.write_all(b"GET /json HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it is read");
+                peer.write_all(request.as_bytes()).await.expect("it is read");
                 peer
             };
-            let answered = answer(stream, pages, Duration::from_millis(1), Duration::from_millis(1));
+            let answered = answer(stream, pages.clone(), lifetime, Duration::from_millis(1));
             // Its end stays open, and nothing is read there.
             let both = async { tokio::join!(asks, answered) };
             timeout(PATIENCE, both).await.expect("it is let go");
+            assert!(!pages.watchers.is_anybody());
         });
+    }
+
+    #[test]
+    fn p11_whoever_asks_and_does_not_read_keeps_its_connection_for_a_time_only() {
+        ask_in_vain("/json", Duration::from_millis(1), PATIENCE);
+    }
+
+    #[test]
+    fn p11_whoever_watches_and_does_not_read_keeps_its_connection_for_a_time_only() {
+        ask_in_vain("/events", LIFETIME, Duration::from_millis(1));
     }
 }
