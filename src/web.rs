@@ -20,9 +20,9 @@
 //! | `text` | names that clients have given, as they are shown |
 
 mod access;
-mod delays;
 mod assets;
 mod board;
+mod delays;
 mod events;
 mod exposition;
 mod families;
