@@ -1,7 +1,7 @@
 //! What holds for the sources themselves, and what a reviewer would otherwise have to see: who uses whom, how long files
 //! and functions are, and that every promise has its test.
 //!
-//! That the README's table of commands and the example configuration say what the code does is tested where these tables
+//! That the table of commands in `docs` and the example configuration say what the code does is tested where these tables
 //! are (`command::introspect`, `config`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -210,13 +210,9 @@ fn nothing_is_unwrapped_without_a_reason() {
 }
 
 #[test]
-fn every_promise_of_the_readme_has_its_test() {
-    let readme =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("there is a README");
-    let (_, promises) = readme.split_once("\n## What is promised\n").expect("the README says what is promised");
-    let promises = promises.split("\n## ").next().unwrap_or_default();
-    let numbers = promises.lines().filter_map(|line| line.split_once(". ")?.0.parse().ok());
-    let promised: BTreeSet<usize> = numbers.collect();
+fn every_promise_has_its_test() {
+    let promised = promised("README.md", "\n## What is promised\n");
+    assert_eq!(promised, self::promised("docs/promises.md", "# What is promised\n"), "short and in full");
     let mut tested: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for source in Source::all(&["src", "tests"]) {
         for (name, line, _) in functions(&source.text) {
@@ -228,7 +224,16 @@ fn every_promise_of_the_readme_has_its_test() {
     let untested: Vec<&usize> = promised.iter().filter(|promise| !tested.contains_key(promise)).collect();
     assert!(untested.is_empty(), "no test is named after promises {untested:?}");
     tested.retain(|promise, _| !promised.contains(promise));
-    assert!(tested.is_empty(), "tests of promises that the README does not make: {tested:?}");
+    assert!(tested.is_empty(), "tests of promises that nobody has made: {tested:?}");
+}
+
+/// The numbers of the promises that stand behind a heading of a document.
+fn promised(document: &str, heading: &str) -> BTreeSet<usize> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{document}: {e}"));
+    let (_, promises) = text.split_once(heading).unwrap_or_else(|| panic!("{document} does not say what is promised"));
+    let promises = promises.split("\n## ").next().unwrap_or_default();
+    promises.lines().filter_map(|line| line.split_once(". ")?.0.parse().ok()).collect()
 }
 
 /// The promises that a test is named after: `p4_...`, or `p1_to_p4_...`.

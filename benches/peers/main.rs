@@ -2,7 +2,7 @@
 //!
 //! Every case runs in turn on each server, for several rounds; each time the server is new, on a free port of the
 //! loopback, with its default settings and nothing written to disk. The medians go to a table, to JSON, to a page and to a
-//! chart under `target/peers/`. What is published of it is in `benches/results/`, and the README's table is what
+//! chart under `target/peers/`. What is published of it is in `benches/results/`, and the table of `docs/performance.md` is what
 //! `--markdown` prints of the JSON there. Linux only.
 //!
 //! In the cases over TLS the server has a certificate with an ECDSA key (P-256) and asks clients for none. Clients offer one

@@ -1,5 +1,5 @@
 //! What a command is: one entry beside its function. Dispatch, arity errors, the rules of the gate, COMMAND INFO, DOCS
-//! and GETKEYS, HELP, statistics and the README's table are derived from it.
+//! and GETKEYS, HELP, statistics and the table of `docs/commands.md` are derived from it.
 
 mod argument;
 

@@ -26,8 +26,8 @@ mod packages;
 mod program;
 mod programs;
 mod quiet;
-mod readme;
 mod redis_cli;
+mod works_with;
 
 use self::cases::{EVERY_CLIENT, OF_CERTIFICATES, is_between_nodes};
 use self::encryption::Refusals;
@@ -73,7 +73,7 @@ const SUITES: &[Suite] = &[
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials = vec![readme::trial()];
+    let mut trials = vec![works_with::trial()];
     for language in Language::ALL {
         let missing = language.missing();
         for suite in SUITES.iter().filter(|suite| suite.program.language == language) {

@@ -1,7 +1,7 @@
 //! Programs that people run on Redis beside their own: locks, limiters, caches, queues, most of which live on scripts.
 //!
 //! Each suite is a program of its own, as those of the client libraries are, and its cases are what these libraries do.
-//! The README lists them with the versions that the lock files name.
+//! `docs/works-with.md` lists them with the versions that the lock files name.
 
 use crate::cases::{Case, open};
 use crate::program::Program;

@@ -360,11 +360,11 @@ fn the_message_comes_from_standard_input(cli: &Cli) {
     listener.expect(&["1) \"message\"", "2) \"news\"", "3) \"\\x00\\xff\\n\""]);
 }
 
-/// With the list that the README names.
+/// With the list that `docs/performance.md` names.
 fn redis_benchmark_measures_what_exists(cli: &Cli) {
-    let readme = include_str!("../../README.md");
-    let line = readme.lines().find_map(|line| line.trim().strip_prefix("redis-benchmark -q -t "));
-    let list = line.unwrap_or_else(|| panic!("the README names no list"));
+    let document = include_str!("../../docs/performance.md");
+    let line = document.lines().find_map(|line| line.trim().strip_prefix("redis-benchmark -q -t "));
+    let list = line.unwrap_or_else(|| panic!("the document names no list"));
     let run = |tests: &[&str]| {
         let mut command = Command::new("redis-benchmark");
         command.args(["-p", &cli.port().to_string(), "-q", "-n", "200", "-c", "5"]).args(tests);

@@ -1,6 +1,6 @@
 //! COMMAND and HELP as clients see them.
 
-mod readme;
+mod documents;
 
 use crate::clock::Clock;
 use crate::command::new_server;

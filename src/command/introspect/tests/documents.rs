@@ -1,4 +1,4 @@
-//! The table of what is supported in the README is equal to the commands that there are.
+//! What documents say of commands and of the toolchain is what there is: the table of `docs/commands.md`, and the README.
 
 use std::fmt::Write as _;
 
@@ -19,32 +19,29 @@ const HEADINGS: &[(Group, &str)] = &[
     (Group::Cluster, "Cluster (refused by a server that is no node of one)"),
 ];
 
-/// What stands around the table in the README.
+/// What stands around the table in `docs/commands.md`.
 const BEGIN: &str = "<!-- commands -->\n";
 const END: &str = "<!-- /commands -->";
 
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-
-fn readme() -> String {
-    std::fs::read_to_string(PATH).expect("the README lies beside Cargo.toml")
-}
+const COMMANDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
 
 #[test]
 fn the_readme_asks_for_the_toolchain_that_the_package_needs() {
     let version = env!("CARGO_PKG_RUST_VERSION").trim_end_matches(".0");
-    assert!(readme().contains(&format!("With a Rust toolchain ({version} or later)")), "{version}");
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(&format!("With a Rust toolchain ({version} or later)")), "{version}");
 }
 
 #[test]
-fn the_readme_lists_the_commands_that_there_are() {
-    let readme = readme();
-    let (before, rest) = readme.split_once(BEGIN).expect("the README has the mark that begins the table");
-    let (listed, after) = rest.split_once(END).expect("the README has the mark that ends the table");
+fn the_documents_list_the_commands_that_there_are() {
+    let document = std::fs::read_to_string(COMMANDS).expect("the document can be read");
+    let (before, rest) = document.split_once(BEGIN).expect("it has the mark that begins the table");
+    let (listed, after) = rest.split_once(END).expect("it has the mark that ends the table");
     let table = supported_table();
-    if std::env::var_os("PREGON_REFRESH_README").is_some() {
-        std::fs::write(PATH, [before, BEGIN, &table, END, after].concat()).expect("the README can be written");
+    if std::env::var_os("PREGON_REFRESH_DOCS").is_some() {
+        std::fs::write(COMMANDS, [before, BEGIN, &table, END, after].concat()).expect("it can be written");
     } else {
-        assert!(listed == table, "refresh it: PREGON_REFRESH_README=1 cargo test the_readme_lists");
+        assert!(listed == table, "refresh it: PREGON_REFRESH_DOCS=1 cargo test --lib the_documents_list");
     }
 }
 
@@ -67,7 +64,7 @@ fn supported_table() -> String {
         }
         rows.sort();
         let separator = if text.is_empty() { "" } else { "\n" };
-        write!(text, "{separator}### {heading}\n\n| Command | Since | Summary |\n|---|---|---|\n")
+        write!(text, "{separator}## {heading}\n\n| Command | Since | Summary |\n|---|---|---|\n")
             .expect("a String takes all that is written");
         text.extend(rows);
     }

@@ -1,4 +1,4 @@
-//! The README's list of programs that work, beside the lock files that say in which versions they are tried.
+//! The list of programs that work, `docs/works-with.md`, beside the lock files that say in which versions they are tried.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,21 +10,21 @@ use libtest_mimic::{Failed, Trial};
 const TOOLS: [&str; 4] = ["httpx", "packaging", "starlette", "socket.io-client"];
 
 pub(crate) fn trial() -> Trial {
-    Trial::test("the_readme_lists_the_versions_of_the_lock_files", compare)
+    Trial::test("the_documents_list_the_versions_of_the_lock_files", compare)
 }
 
 fn compare() -> Result<(), Failed> {
     let locked = [python()?, node()?, go()?, java()?, rust()?].concat();
     let locked: BTreeSet<_> = locked.into_iter().filter(|(name, _)| !TOOLS.contains(&name.as_str())).collect();
-    let readme = read("README.md")?;
-    let section = readme.split("\n## Works with\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let document = read("docs/works-with.md")?;
+    let section = document.split("\n## Works with\n").nth(1).and_then(|rest| rest.split("\n## ").next());
     let listed: BTreeSet<_> = named(section.unwrap_or_default()).collect();
     let missing: Vec<_> = locked.difference(&listed).collect();
     let untried: Vec<_> = listed.difference(&locked).collect();
     if missing.is_empty() && untried.is_empty() {
         return Ok(());
     }
-    Err(format!("the README does not list {missing:?}\nthe lock files do not have {untried:?}").into())
+    Err(format!("docs/works-with.md does not list {missing:?}\nthe lock files do not have {untried:?}").into())
 }
 
 /// Names and versions in a text, where a name is set in backticks and a version follows it.
