@@ -10,6 +10,7 @@
 //! | `value.rs`, `compound.rs`, `limits.rs`, `events.rs`, `accepted.rs`, `user.rs` | the types of values: read, check, show |
 //! | `load.rs` | files, `include`, standard input |
 //! | `arguments.rs` | the command line |
+//! | `examination.rs` | `--check` |
 //! | `reload.rs` | the file read again while the server runs |
 //! | `rewrite.rs` | CONFIG REWRITE |
 //! | `print.rs` | `--help`, `--version`, the example file |
@@ -26,6 +27,7 @@ mod compound;
 mod engine;
 mod error;
 mod events;
+mod examination;
 mod ignored;
 mod limits;
 mod load;
@@ -50,6 +52,7 @@ pub(crate) use engine::{EngineKind, EngineUrl};
 pub use engine::{EngineUrls, SubjectPrefix};
 pub use error::{RewriteError, SetError, StartError};
 pub use events::KeyspaceEvents;
+pub use examination::Examination;
 pub use limits::{MaxmemoryClients, OutputLimit, OutputLimits};
 pub use param::{Change, Effect, Param, Section};
 pub use reload::Reading;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use pregon::config::{Invocation, StartError, invocation};
+use pregon::config::{Examination, Invocation, StartError, invocation};
 
 /// Gives memory back to the system when clients have gone, which the system's own allocator does not.
 #[global_allocator]
@@ -18,13 +18,10 @@ fn main() -> ExitCode {
         Program::Server => start(args),
         Program::Absent(why) => Err(absent(why)),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pregon: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("pregon: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// What the one binary is called as.
@@ -89,18 +86,32 @@ fn absent(why: &str) -> StartError {
     StartError::new(text, cure)
 }
 
-fn start(args: Vec<OsString>) -> Result<(), StartError> {
+fn start(args: Vec<OsString>) -> Result<ExitCode, StartError> {
     match invocation(args.into_iter().skip(1))? {
         // Nobody reads it to its end: there is nobody to tell.
         Invocation::Print(text) => drop(std::io::stdout().write_all(text.as_bytes())),
-        Invocation::Check { config, warnings } => {
-            pregon::process::check(*config)?;
-            warnings.iter().for_each(|warning| eprintln!("pregon: {warning}"));
-            println!("the configuration is valid");
-        }
+        Invocation::Check(examination) => return Ok(check(examination)),
         Invocation::Run { config, warnings } => pregon::process::run(*config, &warnings)?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what was found in a configuration. What lies outside it (ports, files that it names) is looked at where it is right.
+fn check(mut examination: Examination) -> ExitCode {
+    let mut lines = examination.summary();
+    if examination.errors.is_empty() {
+        examination.errors.extend(pregon::process::check(*examination.config).err());
+    }
+    examination.in_vain.iter().for_each(|line| eprintln!("pregon: {line}"));
+    examination.errors.iter().for_each(|error| eprintln!("pregon: {error}"));
+    let (verdict, code) = match examination.errors.len() {
+        0 => ("the configuration is valid".to_owned(), ExitCode::SUCCESS),
+        count => (format!("the configuration is not valid; errors: {count}"), ExitCode::FAILURE),
+    };
+    lines.push(verdict);
+    // Nobody reads it to its end: there is nobody to tell.
+    let _ = std::io::stdout().write_all((lines.join("\n") + "\n").as_bytes());
+    code
 }
 
 #[cfg(test)]

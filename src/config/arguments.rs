@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::error::StartError;
+use super::examination::Examination;
 use super::load::Loader;
 use super::print;
 use super::reload::Sources;
@@ -27,13 +28,8 @@ pub enum Invocation {
         /// To be logged at start.
         warnings: Vec<String>,
     },
-    /// `--check`: the configuration is valid; say so, show the warnings and exit.
-    Check {
-        /// As for `Run`.
-        config: Box<Config>,
-        /// As for `Run`.
-        warnings: Vec<String>,
-    },
+    /// `--check`: say what was found and exit.
+    Check(Examination),
     /// `--help`, `--version`, `--print-example`: print this and exit.
     Print(String),
 }
@@ -63,8 +59,13 @@ pub fn invocation_with(
     let arguments = Arguments::read(&args).map_err(on_command_line)?;
     match arguments.wish {
         Wish::Print(text) => Ok(Invocation::Print(text())),
-        Wish::Run => arguments.load(defaults, stdin).map(|(config, warnings)| Invocation::Run { config, warnings }),
-        Wish::Check => arguments.load(defaults, stdin).map(|(config, warnings)| Invocation::Check { config, warnings }),
+        Wish::Check => Ok(Invocation::Check(Examination::of(arguments.sources(defaults, stdin)?))),
+        Wish::Run => {
+            let sources = arguments.sources(defaults, stdin)?;
+            let loader = sources.read()?;
+            let warnings = loader.warnings();
+            Ok(Invocation::Run { config: Box::new(Config::loaded(loader, sources)), warnings })
+        }
     }
 }
 
@@ -141,15 +142,14 @@ impl Arguments {
         Ok(awaits_value)
     }
 
-    fn load(self, defaults: &[u8], stdin: &mut dyn Read) -> Result<(Box<Config>, Vec<String>), StartError> {
+    /// What they ask to be read.
+    fn sources(self, defaults: &[u8], stdin: &mut dyn Read) -> Result<Sources, StartError> {
         let file = self.file.map(|file| std::path::absolute(&file).unwrap_or(file));
         let mut sources = Sources { defaults: defaults.to_vec(), file, stdin: None, options: self.options };
         if self.stdin {
             sources.keep_stdin(stdin)?;
         }
-        let loader = sources.read()?;
-        let warnings = loader.warnings();
-        Ok((Box::new(Config::loaded(loader, sources)), warnings))
+        Ok(sources)
     }
 }
 

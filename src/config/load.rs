@@ -2,6 +2,7 @@
 //!
 //! Source: `loadServerConfigFromString` and `loadServerConfig` of Redis' `config.c`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::absent::is_absent;
+use super::compound::Rename;
 use super::error::{Place, StartError, WRONG_COUNT, reason};
+use super::ignored::Group;
 use super::param::{Param, Values};
 use super::{Settings, find, ignored, params};
 use crate::quoting;
@@ -27,6 +30,9 @@ const OF_MODULES: [&[u8]; 4] = [b"search-", b"ts-", b"bf-", b"cf-"];
 /// The directive that asks for the background.
 const DAEMONIZE: &str = "daemonize";
 
+/// Errors after which nothing more is read where all of them are looked for: the first ones say what the others are like.
+const MAX_ERRORS: usize = 100;
+
 /// Says that a text is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -39,17 +45,31 @@ pub(super) struct Loader {
     pub(super) values: Values,
     /// Directives that some source has set.
     pub(super) explicit: BTreeSet<&'static str>,
-    /// Directives without effect that were used, in the order of their first use.
-    ignored: Vec<&'static Param>,
-    /// The same for parameters of modules.
-    of_modules: Vec<String>,
+    /// Each use of something without effect, in their order.
+    pub(super) ignored: Vec<Ignored>,
+    /// What was wrong so far, where all of it is looked for; otherwise the first of it ends the reading.
+    pub(super) errors: Option<Vec<StartError>>,
     /// Where directives got values that they must not end with, because nothing here does what they ask for. A later value
     /// may replace such a one, so they are judged when all has been read.
     objections: Vec<(&'static Param, StartError)>,
     depth: usize,
 }
 
+/// One use of a directive without effect.
+pub(super) struct Ignored {
+    pub(super) name: Cow<'static, str>,
+    /// None for a parameter of a module.
+    pub(super) param: Option<&'static Param>,
+    /// Where that is, once it is known.
+    pub(super) place: Option<Place>,
+}
+
 impl Loader {
+    /// One that does not end at the first error, but gathers them.
+    pub(super) fn gathering() -> Self {
+        Self { errors: Some(Vec::new()), ..Self::default() }
+    }
+
     /// Reads a file. Errors name the file and the line, of the included file where it is in one.
     pub(super) fn file(&mut self, path: &Path) -> Result<(), StartError> {
         let origin = path.display().to_string();
@@ -81,8 +101,18 @@ impl Loader {
         for (_, objection) in &mut self.objections {
             objection.place(origin, line);
         }
-        self.place_newest(&(origin.to_owned(), line));
-        read.map_err(|error| error.at(origin, line))
+        let place = (origin.to_owned(), line);
+        for ignored in self.ignored.iter_mut().rev().take_while(|ignored| ignored.place.is_none()) {
+            ignored.place = Some(place.clone());
+        }
+        self.place_newest(&place);
+        match (read.map_err(|error| error.at(origin, line)), &mut self.errors) {
+            (Err(error), Some(errors)) if errors.len() < MAX_ERRORS => {
+                errors.push(error);
+                Ok(())
+            }
+            (read, _) => read,
+        }
     }
 
     /// Notes where the newest renamed command and the newest user stand, if one of them has just been read.
@@ -107,14 +137,16 @@ impl Loader {
     ///
     /// [`StartError`] for the first directive that ends with a value of which nothing here does what it asks for.
     pub(super) fn judge(&self) -> Result<(), StartError> {
+        self.standing_objections().next().map_or(Ok(()), |objection| Err(objection.clone()))
+    }
+
+    /// What is wrong with the values with which directives end.
+    pub(super) fn standing_objections(&self) -> impl Iterator<Item = &StartError> {
         // Who is supervised stays in the foreground whatever `daemonize` says, as in Redis.
         let is_supervised = self.values.settings.supervised.is_in_effect();
         let stands =
-            |param: &Param| param.objection(&self.values).is_some() && !(is_supervised && param.name == DAEMONIZE);
-        match self.objections.iter().find(|(param, _)| stands(param)) {
-            Some((_, objection)) => Err(objection.clone()),
-            None => Ok(()),
-        }
+            move |param: &Param| param.objection(&self.values).is_some() && !(is_supervised && param.name == DAEMONIZE);
+        self.objections.iter().filter(move |(param, _)| stands(param)).map(|(_, objection)| objection)
     }
 
     /// Sets one directive from its words; the first is its name.
@@ -129,10 +161,8 @@ impl Loader {
             Some(param) => self.set(param, args),
             None if is_of_module(name) => {
                 // The parameter of a module. Modules are not loaded, so it has no effect.
-                let name = String::from_utf8_lossy(name).into_owned();
-                if !self.of_modules.contains(&name) {
-                    self.of_modules.push(name);
-                }
+                let name = String::from_utf8_lossy(name).into_owned().into();
+                self.ignored.push(Ignored { name, param: None, place: None });
                 Ok(())
             }
             None => Err(unknown(name)),
@@ -141,27 +171,36 @@ impl Loader {
 
     /// What is asked for that nobody does here, a line for each reason. Values that are those of Redis ask for nothing.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let defaults = Values::default();
-        let asks = |param: &&&Param| !param.is_default(&self.values, &defaults);
-        let asking: Vec<&str> = self.ignored.iter().filter(asks).map(|param| param.name).collect();
-        let of_modules = self.of_modules.iter().map(String::as_str);
         let mut warnings = Vec::new();
         for group in ignored::GROUPS {
-            let of_group = |name: &&str| group.params.iter().any(|param| param.name == *name);
-            let mut names: Vec<&str> = asking.iter().copied().filter(of_group).collect();
-            if group.params.iter().any(|param| param.name == LOADMODULE) {
-                names.extend(of_modules.clone());
+            let mut names: Vec<&str> = Vec::new();
+            let (of_modules, others): (Vec<_>, Vec<_>) = self.in_vain().partition(|ignored| ignored.param.is_none());
+            for ignored in others.iter().chain(&of_modules).filter(|ignored| ignored.group().title == group.title) {
+                if !names.contains(&&*ignored.name) {
+                    names.push(&ignored.name);
+                }
             }
             if !names.is_empty() {
                 warnings.push(format!("no effect here: {}. {}", names.join(", "), group.why));
             }
         }
-        let absent = self.values.settings.rename_command.iter().filter(|rename| is_absent(&rename.from));
-        let absent: Vec<_> = absent.map(|rename| String::from_utf8_lossy(&rename.from)).collect();
+        let absent: Vec<_> = self.absent_commands().map(|rename| String::from_utf8_lossy(&rename.from)).collect();
         if !absent.is_empty() {
             warnings.push(format!("no effect here: rename-command {}. There are no such commands.", absent.join(", ")));
         }
         warnings
+    }
+
+    /// The uses of what has no effect that ask for something.
+    pub(super) fn in_vain(&self) -> impl Iterator<Item = &Ignored> {
+        let defaults = Values::default();
+        let asks = move |param: &Param| !param.is_default(&self.values, &defaults);
+        self.ignored.iter().filter(move |ignored| ignored.param.is_none_or(&asks))
+    }
+
+    /// Commands that were given other names and that do not exist here.
+    pub(super) fn absent_commands(&self) -> impl Iterator<Item = &Rename> {
+        self.values.settings.rename_command.iter().filter(|rename| is_absent(&rename.from))
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), StartError> {
@@ -196,11 +235,8 @@ impl Loader {
             self.objections.retain(|(known, _)| known.name != param.name);
             self.objections.extend(param.objection(&self.values).map(|why| (param, refused(param, why))));
         }
-        if param.is_ignored()
-            && param.only_default.is_none()
-            && !self.ignored.iter().any(|known| known.name == param.name)
-        {
-            self.ignored.push(param);
+        if param.is_ignored() && param.only_default.is_none() {
+            self.ignored.push(Ignored { name: param.name.into(), param: Some(param), place: None });
         }
         Ok(())
     }
@@ -228,6 +264,15 @@ impl Loader {
             StartError::new(format!("include: can't open {origin}: {}", reason(&error)), CHECK_PATH)
         })?;
         self.text(&origin, &text)
+    }
+}
+
+impl Ignored {
+    /// The directives that it belongs to, and why these have no effect.
+    pub(super) fn group(&self) -> &'static Group {
+        let name = self.param.map_or(LOADMODULE, |param| param.name);
+        let found = ignored::GROUPS.iter().find(|group| group.params.iter().any(|param| param.name == name));
+        found.expect("what is ignored is in a group")
     }
 }
 

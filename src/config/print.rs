@@ -69,7 +69,7 @@ const USAGE: &str = "Usage: pregon [FILE] [-] [--directive value ...]\n\n\
     \x20 pregon ./redis.conf --port 7000 --loglevel debug\n\
     \x20 pregon --bind 0.0.0.0 --protected-mode no\n\n\
     Options:\n\
-    \x20 --check          read the configuration, report errors and warnings, and exit\n\
+    \x20 --check          read the configuration, report all errors and what has no effect, and exit\n\
     \x20 --print-example  print a configuration file that explains every directive\n\
     \x20 --version, -v    print the version\n\
     \x20 --help, -h       print this\n";

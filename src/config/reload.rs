@@ -56,6 +56,17 @@ impl Sources {
     /// [`StartError`] for the first directive that is wrong.
     pub(super) fn read(&self) -> Result<Loader, StartError> {
         let mut loader = Loader::default();
+        self.read_into(&mut loader)?;
+        loader.judge()?;
+        Ok(loader)
+    }
+
+    /// Reads all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for the first directive that is wrong, unless the loader gathers errors.
+    pub(super) fn read_into(&self, loader: &mut Loader) -> Result<(), StartError> {
         loader.text(DEFAULTS_VARIABLE, &self.defaults)?;
         if let Some(file) = &self.file {
             loader.file(file)?;
@@ -63,9 +74,7 @@ impl Sources {
         if let Some(text) = &self.stdin {
             loader.text("standard input", text)?;
         }
-        arguments::apply(&self.options, &mut loader)?;
-        loader.judge()?;
-        Ok(loader)
+        arguments::apply(&self.options, loader)
     }
 }
 

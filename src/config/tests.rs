@@ -2,6 +2,7 @@
 
 mod bounds;
 mod changing;
+mod checking;
 mod command_line;
 mod loading;
 mod printing;

@@ -363,7 +363,7 @@ fn the_message_comes_from_standard_input(cli: &Cli) {
 /// With the list that `docs/performance.md` names.
 fn redis_benchmark_measures_what_exists(cli: &Cli) {
     let document = include_str!("../../docs/performance.md");
-    let line = document.lines().find_map(|line| line.trim().strip_prefix("redis-benchmark -q -t "));
+    let line = document.lines().find_map(|line| line.strip_prefix("redis-benchmark -q -t "));
     let list = line.unwrap_or_else(|| panic!("the document names no list"));
     let run = |tests: &[&str]| {
         let mut command = Command::new("redis-benchmark");

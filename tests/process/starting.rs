@@ -93,10 +93,23 @@ fn errors_of_a_file_name_the_file_and_the_line() {
 fn check_says_that_a_configuration_is_valid_and_does_not_serve() {
     let dir = dir_with(&[("redis.conf", "port 0\nunixsocket s\nappendonly no\nsave 60 1\n")]);
     let ended = call(dir.path(), &["redis.conf", "--check"]);
-    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "the configuration is valid\n"));
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.out.lines().next(), Some("in effect: port, unixsocket"));
+    assert_eq!(ended.out.lines().last(), Some("the configuration is valid"));
     assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
-    assert!(ended.err.contains("no effect here: save. "), "{ended:?}");
+    assert!(ended.err.contains("redis.conf line 4: save: no effect here. "), "{ended:?}");
     assert_eq!(call(dir.path(), &["--check"]).code, Some(0));
+}
+
+#[test]
+fn check_says_all_that_is_wrong_and_fails() {
+    let dir = dir_with(&[("redis.conf", "prot 1\ntimeout x\nport 0\n")]);
+    let ended = call(dir.path(), &["redis.conf", "--check"]);
+    let expected = "in effect: port\nthe configuration is not valid; errors: 2\n";
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), expected));
+    let lines: Vec<&str> = ended.err.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.starts_with("pregon: ")), "{ended:?}");
+    assert!(lines[0].contains("redis.conf line 1: ") && lines[1].contains("redis.conf line 2: "), "{ended:?}");
 }
 
 #[test]
