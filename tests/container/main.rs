@@ -37,6 +37,7 @@ const TESTS: &[(&str, Test)] = &[
     ("the_image_declares_what_the_redis_image_declares", image::the_image_declares_what_the_redis_image_declares),
     ("options_alone_start_the_server", running::options_alone_start_the_server),
     ("a_command_for_the_redis_image_starts_the_server", running::a_command_for_the_redis_image_starts_the_server),
+    ("what_documents_tell_docker_starts_the_server", running::what_documents_tell_docker_starts_the_server),
     ("a_mounted_configuration_file_is_read", running::a_mounted_configuration_file_is_read),
     ("the_health_check_tells_whether_the_server_answers", running::the_health_check_tells_whether_the_server_answers),
     ("the_health_check_works_where_only_tls_is_on", running::the_health_check_works_where_only_tls_is_on),

@@ -27,6 +27,30 @@ pub(crate) fn a_command_for_the_redis_image_starts_the_server(image: &Image) -> 
     Ok(())
 }
 
+/// Documents with commands for docker: the image is built, and each `docker run` starts it with the arguments that it gives.
+const DOCUMENTS: [(&str, &str); 2] =
+    [("README.md", include_str!("../../README.md")), ("docs/container.md", include_str!("../../docs/container.md"))];
+
+pub(crate) fn what_documents_tell_docker_starts_the_server(image: &Image) -> Result<(), Failed> {
+    for (name, document) in DOCUMENTS {
+        let mut started = 0;
+        for line in document.lines().filter(|line| line.starts_with("docker ")) {
+            match line.split(' ').skip(1).collect::<Vec<_>>().as_slice() {
+                ["build", "-t", "pregon", "."] => {}
+                ["run", "-p", "6379:6379", "pregon", arguments @ ..] => {
+                    let server = Container::new(&[])?.start(image, arguments)?;
+                    let answer = Peer::connect(&server.addr()).call(&["AUTH", "secret"]);
+                    assert_eq!(answer, b"+OK\r\n", "{name}: {line}");
+                    started += 1;
+                }
+                _ => return Err(format!("{name}: nobody runs this: {line}").into()),
+            }
+        }
+        assert!(started > 0, "{name} starts no container");
+    }
+    Ok(())
+}
+
 pub(crate) fn a_mounted_configuration_file_is_read(image: &Image) -> Result<(), Failed> {
     let file = scratch_dir().join("redis.conf");
     std::fs::write(&file, format!("requirepass \"{PASSWORD}\"\nsave 60 1\n"))?;
