@@ -15,9 +15,11 @@
 //! | [`modes`] | what is done beside sending commands: `--scan`, `--stat`, `--pipe` and others |
 //! | [`interactive`], [`source`], [`editor`] | commands from standard input; its lines; those that people type |
 //! | [`docs`] | what the server says of its commands: help, hints, completion |
+//! | [`completions`](mod@completions) | what shells complete |
 //! | [`terminal`], [`interrupt`] | modes of the terminal; Ctrl-C |
 
 mod client;
+mod completions;
 mod connection;
 mod docs;
 mod editor;
@@ -38,6 +40,7 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;
 
 use client::{Client, Failure};
+pub use completions::completions;
 use options::{Action, Environment, Mode, Options, StdinArgument};
 
 /// The environment variable with options that count as if they stood before all others: for health checks and whoever has

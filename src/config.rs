@@ -13,7 +13,7 @@
 //! | `examination.rs` | `--check` |
 //! | `reload.rs` | the file read again while the server runs |
 //! | `rewrite.rs` | CONFIG REWRITE |
-//! | `print.rs` | `--help`, `--version`, the example file |
+//! | `print.rs`, `manual.rs` | `--help`, `--version`, the example file; the manual page |
 //! | `error.rs` | what can go wrong |
 //!
 //! [`invocation`] reads the command line into a [`Config`]. Its [`Config::settings`] is a snapshot that readers keep as
@@ -31,6 +31,7 @@ mod examination;
 mod ignored;
 mod limits;
 mod load;
+mod manual;
 mod param;
 mod print;
 mod reload;
@@ -46,7 +47,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use arguments::Shell;
 pub use arguments::{DEFAULTS_VARIABLE, Invocation, invocation, invocation_with};
+pub(crate) use arguments::{OPTIONS, OwnOption};
 pub use compound::{BindAddress, Directory, FileMode, IoThreads, Percentiles, Rename, Secret, ShutdownFlags};
 pub(crate) use engine::{EngineKind, EngineUrl};
 pub use engine::{EngineUrls, SubjectPrefix};

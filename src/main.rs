@@ -90,6 +90,9 @@ fn start(args: Vec<OsString>) -> Result<ExitCode, StartError> {
     match invocation(args.into_iter().skip(1))? {
         // Nobody reads it to its end: there is nobody to tell.
         Invocation::Print(text) => drop(std::io::stdout().write_all(text.as_bytes())),
+        Invocation::Completions(shell) => {
+            drop(std::io::stdout().write_all(pregon::cli::completions(shell).as_bytes()));
+        }
         Invocation::Check(examination) => return Ok(check(examination)),
         Invocation::Run { config, warnings } => pregon::process::run(*config, &warnings)?,
     }

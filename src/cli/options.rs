@@ -15,8 +15,7 @@ use super::encryption::Encryption;
 use super::format::Style;
 use super::modes::scan::Selection;
 use crate::quoting;
-use arguments::Arguments;
-pub(super) use arguments::VERSION_SHOWN;
+pub(super) use arguments::{Arguments, VERSION_SHOWN};
 
 /// What surrounds the client, apart from its arguments.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use super::Config;
 use super::error::StartError;
 use super::examination::Examination;
 use super::load::Loader;
+use super::manual;
 use super::print;
 use super::reload::Sources;
 use crate::quoting;
@@ -30,8 +31,76 @@ pub enum Invocation {
     },
     /// `--check`: say what was found and exit.
     Check(Examination),
-    /// `--help`, `--version`, `--print-example`: print this and exit.
+    /// `--help`, `--version`, `--print-example`, `--print-man`: print this and exit.
     Print(String),
+    /// `--print-completions`: print what completes the command line in this shell.
+    Completions(Shell),
+}
+
+/// A shell that completes what is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// GNU bash.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// Fish.
+    Fish,
+}
+
+impl Shell {
+    const ALL: [(&str, Self); 3] = [("bash", Self::Bash), ("zsh", Self::Zsh), ("fish", Self::Fish)];
+    const NAMES: [&str; 3] = ["bash", "zsh", "fish"];
+
+    fn named(name: Option<&Vec<u8>>) -> Result<Self, StartError> {
+        let found = Self::ALL.into_iter().find(|(known, _)| name.is_some_and(|name| name == known.as_bytes()));
+        found.map(|(_, shell)| shell).ok_or_else(|| {
+            let text = format!("--{PRINT_COMPLETIONS}: which shell?");
+            StartError::new(text, format!("name one of: {}", Self::NAMES.join(", ")))
+        })
+    }
+}
+
+/// An option that is no directive.
+pub(crate) struct OwnOption {
+    /// The name, behind two dashes.
+    pub(crate) name: &'static str,
+    /// The letter that stands for it behind one dash, if it is the first argument.
+    pub(crate) short: Option<char>,
+    /// The words of which one has to follow it.
+    pub(crate) words: &'static [&'static str],
+    /// What it does.
+    pub(crate) doc: &'static str,
+}
+
+impl OwnOption {
+    /// How it is written.
+    pub(super) fn usage(&self) -> String {
+        let short = self.short.map(|short| format!(", -{short}")).unwrap_or_default();
+        let words = if self.words.is_empty() { String::new() } else { format!(" <{}>", self.words.join("|")) };
+        format!("--{}{short}{words}", self.name)
+    }
+}
+
+const PRINT_COMPLETIONS: &str = "print-completions";
+
+/// Every option that is no directive.
+pub(crate) static OPTIONS: &[OwnOption] = &[
+    option("check", None, &[], "read the configuration, report all errors and what has no effect, and exit"),
+    option("print-example", None, &[], "print a configuration file that explains every directive"),
+    option("print-man", None, &[], "print the manual page: pregon --print-man | man -l -"),
+    option(PRINT_COMPLETIONS, None, &Shell::NAMES, "print what completes the command line in a shell"),
+    option("version", Some('v'), &[], "print the version"),
+    option("help", Some('h'), &[], "print the help"),
+];
+
+const fn option(
+    name: &'static str,
+    short: Option<char>,
+    words: &'static [&'static str],
+    doc: &'static str,
+) -> OwnOption {
+    OwnOption { name, short, words, doc }
 }
 
 /// The environment variable whose lines are read as a configuration file before everything else.
@@ -59,6 +128,7 @@ pub fn invocation_with(
     let arguments = Arguments::read(&args).map_err(on_command_line)?;
     match arguments.wish {
         Wish::Print(text) => Ok(Invocation::Print(text())),
+        Wish::Completions(shell) => Ok(Invocation::Completions(shell)),
         Wish::Check => Ok(Invocation::Check(Examination::of(arguments.sources(defaults, stdin)?))),
         Wish::Run => {
             let sources = arguments.sources(defaults, stdin)?;
@@ -83,6 +153,7 @@ enum Wish {
     Run,
     Check,
     Print(fn() -> String),
+    Completions(Shell),
 }
 
 impl Wish {
@@ -92,6 +163,7 @@ impl Wish {
             b"--help" => Some(Self::Print(print::help)),
             b"--version" => Some(Self::Print(print::version)),
             b"--print-example" => Some(Self::Print(print::example)),
+            b"--print-man" => Some(Self::Print(manual::page)),
             b"--check" => Some(Self::Check),
             _ => None,
         }
@@ -103,13 +175,21 @@ impl Arguments {
         let mut all = Self { wish: Wish::Run, file: None, stdin: false, options: Vec::new() };
         // The last option has no value yet, so the next argument is one whatever it looks like.
         let mut awaits_value = false;
+        let mut is_read = false;
         for (index, arg) in args.iter().enumerate() {
             let next = args.get(index + 1);
+            if std::mem::take(&mut is_read) {
+                continue;
+            }
             let before_options = index == 0 || (index == 1 && all.file.is_some());
             match arg.as_slice() {
                 b"-" if before_options || next.is_none() => all.stdin = true,
                 b"-h" | b"help" if index == 0 => all.wish = Wish::Print(print::help),
                 b"-v" | b"version" if index == 0 => all.wish = Wish::Print(print::version),
+                [b'-', b'-', name @ ..] if !awaits_value && name == PRINT_COMPLETIONS.as_bytes() => {
+                    all.wish = Wish::Completions(Shell::named(next)?);
+                    is_read = true;
+                }
                 [b'-', b'-', ..] if !awaits_value => match Wish::named(arg) {
                     Some(wish) => all.wish = wish,
                     None => awaits_value = all.option(&arg[2..], next)?,

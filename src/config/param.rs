@@ -80,7 +80,7 @@ impl Effect {
     }
 }
 
-/// The headings of the example file and of `--help`, in their order.
+/// The headings of the example file and of the manual page, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// Where the server listens and how connections live.
@@ -189,6 +189,18 @@ impl Param {
     /// What may be written as its value, for messages.
     pub fn expects(&self) -> String {
         (self.expects)(&self.rule)
+    }
+
+    /// What it does in a few words; empty where it does nothing here.
+    pub(crate) fn first_sentence(&self) -> String {
+        let doc = self.prose();
+        let first = doc.split_inclusive(['.', ';', ':']).next().unwrap_or_default();
+        first.trim_end_matches(['.', ';', ':']).to_owned()
+    }
+
+    /// The doc comment as running text.
+    pub(super) fn prose(&self) -> String {
+        self.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").replace('`', "")
     }
 
     /// The value as CONFIG GET answers it.

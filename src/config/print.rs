@@ -1,5 +1,7 @@
-//! What is printed from the table: `--version`, `--help` and the example file.
+//! What is printed from the table: `--version`, `--help` and the example file. The manual page is in `manual.rs`.
 
+use super::arguments::OPTIONS;
+use super::find;
 use super::ignored::GROUPS;
 use super::param::{Change, Param, Section, Values};
 use super::table::WORKING;
@@ -7,28 +9,23 @@ use crate::version::{REDIS_VERSION, VERSION};
 
 /// Width of the prose in the example file, without the `# `.
 const EXAMPLE_WIDTH: usize = 98;
-/// Width of the list of names in `--help`.
-const HELP_WIDTH: usize = 96;
 
 /// One line for `--version`. It holds `Redis server v=`, which tools that start redis-server look for.
 pub(super) fn version() -> String {
     format!("Pregon, compatible with Redis server v={REDIS_VERSION}; pregon_version={VERSION}\n")
 }
 
-/// The text of `--help`.
+/// The text of `--help`: what one needs at first. The manual page and the example file have the rest.
 pub(super) fn help() -> String {
     let defaults = Values::default();
     let mut out = USAGE.to_owned();
-    for section in Section::ALL.into_iter().filter(|section| *section != Section::NoEffect) {
-        out += &format!("\n{}:\n", section.title());
-        for param in WORKING.iter().filter(|param| param.section == section) {
-            out += &help_entry(param, &defaults);
-        }
+    let width = OPTIONS.iter().map(|option| option.usage().len()).max().unwrap_or_default();
+    for option in OPTIONS {
+        out += &format!("  {:width$}  {}\n", option.usage(), option.doc);
     }
-    let names: Vec<&str> = GROUPS.iter().flat_map(|group| group.params).flat_map(Param::names).collect();
-    out += &format!("\n{}:\n", Section::NoEffect.title());
-    for line in wrapped(&names.join(" "), HELP_WIDTH) {
-        out += &format!("  {line}\n");
+    out += "\nSome directives, with their defaults; the manual page has all of them:\n";
+    for param in FIRST.iter().filter_map(|name| find(name.as_bytes())) {
+        out += &help_entry(param, &defaults);
     }
     out
 }
@@ -68,11 +65,24 @@ const USAGE: &str = "Usage: pregon [FILE] [-] [--directive value ...]\n\n\
     environment variable PREGON_DEFAULTS say.\n\n\
     \x20 pregon ./redis.conf --port 7000 --loglevel debug\n\
     \x20 pregon --bind 0.0.0.0 --protected-mode no\n\n\
-    Options:\n\
-    \x20 --check          read the configuration, report all errors and what has no effect, and exit\n\
-    \x20 --print-example  print a configuration file that explains every directive\n\
-    \x20 --version, -v    print the version\n\
-    \x20 --help, -h       print this\n";
+    \x20 pregon cli ping    is a client, of which pregon cli --help lists the options\n\n\
+    Options:\n";
+
+/// The directives that `--help` shows.
+pub(super) const FIRST: [&str; 12] = [
+    "port",
+    "bind",
+    "unixsocket",
+    "requirepass",
+    "protected-mode",
+    "tls-port",
+    "io-threads",
+    "maxclients",
+    "maxmemory",
+    "backplane",
+    "metrics-port",
+    "logfile",
+];
 
 /// What the example file begins with.
 const EXAMPLE_INTRODUCTION: &str = "# Configuration of Pregon, with every directive at its default.\n\
@@ -92,7 +102,7 @@ const EXAMPLE_INTRODUCTION: &str = "# Configuration of Pregon, with every direct
     # This file is printed by: pregon --print-example\n";
 
 /// Why a directive takes nothing but its default.
-fn only(param: &Param, why: &str) -> String {
+pub(super) fn only(param: &Param, why: &str) -> String {
     let (text, cure) = why.split_once("; ").unwrap_or((why, ""));
     format!("{} takes nothing but its default: {text}; {cure}.", param.name)
 }
@@ -103,20 +113,22 @@ fn heading(title: &str) -> String {
 
 /// Name, what it takes, default, and the first sentence of its doc.
 fn help_entry(param: &Param, defaults: &Values) -> String {
-    let doc = prose(param);
-    let first = doc.split_inclusive(['.', ';', ':']).next().unwrap_or(&doc);
-    let first = first.trim_end_matches(['.', ';', ':']);
-    let default = match param.change {
-        Change::FileOnly => "none".into(),
-        _ => String::from_utf8_lossy(&param.get(defaults)).into_owned(),
-    };
-    let default = if default.is_empty() { "none" } else { &default };
-    format!("  --{} <{}>\n      {first} [{default}]\n", param.name, param.expects())
+    let default = default_shown(param, defaults);
+    format!("  --{} <{}>\n      {} [{default}]\n", param.name, param.expects(), param.first_sentence())
+}
+
+/// The default for people.
+pub(super) fn default_shown(param: &Param, defaults: &Values) -> String {
+    match (param.change, param.get(defaults)) {
+        (Change::FileOnly, _) => "none".into(),
+        (_, value) if value.is_empty() => "none".into(),
+        (_, value) => String::from_utf8_lossy(&value).into_owned(),
+    }
 }
 
 fn example_entry(param: &Param, defaults: &Values) -> String {
     let mut out = String::from("\n");
-    for line in wrapped(&prose(param), EXAMPLE_WIDTH) {
+    for line in wrapped(&param.prose(), EXAMPLE_WIDTH) {
         out += &format!("# {line}\n");
     }
     out += match param.change {
@@ -134,11 +146,6 @@ fn example_entry(param: &Param, defaults: &Values) -> String {
         }
     }
     out
-}
-
-/// The doc comment as running text.
-fn prose(param: &Param) -> String {
-    param.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").replace('`', "")
 }
 
 /// Breaks a text at blanks into lines of at most `width` letters.

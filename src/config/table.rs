@@ -1,5 +1,5 @@
 //! The table of directives that have an effect: one entry each, from which [`Settings`], file syntax, command line,
-//! CONFIG GET / SET / REWRITE, `--help` and `redis.conf.example` come. Directives of Redis without effect are in
+//! CONFIG GET / SET / REWRITE, `--help`, the manual page and `redis.conf.example` come. Directives of Redis without effect are in
 //! `ignored.rs`.
 //!
 //! To add one, add an entry; if its type is new, implement [`Value`] for it. The syntax is explained at `directives!`.

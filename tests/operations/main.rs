@@ -10,6 +10,7 @@ mod deployment;
 mod page;
 mod prometheus;
 mod resolving;
+mod shells;
 
 use std::process::{Command, ExitCode};
 
@@ -43,6 +44,10 @@ const CASES: &[Case] = &[
         &[],
         deployment::the_compose_file_starts_the_server_as_it_can_be_started,
     ),
+    ("the_manual_page_has_no_mistakes", &["mandoc", "groff"], shells::the_manual_page_has_no_mistakes),
+    ("bash_completes_options_directives_and_their_words", &["bash"], shells::bash_completes),
+    ("zsh_reads_the_completions", &["zsh"], shells::zsh_reads_the_completions),
+    ("fish_completes_options_directives_and_their_words", &["fish"], shells::fish_completes),
     ("promtool_finds_nothing_to_correct", &["promtool"], prometheus::promtool_finds_nothing_to_correct),
     (
         "a_busy_server_is_shown_and_goes_on_being_shown",

@@ -30,7 +30,7 @@ pub(in crate::cli) static VERSION_SHOWN: LazyLock<String> =
     args_override_self = true,
     override_usage = "redis-cli [OPTIONS] [COMMAND [ARGUMENT ...]]"
 )]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// Host name or address of the server
     #[arg(short = 'h', value_name = "HOST", default_value = "127.0.0.1", allow_hyphen_values = true)]
     host: String,

@@ -120,6 +120,18 @@ fn check_reads_everything_and_prints_nothing_else() {
 }
 
 #[test]
+fn completions_are_for_a_shell_that_is_named() {
+    for (name, shell) in [("bash", Shell::Bash), ("zsh", Shell::Zsh), ("fish", Shell::Fish)] {
+        let asked = call(&["--print-completions", name]);
+        assert!(matches!(asked, Ok(Invocation::Completions(known)) if known == shell), "{asked:?}");
+    }
+    for args in [&["--print-completions"][..], &["--print-completions", "csh"]] {
+        let error = error(args);
+        assert!(error.ends_with("--print-completions: which shell?; name one of: bash, zsh, fish"), "{error}");
+    }
+}
+
+#[test]
 fn help_and_version_are_printed_without_reading_anything() {
     for args in [&["--help"][..], &["-h"], &["help"], &["--help", "--port", "x"]] {
         assert!(matches!(call(args), Ok(Invocation::Print(text)) if text.starts_with("Usage: pregon ")), "{args:?}");

@@ -17,15 +17,25 @@ fn the_example_starts_without_a_warning_and_changes_nothing() {
 }
 
 #[test]
-fn the_example_and_the_help_name_every_directive() {
+fn the_example_and_the_manual_name_every_directive() {
     let example = print::example();
-    let help = print::help();
+    let manual = manual::page();
     for param in params() {
         assert!(example.contains(param.name), "{}", param.name);
-        let option = format!("  --{} <", param.name);
-        assert!(param.is_ignored() && help.contains(param.name) || help.contains(&option), "{}", param.name);
+        let name = param.name.replace('-', "\\-");
+        let item = format!(".TP\n\\fB\\-\\-{name} <");
+        assert!(param.is_ignored() && manual.contains(&name) || manual.contains(&item), "{}", param.name);
     }
     assert!(example.lines().all(|line| line.len() <= 100), "lines stay readable");
+}
+
+#[test]
+fn the_help_is_what_one_reads_at_first() {
+    let help = print::help();
+    assert!(help.lines().count() <= 60, "{help}");
+    for name in print::FIRST {
+        assert!(help.contains(&format!("  --{name} <")), "{name}");
+    }
 }
 
 #[test]
