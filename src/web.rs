@@ -13,6 +13,7 @@
 //! | `exposition` | the same as text for Prometheus |
 //! | `assets` | the page, as files |
 //! | `board` | what it shows of one moment |
+//! | `channels` | the busiest channels |
 //! | `history` | what happened in each of the last seconds |
 //! | `laggards` | the subscribers that keep up worst |
 //! | `warnings` | what an operator should know of |
@@ -22,6 +23,7 @@
 mod access;
 mod assets;
 mod board;
+mod channels;
 mod delays;
 mod events;
 mod exposition;

@@ -427,6 +427,10 @@ directives! {
     /// Password that is asked for there, but not for health; "" asks for none.
     metrics_password: Secret = Secret::default(), "metrics-password", Observation, Runtime, ANY;
 
+    /// How many channels /metrics names, the busiest of the last seconds, each with its rates: as many series as that, four times.
+    /// 0 names none.
+    metrics_channels: u64 = 10, "metrics-channels", Observation, Runtime, number(0, 1000), bounds;
+
     /// Microseconds from which a command counts as slow and is kept for SLOWLOG; 0 keeps every command, a negative
     /// number none. Time spent waiting for the client or the network does not count.
     slowlog_log_slower_than: Micros = Micros(10000), "slowlog-log-slower-than", Observation, Runtime, number(-1, LONG_MAX);

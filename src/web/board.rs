@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde_json::{Value, json};
 
+use super::channels;
 use super::history::History;
 use super::laggards;
 use super::text::shown;
@@ -42,6 +43,7 @@ pub(super) fn board(server: &Server, acceptor: &Acceptor, history: &History) -> 
             "clients_bytes": server.clients.held.total(),
         },
         "threads": threads(server, now.ms()),
+        "channels": channels::page(server, &settings, now.ms()),
         "slow": laggards::slowest(server, &settings, &clients, now.ms()),
         "incidents": incidents(server),
         "warnings": warnings(&condition),

@@ -3,6 +3,7 @@
 //!
 //! Source of the names: `exporter/exporter.go` of redis_exporter.
 
+use super::channels;
 use super::figures::{Figures, part};
 use crate::observe::counters::{self, METRICS, Metric, Source};
 use crate::server::Unready;
@@ -28,7 +29,7 @@ pub(super) struct Family {
 }
 
 impl Family {
-    fn of(name: impl Into<String>, help: impl Into<String>, kind: Kind) -> Self {
+    pub(super) fn of(name: impl Into<String>, help: impl Into<String>, kind: Kind) -> Self {
         // The encoder ends a help with a point.
         let help: String = help.into();
         Family { name: name.into(), help: help.trim_end_matches('.').to_owned(), kind, samples: Vec::new() }
@@ -39,7 +40,7 @@ impl Family {
         self
     }
 
-    fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+    pub(super) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
         let labels = labels.iter().map(|(name, value)| (String::from(*name), String::from(*value))).collect();
         self.samples.push((labels, value));
     }
@@ -163,6 +164,7 @@ pub(super) fn families(figures: &Figures) -> Vec<Family> {
     all.extend(databases(figures));
     all.extend(threads(figures));
     all.extend(backplane(figures));
+    all.extend(channels::families(&figures.channels));
     all.retain(|family| !family.samples.is_empty());
     all
 }

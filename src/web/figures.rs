@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::channels::{self, Busy};
 use super::delays::Times;
 use crate::command::info::Overview;
 use crate::server::{Server, Unready};
@@ -13,12 +14,22 @@ pub(super) struct Figures {
     pub(super) unready: Option<Unready>,
     /// How long messages take.
     pub(super) times: Times,
+    /// The busiest channels, as many as `metrics-channels` says.
+    pub(super) channels: Vec<Busy>,
     sections: Vec<(&'static str, Vec<(String, String)>)>,
 }
 
 impl Figures {
     pub(super) fn of(server: &Server, overview: &mut Overview) -> Self {
-        Figures { unready: server.unready(), times: Times::of(server), sections: overview.sections(server) }
+        let settings = server.settings();
+        let most = usize::try_from(settings.metrics_channels).unwrap_or(usize::MAX);
+        let busy = channels::busiest(server, &settings, most, server.clock.now().ms());
+        Figures {
+            unready: server.unready(),
+            times: Times::of(server),
+            channels: channels::told_apart(busy),
+            sections: overview.sections(server),
+        }
     }
 
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {

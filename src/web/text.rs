@@ -7,8 +7,13 @@ const LONGEST: usize = 128;
 
 /// A name as it is shown: as it is, if it is text of which every letter can be seen, and else quoted as the client mode does.
 pub(super) fn shown(name: &[u8]) -> String {
-    let front = &name[..name.len().min(LONGEST)];
-    let more = name.len() - front.len();
+    shown_front(name, name.len())
+}
+
+/// The same for a name of so many bytes, of which the front is known.
+pub(super) fn shown_front(known: &[u8], len: usize) -> String {
+    let front = &known[..known.len().min(LONGEST)];
+    let more = len - front.len();
     // A letter that is cut in two is no reason to quote all others.
     let front = match std::str::from_utf8(front) {
         Err(error) if more > 0 && error.error_len().is_none() => &front[..error.valid_up_to()],
@@ -18,7 +23,7 @@ pub(super) fn shown(name: &[u8]) -> String {
         Ok(text) if !text.is_empty() && !text.contains(is_hidden) => text.to_owned(),
         _ => String::from_utf8_lossy(&quoted(front)).into_owned(),
     };
-    match name.len() - front.len() {
+    match len - front.len() {
         0 => text,
         more => format!("{text}... ({more} more bytes)"),
     }

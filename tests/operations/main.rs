@@ -55,6 +55,11 @@ const CASES: &[Case] = &[
         page::a_busy_server_is_shown_and_goes_on_being_shown,
     ),
     (
+        "names_of_channels_are_shown_as_text_whatever_they_are",
+        &["chromium"],
+        page::names_of_channels_are_shown_as_text_whatever_they_are,
+    ),
+    (
         "it_is_readable_on_a_phone_with_keys_in_the_light_and_in_the_dark",
         &["chromium"],
         page::it_is_readable_on_a_phone_with_keys_in_the_light_and_in_the_dark,

@@ -83,6 +83,10 @@ pub(crate) fn a_busy_server_is_shown_and_goes_on_being_shown() {
             browser.wait_for(&format!("parseFloat({number}) > 0"));
             browser.wait_for(&format!("document.querySelector('#card-{series} .line').getAttribute('d').length > 10"));
         }
+        let busiest = "document.querySelector('#channels tr')";
+        browser.wait_for(&format!(
+            "{busiest}.cells[0].textContent === 'news' && parseFloat({busiest}.cells[1].textContent) > 0"
+        ));
         let slow = browser.wait_for(&format!("{slow}.includes('takes nothing') && {slow}", slow = text_of("slow")));
         let slow = slow.as_str().unwrap_or_default();
         assert!(slow.contains(HOSTILE) && slow.contains("conflate"), "{slow}");
@@ -124,6 +128,33 @@ const FOCUS: &str = r"(() => {
     const element = document.activeElement;
     return [element === document.body ? '' : element.textContent.trim(), getComputedStyle(element).outlineStyle];
 })()";
+
+pub(crate) fn names_of_channels_are_shown_as_text_whatever_they_are() {
+    let (server, page) = start(&[]);
+    let long = "L".repeat(64 * 1024);
+    let names: [(&[u8], &str); 5] = [
+        (b"news", "news"),
+        (b"<script>alert(1)</script>", "<script>alert(1)</script>"),
+        (b"half\xffbinary", "\"half\\xffbinary\""),
+        ("gnp\u{202e}exe.png".as_bytes(), "\"gnp\\xe2\\x80\\xaeexe.png\""),
+        (long.as_bytes(), "LLLL... (65408 more bytes)"),
+    ];
+    under_load(&server, &names.map(|(name, _)| name), || {
+        let mut browser = Browser::start();
+        for width in [360, 1280] {
+            browser.view(width, "light");
+            browser.open(&page);
+            for (_, shown) in &names {
+                let shown = serde_json::to_string(shown).expect("text can be quoted");
+                browser.wait_for(&format!("{}.includes({shown})", text_of("channels")));
+            }
+            let scrolled = browser.evaluate("document.documentElement.scrollWidth");
+            assert!(scrolled.as_u64().is_some_and(|scrolled| scrolled <= u64::from(width)), "{width}: {scrolled}");
+        }
+        assert_eq!(browser.evaluate("document.scripts.length"), 1);
+        check_manners(&browser, &page);
+    });
+}
 
 pub(crate) fn it_is_readable_on_a_phone_with_keys_in_the_light_and_in_the_dark() {
     let (server, page) = start(&["--slow-subscriber-limit", "100kb 0"]);

@@ -273,6 +273,18 @@ function newMeter(cell) {
   return box;
 }
 
+function drawChannels() {
+  const rate = (format, value, unit) => value === null ? '–' : text(format, value) + unit;
+  list('channels', last.channels.map((channel) => [
+    {value: channel.name, sub: channel.kind === 'channel' ? '' : 'shard channel'},
+    rate(count, channel.messages, '/s'),
+    rate(count, channel.deliveries, '/s'),
+    rate(bytes, channel.bytes, '/s'),
+    {value: channel.drops ? rate(count, channel.drops, '/s') : '–', kind: channel.drops ? 'lost' : ''},
+    text(count, channel.subscribers),
+  ]));
+}
+
 function who({address, user, name}) {
   const own = name === '""' ? '' : name;
   return {value: own || address, sub: [own && address, user !== 'default' && `user ${user}`].filter(Boolean).join(', ')};
@@ -347,6 +359,7 @@ function show() {
   drawCards();
   drawClients();
   drawThreads();
+  drawChannels();
   drawSlow();
   drawIncidents();
   drawBackplane();
