@@ -63,9 +63,9 @@ pub use settings::Settings;
 pub use slow::{SlowLimit, SlowPolicy};
 pub use user::{UserLine, UserLines};
 pub use value::{
-    BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, DrainOrder,
-    EvictionPolicy, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission, PubsubDefault, Seconds,
-    Supervised,
+    BackplaneCounts, BackplaneForwardAuth, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser,
+    ClientCertificates, DrainOrder, EvictionPolicy, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission,
+    PubsubDefault, Seconds, Supervised,
 };
 
 use load::Loader;

@@ -8,16 +8,20 @@
 //! Nothing is sent twice. What has not been answered when a connection ends is answered with an error; the next request opens
 //! another connection.
 
+mod credentials;
 mod frames;
 mod greeting;
 
 use std::collections::VecDeque;
+
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::client::outbox::Outbox;
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
 use crate::resp::encode::{Reply, bulk, header};
 use crate::resp::errors::ReplyError;
+pub(crate) use credentials::{Asker, Credentials};
 use frames::Frames;
 use greeting::{Greeting, Told};
 
@@ -37,7 +41,7 @@ pub(crate) struct Relay {
     /// How many connections have been asked for.
     number: u64,
     /// What the socket has not been given yet, behind the first bytes, which it has.
-    output: Vec<u8>,
+    output: Zeroizing<Vec<u8>>,
     given: usize,
     /// Requests that wait until the upstream knows who asks.
     waiting: Vec<u8>,
@@ -53,6 +57,10 @@ pub(crate) struct Relay {
     holds: bool,
     /// What the upstream knows of the client, or is told first.
     told: Told,
+    /// What it has refused of that.
+    refusal: Option<ReplyError>,
+    /// Whether it knew who asks.
+    was_open: bool,
     /// The database that is selected there.
     db: u16,
     /// What the upstream calls the client; 0 before it has said so.
@@ -92,6 +100,8 @@ struct Due {
 pub(crate) enum What {
     /// Nothing.
     Nothing,
+    /// Nothing, and it may come late, because the command waits for what others do.
+    Late,
     /// To what nobody has asked for: it must not be refused.
     Told,
     /// If it is no error, this database is selected.
@@ -143,6 +153,11 @@ impl Relay {
     /// Whether all that was asked for has been answered, and nothing has come in part.
     pub(crate) fn is_settled(&self) -> bool {
         self.due.is_empty() && matches!(self.reading, Reading::Nothing | Reading::Greeting(_))
+    }
+
+    /// Whether what is due may come late.
+    pub(crate) fn may_be_late(&self) -> bool {
+        self.due.iter().any(|due| matches!(due.what, What::Late))
     }
 
     /// Whether it takes more requests.
@@ -200,10 +215,18 @@ impl Relay {
         &self.output[self.given..]
     }
 
+    /// Whether the socket has been given everything.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.output().is_empty() && self.waiting.is_empty()
+    }
+
     /// The socket has been given so many bytes.
     pub(crate) fn note_given(&mut self, count: usize) {
         self.given += count;
         if self.given == self.output.len() {
+            if self.phase == Phase::Greeting {
+                self.output.zeroize();
+            }
             self.output.clear();
             self.output.shrink_to(KEPT_OUTPUT);
             self.given = 0;
@@ -249,8 +272,9 @@ impl Relay {
         if std::mem::take(&mut self.holds) {
             outbox.release();
         }
-        let error = match self.phase {
-            Phase::Open => ReplyError::UPSTREAM_LOST,
+        let error = match (self.phase, self.refusal.take()) {
+            (Phase::Open, _) => ReplyError::UPSTREAM_LOST,
+            (_, Some(refusal)) if self.told.asker.is_client() => refusal,
             _ => ReplyError::upstream_away(why),
         };
         let reading = std::mem::take(&mut self.reading);
@@ -269,7 +293,7 @@ impl Relay {
                 _ => {}
             }
         }
-        if self.tracking.is_some() && self.phase == Phase::Open && self.told.proto == Proto::Resp3 {
+        if self.tracking.is_some() && self.was_open && self.told.proto == Proto::Resp3 {
             // It is not told any more which keys to forget, so it forgets all.
             outbox.push_own(b">2\r\n$10\r\ninvalidate\r\n_\r\n");
         }

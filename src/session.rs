@@ -226,6 +226,16 @@ impl Session {
         self.has_more
     }
 
+    /// Whether answers to what was received come by themselves, so that a client that sends nothing more has still to be sent them.
+    /// Not of what waits for others: as in Redis, that ends with what its client sends.
+    pub(crate) fn owes(&self) -> bool {
+        let goes_on = match self.conversation.state.blocked {
+            None | Some(Blocked::OnKeys(_) | Blocked::Paused(..) | Blocked::ShuttingDown(_)) => false,
+            Some(_) => true,
+        };
+        self.has_more || goes_on || self.has_answers_due()
+    }
+
     /// How long it stays blocked if nothing else lets it go on, where time does.
     pub fn wakes_in(&self) -> Option<Duration> {
         let until_ms = match &self.conversation.state.blocked {

@@ -12,6 +12,7 @@ use crate::acl::log::Place;
 use crate::client::registry::Flag;
 use crate::ids::Address;
 use crate::observe::VERBOSE;
+use crate::relay::Credentials;
 use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::errors::ReplyError;
@@ -205,7 +206,8 @@ fn auth(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
 
 /// Lets the client be the user of this name, if the password is right and the user may have one more connection.
 fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> Result<(), ReplyError> {
-    let found = call.server.acl.get(name).filter(|user| user.admits(password));
+    let proof = Credentials::to_show(call.settings, name, password);
+    let found = call.server.acl.get(name).filter(|user| proof.is_ok() && user.admits(password));
     delay_answer(call, found.is_none());
     let Some(user) = found else {
         let place = if call.session.transaction.is_some() { Place::Multi } else { Place::Toplevel };
@@ -214,6 +216,7 @@ fn authenticate(call: &mut LocalCall<'_, '_>, name: &[u8], password: &[u8]) -> R
         return Err(ReplyError::WRONGPASS);
     };
     limits::log_in(call, &user)?;
+    call.session.credentials = proof.unwrap_or_default();
     call.session.authenticated = true;
     call.client.set_proven(true);
     Ok(())
@@ -309,6 +312,7 @@ pub(super) fn finish_reset(call: &mut LocalCall<'_, '_>) {
     if let Some(relay) = &mut call.session.relay {
         relay.part();
     }
+    call.session.credentials = None;
     let let_in = let_in_anew(call);
     call.session.authenticated = call.server.acl.default.is_open();
     call.client.set_proven(call.session.authenticated);

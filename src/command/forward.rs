@@ -7,15 +7,17 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::permission::{self, Refused};
 use super::spec::{Channels, Flags, Group};
 use super::table::{self, Entry, Lookup};
-use super::{gate, nodes, permission, trace, transaction};
+use super::{gate, limits, nodes, trace, transaction};
+use crate::acl::log::Place;
 use crate::client::held::Holding;
 use crate::client::registry::{ClientInfo, Flag};
-use crate::config::Settings;
+use crate::config::{BackplaneForwardAuth, Settings};
 use crate::ids::CommandIndex;
 use crate::pause::PauseMode;
-use crate::relay::{Relay, What, encoded};
+use crate::relay::{Asker, Relay, What, encoded};
 use crate::resp::Proto;
 use crate::resp::decode::{Args, parse_integer};
 use crate::resp::encode::Reply;
@@ -94,8 +96,39 @@ pub(super) fn judge(
         let due = state.has_answers_due();
         return Ok(if due { Verdict::Wait(Awaited::Answers) } else { Verdict::Pause(mode) });
     }
-    let has_room = state.relay.as_ref().is_none_or(|relay| relay.has_room());
-    Ok(if has_room { Verdict::Forward(entry) } else { Verdict::Wait(Awaited::Room) })
+    if !state.relay.as_ref().is_none_or(|relay| relay.has_room()) {
+        return Ok(Verdict::Wait(Awaited::Room));
+    }
+    ensure_publishable(turn, state, entry, args)?;
+    Ok(Verdict::Forward(entry))
+}
+
+/// Refuses messages that are more than the user that the client is may publish, and counts them for it otherwise: that of this
+/// request, and those that were queued before it was known that the upstream publishes them. They are counted when they are sent on,
+/// because nobody knows here what becomes of them there.
+fn ensure_publishable(
+    turn: &Turn<'_>,
+    state: &SessionState,
+    entry: Option<&'static Entry>,
+    args: Args<'_>,
+) -> Result<(), ReplyError> {
+    let acl = &turn.worker.server.acl;
+    if !turn.client.checks(acl).metered() {
+        return Ok(());
+    }
+    let user = turn.client.user(acl);
+    let queued = state.transaction.iter().filter(|transaction| !transaction.relayed && !transaction.failed);
+    let queued = queued.flat_map(|transaction| &transaction.queue);
+    let queued = queued.map(|(index, args)| (table::entry(*index), args.args()));
+    for (entry, args) in queued.chain(entry.map(|entry| (entry, args))) {
+        let (server, settings, stats, info) =
+            (&turn.worker.server, &turn.settings, turn.worker.stats(), &turn.client.info);
+        let refused = Refused { server, settings, stats, info, entry, args, now: turn.now };
+        if entry.command.publishes() {
+            limits::count_published(&refused, &user, Place::Multi)?;
+        }
+    }
+    Ok(())
 }
 
 /// Who answers a request.
@@ -225,7 +258,11 @@ pub(super) fn send(
     let Conversation { state, scope } = conversation;
     let (info, server, shown) = (&turn.client.info, &turn.worker.server, !scope.is_muted());
     let relay = state.relay.get_or_insert_default();
-    relay.tell(turn.client.proto(), &info.labels().name, scope.db);
+    let asker = match turn.settings.backplane_forward_auth {
+        BackplaneForwardAuth::Backplane => Asker::Node,
+        BackplaneForwardAuth::Client => Asker::Client(state.credentials.clone()),
+    };
+    relay.tell(asker, turn.client.proto(), &info.labels().name, scope.db);
     let rights = turn.client.user(&server.acl).version();
     match entry.map(|entry| entry.command.name) {
         Some("multi") if state.transaction.is_none() => {
@@ -254,7 +291,7 @@ pub(super) fn send(
                 info.queued.fetch_add(1, Relaxed);
                 relay.request(args.iter(), shown, What::Nothing);
             } else {
-                request(server, relay, name, args, shown);
+                request(server, relay, entry, args, shown);
             }
         }
     }
@@ -271,9 +308,9 @@ fn note_sent(info: &ClientInfo, state: &SessionState) {
 }
 
 /// Sends a request that is in no transaction.
-fn request(server: &Server, relay: &mut Relay, name: Option<&str>, args: Args<'_>, shown: bool) {
-    let mut what = What::Nothing;
-    match name {
+fn request(server: &Server, relay: &mut Relay, entry: Option<&Entry>, args: Args<'_>, shown: bool) {
+    let mut what = if may_wait(entry, args) { What::Late } else { What::Nothing };
+    match entry.map(|entry| entry.command.name) {
         Some("watch") => relay.set_watches(true),
         Some("unwatch") => relay.set_watches(false),
         Some("tracking") => {
@@ -289,6 +326,14 @@ fn request(server: &Server, relay: &mut Relay, name: Option<&str>, args: Args<'_
         _ => {}
     }
     relay.request(args.iter(), shown, what);
+}
+
+/// Whether a command waits for others. Those that this server does not know say so by their name's beginning.
+fn may_wait(entry: Option<&Entry>, args: Args<'_>) -> bool {
+    match entry.map(|entry| entry.command) {
+        Some(command) => command.flags.has(Flags::BLOCKING) || command.name.starts_with("wait"),
+        None => args[0].first().is_some_and(|letter| letter.eq_ignore_ascii_case(&b'b')),
+    }
 }
 
 /// Has the upstream begin a transaction that was begun here, and tells it what was queued so far.

@@ -72,17 +72,32 @@ pub(super) fn ensure_subscribable(call: &LocalCall<'_, '_>, topic: Topic) -> Res
 ///
 /// What the client is told.
 pub(super) fn ensure_publishable(call: &Call<'_, '_>, user: &User) -> Result<(), ReplyError> {
-    let bytes = call.args[1].len() + call.args[2].len();
-    let published = user.usage().publish(bytes, call.now);
-    published.map_err(|excess| refuse(call, user, excess.limit, Some(excess.wait_ms)))
+    count_published(&Refused::of(call), user, place(call))
+}
+
+/// The same for what is published elsewhere for the client.
+///
+/// # Errors
+///
+/// What the client is told.
+pub(super) fn count_published(request: &Refused<'_>, user: &User, place: Place) -> Result<(), ReplyError> {
+    let bytes = request.args[1].len() + request.args[2].len();
+    user.usage().publish(bytes, request.now).map_err(|excess| {
+        request.note_excess(user, excess.limit, place);
+        ReplyError::limit_reached(user.name(), excess.limit.name(), Some(excess.wait_ms))
+    })
 }
 
 fn refuse(call: &Call<'_, '_>, user: &User, limit: Limit, wait_ms: Option<u64>) -> ReplyError {
-    let place = match (call.scope.scripted, call.scope.executing) {
+    Refused::of(call).note_excess(user, limit, place(call));
+    ReplyError::limit_reached(user.name(), limit.name(), wait_ms)
+}
+
+/// Where the request was that calls.
+fn place(call: &Call<'_, '_>) -> Place {
+    match (call.scope.scripted, call.scope.executing) {
         (true, _) => Place::Lua,
         (false, true) => Place::Multi,
         (false, false) => Place::Toplevel,
-    };
-    Refused::of(call).note_excess(user, limit, place);
-    ReplyError::limit_reached(user.name(), limit.name(), wait_ms)
+    }
 }

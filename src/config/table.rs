@@ -15,9 +15,9 @@ use super::settings::directives;
 use super::slow::{SlowLimit, SlowPolicy};
 use super::user::UserLines;
 use super::value::{
-    ANY, BackplaneCounts, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser, ClientCertificates, DrainOrder,
-    EvictionPolicy, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis, PatternSubscribe, Permission,
-    PubsubDefault, Seconds, Supervised, Value, number,
+    ANY, BackplaneCounts, BackplaneForwardAuth, BackplaneKeys, BackplaneOffline, ByteSize, CertificateUser,
+    ClientCertificates, DrainOrder, EvictionPolicy, INT_MAX, LONG_MAX, LogFormat, LogLevel, Micros, Millis,
+    PatternSubscribe, Permission, PubsubDefault, Seconds, Supervised, Value, number,
 };
 
 directives! {
@@ -338,6 +338,13 @@ directives! {
     /// has them: commands on keys, scripts, and all that this server does not have go there, on a connection for each client
     /// that sends some, so that every program that uses Redis works here. Say how many databases there are by databases, too.
     backplane_keys: BackplaneKeys = BackplaneKeys::Refuse, "backplane-keys", Backplane, Start, ANY;
+
+    /// Who a client is at the upstream where commands on keys go there (backplane-keys forward): backplane for the user of
+    /// the backplane's address, client for the user and the password that the client has given here with AUTH or HELLO, and
+    /// the upstream's default user for who has given none. What a client may do is judged at both servers then; passwords of more
+    /// than 4096 bytes are refused.
+    backplane_forward_auth: BackplaneForwardAuth = BackplaneForwardAuth::Backplane,
+        "backplane-forward-auth", Backplane, Start, ANY;
 
     /// Whether this server looks like a node of a Redis Cluster to clients; of no effect without a backplane. Slots are dealt out evenly to all
     /// nodes that are there, keys are served by the node that has their slot (others answer -MOVED), and messages at any node.

@@ -379,6 +379,13 @@ choices! {
         /// The upstream has them, and answers.
         Forward = "forward"
     }
+    /// By which credentials a client's commands are sent on to the upstream.
+    BackplaneForwardAuth {
+        /// Those of the backplane.
+        Backplane = "backplane",
+        /// Those that the client has given.
+        Client = "client"
+    }
     /// Which part of a client's certificate names the user that it is.
     CertificateUser {
         /// None.

@@ -70,6 +70,7 @@ pub(crate) async fn serve(
         transport: Some(transport),
         upstream: None,
         alarm: None,
+        last_answers: None,
         moved: false,
         unyielded_bytes: 0,
         has_much_input: false,
@@ -91,6 +92,8 @@ struct Connection {
     upstream: Option<Upstream>,
     /// When a blocked session goes on by itself.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// If the client sends nothing more: until when answers of the upstream are waited for.
+    last_answers: Option<Pin<Box<Sleep>>>,
     /// Whether another worker serves its client now.
     moved: bool,
     /// What has been read since others last had their turn for it, in bytes.
@@ -123,6 +126,7 @@ impl Connection {
                     self.alarm = None;
                     self.session.resume();
                 }
+                Event::Upstream(Err(_)) if self.upstream.as_ref().is_some_and(Upstream::is_finishing) => return,
                 Event::Upstream(come) => self.hear_upstream(come),
                 Event::Socket(Err(_)) => return,
                 Event::Socket(Ok(ready)) => {
@@ -150,6 +154,9 @@ impl Connection {
             if self.client.is_departing() {
                 self.session.depart();
             }
+            if self.last_answers.is_some() && !self.session.owes() {
+                return;
+            }
             self.set_alarm();
             self.give_way().await;
         }
@@ -157,10 +164,10 @@ impl Connection {
 
     async fn next_event(&mut self) -> Event {
         self.seek_upstream();
-        let Connection { worker, client, session, transport, upstream, alarm, .. } = self;
+        let Connection { worker, client, session, transport, upstream, alarm, last_answers, .. } = self;
         let Some(transport) = transport else { return Event::Socket(Err(io::ErrorKind::NotConnected.into())) };
         let congested = client.is_congested();
-        let interest = match (session.receives(), congested) {
+        let interest = match (session.receives() && last_answers.is_none(), congested) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
             (false, true) => Some(Interest::WRITABLE),
@@ -168,6 +175,10 @@ impl Connection {
         };
         // Nothing more is asked of the upstream for a client that does not read.
         let takes = !congested || client.outbox.borrow().bytes() < MUCH_OUTPUT;
+        let last_answers = last_answers.as_mut().filter(|_| session.has_answers_due());
+        if let Some(upstream) = upstream.as_mut().filter(|_| last_answers.is_some() && session.may_wait_there()) {
+            upstream.finish();
+        }
         let from_upstream = poll_fn(|context| match (upstream.as_mut(), session.relay()) {
             (Some(upstream), Some(relay)) => {
                 upstream.poll(context, relay, takes, &mut worker.read_buffer.borrow_mut()[..])
@@ -179,6 +190,9 @@ impl Connection {
             () = client.bell.notified() => Event::Bell,
             () = async { match alarm { Some(alarm) => alarm.await, None => pending().await } } => Event::Alarm,
             come = from_upstream => Event::Upstream(come),
+            () = async { match last_answers { Some(until) => until.await, None => pending().await } } => {
+                Event::Socket(Err(io::ErrorKind::TimedOut.into()))
+            }
             ready = async { match interest { Some(interest) => transport.ready(interest).await, None => pending().await } } => {
                 Event::Socket(ready)
             }
@@ -217,7 +231,8 @@ impl Connection {
         }
     }
 
-    /// Reads what is there and runs it. Ends the conversation at the end of input or when the socket fails.
+    /// Reads what is there and runs it. Ends the conversation when the socket fails, and at the end of input unless answers
+    /// are still due.
     fn read(&mut self) -> ControlFlow<()> {
         let Some(transport) = &self.transport else { return ControlFlow::Break(()) };
         let mut buffer = self.worker.read_buffer.borrow_mut();
@@ -227,6 +242,11 @@ impl Connection {
         };
         self.unyielded_bytes += transport.take_toll();
         match read {
+            Ok(0) if self.session.owes() => {
+                // Not for ever: it may have gone, and the upstream may say nothing.
+                let longest = Duration::from_secs(self.worker.settings().backplane_timeout.0);
+                self.last_answers = Some(Box::pin(sleep(longest)));
+            }
             Ok(0) => return ControlFlow::Break(()),
             Ok(count) => {
                 self.worker.stats().counters.reads.add(1);

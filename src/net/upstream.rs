@@ -23,6 +23,9 @@ pub(super) struct Upstream {
     /// Which of those that its client has asked for.
     number: u64,
     state: State,
+    /// Whether the upstream is to know that nothing more is asked for, and whether it has been told.
+    finishing: bool,
+    finished: bool,
 }
 
 enum State {
@@ -42,12 +45,24 @@ impl Upstream {
         // Keys are to be where messages are, as long as that is known.
         let is_candidate = |url: &&EngineUrl| current.as_ref().is_none_or(|current| url.to_string() == *current);
         let urls: Vec<EngineUrl> = settings.backplane.0.iter().filter(is_candidate).cloned().collect();
-        Upstream { number, state: State::Opening(Box::pin(open_any(urls, settings))) }
+        let state = State::Opening(Box::pin(open_any(urls, settings)));
+        Upstream { number, state, finishing: false, finished: false }
     }
 
     /// Whether it is the one of this number.
     pub(super) fn is_number(&self, number: u64) -> bool {
         self.number == number
+    }
+
+    /// Nothing more is asked for than what waits to be written. The upstream closes the connection behind what it answers of
+    /// itself.
+    pub(super) fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    /// Whether nothing more is asked for.
+    pub(super) fn is_finishing(&self) -> bool {
+        self.finishing
     }
 
     /// Writes what waits for it, and reads what has come to the front of `buffer` if more `may` come. Answers how much that is.
@@ -80,6 +95,9 @@ impl Upstream {
         }
         if let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(context) {
             return Poll::Ready(Err(gone(error)));
+        }
+        if self.finishing && !self.finished && relay.is_sent() {
+            self.finished = stream.as_mut().poll_shutdown(context).map_err(gone)?.is_ready();
         }
         if !may {
             return Poll::Pending;

@@ -1,6 +1,7 @@
 //! A relay and an upstream that is played by the test.
 
 use super::*;
+use crate::config::Config;
 
 /// What the client has heard since this was last asked.
 fn heard(outbox: &mut Outbox) -> String {
@@ -25,7 +26,7 @@ fn sent(relay: &mut Relay) -> Vec<String> {
 }
 
 fn ask(relay: &mut Relay, request: &str, what: What) {
-    relay.tell(Proto::Resp3, "me", 2);
+    relay.tell(Asker::Node, Proto::Resp3, "me", 2);
     let words: Vec<&[u8]> = request.split(' ').map(str::as_bytes).collect();
     relay.request(words.into_iter(), true, what);
 }
@@ -99,11 +100,11 @@ fn messages_wait_for_the_end_of_an_answer_of_which_a_part_has_come() {
 fn what_the_client_is_called_and_speaks_is_told_again_when_it_changes_and_nobody_hears_of_that() {
     let mut outbox = Outbox::default();
     let mut relay = open(&mut outbox);
-    relay.tell(Proto::Resp2, "you", 2);
+    relay.tell(Asker::Node, Proto::Resp2, "you", 2);
     assert_eq!(sent(&mut relay), ["HELLO 2", "CLIENT SETNAME you"]);
     relay.hear(b"*2\r\n+server\r\n+redis\r\n-ERR no\r\n", &mut outbox).expect("a name may be refused");
     assert_eq!(heard(&mut outbox), "");
-    relay.tell(Proto::Resp3, "you", 2);
+    relay.tell(Asker::Node, Proto::Resp3, "you", 2);
     assert!(relay.hear(b"-ERR no\r\n", &mut outbox).is_err(), "answers would be those of another version");
 }
 
@@ -167,7 +168,7 @@ fn what_is_selected_watched_and_tracked_is_known_from_the_answers() {
     relay.fail("gone", &mut outbox);
     assert_eq!(heard(&mut outbox), ">2\r\n$10\r\ninvalidate\r\n_\r\n", "its cache may be out of date");
     assert!(relay.watches() && relay.has_lost_watch());
-    relay.tell(Proto::Resp3, "me", 7);
+    relay.tell(Asker::Node, Proto::Resp3, "me", 7);
     relay.greet(None);
     assert_eq!(sent(&mut relay), ["HELLO 3 SETNAME me", "CLIENT ID", "SELECT 7", "CLIENT TRACKING ON"]);
     relay.set_watches(false);
@@ -187,11 +188,55 @@ fn p11_requests_that_wait_are_bounded_in_number_and_bytes() {
     assert!(!relay.has_room());
     relay.hear(b"_\r\n", &mut outbox).expect("it is understood");
     assert!(relay.has_room());
-    relay.tell(Proto::Resp3, "me", 2);
+    relay.tell(Asker::Node, Proto::Resp3, "me", 2);
     relay.request([&b"SET"[..], b"a", &vec![b'x'; MUCH_OUTPUT]].into_iter(), true, What::Nothing);
     assert!(!relay.has_room() && relay.size_bytes() > MUCH_OUTPUT);
     let output = relay.output().len();
     relay.note_given(output);
     relay.hear(b"_\r\n", &mut outbox).expect("it is understood");
     assert!(relay.has_room() && relay.output.capacity() <= KEPT_OUTPUT);
+}
+
+/// A relay whose upstream is told by whom the client has said to be.
+fn ask_as(relay: &mut Relay, user: &str, request: &str) {
+    let config = Config::from_pairs(&[("backplane-keys", "forward"), ("backplane-forward-auth", "client")]);
+    let config = config.expect("valid directives");
+    let credentials = Credentials::to_show(config.settings(), user.as_bytes(), b"secret").expect("it is short");
+    assert!(!format!("{credentials:?}").contains("secret"));
+    relay.tell(Asker::Client(credentials), Proto::Resp3, "", 0);
+    let words: Vec<&[u8]> = request.split(' ').map(str::as_bytes).collect();
+    relay.request(words.into_iter(), true, What::Nothing);
+}
+
+#[test]
+fn a_client_shows_its_own_credentials_and_another_user_is_agreed_on_before_anything_is_asked_for() {
+    let (mut relay, mut outbox) = (Relay::default(), Outbox::default());
+    ask_as(&mut relay, "ann", "GET a");
+    relay.greet(Some(("node", "hidden")));
+    assert_eq!(sent(&mut relay), ["HELLO 3 AUTH ann secret", "CLIENT ID"]);
+    relay.hear(b"%0\r\n-NOPERM id\r\n$1\r\n1\r\n", &mut outbox).expect("it may be any user");
+    assert_eq!((heard(&mut outbox).as_str(), relay.id()), ("$1\r\n1\r\n", 0));
+    sent(&mut relay);
+    ask_as(&mut relay, "bob", "GET a");
+    ask_as(&mut relay, "bob", "GET b");
+    assert_eq!(sent(&mut relay), ["AUTH bob secret"]);
+    relay.hear(b"+OK\r\n", &mut outbox).expect("it is understood");
+    assert_eq!(sent(&mut relay), ["GET a", "GET b"]);
+    relay.hear(b"_\r\n_\r\n", &mut outbox).expect("it is understood");
+    ask_as(&mut relay, "cid", "GET a");
+    let why = relay.hear(b"-WRONGPASS no\r\n", &mut outbox).expect_err("it is refused");
+    heard(&mut outbox);
+    relay.fail(&why, &mut outbox);
+    assert_eq!((heard(&mut outbox).as_str(), relay.wanted()), ("-WRONGPASS no\r\n", None));
+}
+
+#[test]
+fn a_server_that_repeats_the_password_is_not_heard_by_the_client() {
+    let (mut relay, mut outbox) = (Relay::default(), Outbox::default());
+    ask_as(&mut relay, "ann", "GET a");
+    relay.greet(None);
+    let refusal = b"-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'ann' 'secret'\r\n";
+    let why = relay.hear(refusal, &mut outbox).expect_err("it is refused");
+    relay.fail(&why, &mut outbox);
+    assert_eq!(heard(&mut outbox), "-ERR unknown command 'HELLO'\r\n");
 }

@@ -13,7 +13,7 @@ use crate::command::pubsub::subscribing::Subscribing;
 use crate::config::Settings;
 use crate::keyspace::watchers::Watch;
 use crate::pause::PauseMode;
-use crate::relay::Relay;
+use crate::relay::{Credentials, Relay};
 use crate::resp::args::Shelf;
 use crate::resp::decode::{Limits, OwnedArgs};
 use crate::server::governor::Answer;
@@ -145,6 +145,8 @@ pub struct SessionState {
     pub close_after_reply: bool,
     /// Whether it has been decided which worker it subscribes on.
     pub placed: bool,
+    /// What it has proven by who it is, where the upstream of its keys is to be shown that, too.
+    pub(crate) credentials: Option<Arc<Credentials>>,
     /// What it and the upstream of its keys say to each other, if they have done so.
     pub(crate) relay: Option<Box<Relay>>,
 }

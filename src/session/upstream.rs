@@ -51,6 +51,18 @@ impl Session {
         self.conversation.state.relay.as_ref()?.wanted()
     }
 
+    /// Whether the upstream has still to answer something.
+    pub(crate) fn has_answers_due(&self) -> bool {
+        self.conversation.state.has_answers_due()
+    }
+
+    /// Whether the upstream has been sent all, and may be waiting for others before it answers.
+    pub(crate) fn may_wait_there(&self) -> bool {
+        let state = &self.conversation.state;
+        let has_more_to_send = matches!(state.blocked, Some(Blocked::Upstream(Awaited::Room)));
+        !has_more_to_send && state.relay.as_ref().is_some_and(|relay| relay.may_be_late())
+    }
+
     /// Whether more is to be received of the client: not while much waits for the upstream.
     pub(crate) fn receives(&self) -> bool {
         !self.conversation.state.awaits_upstream() || self.client.info.held.get(Holding::Input) < MUCH_INPUT

@@ -4,17 +4,14 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::node::{
-    Engine, SecuredUpstream, client, expect_figure, expect_message, figure, parts, publish, start, start_alone,
-    subscriber,
-};
-use crate::support::nodes::{JOINED, eventually};
+use crate::node::{Engine, client, expect_figure, expect_message, figure, parts, publish, start, subscriber};
+use crate::support::nodes::eventually;
 use crate::support::peer::encode_command;
 use crate::support::{Peer, TestServer, redis};
 
-const FORWARD: &[&str] = &["--backplane-keys", "forward"];
+pub(crate) const FORWARD: &[&str] = &["--backplane-keys", "forward"];
 
-fn node(engine: &Engine) -> TestServer {
+pub(crate) fn node(engine: &Engine) -> TestServer {
     start(engine, FORWARD)
 }
 
@@ -22,11 +19,11 @@ fn direct(engine: &Engine) -> Peer {
     Peer::connect(engine.url().trim_start_matches("redis://"))
 }
 
-fn words(request: &str) -> Vec<&str> {
+pub(crate) fn words(request: &str) -> Vec<&str> {
     request.split(' ').collect()
 }
 
-fn ask(peer: &mut Peer, request: &str) -> String {
+pub(crate) fn ask(peer: &mut Peer, request: &str) -> String {
     String::from_utf8_lossy(&peer.call(&words(request))).into_owned()
 }
 
@@ -277,57 +274,6 @@ pub(crate) fn without_an_upstream_commands_on_keys_fail_and_nothing_is_done_twic
     assert_eq!(ask(&mut peer, "GET a"), "$1\r\n2\r\n");
 }
 
-pub(crate) fn rights_are_judged_before_anything_is_sent_on(engine: &mut Engine) {
-    let node = node(engine);
-    let mut admin = client(&node);
-    ask(&mut admin, "ACL SETUSER ann on >x ~ann:* &news +@all");
-    ask(&mut admin, "ACL SETUSER bob on >x allkeys allchannels +@all -del");
-    let mut ann = client(&node);
-    ask(&mut ann, "AUTH ann x");
-    let requests = [
-        "SET ann:a 1",
-        "GET ann:a",
-        "GET other",
-        "GET ann:a",
-        "HGET ann:h f",
-        "EVAL return(1) 0",
-        "SORT ann:l BY other",
-    ];
-    ann.send(requests.map(|request| encode_command(&words(request))).concat());
-    let expected = ["+OK", "$1", "-NOPERM", "$1", "-NOPERM", "-NOPERM", "-ERR BY option"];
-    for (request, expected) in requests.iter().zip(expected) {
-        let answer = String::from_utf8_lossy(&ann.read_frame()).into_owned();
-        assert!(answer.starts_with(expected), "{request}: {answer}");
-    }
-    for (request, expected) in
-        [("MULTI", "+OK"), ("GET ann:a", "+QUEUED"), ("GET other", "-NOPERM"), ("EXEC", "-EXECABORT")]
-    {
-        assert!(ask(&mut ann, request).starts_with(expected), "{request}");
-    }
-    // What was queued is not executed with rights that have gone since.
-    for request in ["MULTI", "SET ann:a 2"] {
-        ask(&mut ann, request);
-    }
-    ask(&mut admin, "ACL SETUSER ann -set");
-    assert!(ask(&mut ann, "EXEC").starts_with("-EXECABORT"));
-    assert_eq!(ask(&mut ann, "GET ann:a"), "$1\r\n1\r\n");
-    for request in ["MULTI", "GET ann:a"] {
-        ask(&mut ann, request);
-    }
-    ask(&mut admin, "ACL SETUSER ann -exec");
-    assert!(ask(&mut ann, "EXEC").starts_with("-EXECABORT"));
-    assert_eq!(ask(&mut ann, "GET ann:a"), "$1\r\n1\r\n", "it is in no transaction any more");
-    let mut bob = client(&node);
-    ask(&mut bob, "AUTH bob x");
-    assert!(ask(&mut bob, "DEL a").starts_with("-NOPERM"));
-    assert!(ask(&mut admin, "MULTI").starts_with("+OK"));
-    for (request, expected) in
-        [("HSET h f v", "+QUEUED"), ("PUBLISH __pregon__:all x", "-ERR channels that begin"), ("EXEC", "-EXECABORT")]
-    {
-        assert!(ask(&mut admin, request).starts_with(expected), "{request}");
-    }
-}
-
 pub(crate) fn subscribers_of_either_protocol_use_keys_as_they_may(engine: &mut Engine) {
     let node = node(engine);
     let mut old = subscriber(&node, "SUBSCRIBE", &[b"news"]);
@@ -358,21 +304,34 @@ pub(crate) fn subscribers_of_either_protocol_use_keys_as_they_may(engine: &mut E
     }
 }
 
-pub(crate) fn an_upstream_with_users_and_tls_has_the_keys() {
-    let upstream = SecuredUpstream::start();
-    let port = upstream.port;
-    let options = upstream.options();
-    let options: Vec<&str> = options.iter().map(String::as_str).chain(FORWARD.iter().copied()).collect();
-    let node = start_alone(&format!("rediss://ann:s3cr%40t@localhost:{port}"), &options);
-    node.expect_log(JOINED);
-    let (mut one, mut other) = (client(&node), client(&node));
-    let long = vec![b'x'; 3_000_000];
-    assert_eq!(one.call(&[&b"SET"[..], b"a", &long]), b"+OK\r\n");
-    assert_eq!(ask(&mut other, "STRLEN a"), ":3000000\r\n");
-    assert_eq!(one.call(&["GET", "a"]).len(), "$3000000\r\n\r\n".len() + long.len());
-    let wrong = start_alone(&format!("rediss://ann:wrong@localhost:{port}"), &options);
-    let refused = ask(&mut client(&wrong), "GET a");
-    assert!(refused.contains("it refuses: WRONGPASS"), "{refused}");
+pub(crate) fn who_ends_its_own_direction_gets_the_answers_that_are_due(engine: &mut Engine) {
+    let (node, _other) = (node(engine), node(engine));
+    expect_figure(&mut client(&node), "nodes", |count| count == "2");
+    let reference = redis::start_reference(&[], &[]);
+    let long = "x".repeat(1_000_000);
+    for requests in [
+        ["SET a 1", "GET a", "HSET h f v", "HGETALL h"].join("\n"),
+        ["GET a", "BLPOP queue 0", "GET a"].join("\n"),
+        ["GET a", "BZPOPMIN queue 0", "PING"].join("\n"),
+        ["RPUSH queue x", "BLPOP queue 0"].join("\n"),
+        ["GET a", "PUBSUB NUMSUB news", "PUBLISH news x", "SUBSCRIBE news", "PING"].join("\n"),
+        ["MULTI", "GET a", "EXEC", "MULTI", "GET a"].join("\n"),
+        ["INCR a"].repeat(30_000).join("\n"),
+        [&format!("SET long {long}"), "GET long"].join("\n"),
+    ] {
+        let all: Vec<u8> = requests.lines().flat_map(|request| encode_command(&words(request))).collect();
+        let [ours, theirs] = [&node, &reference].map(|server| {
+            let mut peer = client(server);
+            peer.send(&all);
+            peer.finish_sending();
+            peer.read_to_end()
+        });
+        let shown = requests.lines().next().unwrap_or_default();
+        assert!(ours == theirs, "{} after {shown:.40}, {} at Redis", ours.len(), theirs.len());
+    }
+    let mut there = direct(engine);
+    eventually("nobody waits there", || ask(&mut there, "INFO clients").contains("blocked_clients:0\r"));
+    assert_eq!(ask(&mut there, "RPUSH queue y"), ":1\r\n");
 }
 
 pub(crate) fn keys_are_forwarded_to_an_upstream_only() {

@@ -18,6 +18,7 @@ mod forward;
 mod losing;
 mod node;
 mod nodes;
+mod users;
 
 use self::node::Engine;
 use self::support::engine::EngineKind;
@@ -84,8 +85,11 @@ const OF_REDIS: &[(&str, OfEngine)] = tests! { [OfEngine]
         who_waits_for_keys_is_served_and_waits_no_more_when_it_has_gone
         caches_are_told_what_to_forget
         without_an_upstream_commands_on_keys_fail_and_nothing_is_done_twice
+        subscribers_of_either_protocol_use_keys_as_they_may
+        who_ends_its_own_direction_gets_the_answers_that_are_due;
+    users:
         rights_are_judged_before_anything_is_sent_on
-        subscribers_of_either_protocol_use_keys_as_they_may;
+        p11_a_transaction_that_the_upstream_executes_publishes_no_more_than_its_user_may;
 };
 
 /// For NATS alone.
@@ -108,8 +112,15 @@ const OF_NONE: &[(&str, OfItself)] = tests! { [OfItself]
         an_upstream_with_users_and_tls_is_used
         what_cannot_work_is_said_at_the_start;
     forward:
-        an_upstream_with_users_and_tls_has_the_keys
         keys_are_forwarded_to_an_upstream_only;
+    users:
+        an_upstream_with_users_and_tls_has_the_keys;
+};
+
+/// That need a Redis and start it themselves.
+const OF_OWN_REDIS: &[(&str, OfItself)] = tests! { [OfItself]
+    users:
+        a_client_is_at_the_upstream_who_it_has_said_to_be_where_that_is_to_be;
 };
 
 fn main() -> ExitCode {
@@ -125,7 +136,8 @@ fn main() -> ExitCode {
         }
     }
     let no_nats = EngineKind::Nats.missing();
-    for (tests, missing) in [(OF_NATS, no_nats.as_deref()), (OF_NONE, None)] {
+    let no_redis = EngineKind::Redis.missing();
+    for (tests, missing) in [(OF_NATS, no_nats.as_deref()), (OF_OWN_REDIS, no_redis.as_deref()), (OF_NONE, None)] {
         trials.extend(tests.iter().map(|&(name, test)| trial(name.to_string(), test, missing)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
