@@ -19,7 +19,7 @@
 //! | `origins.rs` | what has come from each node |
 //! | `control.rs` | what nodes tell each other beside messages |
 //! | `members.rs`, `gather.rs`, `nodes.rs` | which nodes there are; what they are asked; both together |
-//! | `slots.rs` | hash slots of keys, and which node has which |
+//! | `slots.rs`, `moved.rs` | hash slots of keys, and which node has which; keys whose slots others have got |
 //! | `status.rs` | how the connection is doing, for INFO |
 
 pub(crate) mod control;
@@ -27,6 +27,7 @@ pub(crate) mod envelope;
 pub(crate) mod gather;
 pub(crate) mod interest;
 pub(crate) mod members;
+pub(crate) mod moved;
 pub(crate) mod nodes;
 pub(crate) mod origins;
 pub(crate) mod slots;
@@ -36,7 +37,7 @@ pub(crate) mod subject;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -47,6 +48,8 @@ use crate::hub::Carries;
 use crate::ids::{PortId, Topic};
 use crate::resp::decode::OwnedArgs;
 use interest::{Change, Interest};
+use members::Member;
+use moved::Moved;
 use nodes::Nodes;
 use slots::{Owner, SlotMap};
 use status::Status;
@@ -113,9 +116,11 @@ pub(crate) struct Backplane {
     pub(crate) nodes: Nodes,
     /// Which node has which slot, where this one is part of a cluster to clients; none in it until it is known.
     pub(crate) cluster: Option<RwLock<Option<Arc<SlotMap>>>>,
+    /// Keys whose slots other nodes have got.
+    pub(crate) moved: Moved,
     naming: Naming,
     asking: Mutex<Asking>,
-    confirms: bool,
+    confirms: AtomicBool,
 }
 
 impl Backplane {
@@ -137,12 +142,13 @@ impl Backplane {
             status: Status::new(),
             nodes: Nodes::new(settings, run_id),
             cluster: settings.cluster_enabled.then(RwLock::default),
+            moved: Moved::default(),
             naming: match settings.backplane.kind() {
                 EngineKind::Nats => Naming::Subjects(Subjects::new(&settings.backplane_prefix.0)),
                 EngineKind::Upstream => Naming::Names,
             },
             asking: Mutex::new(asking),
-            confirms: settings.backplane_confirm,
+            confirms: settings.backplane_confirm.into(),
         })
     }
 
@@ -179,7 +185,7 @@ impl Backplane {
     /// to go on then.
     pub(crate) fn wait(&self, client: &Arc<ClientInfo>, now_ms: u64) -> Option<Announced> {
         let mut asking = self.asking.lock();
-        if !self.confirms || !asking.is_up {
+        if !self.confirms.load(Relaxed) || !asking.is_up {
             return None;
         }
         let (announced, position) = (Announced::default(), asking.interest.position());
@@ -277,13 +283,30 @@ impl Backplane {
     }
 
     /// Deals out the slots anew to all nodes that are there, if this one has any.
-    pub(crate) fn deal(&self) {
+    pub(crate) fn deal(&self, now_ms: u64) {
         let Some(cluster) = &self.cluster else { return };
-        let own = Owner::new(&self.nodes.id, &self.status.condition().address);
+        let condition = self.status.condition();
+        let own = Owner::new(&self.nodes.id, &condition.address, condition.tls_port);
         let others = self.nodes.all().into_iter().filter(|member| member.presence.has_slots);
-        let others = others.map(|member| Owner::new(&member.presence.id, &member.presence.address));
-        let map = SlotMap::deal([own].into_iter().chain(others).collect());
-        *cluster.write() = Some(Arc::new(map));
+        let others =
+            others.map(|Member { presence, .. }| Owner::new(&presence.id, &presence.address, presence.tls_port));
+        let map = Arc::new(SlotMap::deal([own].into_iter().chain(others).collect()));
+        let before = cluster.write().replace(map.clone());
+        if let Some(before) = before {
+            let (lost, same) = map.compare(&before);
+            self.moved.note_deal(lost, same, now_ms);
+        }
+    }
+
+    /// Which node has which slot now, as far as is known.
+    pub(crate) fn slots(&self) -> Option<Arc<SlotMap>> {
+        self.cluster.as_ref()?.read().clone()
+    }
+
+    /// Does from now on what these settings say.
+    pub(crate) fn follow(&self, settings: &Settings) {
+        self.confirms.store(settings.backplane_confirm, Relaxed);
+        self.asking.lock().interest.set_linger(settings.backplane_linger.0);
     }
 
     /// How much is asked for, and how much is wanted.

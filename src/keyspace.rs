@@ -65,6 +65,10 @@ pub type DatabaseId = u16;
 /// Keys that one step of [`Keyspace::expire`] removes at most: it bounds how long commands wait for it.
 const EXPIRED_AT_ONCE: usize = 64;
 
+/// Keys that one step of [`Keyspace::sweep`] looks at, about, and how long these are together, in bytes.
+const SWEPT_AT_ONCE: usize = 256;
+const SWEPT_BYTES_AT_ONCE: usize = 64 * 1024;
+
 /// All keys of a server.
 #[derive(Debug)]
 pub struct Keyspace {
@@ -265,6 +269,44 @@ impl Keyspace {
         effects::settle(&mut state, now_ms, rules, outlet);
         self.give_back(state);
         more
+    }
+
+    /// Looks at some keys of the first database, from `cursor` on, and removes those that have no place here, as `judge` says, which
+    /// is asked for once the lock is held. Nobody is told of an event: they are not deleted, they are elsewhere. Answers where to
+    /// go on, 0 behind the last, and how many were removed; none if there is nothing to judge by.
+    pub(crate) fn sweep<J: Fn(&[u8]) -> bool>(
+        &self,
+        cursor: u64,
+        judge: impl FnOnce() -> Option<J>,
+        (now_ms, rules): (i64, Rules),
+        outlet: &mut Outlet<'_, '_>,
+    ) -> Option<(u64, u64)> {
+        let mut state = self.lock();
+        let goes = judge()?;
+        let (mut next, mut removed, mut looked, mut bytes) = (cursor, 0, 0, 0);
+        let mut keys = Keys::new(&mut state, 0, now_ms, rules);
+        while looked < SWEPT_AT_ONCE && bytes < SWEPT_BYTES_AT_ONCE {
+            let mut going: Vec<Box<[u8]>> = Vec::new();
+            next = keys.database().scan(next, |entry| {
+                (looked, bytes) = (looked + 1, bytes + entry.key().len());
+                if goes(entry.key()) {
+                    going.push(entry.key().into());
+                }
+            });
+            for key in going {
+                if keys.remove(&key) {
+                    keys.touch(&key);
+                    removed += 1;
+                }
+            }
+            looked += 1;
+            if next == 0 {
+                break;
+            }
+        }
+        effects::settle(&mut state, now_ms, rules, outlet);
+        self.give_back(state);
+        Some((next, removed))
     }
 
     /// Removes some keys whose time is over at `now_ms`, in milliseconds since 1970-01-01, and answers whether there may

@@ -94,9 +94,10 @@ fn check_forwarding(settings: &Settings) -> Result<(), StartError> {
 pub(crate) async fn run(server: Arc<Server>) {
     let Some(backplane) = &server.backplane else { return };
     let (settings, origin) = (server.settings(), backplane.nodes.origin);
+    let addresses = &settings.backplane.0;
     match settings.backplane.kind() {
-        EngineKind::Nats => Link::new(&server, backplane, Nats::new(&settings, origin)).run(&settings).await,
-        EngineKind::Upstream => Link::new(&server, backplane, Upstream::new(&settings, origin)).run(&settings).await,
+        EngineKind::Nats => Link::new(&server, backplane, Nats::new(&settings, origin)).run(addresses).await,
+        EngineKind::Upstream => Link::new(&server, backplane, Upstream::new(&settings, origin)).run(addresses).await,
     }
 }
 
@@ -113,10 +114,11 @@ impl<'s, E: Engine> Link<'s, E> {
     }
 
     /// Keeps a connection to one of the engine's servers, for ever.
-    async fn run(&mut self, settings: &Settings) {
+    async fn run(&mut self, addresses: &[EngineUrl]) {
         let mut delay = SHORTEST_DELAY;
-        for url in settings.backplane.0.iter().cycle() {
-            let opened = timeout(LONGEST_GREETING, self.open(url, settings)).await;
+        for url in addresses.iter().cycle() {
+            let settings = self.server.settings();
+            let opened = timeout(LONGEST_GREETING, self.open(url, &settings)).await;
             let late = || Broken(format!("no greeting within {} s", LONGEST_GREETING.as_secs()));
             let why = match opened.unwrap_or_else(|_| Err(late())) {
                 Ok(connection) => {
@@ -124,7 +126,7 @@ impl<'s, E: Engine> Link<'s, E> {
                     tracing::info!(engine = %url, "connected to the backplane");
                     let own = connection.local_address().map(|address| address.ip());
                     self.talk.begin(url.to_string(), own);
-                    let Broken(why) = self.serve(connection, Duration::from_secs(settings.backplane_timeout.0)).await;
+                    let Broken(why) = self.serve(connection).await;
                     tracing::warn!(engine = %url, why, "lost the backplane: messages are heard at this server only");
                     why
                 }
@@ -158,7 +160,7 @@ impl<'s, E: Engine> Link<'s, E> {
     }
 
     /// Speaks with the engine until the connection breaks.
-    async fn serve(&mut self, mut connection: Connection, patience: Duration) -> Broken {
+    async fn serve(&mut self, mut connection: Connection) -> Broken {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -166,7 +168,10 @@ impl<'s, E: Engine> Link<'s, E> {
             let result = tokio::select! {
                 result = connection.go_on(LITTLE_OUTPUT) => result.and_then(|()| self.talk.hear(&mut connection.buffers)),
                 () = self.backplane.bell.notified() => Ok(Sent::default()),
-                _ = ticks.tick() => self.talk.look_at_time(&mut connection.buffers.output, patience),
+                _ = ticks.tick() => {
+                    let patience = Duration::from_secs(self.server.settings().backplane_timeout.0);
+                    self.talk.look_at_time(&mut connection.buffers.output, patience)
+                }
             };
             match result {
                 Ok(sent) => self.give_way(sent).await,

@@ -26,6 +26,8 @@ pub(crate) struct Presence {
     pub(crate) id: String,
     /// Where clients reach it.
     pub(crate) address: String,
+    /// The port for those that encrypt; 0 for none. It is that of the address where there is no other.
+    pub(crate) tls_port: u16,
     pub(crate) version: String,
     /// Clients that it serves.
     pub(crate) clients: u64,
@@ -65,9 +67,11 @@ impl Control {
         let number = |number: u64| number.to_be_bytes().to_vec();
         let (what, rest): (u8, Vec<Vec<u8>>) = match self {
             Control::Present(presence) => {
-                let Presence { id, address, version, clients, names, has_slots } = presence.clone();
-                let words = [id, address, version].map(String::into_bytes);
-                (b'P', words.into_iter().chain([number(clients), number(names), vec![u8::from(has_slots)]]).collect())
+                let Presence { id, address, version, clients, names, has_slots, tls_port } = presence.clone();
+                let words = [id, address, version].map(String::into_bytes).into_iter();
+                let words = words.chain([number(clients), number(names), vec![u8::from(has_slots)]]);
+                // Older nodes know no more than that.
+                (b'P', words.chain((tls_port > 0).then(|| number(tls_port.into()))).collect())
             }
             Control::Leaving => (b'L', Vec::new()),
             Control::Dropped(Some((kind, channel)), messages) => {
@@ -112,13 +116,15 @@ impl Control {
         }
         let (origin, parts) = parts.split_first()?;
         let control = match (what, parts) {
-            (b'P', [id, address, version, clients, names, [has_slots]]) => Control::Present(Presence {
+            // What newer nodes may say behind that is passed over.
+            (b'P', [id, address, version, clients, names, [has_slots], more @ ..]) => Control::Present(Presence {
                 id: text(id),
                 address: text(address),
                 version: text(version),
                 clients: number(clients)?,
                 names: number(names)?,
                 has_slots: *has_slots != 0,
+                tls_port: more.first().map_or(Some(0), |port| u16::try_from(number(port)?).ok())?,
             }),
             (b'L', []) => Control::Leaving,
             (b'D', [messages]) => Control::Dropped(None, number(messages)?),
@@ -178,10 +184,13 @@ mod tests {
             clients: 7,
             names: u64::MAX,
             has_slots: true,
+            tls_port: 0,
         };
+        let encrypted = Presence { tls_port: 6380, ..presence.clone() };
         let names = vec![b"a\0".to_vec(), vec![], vec![0xff; 300]];
         for control in [
             Control::Present(presence),
+            Control::Present(encrypted),
             Control::Leaving,
             Control::Dropped(None, 7),
             Control::Dropped(Some((Kind::ShardChannel, b"a".to_vec())), 1),

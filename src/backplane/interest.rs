@@ -111,6 +111,11 @@ impl Interest {
         }
     }
 
+    /// What nobody wants from now on is asked for so much longer.
+    pub(crate) fn set_linger(&mut self, linger_ms: u64) {
+        self.linger_ms = linger_ms;
+    }
+
     /// One subscription more needs this. Answers whether the engine is known to send it already.
     pub(crate) fn want(&mut self, subject: &[u8]) -> bool {
         let known = self.is_known(subject);

@@ -30,6 +30,8 @@ pub(crate) enum News {
     Nothing,
     /// There is another node.
     Joined,
+    /// One is reached elsewhere from now on.
+    Moved,
     /// Two nodes, this one or others, call themselves the same.
     Twice(String),
 }
@@ -42,8 +44,9 @@ impl Members {
     /// A node says that it is there; `own` is what this one is called.
     pub(crate) fn note(&mut self, origin: Origin, presence: Presence, own: &str, now_ms: u64) -> News {
         if let Some(member) = self.0.get_mut(&origin) {
+            let stays = member.presence.address == presence.address && member.presence.tls_port == presence.tls_port;
             (member.presence, member.heard_ms) = (presence, now_ms);
-            return News::Nothing;
+            return if stays { News::Nothing } else { News::Moved };
         }
         if self.0.len() >= MOST {
             return News::Nothing;
@@ -108,6 +111,18 @@ mod tests {
         assert_eq!(members.remove(1), Some("a".into()));
         assert_eq!(members.remove(1), None);
         assert_eq!(members.origins().count(), 0);
+    }
+
+    #[test]
+    fn a_node_that_is_reached_elsewhere_is_noticed() {
+        let mut members = Members::default();
+        let at = |address: &str, tls_port| Presence { address: address.into(), tls_port, ..presence("a") };
+        assert_eq!(members.note(1, at("10.0.0.1:1", 0), "own", 0), News::Joined);
+        for (address, tls_port, news) in
+            [("10.0.0.1:1", 0, News::Nothing), ("10.0.0.1:2", 0, News::Moved), ("10.0.0.1:2", 3, News::Moved)]
+        {
+            assert_eq!(members.note(1, at(address, tls_port), "own", 0), news);
+        }
     }
 
     #[test]

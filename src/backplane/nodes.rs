@@ -2,7 +2,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -33,7 +32,6 @@ pub(crate) struct Nodes {
     pub(crate) origin: Origin,
     /// What it is called.
     pub(crate) id: String,
-    patience: Duration,
     state: Mutex<State>,
 }
 
@@ -41,12 +39,7 @@ impl Nodes {
     /// Nobody yet.
     pub(super) fn new(settings: &Settings, run_id: &str) -> Self {
         let id = if settings.backplane_id.is_empty() { &run_id[..12] } else { &settings.backplane_id };
-        Nodes {
-            origin: fastrand::u64(..),
-            id: id.to_owned(),
-            patience: Duration::from_millis(settings.backplane_gather_timeout.0),
-            state: Mutex::default(),
-        }
+        Nodes { origin: fastrand::u64(..), id: id.to_owned(), state: Mutex::default() }
     }
 
     /// All others, at this moment.
@@ -54,15 +47,14 @@ impl Nodes {
         self.state.lock().members.all().cloned().collect()
     }
 
-    /// Asks all others on behalf of `client`, which is told to go on when they have answered, or have had time for it. Answers
+    /// Asks all others on behalf of `client`, which is told to go on when they have answered, or this moment has come. Answers
     /// where the answers are left; none if there is nobody to ask. The link is to be woken.
-    pub(crate) fn ask(&self, client: &Arc<ClientInfo>, question: Question, now_ms: u64) -> Option<Slot> {
+    pub(crate) fn ask(&self, client: &Arc<ClientInfo>, question: Question, until_ms: u64) -> Option<Slot> {
         let mut state = self.state.lock();
         let others: HashSet<Origin> = state.members.origins().collect();
         if others.is_empty() || state.gathers.len() >= MOST_QUESTIONS {
             return None;
         }
-        let until_ms = now_ms + self.patience.as_millis() as u64;
         let (number, slot) = state.gathers.begin(client, &question, others, until_ms);
         state.to_send.push_back(Control::Ask(number, question).pack(self.origin));
         Some(slot)

@@ -33,21 +33,30 @@ pub(crate) struct Owner {
     /// What it is known by to clients: 40 hexadecimal digits.
     pub(crate) id: String,
     pub(crate) host: String,
+    /// The ports for those who do not encrypt, and for those who do; 0 for none.
     pub(crate) port: u16,
+    pub(crate) tls_port: u16,
 }
 
 impl Owner {
-    /// A node of this name, which clients reach at this address.
-    pub(crate) fn new(name: &str, address: &str) -> Self {
+    /// A node of this name, which clients reach at this address, and by this port if they encrypt; 0 for none.
+    pub(crate) fn new(name: &str, address: &str, tls_port: u16) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
         let id = Sha1::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        Owner { id, host: host.into(), port: port.parse().unwrap_or_default() }
+        let port = port.parse().ok().filter(|port| *port != tls_port).unwrap_or_default();
+        Owner { id, host: host.into(), port, tls_port }
     }
 
-    /// Where clients are sent.
-    pub(crate) fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+    /// The port for a client that encrypts or does not; the other one where there is none of that kind.
+    pub(crate) fn port(&self, encrypts: bool) -> u16 {
+        let (wanted, other) = if encrypts { (self.tls_port, self.port) } else { (self.port, self.tls_port) };
+        if wanted > 0 { wanted } else { other }
+    }
+
+    /// Where a client is sent that encrypts or does not.
+    pub(crate) fn address(&self, encrypts: bool) -> String {
+        format!("{}:{}", self.host, self.port(encrypts))
     }
 
     fn seed(&self) -> u64 {
@@ -89,6 +98,12 @@ impl SlotMap {
         }
     }
 
+    /// Whether the first node has a slot less than it had by `before`, and whether it has the same.
+    pub(crate) fn compare(&self, before: &SlotMap) -> (bool, bool) {
+        let mut pairs = before.blocks.iter().zip(&self.blocks).map(|(old, new)| (*old == 0, *new == 0));
+        (pairs.clone().any(|(had, has)| had && !has), pairs.all(|(had, has)| had == has))
+    }
+
     /// The slots of each node, as ranges with both ends.
     pub(crate) fn ranges(&self) -> Vec<Vec<(u16, u16)>> {
         let mut ranges: Vec<Vec<(u16, u16)>> = vec![Vec::new(); self.owners.len()];
@@ -117,7 +132,7 @@ mod tests {
     use super::*;
 
     fn owners(names: &[&str]) -> Vec<Owner> {
-        names.iter().map(|name| Owner::new(name, "10.0.0.1:6379")).collect()
+        names.iter().map(|name| Owner::new(name, "10.0.0.1:6379", 0)).collect()
     }
 
     fn names_of(map: &SlotMap) -> Vec<&str> {
@@ -164,9 +179,24 @@ mod tests {
     }
 
     #[test]
+    fn a_node_knows_what_it_has_lost() {
+        let (one, two) = (SlotMap::deal(owners(&["a"])), SlotMap::deal(owners(&["a", "b"])));
+        assert_eq!(
+            (two.compare(&one), one.compare(&two), two.compare(&two)),
+            ((true, false), (false, false), (false, true))
+        );
+        let lost = (0..SLOTS).filter(|slot| two.elsewhere(*slot).is_some()).count();
+        assert_eq!(lost, usize::from(SLOTS) / 2);
+    }
+
+    #[test]
     fn addresses_of_any_kind_are_told_to_clients() {
-        assert_eq!(Owner::new("a", "10.0.0.1:7").address(), "10.0.0.1:7");
-        assert_eq!(Owner::new("a", "[::1]:7").address(), "::1:7", "as Redis writes it");
-        assert_eq!(Owner::new("a", "x").id.len(), 40);
+        assert_eq!(Owner::new("a", "10.0.0.1:7", 0).address(false), "10.0.0.1:7");
+        assert_eq!(Owner::new("a", "[::1]:7", 0).address(false), "::1:7", "as Redis writes it");
+        assert_eq!(Owner::new("a", "x", 0).id.len(), 40);
+        for (address, tls_port, plain, encrypted) in [("h:7", 0, 7, 7), ("h:7", 8, 7, 8), ("h:8", 8, 8, 8)] {
+            let owner = Owner::new("a", address, tls_port);
+            assert_eq!((owner.port(false), owner.port(true)), (plain, encrypted), "{address} {tls_port}");
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Condition {
     pub(crate) engine: String,
     /// This node's own, as others are told it.
     pub(crate) address: String,
+    /// The port for clients that encrypt; 0 for none.
+    pub(crate) tls_port: u16,
     /// Why there was no connection the last time.
     pub(crate) last_error: String,
     /// Which version of Redis the engine is, if it says so.
@@ -93,6 +95,8 @@ figures! {
     incomplete_answers,
     /// Confirmations of subscriptions that did not wait any longer for the engine.
     late_confirmations,
+    /// Keys that were dropped because another node has their slot.
+    moved_keys,
     /// Commands that were sent on to an upstream for clients.
     forwarded_commands,
     /// Connections that were made to it for them.

@@ -75,6 +75,8 @@ pub enum Flag {
     Spared,
     /// PUBSUB TRACE
     Tracer,
+    /// Its connection is encrypted.
+    Encrypted,
 }
 
 /// The public side of one client. Its own thread writes it, any thread reads it; no field depends on another.

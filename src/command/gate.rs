@@ -109,7 +109,8 @@ fn ask_others(turn: &mut Turn<'_>, conversation: &mut Conversation, entry: &Entr
     }
     let info = &turn.client.info;
     let question = gathers(args, &turn.settings);
-    let Some(slot) = question.and_then(|question| backplane.nodes.ask(info, question, turn.now.ms())) else {
+    let until_ms = turn.now.ms() + turn.settings.backplane_gather_timeout.0;
+    let Some(slot) = question.and_then(|question| backplane.nodes.ask(info, question, until_ms)) else {
         return false;
     };
     backplane.bell.notify_one();
@@ -139,21 +140,16 @@ pub(crate) fn conclude(conversation: &mut Conversation, keeps_caching: bool) {
 }
 
 /// Refuses what is about keys beside a backplane, unless this node is to have keys of its own, or has these in a cluster.
-fn ensure_keys_here(
-    server: &Server,
-    settings: &Settings,
-    state: &SessionState,
-    entry: &Entry,
-    args: Args<'_>,
-) -> Result<(), ReplyError> {
+fn ensure_keys_here(turn: &Turn<'_>, state: &SessionState, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
+    let (server, settings, info) = (&turn.worker.server, &turn.settings, &turn.client.info);
     if refuses_keys(settings, entry) {
         return Err(ReplyError::KEYS_BESIDE_BACKPLANE);
     }
     match &state.transaction {
         Some(transaction) if entry.command.flags.has(Flags::EXECUTES) => {
-            redirect::ensure_all_here(server, &transaction.queue)
+            redirect::ensure_all_here(server, info, &transaction.queue)
         }
-        _ => redirect::ensure_here(server, entry, args),
+        _ => redirect::ensure_here(server, info, entry, args),
     }
 }
 
@@ -197,7 +193,7 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
         ensure_permitted(turn, state, entry, args)?;
     }
     if !turn.settings.backplane.0.is_empty() {
-        ensure_keys_here(&worker.server, &turn.settings, state, entry, args)?;
+        ensure_keys_here(turn, state, entry, args)?;
     }
     if finds_no_memory(turn, state, entry) {
         return Err(ReplyError::OUT_OF_MEMORY);

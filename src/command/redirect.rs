@@ -8,6 +8,7 @@ use super::elsewhere::task::Request;
 use super::keys;
 use super::table::{self, Entry};
 use crate::backplane::slots::{SlotMap, slot_of};
+use crate::client::registry::{ClientInfo, Flag};
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
@@ -28,13 +29,13 @@ pub(super) fn is_clustered(server: &Server) -> bool {
 }
 
 /// Refuses a request for keys that another node has, or that several have.
-pub(super) fn ensure_here(server: &Server, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
-    slot(server, entry, args)?.map_or(Ok(()), |slot| ensure_slot_here(server, slot))
+pub(super) fn ensure_here(server: &Server, info: &ClientInfo, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
+    slot(server, entry, args)?.map_or(Ok(()), |slot| ensure_slot_here(server, info, slot))
 }
 
 /// Refuses a transaction of keys that another node has now, or that several slots have. Its commands were judged when they were
 /// queued, each by itself.
-pub(super) fn ensure_all_here(server: &Server, queue: &[Request]) -> Result<(), ReplyError> {
+pub(super) fn ensure_all_here(server: &Server, info: &ClientInfo, queue: &[Request]) -> Result<(), ReplyError> {
     let mut of_all = None;
     for (index, args) in queue {
         if let Some(slot) = slot(server, table::entry(*index), args.args())?
@@ -43,7 +44,7 @@ pub(super) fn ensure_all_here(server: &Server, queue: &[Request]) -> Result<(), 
             return Err(ReplyError::CROSS_SLOT);
         }
     }
-    of_all.map_or(Ok(()), |slot| ensure_slot_here(server, slot))
+    of_all.map_or(Ok(()), |slot| ensure_slot_here(server, info, slot))
 }
 
 /// Whether an error says that keys are not (all) here.
@@ -51,9 +52,9 @@ pub(super) fn is_redirection(error: &ReplyError) -> bool {
     [ReplyError::CROSS_SLOT.code(), ReplyError::CLUSTER_DOWN.code(), b"MOVED"].contains(&error.code())
 }
 
-fn ensure_slot_here(server: &Server, slot: u16) -> Result<(), ReplyError> {
+fn ensure_slot_here(server: &Server, info: &ClientInfo, slot: u16) -> Result<(), ReplyError> {
     match map(server)?.elsewhere(slot) {
-        Some(owner) => Err(ReplyError::moved(slot, &owner.address())),
+        Some(owner) => Err(ReplyError::moved(slot, &owner.address(info.has_flag(Flag::Encrypted)))),
         None => Ok(()),
     }
 }

@@ -128,7 +128,6 @@ static CLUSTER: &[Param] = &[
     int("cluster-port", "0", 0, 65535).change(Start),
     text("cluster-announce-hostname", ""),
     text("cluster-announce-human-nodename", ""),
-    int("cluster-announce-tls-port", "0", 0, 65535),
     int("cluster-announce-bus-port", "0", 0, 65535),
     int("cluster-compatibility-sample-ratio", "0", 0, 100),
     int("cluster-replica-validity-factor", "10", 0, INT_MAX).alias("cluster-slave-validity-factor"),

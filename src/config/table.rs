@@ -300,29 +300,29 @@ directives! {
 
     /// Milliseconds for which PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS and SHARDNUMSUB wait for the answers of other servers.
     /// What a server does not answer in time is missing from the answer and counted.
-    backplane_gather_timeout: Millis = Millis(250), "backplane-gather-timeout", Backplane, Start, number(1, 60_000);
+    backplane_gather_timeout: Millis = Millis(250), "backplane-gather-timeout", Backplane, Runtime, number(1, 60_000);
 
     /// Whose receivers PUBLISH and SPUBLISH count: local for those at this server, cluster for those at all. To count all, each of
     /// them is asked before the message is published, which takes a round trip and makes the publisher wait for it, for
     /// backplane-gather-timeout at most.
-    backplane_counts: BackplaneCounts = BackplaneCounts::Local, "backplane-counts", Backplane, Start, ANY;
+    backplane_counts: BackplaneCounts = BackplaneCounts::Local, "backplane-counts", Backplane, Runtime, ANY;
 
     /// What becomes of PUBLISH and SPUBLISH while there is no connection to the engine: serve for messages that are heard at this
     /// server, refuse for an error where a publisher is to know that others do not hear it.
-    backplane_offline: BackplaneOffline = BackplaneOffline::Serve, "backplane-offline", Backplane, Start, ANY;
+    backplane_offline: BackplaneOffline = BackplaneOffline::Serve, "backplane-offline", Backplane, Runtime, ANY;
 
     /// Whether SUBSCRIBE is confirmed only when the engine knows of it, so that whoever sees the confirmation can publish at
     /// any server and is heard. It waits two seconds at most, and not while there is no connection, nor within MULTI.
-    backplane_confirm: bool = true, "backplane-confirm", Backplane, Start, ANY;
+    backplane_confirm: bool = true, "backplane-confirm", Backplane, Runtime, ANY;
 
     /// Milliseconds for which the engine is still asked for what no client listens to any more, because clients that
     /// reconnect soon listen again.
-    backplane_linger: Millis = Millis(1000), "backplane-linger", Backplane, Start, number(0, 3_600_000);
+    backplane_linger: Millis = Millis(1000), "backplane-linger", Backplane, Runtime, number(0, 3_600_000);
 
     /// Bytes of messages that may wait for the engine. What is published when they are full is counted, and heard at this
     /// server only, or nowhere where the engine is an upstream.
     backplane_queue_limit: ByteSize = ByteSize::mib(256),
-        "backplane-queue-limit", Backplane, Start, number(1024 * 1024, LONG_MAX), bounds;
+        "backplane-queue-limit", Backplane, Runtime, number(1024 * 1024, LONG_MAX), bounds;
 
     /// Bytes of messages from other servers that may wait until the rest of them has come: an engine carries large ones in
     /// pieces.
@@ -331,7 +331,7 @@ directives! {
 
     /// Seconds of silence after which a connection to the engine is given up and another is made. A third of it is how often
     /// the engine is asked whether it is there.
-    backplane_timeout: Seconds = Seconds(15), "backplane-timeout", Backplane, Start, number(1, 3600);
+    backplane_timeout: Seconds = Seconds(15), "backplane-timeout", Backplane, Runtime, number(1, 3600);
 
     /// What becomes of commands on keys beside a backplane: refuse for an error, because keys stay on one server while
     /// messages reach all; local where every server is to keep keys of its own; forward where the engine is an upstream that
@@ -348,33 +348,41 @@ directives! {
 
     /// Whether this server looks like a node of a Redis Cluster to clients; of no effect without a backplane. Slots are dealt out evenly to all
     /// nodes that are there, keys are served by the node that has their slot (others answer -MOVED), and messages at any node.
-    /// Keys go with the node that has them when that goes, and keys whose slots another node gets are left behind.
+    /// Keys go with the node that has them when that goes, and those whose slots another node gets are dropped in time
+    /// (cluster-moved-keys-timeout).
     cluster_enabled: bool = false, "cluster-enabled", Backplane, Start, ANY;
 
     /// Address or name under which clients and PREGON NODES are told to reach this server; empty for the address from which it
     /// speaks with the engine.
-    cluster_announce_ip: String = String::new(), "cluster-announce-ip", Backplane, Start, ANY;
+    cluster_announce_ip: String = String::new(), "cluster-announce-ip", Backplane, Runtime, ANY;
 
     /// Port under which they are; 0 for that of port, or tls-port where that is 0.
-    cluster_announce_port: u16 = 0, "cluster-announce-port", Backplane, Start, number(0, 65535);
+    cluster_announce_port: u16 = 0, "cluster-announce-port", Backplane, Runtime, number(0, 65535);
+
+    /// Port under which clients that encrypt are told to reach it; 0 for that of tls-port.
+    cluster_announce_tls_port: u16 = 0, "cluster-announce-tls-port", Backplane, Runtime, number(0, 65535);
+
+    /// Seconds after which keys go whose slots other nodes have got, and which nobody can reach here any more, if slots have
+    /// not changed hands since. 0 keeps them.
+    cluster_moved_keys_timeout: Seconds = Seconds(60), "cluster-moved-keys-timeout", Backplane, Runtime, number(0, 86_400 * 365);
 
     /// File with the authorities that the engine's certificate may come from, in PEM; empty for those that the system trusts.
     /// This file and the two below are read for each connection.
-    backplane_tls_ca_cert_file: Option<PathBuf> = None, "backplane-tls-ca-cert-file", Backplane, Start, ANY;
+    backplane_tls_ca_cert_file: Option<PathBuf> = None, "backplane-tls-ca-cert-file", Backplane, Runtime, ANY;
 
     /// File with the certificate that this server shows to the engine, in PEM; empty for none.
-    backplane_tls_cert_file: Option<PathBuf> = None, "backplane-tls-cert-file", Backplane, Start, ANY;
+    backplane_tls_cert_file: Option<PathBuf> = None, "backplane-tls-cert-file", Backplane, Runtime, ANY;
 
     /// File with the key of that certificate, in PEM and not encrypted.
-    backplane_tls_key_file: Option<PathBuf> = None, "backplane-tls-key-file", Backplane, Start, ANY;
+    backplane_tls_key_file: Option<PathBuf> = None, "backplane-tls-key-file", Backplane, Runtime, ANY;
 
     /// File with the credentials of this server for NATS: a `.creds` file, which nsc writes, or the seed of a user's nkey; empty for
     /// none but those in the address. It is read for each connection.
-    backplane_credentials_file: Option<PathBuf> = None, "backplane-credentials-file", Backplane, Start, ANY;
+    backplane_credentials_file: Option<PathBuf> = None, "backplane-credentials-file", Backplane, Runtime, ANY;
 
     /// Whether a connection to `tls://` is encrypted before NATS has said anything (`handshake_first` there), and not when it has
     /// said who it is.
-    backplane_tls_first: bool = false, "backplane-tls-first", Backplane, Start, ANY;
+    backplane_tls_first: bool = false, "backplane-tls-first", Backplane, Runtime, ANY;
 
     /// Keys that are remembered with the clients that cache them (CLIENT TRACKING), at most; 0 for no bound. Beyond it,
     /// clients are told to forget keys that have not changed.

@@ -77,6 +77,13 @@ impl<T: Cost> HubState<T> {
         self.link.as_ref().is_none_or(|link| link.carries != Carries::Originals)
     }
 
+    /// So many bytes of messages may wait for the link from now on.
+    pub(crate) fn bound_link(&mut self, limit: u64) {
+        if let Some(link) = &mut self.link {
+            link.limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        }
+    }
+
     /// How many messages were dropped on their way to other servers.
     pub(crate) fn dropped(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.dropped)

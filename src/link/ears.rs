@@ -42,7 +42,9 @@ pub(super) struct Ears<'s> {
     /// What other nodes ask.
     pub(super) answers: Answers,
     /// This node's own address, as far as the connection shows it.
-    address: String,
+    own: IpAddr,
+    /// Where clients are told to reach it, and by which port if they encrypt.
+    place: (String, u16),
     /// Whether the others are to be told that this node is there, and when they were the last time.
     presence_due: bool,
     /// Nodes that have come and are to be told.
@@ -50,6 +52,8 @@ pub(super) struct Ears<'s> {
     present_ms: u64,
     /// When slots are dealt out anew, because of who is there.
     deals_ms: Option<u64>,
+    /// Which directives have been looked at.
+    settings_version: u64,
     refusals: Seldom,
     damaged: Seldom,
     incomplete: Seldom,
@@ -65,11 +69,13 @@ impl<'s> Ears<'s> {
             restored: None,
             may_part: false,
             answers: Answers::default(),
-            address: String::new(),
+            own: Ipv4Addr::LOCALHOST.into(),
+            place: (String::new(), 0),
             presence_due: false,
             newcomers: Vec::new(),
             present_ms: 0,
             deals_ms: None,
+            settings_version: 0,
             refusals: Seldom::default(),
             damaged: Seldom::default(),
             incomplete: Seldom::default(),
@@ -78,16 +84,49 @@ impl<'s> Ears<'s> {
 
     /// There is a new connection, from this address of this machine.
     pub(super) fn begin(&mut self, own: Option<IpAddr>) {
-        let settings = self.server.settings();
-        let port = if settings.port > 0 { settings.port } else { settings.tls_port };
-        let port = if settings.cluster_announce_port > 0 { settings.cluster_announce_port } else { port };
-        self.address = match settings.cluster_announce_ip.as_str() {
-            "" => SocketAddr::new(own.unwrap_or(Ipv4Addr::LOCALHOST.into()), port).to_string(),
-            host => format!("{host}:{port}"),
-        };
-        self.backplane.status.update(|condition| condition.address.clone_from(&self.address));
+        self.own = own.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        self.find_place();
         (self.restored, self.presence_due, self.deals_ms) = (None, false, None);
         self.newcomers.clear();
+    }
+
+    /// Finds out where clients are told to reach this node. False if that is where it has been.
+    fn find_place(&mut self) -> bool {
+        let settings = self.server.settings();
+        let announced = |announced: u16, port: u16| if announced > 0 { announced } else { port };
+        let tls_port = match settings.tls_port {
+            0 => 0,
+            port if settings.port > 0 => announced(settings.cluster_announce_tls_port, port),
+            port => announced(settings.cluster_announce_tls_port, announced(settings.cluster_announce_port, port)),
+        };
+        let is_plain = settings.port > 0 || tls_port == 0;
+        let port = if is_plain { announced(settings.cluster_announce_port, settings.port) } else { tls_port };
+        let address = match settings.cluster_announce_ip.as_str() {
+            "" => SocketAddr::new(self.own, port).to_string(),
+            host => format!("{host}:{port}"),
+        };
+        let place = (address, tls_port);
+        if place == self.place {
+            return false;
+        }
+        self.place = place;
+        self.backplane.status.update(|condition| (condition.address, condition.tls_port) = self.place.clone());
+        true
+    }
+
+    /// Directives have changed since they were looked at.
+    fn follow_settings(&mut self) {
+        let version = self.server.settings_version();
+        if std::mem::replace(&mut self.settings_version, version) == version {
+            return;
+        }
+        let settings = self.server.settings();
+        self.backplane.follow(&settings);
+        self.server.hub.lock().bound_link(settings.backplane_queue_limit.0);
+        if self.find_place() && self.backplane.status.phase() == Phase::Up {
+            self.presence_due = true;
+            self.deals_ms.get_or_insert(self.now_ms());
+        }
     }
 
     /// The connection has ended.
@@ -155,6 +194,10 @@ impl<'s> Ears<'s> {
                 let id = presence.id.clone();
                 match nodes.note_presence(origin, presence, self.now_ms()) {
                     News::Nothing => return,
+                    News::Moved => {
+                        self.deals_ms.get_or_insert(self.now_ms());
+                        return;
+                    }
                     News::Joined => tracing::info!(id, "another node is there"),
                     News::Twice(id) => {
                         tracing::warn!(id, "two nodes call themselves the same: give each a backplane-id of its own")
@@ -211,7 +254,8 @@ impl<'s> Ears<'s> {
         };
         let presence = Presence {
             id: self.backplane.nodes.id.clone(),
-            address: self.address.clone(),
+            address: self.place.0.clone(),
+            tls_port: self.place.1,
             version: VERSION.into(),
             clients: self.server.connections.load(Relaxed) as u64,
             names: names as u64,
@@ -264,6 +308,7 @@ impl<'s> Ears<'s> {
 
     /// Does what is due.
     pub(super) fn expire(&mut self) {
+        self.follow_settings();
         let now_ms = self.now_ms();
         let (gone, waited) = self.backplane.nodes.expire(now_ms);
         gone.iter().for_each(|id| tracing::warn!(id, "a node has not been heard any more and counts as gone"));
@@ -272,7 +317,7 @@ impl<'s> Ears<'s> {
         }
         if self.deals_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.deals_ms = None;
-            self.backplane.deal();
+            self.backplane.deal(now_ms);
         }
         self.go_on_without(waited);
         loop {

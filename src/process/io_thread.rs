@@ -13,6 +13,7 @@ use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::acl::User;
+use crate::client::registry::Flag;
 use crate::client::sink::Sink;
 use crate::command::limits;
 use crate::config::CertificateUser;
@@ -147,6 +148,7 @@ async fn introduce(worker: Rc<Worker>, doors: Doors, gate: Rc<Gate>, newcomer: N
         return send_away(&worker, transport, &error);
     }
     let info = worker.server.clients.admit(worker.id(), address, transport.as_fd().as_raw_fd(), worker.now());
+    info.set_flag(Flag::Encrypted, true);
     let user = user_of(&worker, &transport, settings.tls_auth_clients_user);
     if let Err(error) = limits::let_in(&worker.server, &info, user, worker.now()) {
         worker.server.clients.remove(info.id);

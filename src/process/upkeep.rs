@@ -2,9 +2,11 @@
 //! together, dead peers.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::backplane::slots::slot_of;
 use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
@@ -52,6 +54,30 @@ pub fn trim(server: &Server) -> bool {
     look_after_keys(server, |settings, outlet| {
         let (most, now_ms) = (settings.tracking_table_max_keys, server.clock.now().unix_ms());
         server.keyspace.trim(most, now_ms, Rules::of(settings), outlet)
+    })
+}
+
+/// Drops some keys whose slots other nodes have got, once that is due. Answers whether there may be more.
+pub fn drop_moved_keys(server: &Server) -> bool {
+    let patience_ms = server.settings().cluster_moved_keys_timeout.0 * 1000;
+    let Some((backplane, map)) = server.backplane.as_ref().and_then(|backplane| Some((backplane, backplane.slots()?)))
+    else {
+        return false;
+    };
+    let due = || backplane.moved.cursor(&map, patience_ms, server.clock.now().ms());
+    let Some(cursor) = (patience_ms > 0).then(due).flatten() else { return false };
+    look_after_keys(server, |settings, outlet| {
+        // What a client stores whose slot has come back meanwhile is judged by the newer map, before it has the lock.
+        let is_elsewhere = |key: &[u8]| map.elsewhere(slot_of(key)).is_some();
+        let judge = || backplane.slots().filter(|current| Arc::ptr_eq(current, &map)).map(|_| is_elsewhere);
+        let terms = (server.clock.now().unix_ms(), Rules::of(settings));
+        let Some((next, removed)) = server.keyspace.sweep(cursor, judge, terms, outlet) else { return false };
+        backplane.status.figures.moved_keys.add_shared(removed);
+        match backplane.moved.note_step(next, removed) {
+            Some(keys) => tracing::info!(keys, "what was left of slots that other nodes have got is dropped"),
+            None => return true,
+        }
+        false
     })
 }
 

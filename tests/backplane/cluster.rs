@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::node::{Engine, client, eventually, expect_message, parts, publish, start, subscriber};
+use rustls::ALL_VERSIONS;
+
+use crate::node::{Engine, client, eventually, expect_figure, expect_message, parts, publish, start, subscriber};
 use crate::support::nodes::expect_agreement;
-use crate::support::{Peer, TestServer};
+use crate::support::server::next_free_port;
+use crate::support::{Authority, Peer, TestServer};
 
 fn start_clustered(engine: &Engine, name: &str) -> TestServer {
     start(engine, &["--cluster-enabled", "yes", "--backplane-id", name])
@@ -127,6 +130,63 @@ pub(crate) fn slots_of_a_node_that_goes_go_to_the_others_and_come_back_with_it(e
     assert_eq!(shown.matches("myself,master").count(), 1, "{shown}");
     let own = text(&mut client(&two), &["CLUSTER", "MYID"]);
     assert!(shown.contains(own.lines().nth(1).expect("an id")), "{shown}");
+}
+
+/// Whoever encrypts is sent to ports for those who do, and others to the others.
+pub(crate) fn clients_are_sent_to_ports_at_which_they_can_speak(engine: &mut Engine) {
+    let authority = Authority::new();
+    let [one, two] = ["one", "two"].map(|name| {
+        let port = next_free_port();
+        let tls = authority.server_args(port);
+        let own = ["--cluster-enabled", "yes", "--backplane-id", name, "--tls-auth-clients", "no"];
+        (start(engine, &[&own[..], &tls.iter().map(String::as_str).collect::<Vec<_>>()].concat()), port)
+    });
+    expect_agreement([&one.0, &two.0]);
+    let config = authority.client(None, ALL_VERSIONS);
+    let mut encrypted = Peer::connect_encrypted(&format!("127.0.0.1:{}", one.1), config);
+    let mut plain = client(&one.0);
+    let key = (0..).map(|number: u32| number.to_string()).find(|key| moved(&plain.call(&["GET", key])).is_some());
+    let key = key.expect("the other has slots, too");
+    for (peer, ports) in [(&mut encrypted, [one.1, two.1]), (&mut plain, [one.0.port(), two.0.port()])] {
+        assert_eq!(moved(&peer.call(&["GET", &key])), Some(format!("127.0.0.1:{}", ports[1])));
+        let (nodes, slots) = (text(peer, &["CLUSTER", "NODES"]), text(peer, &["CLUSTER", "SLOTS"]));
+        for port in ports {
+            assert!(nodes.contains(&format!(" 127.0.0.1:{port}@{port} ")), "{nodes}");
+            assert!(slots.contains(&format!("\r\n:{port}\r\n")), "{slots}");
+        }
+        let shards = text(peer, &["CLUSTER", "SHARDS"]);
+        for (node, tls_port) in [&one, &two] {
+            let both = format!("$4\r\nport\r\n:{}\r\n$8\r\ntls-port\r\n:{tls_port}\r\n", node.port());
+            assert!(shards.contains(&both), "{shards}");
+        }
+    }
+    // What is announced can be changed, and the others hear of it.
+    assert_eq!(text(&mut client(&two.0), &["CONFIG", "SET", "cluster-announce-tls-port", "7"]), "+OK\r\n");
+    eventually("the other node knows that", || {
+        moved(&encrypted.call(&["GET", &key])).as_deref() == Some("127.0.0.1:7")
+    });
+}
+
+/// Nobody reaches any more at a node what another one has got, so it does not stay there.
+pub(crate) fn keys_of_slots_that_another_node_has_got_go_in_time(engine: &mut Engine) {
+    let one = start_clustered(engine, "one");
+    expect_agreement([&one]);
+    let mut peer = client(&one);
+    peer.call(&["HELLO", "3"]);
+    peer.call(&["CLIENT", "TRACKING", "ON", "BCAST"]);
+    peer.call(&["CONFIG", "SET", "cluster-moved-keys-timeout", "1"]);
+    let keys: Vec<String> = (0..1000).map(|number| format!("key:{number}")).collect();
+    let mut operator = client(&one);
+    keys.iter().for_each(|key| assert_eq!(operator.call(&["SET", key, "x"]), b"+OK\r\n"));
+    let two = start_clustered(engine, "two");
+    expect_agreement([&one, &two]);
+    let gone = keys.iter().filter(|key| moved(&operator.call(&["GET", key])).is_some()).count();
+    assert!((300..700).contains(&gone), "{gone}");
+    expect_figure(&mut operator, "moved_keys", |count| count == gone.to_string());
+    assert_eq!(text(&mut operator, &["DBSIZE"]), format!(":{}\r\n", keys.len() - gone));
+    one.expect_log("what was left of slots that other nodes have got is dropped");
+    let stays = |key: &&String| operator.call(&["GET", key]) == b"$1\r\nx\r\n";
+    assert_eq!(keys.iter().filter(stays).count(), keys.len() - gone);
 }
 
 /// Nobody takes a key while it is not known who has its slot.

@@ -42,6 +42,8 @@ const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
         all_keys_of_a_transaction_have_one_slot
         messages_are_taken_at_any_node_of_a_cluster
         slots_of_a_node_that_goes_go_to_the_others_and_come_back_with_it
+        clients_are_sent_to_ports_at_which_they_can_speak
+        keys_of_slots_that_another_node_has_got_go_in_time
         a_cluster_without_an_engine_is_down;
     crossing:
         what_one_node_publishes_is_heard_at_the_others_by_channel_pattern_and_shard
@@ -65,7 +67,8 @@ const OF_ALL: &[(&str, OfEngine)] = tests! { [OfEngine]
         publish_counts_the_receivers_at_all_nodes_where_it_is_to
         very_many_names_of_other_nodes_are_listed
         a_node_that_does_not_answer_is_missing_from_the_answer_and_that_is_counted
-        what_was_published_before_a_node_ends_is_heard_at_the_others;
+        what_was_published_before_a_node_ends_is_heard_at_the_others
+        what_can_be_changed_while_nodes_run_takes_effect;
 };
 
 /// For upstreams that speak the Redis protocol.

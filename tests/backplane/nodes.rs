@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use rustix::process::Signal;
 
-use crate::node::{Engine, client, eventually, expect_message, figure, parts, publish, start, subscribe, subscriber};
+use crate::node::{
+    Engine, client, eventually, expect_figure, expect_message, figure, parts, publish, start, subscribe, subscriber,
+};
 use crate::support::{Peer, TestServer};
 
 /// What a node says of the nodes that there are: their names.
@@ -140,4 +142,38 @@ pub(crate) fn publish_counts_the_receivers_at_all_nodes_where_it_is_to(engine: &
     assert_eq!(publisher.call(&["SPUBLISH", "news", "x"]), b":1\r\n");
     expect_message(&mut near, b"news", b"x");
     expect_message(&mut far, b"news", b"x");
+}
+
+pub(crate) fn what_can_be_changed_while_nodes_run_takes_effect(engine: &mut Engine) {
+    let [one, two] = [(); 2].map(|()| start(engine, &["--backplane-linger", "3600000"]));
+    let mut operator = client(&one);
+    expect_figure(&mut operator, "nodes", |count| count == "2");
+    let _hears = subscriber(&two, "SUBSCRIBE", &[b"news"]);
+    let mut set = |name: &str, value: &str| {
+        String::from_utf8(operator.call(&["CONFIG", "SET", name, value])).expect("answers are text")
+    };
+    assert_eq!(set("backplane-counts", "cluster"), "+OK\r\n");
+    for (name, value) in [
+        ("backplane-gather-timeout", "5000"),
+        ("backplane-confirm", "no"),
+        ("backplane-linger", "0"),
+        ("backplane-queue-limit", "2mb"),
+        ("backplane-timeout", "3"),
+        ("backplane-offline", "refuse"),
+    ] {
+        assert_eq!(set(name, value), "+OK\r\n", "{name}");
+    }
+    for name in ["backplane", "backplane-id", "backplane-prefix", "backplane-keys", "backplane-pieces-limit"] {
+        let refused = set(name, "1gb");
+        assert!(refused.contains("can't set immutable config"), "{name}: {refused}");
+    }
+    assert_eq!(publish(&mut operator, b"news", b"x"), b":1\r\n", "the other node counts");
+    // What nobody wants any more is not asked for any longer at once.
+    let mut leaves = subscriber(&one, "SUBSCRIBE", &[b"a"]);
+    leaves.call(&["UNSUBSCRIBE", "a"]);
+    expect_figure(&mut operator, "interest_asked", |count| count == "0");
+    engine.kill();
+    eventually("it is known that the engine is away", || {
+        publish(&mut operator, b"news", b"x").starts_with(b"-OFFLINE")
+    });
 }

@@ -18,6 +18,8 @@ struct Suite {
     name: &'static str,
     program: Program,
     cases: &'static [Case],
+    /// Over TLS.
+    encrypted: &'static [Case],
 }
 
 /// The trials of all suites in a language: one for each case, and one that compares the lists of cases.
@@ -26,13 +28,17 @@ pub(crate) fn trials(language: Language) -> impl Iterator<Item = Unchecked> {
     suites.flat_map(|suite| {
         let agreement = Unchecked {
             name: format!("{}::program_and_harness_know_the_same_cases", suite.name),
-            run: Box::new(|| suite.program.compare_case_lists(suite.cases)),
+            run: Box::new(|| suite.program.compare_case_lists(suite.cases.iter().chain(suite.encrypted))),
         };
         let trials = suite.cases.iter().map(|case| Unchecked {
             name: format!("{}::{}", suite.name, case.name),
             run: Box::new(|| suite.program.run_in_cluster(case)),
         });
-        std::iter::once(agreement).chain(trials)
+        let encrypted = suite.encrypted.iter().map(|case| Unchecked {
+            name: format!("{}::{}", suite.name, case.name),
+            run: Box::new(|| suite.program.run_in_encrypted_cluster(case)),
+        });
+        std::iter::once(agreement).chain(trials).chain(encrypted)
     })
 }
 
@@ -67,6 +73,7 @@ static SUITES: &[Suite] = &[
             open("redis_py_asyncio_finds_all_nodes_by_one_and_each_key_at_its_own"),
             open("redis_py_asyncio_goes_on_when_a_node_leaves"),
         ],
+        encrypted: &[open("redis_py_finds_all_nodes_over_tls")],
     },
     Suite {
         name: "node_clusters",
@@ -79,6 +86,7 @@ static SUITES: &[Suite] = &[
             open("node_redis_publishes_at_any_node_and_hears_at_another"),
             open("node_redis_goes_on_when_a_node_leaves"),
         ],
+        encrypted: &[open("ioredis_finds_all_nodes_over_tls")],
     },
     Suite {
         name: "go_clusters",
@@ -88,6 +96,7 @@ static SUITES: &[Suite] = &[
             open("go_redis_publishes_at_any_node_and_hears_at_another"),
             open("go_redis_goes_on_when_a_node_leaves"),
         ],
+        encrypted: &[],
     },
     Suite {
         name: "java_clusters",
@@ -99,5 +108,6 @@ static SUITES: &[Suite] = &[
             open("jedis_finds_all_nodes_by_one_and_each_key_at_its_own"),
             open("jedis_goes_on_when_a_node_leaves"),
         ],
+        encrypted: &[],
     },
 ];

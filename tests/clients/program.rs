@@ -32,7 +32,8 @@ use crate::quiet;
 use crate::support::engine::EngineKind;
 use crate::support::language::Language;
 use crate::support::lines::read_lines;
-use crate::support::{TestServer, ThreeNodes, TwoNodes};
+use crate::support::server::next_free_port;
+use crate::support::{Authority, TestServer, ThreeNodes, TwoNodes};
 
 /// How long a program may take for one case. Programs have deadlines of their own, which tell more.
 const CASE_DEADLINE: Duration = Duration::from_secs(60);
@@ -64,6 +65,20 @@ impl Program {
         let mut nodes = ThreeNodes::start();
         let ports = [nodes.nodes[0].port(); 2];
         self.run_against(&mut nodes, ports, self.command()?, case, None)
+    }
+
+    /// The same with nodes that serve TLS, too, of which the program is told that port of one.
+    pub(crate) fn run_in_encrypted_cluster(&self, case: &Case) -> Result<(), Failed> {
+        let (authority, mut ports) = (Authority::new(), Vec::new());
+        let mut nodes = ThreeNodes::start_with(|| {
+            ports.push(next_free_port());
+            authority.server_args(*ports.last().expect("it was added"))
+        });
+        let mut command = self.command()?;
+        let ca = ["PREGON_CA", "PREGON_NEXT_CA"].map(|name| (name, "ca.pem"));
+        let files = ca.into_iter().chain([("PREGON_CERT", "alice.pem"), ("PREGON_KEY", "alice.key")]);
+        command.envs(files.map(|(name, file)| (name, authority.path(file))));
+        self.run_against(&mut nodes, [ports[0]; 2], command, case, None)
     }
 
     /// Runs one case, with publishers at one of these ports and subscribers at the other.

@@ -72,9 +72,18 @@ pub struct ThreeNodes {
 impl ThreeNodes {
     /// Starts them, and waits until they agree about who has which slot.
     pub fn start() -> ThreeNodes {
+        ThreeNodes::start_with(Vec::new)
+    }
+
+    /// The same with what more each of them is started with.
+    pub fn start_with(mut options: impl FnMut() -> Vec<String>) -> ThreeNodes {
         let engine = NatsServer::start("");
-        let start = |name| start_alone(&engine.url(), &["--cluster-enabled", "yes", "--backplane-id", name]);
-        let nodes = ["one", "two", "three"].map(start).into();
+        let mut start = |name: &str| {
+            let options = options();
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            start_alone(&engine.url(), &[&["--cluster-enabled", "yes", "--backplane-id", name], &options[..]].concat())
+        };
+        let nodes = ["one", "two", "three"].map(&mut start).into();
         expect_agreement(&nodes);
         ThreeNodes { nodes, _engine: engine }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::backplane::control::Presence;
 use crate::command::test_support::{Peer, World};
 use crate::config::Config;
 use crate::process::upkeep;
@@ -102,6 +103,41 @@ fn keys_are_removed_when_their_time_is_over_though_nobody_asks_for_them() {
     world.advance(Duration::from_secs(1));
     while upkeep::remove_keys(&world.server, 0) {}
     assert_eq!(client.say("DBSIZE\r\nSELECT 1\r\nKEYS *"), ":0\r\n+OK\r\n*1\r\n$5\r\nstays\r\n");
+}
+
+#[test]
+fn keys_whose_slots_another_node_has_got_go_some_at_a_time_and_who_caches_them_is_told() {
+    let world = World::with(&[("backplane", "nats://none"), ("cluster-enabled", "yes")]);
+    let backplane = world.server.backplane.as_ref().expect("it is configured");
+    backplane.deal(0);
+    let client = world.client();
+    let caches = world.client().speaking(Proto::Resp3);
+    caches.say("CLIENT TRACKING ON BCAST");
+    (0..2000).for_each(|i| assert_eq!(client.say(&format!("SET k{i} v")), "+OK\r\n"));
+    world.settle();
+    caches.heard();
+    let now_ms = || world.server.clock.now().ms();
+    let other = Presence { id: "other".into(), address: "h:1".into(), has_slots: true, ..Presence::default() };
+    backplane.nodes.note_presence(1, other, now_ms());
+    backplane.deal(now_ms());
+    world.advance(Duration::from_secs(59));
+    assert!(!upkeep::drop_moved_keys(&world.server));
+    assert_eq!(client.say("DBSIZE"), ":2000\r\n");
+    world.advance(Duration::from_secs(1));
+    let (mut steps, mut size) = (1, 2000);
+    while upkeep::drop_moved_keys(&world.server) {
+        let left: usize = client.say("DBSIZE").trim_start_matches(':').trim().parse().expect("a number");
+        assert!(size - left <= 300, "some at a time");
+        (steps, size) = (steps + 1, left);
+    }
+    let moved = (0..2000).filter(|i| client.say(&format!("GET k{i}")).starts_with("-MOVED")).count();
+    assert!(steps > 4 && (800..1200).contains(&moved), "{moved} in {steps} steps");
+    assert_eq!(client.say("DBSIZE"), format!(":{}\r\n", 2000 - moved));
+    world.settle();
+    assert_eq!(caches.heard().matches("\r\nk").count(), moved);
+    // What has come back before its time stays.
+    backplane.deal(now_ms());
+    assert!(!upkeep::drop_moved_keys(&world.server));
 }
 
 #[test]

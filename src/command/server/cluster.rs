@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::DEFAULT;
 use crate::backplane::slots::{Owner, SLOTS, slot_of};
+use crate::client::registry::Flag;
 use crate::command::spec::{Command, Flags, Group};
 use crate::command::{Call, introspect, redirect};
 use crate::resp::errors::ReplyError;
@@ -292,6 +293,7 @@ fn slots(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         ranges.extend(of_owner.into_iter().map(|range| (range, owner)));
     }
     ranges.sort_by_key(|(range, _)| *range);
+    let encrypts = call.info.has_flag(Flag::Encrypted);
     call.reply.array(ranges.len());
     for ((begin, end), owner) in ranges {
         call.reply.array(3);
@@ -299,7 +301,7 @@ fn slots(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
         call.reply.integer(end.into());
         call.reply.array(4);
         call.reply.bulk(&owner.host);
-        call.reply.integer(owner.port.into());
+        call.reply.integer(owner.port(encrypts).into());
         call.reply.bulk(&owner.id);
         call.reply.array(0);
     }
@@ -325,11 +327,14 @@ fn shards(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
 
 fn write_node(call: &mut Call<'_, '_>, owner: &Owner) {
     let reply = &mut *call.reply;
-    reply.map(7);
+    let ports = [("port", owner.port), ("tls-port", owner.tls_port)].into_iter().filter(|(_, port)| *port > 0);
+    reply.map(6 + ports.clone().count());
     reply.bulk("id");
     reply.bulk(&owner.id);
-    reply.bulk("port");
-    reply.integer(owner.port.into());
+    for (name, port) in ports {
+        reply.bulk(name);
+        reply.integer(port.into());
+    }
     for (name, text) in [("ip", owner.host.as_str()), ("endpoint", &owner.host), ("role", "master")] {
         reply.bulk(name);
         reply.bulk(text);
@@ -342,12 +347,12 @@ fn write_node(call: &mut Call<'_, '_>, owner: &Owner) {
 
 fn nodes(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let map = redirect::map(call.server)?;
-    let mut text = String::new();
+    let (mut text, encrypts) = (String::new(), call.info.has_flag(Flag::Encrypted));
     for (index, (owner, ranges)) in map.owners.iter().zip(map.ranges()).enumerate() {
         let flags = if index == 0 { "myself,master" } else { "master" };
         // There is no bus between nodes; its port is that of the clients.
-        let Owner { id, port, .. } = owner;
-        let _ = write!(text, "{id} {}@{port} {flags} - 0 0 0 connected", owner.address());
+        let (id, port, address) = (&owner.id, owner.port(encrypts), owner.address(encrypts));
+        let _ = write!(text, "{id} {address}@{port} {flags} - 0 0 0 connected");
         for (begin, end) in ranges {
             let _ = if begin == end { write!(text, " {begin}") } else { write!(text, " {begin}-{end}") };
         }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Cluster } from "ioredis";
 import { createCluster } from "redis";
-import { ask, host, Inbox, main, port, until } from "./harness.mjs";
+import { ask, host, Inbox, main, port, tls, until } from "./harness.mjs";
 
 const keys = Array.from({ length: 300 }, (_, n) => `key:${n}`);
 
@@ -41,6 +41,16 @@ await main({
     assert.deepEqual(await client.multi().incr("{seat}:1").publish("news", "taken").exec(), [[null, 3], [null, 0]]);
     await assert.rejects(client.mset("a", 1, "b", 2), /CROSSSLOT/);
     assert.equal(await client.eval("return redis.call('GET', KEYS[1])", 1, keys[7]), `of ${keys[7]}`);
+  },
+
+  async ioredis_finds_all_nodes_over_tls() {
+    const client = new Cluster([{ host, port }], { redisOptions: { tls } });
+    await once(client, "ready");
+    await Promise.all(keys.map((key) => client.set(key, `of ${key}`)));
+    assert.deepEqual(await Promise.all(keys.map((key) => client.get(key))), keys.map((key) => `of ${key}`));
+    expectShares(await Promise.all(client.nodes("master").map((node) => node.dbsize())));
+    assert.ok(client.nodes("master").some((node) => node.options.port === port));
+    client.disconnect();
   },
 
   async ioredis_publishes_at_any_node_and_hears_at_another() {

@@ -4,10 +4,11 @@ import asyncio
 import inspect
 import time
 
-from harness import DEADLINE, HOST, PORT, ask, case, main
+from harness import DEADLINE, HOST, PORT, TLS, ask, case, main
+from redis import Redis
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
-from redis.exceptions import RedisClusterException
+from redis.exceptions import MovedError, RedisClusterException
 
 KEYS = [f"key:{n}" for n in range(300)]
 
@@ -89,6 +90,28 @@ def redis_py_goes_on_when_a_node_leaves():
         assert client.set(key, "after")
     assert all(client.get(key) == b"after" for key in KEYS)
     assert len(client.get_primaries()) == 2
+
+
+@case
+def redis_py_finds_all_nodes_over_tls():
+    client = RedisCluster(host=HOST, port=PORT, **TLS)
+    ports = {node.port for node in client.get_primaries()}
+    assert len(ports) == 3 and PORT in ports, ports
+    for key in KEYS:
+        assert client.set(key, "of " + key)
+    assert all(client.get(key) == f"of {key}".encode() for key in KEYS)
+    # A client that is told of one node alone is sent on to the ports at which it can speak with the others.
+    single = Redis(host=HOST, port=PORT, **TLS)
+    told = set()
+    for key in KEYS:
+        try:
+            single.get(key)
+        except MovedError as moved:
+            told.add(moved.port)
+    assert told == ports - {PORT}, (told, ports)
+    shown = [node for shard in single.execute_command("CLUSTER SHARDS") for node in shard[b"nodes"]]
+    tls_ports = {node[b"tls-port"] for node in shown}
+    assert tls_ports == ports, tls_ports
 
 
 @case
