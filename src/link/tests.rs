@@ -28,6 +28,7 @@ use crate::backplane::subject::{Naming, Subjects, is_tree};
 use crate::command::test_support::World;
 use crate::ids::Topic;
 use crate::message::Kind;
+use asking::Question;
 use cluster::Cluster;
 use history::History;
 use node::{Node, PATIENCE_MS};
@@ -119,7 +120,7 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
         let node = &mut self.nodes[index];
         let long = "long".repeat(100);
         let channel = CHANNELS.get(random.usize(..CHANNELS.len() + 1)).copied().unwrap_or(&long);
-        match random.u8(..46) {
+        match random.u8(..48) {
             0..20 => {
                 for _ in 0..random.usize(1..4) {
                     let topic = if random.u8(..8) == 0 { Topic::ShardChannel } else { Topic::Channel };
@@ -144,8 +145,8 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
                 node.transact(listens, &to[..random.usize(1..4)], random, &mut self.history);
             }
             44.. => {
-                let channels = &CHANNELS[..random.usize(..CHANNELS.len())];
-                node.ask(channels, random, &mut self.history);
+                let channels = [&CHANNELS[..], &[&long]].concat();
+                node.ask(Question::any(&channels, &PATTERNS, random), random, &mut self.history);
             }
             38 if self.plan.breaks => node.disconnect(&mut self.net, random, &mut self.history),
             39 if self.plan.breaks && random.bool() => {
@@ -201,9 +202,13 @@ impl<E: Engine, S: wire::Engine> Run<'_, E, S> {
     fn judge_answers(&mut self) {
         self.history.all_are_there = true;
         for index in 0..self.nodes.len() {
-            for channels in [&CHANNELS[..], &[]] {
+            let long = "long".repeat(100);
+            let channels = [&CHANNELS[..], &[&long]].concat();
+            let of = |topic| [Question::counts(topic, &channels), Question::names(topic, &channels, None)];
+            let all = of(Topic::Channel).into_iter().chain(of(Topic::ShardChannel)).chain([Question::patterns()]);
+            for question in all {
                 let incomplete = self.nodes[index].incomplete_answers();
-                self.nodes[index].ask(channels, &mut self.random, &mut self.history);
+                self.nodes[index].ask(question, &mut self.random, &mut self.history);
                 self.rest();
                 assert_eq!(self.nodes[index].incomplete_answers(), incomplete, "a node is late");
             }

@@ -47,7 +47,7 @@ pub(super) enum Measure {
     /// Deliveries of a message.
     Receivers(Topic, String),
     /// Those who listen to a channel by its name.
-    Subscribers(String),
+    Subscribers(Topic, String),
     /// Different patterns.
     Patterns,
 }
@@ -196,8 +196,8 @@ impl History {
             Measure::Receivers(topic, channel) => {
                 self.names_at(node).filter(|name| is_for(name, *topic, channel)).count()
             }
-            Measure::Subscribers(channel) => {
-                self.names_at(node).filter(|(topic, name)| *topic == Topic::Channel as usize && name == channel).count()
+            Measure::Subscribers(of, channel) => {
+                self.names_at(node).filter(|(topic, name)| *topic == *of as usize && name == channel).count()
             }
             Measure::Patterns => {
                 let patterns = self.names_at(node).filter(|(topic, _)| *topic == Topic::Pattern as usize);

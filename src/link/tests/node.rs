@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::asking::Asked;
+use super::asking::{Asked, Question};
 use super::history::{History, LinkState, Measure, Name, Published, is_for};
 use super::text::{self, SUBSCRIBE, filling, frames};
 use super::wire::{self, ConnectionId, Net, Takes};
@@ -271,9 +271,8 @@ impl<'w, E: Engine> Node<'w, E> {
             }
         }
         if let Some(asked) = member.asks.take_if(|_| !answers.is_empty()) {
-            let numbers = answers.drain(..).filter_map(|answer| answer.strip_prefix(':')?.parse().ok());
             let incomplete = self.backplane.status.figures.incomplete_answers.get();
-            asked.judge(self.number, &numbers.collect::<Vec<_>>(), history, incomplete);
+            asked.judge(self.number, &std::mem::take(&mut answers), history, incomplete);
         }
         let asks_ms = member.asks.as_ref().map_or(0, |asked| now_ms - asked.since_ms);
         assert!(asks_ms <= LONGEST_ANSWER_MS, "no answer after {asks_ms} ms");
@@ -312,15 +311,15 @@ impl<'w, E: Engine> Node<'w, E> {
     pub(super) fn publish(&mut self, to: (Topic, &str), filler: usize, random: &mut Rng, history: &mut History) {
         let Some(index) = self.idle(random) else { return };
         let (message, request) = self.message(index, to, filler, history);
-        let receivers = Measure::Receivers(to.0, to.1.to_owned());
         if self.world.server.settings().backplane_counts == BackplaneCounts::Cluster {
-            let mut asked = self.asked(vec![receivers], history);
+            let mut asked = self.asked(Question::receivers(to.0, to.1), history);
             asked.message = Some(message);
             self.members[index].asks = Some(asked);
             let answers = self.say(index, &request, history);
             return assert!(answers.is_empty());
         }
-        let (receivers, before) = (history.count(self.number, &receivers), self.dropped());
+        let receivers = history.count(self.number, &Measure::Receivers(to.0, to.1.to_owned()));
+        let before = self.dropped();
         history.publish(message, self.now_ms());
         let text = self.members[index].peer.say(&request);
         assert!(self.members[index].peer.crowded().is_empty(), "P7: the publisher waits");
@@ -333,8 +332,8 @@ impl<'w, E: Engine> Node<'w, E> {
         self.settle(history);
     }
 
-    fn asked(&self, measures: Vec<Measure>, history: &History) -> Asked {
-        Asked::new(measures, history, self.incomplete_answers(), self.now_ms())
+    fn asked(&self, question: Question, history: &History) -> Asked {
+        Asked::new(question, history, self.incomplete_answers(), self.now_ms())
     }
 
     /// Answers that lacked what some node has.
@@ -342,17 +341,11 @@ impl<'w, E: Engine> Node<'w, E> {
         self.backplane.status.figures.incomplete_answers.get()
     }
 
-    /// A client wants to know how many listen to these channels at all nodes, or how many patterns there are.
-    pub(super) fn ask(&mut self, channels: &[&str], random: &mut Rng, history: &mut History) {
+    /// A client wants to know something of all nodes.
+    pub(super) fn ask(&mut self, question: Question, random: &mut Rng, history: &mut History) {
         let Some(index) = self.idle(random) else { return };
-        let (measures, request) = match channels {
-            [] => (vec![Measure::Patterns], "PUBSUB NUMPAT".to_owned()),
-            _ => {
-                let measures = channels.iter().map(|channel| Measure::Subscribers((*channel).into()));
-                (measures.collect(), format!("PUBSUB NUMSUB \"{}\"", channels.join("\" \"")))
-            }
-        };
-        self.members[index].asks = Some(self.asked(measures, history));
+        let request = question.request.clone();
+        self.members[index].asks = Some(self.asked(question, history));
         let answers = self.say(index, &request, history);
         assert!(answers.is_empty(), "{answers:?}");
     }
