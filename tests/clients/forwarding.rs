@@ -1,4 +1,4 @@
-//! Queues of jobs that need more types than this server has: a Redis behind it has the keys.
+//! Queues of jobs, and histories, that need more types than this server has: a Redis behind it has the keys.
 
 use crate::cases::{Case, open};
 use crate::program::{Program, Served};
@@ -25,6 +25,19 @@ const SUITES: &[Suite] = &[
         name: "node_jobs",
         program: Program { language: Language::Node, source: "jobs.mjs" },
         cases: &[open("bullmq_runs_jobs_and_brings_their_results")],
+    },
+    Suite {
+        name: "go_centrifuge",
+        program: Program { language: Language::Go, source: "centrifuge" },
+        cases: &[
+            open("centrifuge_publishes_with_history_and_knows_who_is_present"),
+            open("centrifuge_gives_who_comes_back_what_it_has_missed"),
+        ],
+    },
+    Suite {
+        name: "ruby_jobs",
+        program: Program { language: Language::Ruby, source: "jobs.rb" },
+        cases: &[open("sidekiq_runs_jobs_now_later_and_again"), open("sidekiq_finds_deletes_and_enqueues_many_jobs")],
     },
 ];
 

@@ -37,7 +37,7 @@ impl Language {
             Language::Node => install_node(&self.sources(), dir),
             Language::Go => build_go(&self.sources(), dir),
             Language::Java => install_java(&self.sources(), dir),
-            Language::Php => Ok(()),
+            Language::Php | Language::Ruby => Ok(()),
         }
     }
 
@@ -48,6 +48,7 @@ impl Language {
             Language::Go => "go",
             Language::Java => "java",
             Language::Php => "php",
+            Language::Ruby => "ruby",
         }
     }
 }

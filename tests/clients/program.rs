@@ -154,6 +154,11 @@ impl Program {
                 php.arg(self.language.sources().join(self.source));
                 php
             }
+            Language::Ruby => {
+                let mut ruby = Command::new("ruby");
+                ruby.arg(self.language.sources().join(self.source));
+                ruby
+            }
         };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)

@@ -7,7 +7,8 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 
 /// What the tests import to try others with, and what these need without saying so.
-const TOOLS: [&str; 4] = ["httpx", "packaging", "starlette", "socket.io-client"];
+const TOOLS: [&str; 5] =
+    ["httpx", "packaging", "starlette", "socket.io-client", "github.com/centrifugal/centrifuge-go"];
 
 pub(crate) fn trial() -> Trial {
     Trial::test("the_documents_list_the_versions_of_the_lock_files", compare)

@@ -17,11 +17,14 @@ pub enum Language {
     /// PHP with the libraries that the system packages, phpredis, predis and parts of Laravel: its own registry is not
     /// asked.
     Php,
+    /// Ruby with the libraries that the system packages, Sidekiq and what it needs: its own registry is not asked.
+    Ruby,
 }
 
 impl Language {
     /// Every language, in the order of its number.
-    pub const ALL: [Language; 5] = [Language::Python, Language::Node, Language::Go, Language::Java, Language::Php];
+    pub const ALL: [Language; 6] =
+        [Language::Python, Language::Node, Language::Go, Language::Java, Language::Php, Language::Ruby];
 
     /// What keeps this machine from running programs in this language; `None` when all is there.
     ///
@@ -60,6 +63,10 @@ impl Language {
                     }";
                 let found = output_of("php", &["-r", check]);
                 found.is_none().then_some("needs php with phpredis, predis and Laravel's broadcasting, cache and redis")
+            }
+            Language::Ruby => {
+                let found = output_of("ruby", &["-e", "require 'sidekiq/launcher'"]);
+                found.is_none().then_some("needs ruby with Sidekiq")
             }
         }
     }
