@@ -49,7 +49,7 @@ mod nodes;
 pub mod observe;
 mod permission;
 pub mod pubsub;
-mod redirect;
+pub(crate) mod redirect;
 pub(crate) mod run;
 pub mod scripting;
 pub mod server;

@@ -34,9 +34,9 @@ pub(crate) enum Change {
 struct Want {
     /// Subscriptions for which it is needed.
     count: u32,
-    /// Whether it is kept a while although nobody needs it, and until when.
+    /// Whether it is kept a while although nobody needs it, and since when.
     lingers: bool,
-    until_ms: u64,
+    since_ms: u64,
     /// Whether it is among those that are looked at when their time has come.
     is_watched: bool,
     /// Whether it is among those that are looked at next.
@@ -111,7 +111,7 @@ impl Interest {
         }
     }
 
-    /// What nobody wants from now on is asked for so much longer.
+    /// What nobody wants is asked for so much longer, what nobody has wanted before included.
     pub(crate) fn set_linger(&mut self, linger_ms: u64) {
         self.linger_ms = linger_ms;
     }
@@ -139,7 +139,7 @@ impl Interest {
         if want.count > 0 {
             return;
         }
-        (want.lingers, want.until_ms) = (true, now_ms + self.linger_ms);
+        (want.lingers, want.since_ms) = (true, now_ms);
         if !std::mem::replace(&mut want.is_watched, true) {
             let held = self.wants.get_key_value(subject).map(|(held, _)| held.clone());
             self.lingering.extend(held);
@@ -153,7 +153,7 @@ impl Interest {
             let Some(want) = self.wants.get_mut(&subject) else { continue };
             if !want.lingers {
                 want.is_watched = false;
-            } else if want.until_ms <= now_ms {
+            } else if want.since_ms.saturating_add(self.linger_ms) <= now_ms {
                 (want.lingers, want.is_watched) = (false, false);
                 self.look_at(&subject);
             } else {

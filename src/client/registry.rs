@@ -291,6 +291,11 @@ impl Clients {
         }
     }
 
+    /// Some of those with higher numbers than this one, in the order of their numbers.
+    pub(crate) fn behind(&self, id: ClientId, most: usize) -> Vec<Arc<ClientInfo>> {
+        self.live.lock().range(id + 1..).take(most).map(|(_, info)| info.clone()).collect()
+    }
+
     /// The client with this number, if it lives.
     pub fn get(&self, id: ClientId) -> Option<Arc<ClientInfo>> {
         self.live.lock().get(&id).filter(|info| !info.is_killed()).cloned()

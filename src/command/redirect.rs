@@ -59,6 +59,11 @@ fn ensure_slot_here(server: &Server, info: &ClientInfo, slot: u16) -> Result<(),
     }
 }
 
+/// What a client is told that waits for a key of another node; none if this one has it.
+pub(crate) fn moved(server: &Server, info: &ClientInfo, key: &[u8]) -> Option<ReplyError> {
+    ensure_slot_here(server, info, slot_of(key)).err()
+}
+
 /// Refuses a command of a script for a key that another node has.
 pub(super) fn ensure_local(server: &Server, entry: &Entry, args: Args<'_>) -> Result<(), ReplyError> {
     let Some(slot) = slot(server, entry, args)? else { return Ok(()) };

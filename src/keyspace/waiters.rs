@@ -234,6 +234,11 @@ impl Waiters {
         self.take(client).is_some()
     }
 
+    /// The first of the keys that a client waits for; none if it does not wait.
+    pub(crate) fn first_key(&self, client: ClientId) -> Option<&[u8]> {
+        self.clients.get(&client)?.wait.interest.keys.first().map(|key| &**key)
+    }
+
     /// Answers a client that its time is up, or with `error` if that is given; none if it does not wait.
     pub(crate) fn give_up(&mut self, client: ClientId, error: Option<&ReplyError>) -> Option<Served> {
         let waiter = self.take(client)?;

@@ -28,6 +28,7 @@ use crate::config::{EngineUrl, Settings};
 use crate::hub::Entry;
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
+use crate::resp::errors::without_arguments;
 use frame::{Frame, MOST_PARTS};
 use owners::Owners;
 
@@ -94,7 +95,7 @@ impl Engine for Upstream {
         loop {
             match frame::take(&mut connection.buffers.input)? {
                 None => connection.go_on(0).await?,
-                Some(Frame::Error(why)) => return Err(Broken(why)),
+                Some(Frame::Error(why)) => return Err(Broken(without_arguments(&why).to_owned())),
                 Some(frame) => {
                     self.replace_last(&frame, &mut connection);
                     break;
@@ -256,4 +257,31 @@ fn push_header(output: &mut BytesMut, mark: &[u8], count: usize) {
     output.extend_from_slice(mark);
     output.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     output.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::io::Cursor;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_server_that_repeats_the_password_does_not_bring_it_into_the_log() {
+        let config = Config::from_pairs(&[("backplane", "redis://:secret@engine:6379")]).expect("a valid directive");
+        let said =
+            b"-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'secret'\r\n".to_vec();
+        let stream = Box::new(tokio::io::join(Cursor::new(said), tokio::io::sink()));
+        let connection = Connection::over(stream, ([127, 0, 0, 1], 1).into());
+        let mut upstream = Upstream::new(config.settings(), 1);
+        let url = &config.settings().backplane.0[0];
+        let greeted = pin!(upstream.greet(connection, url, config.settings()));
+        let Poll::Ready(Err(Broken(why))) = greeted.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it is refused");
+        };
+        assert_eq!(why, "ERR unknown command 'HELLO'");
+    }
 }

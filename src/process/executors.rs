@@ -56,7 +56,10 @@ fn serve(server: &Server, executor: &Executor, thread: usize, at_times: impl Fn(
 /// Removes keys whose time is over, and what is too much.
 fn look_after_keys(server: &Server) {
     let (begin, thread) = (Instant::now(), server.keys_thread());
-    while upkeep::remove_keys(server, thread) | upkeep::trim(server) | upkeep::drop_moved_keys(server)
+    while upkeep::remove_keys(server, thread)
+        | upkeep::trim(server)
+        | upkeep::redirect_waiters(server)
+        | upkeep::drop_moved_keys(server)
         && begin.elapsed() < LONGEST_UPKEEP
     {}
 }

@@ -10,6 +10,7 @@ use crate::backplane::slots::slot_of;
 use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
 use crate::client::{Client, Closing};
+use crate::command::redirect;
 use crate::config::Settings;
 use crate::keyspace::Rules;
 use crate::keyspace::access::KeyAccess;
@@ -54,6 +55,31 @@ pub fn trim(server: &Server) -> bool {
     look_after_keys(server, |settings, outlet| {
         let (most, now_ms) = (settings.tracking_table_max_keys, server.clock.now().unix_ms());
         server.keyspace.trim(most, now_ms, Rules::of(settings), outlet)
+    })
+}
+
+/// Clients that are looked at in one step of [`redirect_waiters`].
+const WAITERS_AT_ONCE: usize = 256;
+
+/// Sends some clients that wait for keys to the nodes that have got these, as Redis does. Answers whether there may be more.
+pub fn redirect_waiters(server: &Server) -> bool {
+    let Some(backplane) = &server.backplane else { return false };
+    let Some(behind) = backplane.moved.waiters() else { return false };
+    let clients = server.clients.behind(behind, WAITERS_AT_ONCE);
+    look_after_keys(server, |_, outlet| {
+        let mut keys = KeyAccess::new(&server.keyspace);
+        let (state, _) = keys.hold(server.clock.now());
+        for client in clients.iter().filter(|client| client.has_flag(Flag::Blocked)) {
+            // All keys of a command have one slot.
+            let error = state.waiters.first_key(client.id).and_then(|key| redirect::moved(server, client, key));
+            if let Some(told) = error.and_then(|error| state.waiters.give_up(client.id, Some(&error))) {
+                told.send(outlet);
+            }
+        }
+        keys.release();
+        let last = clients.last().map(|client| client.id);
+        backplane.moved.note_waiters(behind, last);
+        last.is_some()
     })
 }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Asker, Phase, Relay, What, encode};
 use crate::resp::Proto;
-use crate::resp::errors::ReplyError;
+use crate::resp::errors::{ReplyError, without_arguments};
 
 /// More than stands around a word of a request, in bytes.
 const MOST_AROUND: usize = 64;
@@ -101,8 +101,7 @@ impl Relay {
             // A user that may not ask for it has none, and cannot be unblocked.
             self.id = text.parse().unwrap_or(0);
         } else if mark == b'-' {
-            // A server that does not know a command repeats its arguments, and a password may be among them.
-            let text = text.split_once(", with args").map_or(&*text, |(text, _)| text);
+            let text = without_arguments(&text);
             self.refusal = Some(ReplyError::raw(text.as_bytes()));
             return Err(format!("it refuses: {text}"));
         }

@@ -192,6 +192,12 @@ fixed! {
         'protected-mode no' and start the server again; 4) start the server by hand with '--protected-mode no'.";
 }
 
+/// What another server says of a command that it refuses, without the arguments that one repeats which does not know the command:
+/// a password may be among them.
+pub(crate) fn without_arguments(text: &str) -> &str {
+    text.split_once(", with args").map_or(text, |(text, _)| text)
+}
+
 impl ReplyError {
     /// An error with the code `ERR` and `text` behind it.
     pub fn err(text: impl AsRef<[u8]>) -> Self {

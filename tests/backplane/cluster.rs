@@ -167,6 +167,11 @@ pub(crate) fn clients_are_sent_to_ports_at_which_they_can_speak(engine: &mut Eng
     });
 }
 
+fn expect_blocked(operator: &mut Peer, count: usize) {
+    let expected = format!("blocked_clients:{count}\r");
+    eventually("all of them wait", || text(operator, &["INFO", "clients"]).contains(&expected));
+}
+
 /// Nobody reaches any more at a node what another one has got, so it does not stay there.
 pub(crate) fn keys_of_slots_that_another_node_has_got_go_in_time(engine: &mut Engine) {
     let one = start_clustered(engine, "one");
@@ -178,8 +183,19 @@ pub(crate) fn keys_of_slots_that_another_node_has_got_go_in_time(engine: &mut En
     let keys: Vec<String> = (0..1000).map(|number| format!("key:{number}")).collect();
     let mut operator = client(&one);
     keys.iter().for_each(|key| assert_eq!(operator.call(&["SET", key, "x"]), b"+OK\r\n"));
+    let mut waiting: Vec<Peer> = (0..20).map(|_| client(&one)).collect();
+    (0..).zip(&mut waiting).for_each(|(number, peer)| peer.send_command(&["BLPOP", &format!("list:{number}"), "0"]));
+    expect_blocked(&mut operator, waiting.len());
     let two = start_clustered(engine, "two");
     expect_agreement([&one, &two]);
+    // Who waits for what the other node has got is sent there.
+    for (number, peer) in waiting.iter_mut().enumerate() {
+        if let Some(address) = moved(&operator.call(&["LPUSH", &format!("list:{number}"), "x"])) {
+            assert_eq!(moved(&peer.read_frame()), Some(address));
+        } else {
+            assert!(peer.read_frame().starts_with(b"*2"));
+        }
+    }
     let gone = keys.iter().filter(|key| moved(&operator.call(&["GET", key])).is_some()).count();
     assert!((300..700).contains(&gone), "{gone}");
     expect_figure(&mut operator, "moved_keys", |count| count == gone.to_string());

@@ -141,6 +141,35 @@ fn keys_whose_slots_another_node_has_got_go_some_at_a_time_and_who_caches_them_i
 }
 
 #[test]
+fn who_waits_for_a_key_that_another_node_has_got_is_sent_there() {
+    let world = World::with(&[("backplane", "nats://none"), ("cluster-enabled", "yes")]);
+    let backplane = world.server.backplane.as_ref().expect("it is configured");
+    backplane.deal(0);
+    let waiting: Vec<Peer> = (0..600).map(|i| world.client_of(i % 2)).collect();
+    for (i, client) in waiting.iter().enumerate() {
+        assert_eq!(client.say(&format!("BLPOP k{i} 0")), "");
+    }
+    assert!(!upkeep::redirect_waiters(&world.server), "nothing was lost");
+    let other = Presence { id: "other".into(), address: "h:1".into(), has_slots: true, ..Presence::default() };
+    backplane.nodes.note_presence(1, other, 0);
+    backplane.deal(0);
+    let steps = (0..10).take_while(|_| upkeep::redirect_waiters(&world.server)).count();
+    assert_eq!(steps, 3, "some at a time");
+    world.settle();
+    let asks = world.client();
+    for (i, client) in waiting.iter().enumerate() {
+        let answer = asks.say(&format!("LPUSH k{i} v"));
+        world.settle();
+        let expected = if answer.starts_with("-MOVED") {
+            answer
+        } else {
+            format!("*2\r\n${}\r\nk{i}\r\n$1\r\nv\r\n", i.to_string().len() + 1)
+        };
+        assert_eq!(client.resume(), expected);
+    }
+}
+
+#[test]
 fn keys_wait_for_somebody_to_ask_for_them_where_debug_says_so() {
     let world = World::with(&[("enable-debug-command", "local")]);
     let client = world.client();
