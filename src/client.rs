@@ -267,6 +267,13 @@ impl Client {
         }
     }
 
+    /// Queues a small message that is its alone.
+    pub(crate) fn push_alone(&self, block: Arc<[u8]>) {
+        if self.takes_output() {
+            self.outbox.borrow_mut().push_alone(block);
+        }
+    }
+
     /// Queues the answer that it has waited for, and lets its session go on.
     pub(crate) fn serve(&self, answer: Answer) {
         if self.takes_output() {

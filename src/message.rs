@@ -91,9 +91,17 @@ impl Frame {
         Frame { head: Head::Bytes(head.into()), tail, messages: 1 }
     }
 
-    /// The same for a small one.
-    fn of_block(block: Arc<[u8]>) -> Self {
+    /// A frame that is one small message, which lies in one block.
+    pub(crate) fn of_block(block: Arc<[u8]>) -> Self {
         Frame { head: Head::Block(block), tail: Bytes::new(), messages: 1 }
+    }
+
+    /// The block, if it is a small message in one; otherwise itself.
+    pub(crate) fn into_block(self) -> Result<Arc<[u8]>, Frame> {
+        match self {
+            Frame { head: Head::Block(block), .. } => Ok(block),
+            other => Err(other),
+        }
     }
 
     /// How many published messages it is.

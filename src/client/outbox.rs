@@ -13,6 +13,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::message::{Form, Frame};
 use crate::resp::answer::{Answer, Piece};
@@ -128,6 +129,18 @@ impl Outbox {
                 self.queue.push(Chunk::Shared(frame));
                 self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
             }
+        }
+    }
+
+    /// Queues a small message that is this client's alone, behind the reply that is being written if there is one.
+    pub(crate) fn push_alone(&mut self, block: Arc<[u8]>) {
+        match (&self.held, &mut self.queue) {
+            (None, Queue::Row(row)) => {
+                self.bytes += block.len();
+                row.push_back(Chunk::Alone(block));
+                self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
+            }
+            _ => self.push(Rc::new(Frame::of_block(block))),
         }
     }
 

@@ -16,14 +16,14 @@ pub(crate) struct Form<'f> {
     pub(crate) end: usize,
 }
 
-impl Frame {
-    /// The message that begins `start` bytes behind the front; none if there is none.
-    pub(crate) fn form_at(&self, start: usize) -> Option<Form<'_>> {
-        let mut rest = self.head.get(start..).filter(|_| self.messages > 0)?;
+impl<'f> Form<'f> {
+    /// The message that begins `start` bytes behind the front of `head`. If others follow it, all lie there.
+    pub(crate) fn at(start: usize, head: &'f [u8], tail: &'f [u8]) -> Option<Self> {
+        let mut rest = head.get(start..)?;
         rest = &rest[1 + rest.iter().position(|byte| *byte == b'\n')?..];
         let mut next = || {
             // A bulk never lies on both sides of the place where the tail begins, but for the payload.
-            let (bulk, behind) = split_bulk(if rest.is_empty() { &self.tail } else { rest });
+            let (bulk, behind) = split_bulk(if rest.is_empty() { tail } else { rest });
             rest = behind;
             bulk
         };
@@ -34,8 +34,21 @@ impl Frame {
         };
         let name = next();
         let channel = if topic == Topic::Pattern { next() } else { name };
-        let end = if self.messages == 1 { self.len() } else { self.head.len() - split_bulk(rest).1.len() };
-        Some(Form { topic, name, channel, end })
+        Some(Form { topic, name, channel, end: head.len().saturating_sub(split_bulk(rest).1.len()) })
+    }
+}
+
+impl Frame {
+    /// The message that begins `start` bytes behind the front; none if there is none.
+    pub(crate) fn form_at(&self, start: usize) -> Option<Form<'_>> {
+        if self.messages == 0 {
+            return None;
+        }
+        let mut form = Form::at(start, &self.head, &self.tail)?;
+        if self.messages == 1 {
+            form.end = self.len();
+        }
+        Some(form)
     }
 
     /// A copy of some of the messages of a frame that is one piece.

@@ -117,6 +117,9 @@ impl Worker {
         self.delivered.set(self.delivered.get() + 1);
         let lists = self.lists.borrow();
         self.count_steps(lists.clients(slot).len());
+        if let [client] = lists.clients(slot) {
+            return self.push_alone(client, make(client.proto()));
+        }
         let mut frames: [Option<Rc<Frame>>; Proto::ALL.len()] = Default::default();
         for client in lists.clients(slot) {
             let proto = client.proto();
@@ -151,6 +154,16 @@ impl Worker {
     pub(super) fn push(&self, client: &Rc<Client>, frame: &Rc<Frame>) {
         client.push(frame);
         self.settle_push(client, frame.len());
+    }
+
+    /// The same for one that no other client of this worker receives.
+    fn push_alone(&self, client: &Rc<Client>, frame: Frame) {
+        let len = frame.len();
+        match frame.into_block() {
+            Ok(block) => client.push_alone(block),
+            Err(frame) => client.push(&Rc::new(frame)),
+        }
+        self.settle_push(client, len);
     }
 
     /// Sees to it that so many bytes are written that were pushed to a client, or to what becomes of it if they cannot be.

@@ -45,7 +45,7 @@ impl Backlog {
     /// These chunks, of whose first so much has been written.
     pub(super) fn of(chunks: VecDeque<Chunk>, written: &mut usize) -> Self {
         let mut backlog = Backlog::default();
-        chunks.into_iter().for_each(|chunk| backlog.push(chunk));
+        chunks.into_iter().for_each(|chunk| backlog.push(chunk.shared()));
         backlog.bytes -= *written;
         backlog.advance(0, written);
         backlog

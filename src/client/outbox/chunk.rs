@@ -1,6 +1,7 @@
 //! The pieces that wait in an [outbox](super).
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -14,6 +15,8 @@ pub(super) enum Chunk {
     /// The same, of which others have a share.
     Value(Box<Bytes>),
     Shared(Rc<Frame>),
+    /// A small message that no other client of this thread receives in this form. Not while messages may be lost.
+    Alone(Arc<[u8]>),
     /// Some of the messages of a frame.
     Part(Box<Part>),
     /// What is said of messages that were lost.
@@ -37,6 +40,7 @@ impl Chunk {
             Chunk::Own(bytes) => bytes.len(),
             Chunk::Value(bytes) => bytes.len(),
             Chunk::Shared(frame) => frame.len(),
+            Chunk::Alone(block) => block.len(),
             Chunk::Part(part) => part.end - part.start,
             Chunk::Gap(gap) => gap.len(),
         }
@@ -47,6 +51,7 @@ impl Chunk {
             Chunk::Own(bytes) => [bytes, &[]],
             Chunk::Value(bytes) => [bytes, &[]],
             Chunk::Shared(frame) => frame.pieces(),
+            Chunk::Alone(block) => [block, &[]],
             Chunk::Part(part) => [&part.frame.pieces()[0][part.start..part.end], &[]],
             Chunk::Gap(gap) => [gap.bytes(), &[]],
         }
@@ -54,13 +59,14 @@ impl Chunk {
 
     /// Whether it was pushed by others, and not answered.
     pub(super) fn is_pushed(&self) -> bool {
-        matches!(self, Chunk::Shared(_) | Chunk::Part(_))
+        matches!(self, Chunk::Shared(_) | Chunk::Alone(_) | Chunk::Part(_))
     }
 
     /// How many published messages it is.
     pub(super) fn messages(&self) -> usize {
         match self {
             Chunk::Shared(frame) => frame.messages(),
+            Chunk::Alone(_) => 1,
             Chunk::Part(part) => part.messages,
             Chunk::Own(_) | Chunk::Value(_) | Chunk::Gap(_) => 0,
         }
@@ -70,11 +76,20 @@ impl Chunk {
     pub(super) fn form_at(&self, offset: usize) -> Option<Form<'_>> {
         match self {
             Chunk::Shared(frame) => frame.form_at(offset),
+            Chunk::Alone(block) => Form::at(offset, block, &[]),
             Chunk::Part(part) => {
                 let form = part.frame.form_at(part.start + offset)?;
                 Some(Form { end: form.end - part.start, ..form })
             }
             Chunk::Own(_) | Chunk::Value(_) | Chunk::Gap(_) => None,
+        }
+    }
+
+    /// The same, so that some of it may be lost.
+    pub(super) fn shared(self) -> Chunk {
+        match self {
+            Chunk::Alone(block) => Chunk::Shared(Rc::new(Frame::of_block(block))),
+            other => other,
         }
     }
 
@@ -100,7 +115,7 @@ impl Chunk {
                 Some(Part { frame: frame.clone(), start: 0, end: frame.len(), messages: frame.messages() })
             }
             Chunk::Part(part) => Some(Part::clone(part)),
-            Chunk::Own(_) | Chunk::Value(_) | Chunk::Gap(_) => None,
+            Chunk::Own(_) | Chunk::Value(_) | Chunk::Alone(_) | Chunk::Gap(_) => None,
         }
     }
 
