@@ -106,6 +106,8 @@ pub struct Worker {
     pub(crate) spare_decoder: RefCell<Option<Box<Decoder>>>,
     /// Memory for input, used by all connections in turn: an idle one holds none.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    /// How many connections have received much that waits to be run.
+    pub(crate) much_input: Cell<usize>,
     /// When it last looked whether clients must go because of what all hold, in milliseconds of the server's clock.
     evicted_ms: Cell<u64>,
     /// Whether the server is ending: commands wait, output does not.
@@ -152,6 +154,7 @@ impl Worker {
             reply_buffer: RefCell::default(),
             spare_decoder: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            much_input: Cell::new(0),
             evicted_ms: Cell::new(0),
             draining: Cell::new(false),
         })

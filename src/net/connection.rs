@@ -4,6 +4,7 @@
 //! worker's, which writes to the socket itself when messages have been delivered. The task reads, writes what the
 //! client's own commands answered, and waits for room when the socket is full.
 
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
@@ -32,8 +33,11 @@ const LAST_REPLY: Duration = Duration::from_secs(5);
 
 /// While more than this waits for a client that does not read, nothing more is read from the upstream for it, in bytes.
 const MUCH_OUTPUT: usize = 256 * 1024;
-/// After this much has been read of one client others have their turn, in bytes, also if there is always more.
+/// After this much has been read of one client others have their turn, in bytes, also if there is always more. Clients that
+/// send long requests at the same time share it, so that the others do not wait for all of them.
 const TURN_BYTES: usize = 1024 * 1024;
+/// The least share of it.
+const LEAST_SHARE: usize = 16 * 1024;
 /// For so many turns of all others a client with much input waits until those have gone that are evicted.
 const LONGEST_WAIT: usize = 100;
 /// From so much on, what a client has sent that waits to be run is worth a look at what all clients hold, in bytes.
@@ -73,7 +77,7 @@ pub(crate) async fn serve(
         last_answers: None,
         moved: false,
         unyielded_bytes: 0,
-        has_much_input: false,
+        has_much_input: Cell::new(false),
     };
     connection.converse().await;
     if connection.client.closing().is_none() && !connection.moved {
@@ -99,7 +103,7 @@ struct Connection {
     /// What has been read since others last had their turn for it, in bytes.
     unyielded_bytes: usize,
     /// Whether much of what has been read waits to be run.
-    has_much_input: bool,
+    has_much_input: Cell<bool>,
 }
 
 /// What a connection waited for.
@@ -235,9 +239,10 @@ impl Connection {
     /// are still due.
     fn read(&mut self) -> ControlFlow<()> {
         let Some(transport) = &self.transport else { return ControlFlow::Break(()) };
+        let share = self.share();
         let mut buffer = self.worker.read_buffer.borrow_mut();
         let (read, in_place) = match self.session.room() {
-            Some((input, most)) => (transport.read_behind(input, most), true),
+            Some((input, most)) => (transport.read_behind(input, most.min(share)), true),
             None => (transport.read(&mut buffer[..]), false),
         };
         self.unyielded_bytes += transport.take_toll();
@@ -256,8 +261,8 @@ impl Connection {
                 } else {
                     self.session.feed(&buffer[..count]);
                 }
-                self.has_much_input = self.client.info.held.get(Holding::Input) >= MUCH_INPUT;
-                if self.has_much_input {
+                self.set_much_input(self.client.info.held.get(Holding::Input) >= MUCH_INPUT);
+                if self.has_much_input.get() {
                     self.worker.evict_in_between();
                 }
             }
@@ -272,6 +277,17 @@ impl Connection {
         ControlFlow::Continue(())
     }
 
+    fn set_much_input(&self, much: bool) {
+        let before = self.has_much_input.replace(much);
+        let count = &self.worker.much_input;
+        count.set(count.get() + usize::from(much) - usize::from(before));
+    }
+
+    /// How much may be read of it until others have their turn, in bytes.
+    fn share(&self) -> usize {
+        (TURN_BYTES / self.worker.much_input.get().max(1)).max(LEAST_SHARE)
+    }
+
     fn set_alarm(&mut self) {
         // Anew each time: what it waits for may have become something else since.
         self.alarm = self.session.wakes_in().map(|wait| Box::pin(sleep(wait)));
@@ -284,7 +300,7 @@ impl Connection {
         if !crowded.is_empty() {
             self.worker.server.hub.relieved(crowded).await;
         }
-        if self.worker.take_blind() || self.unyielded_bytes >= TURN_BYTES {
+        if self.worker.take_blind() || self.unyielded_bytes >= self.share() {
             self.unyielded_bytes = 0;
             tokio::task::yield_now().await;
         }
@@ -297,7 +313,8 @@ impl Connection {
     /// have still to go, which are told to. For a bounded time, because the others may be such that may not be evicted.
     async fn let_others_go(&mut self) {
         for _ in 0..LONGEST_WAIT {
-            let goes_on = !self.has_much_input || !self.worker.clients_hold_too_much() || self.session.is_finished();
+            let goes_on =
+                !self.has_much_input.get() || !self.worker.clients_hold_too_much() || self.session.is_finished();
             if goes_on {
                 return;
             }
@@ -341,6 +358,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.set_much_input(false);
         if self.moved {
             return;
         }
