@@ -282,7 +282,7 @@ impl Worker {
 
     /// Delivers some of what is in the mailbox: no more than others on this thread should wait for, nor than outboxes
     /// should hold before they are offered to their sockets. Answers whether there is more.
-    pub(crate) fn deliver_some(&self) -> bool {
+    pub fn deliver_some(&self) -> bool {
         self.bound_overdue();
         let mut hub = self.hub();
         let last = self.steps.get() + STEPS_AT_ONCE;
