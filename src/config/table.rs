@@ -462,6 +462,13 @@ directives! {
     /// Seconds over which PUBSUB TOP looks back at least; at most half as long again.
     channel_top_window: Seconds = Seconds(10), "channel-top-window", Observation, Runtime, number(1, 3600);
 
+    /// How many clients may trace messages by PUBSUB TRACE at once: each publisher compares its channels with the patterns of all.
+    channel_trace_clients: u64 = 8, "channel-trace-clients", Observation, Runtime, number(0, 1000), bounds;
+
+    /// Of how many messages in a second each of them is told at most, so that to look on does not become the load that one
+    /// looks at; 0 is no limit.
+    channel_trace_rate: u64 = 1000, "channel-trace-rate", Observation, Runtime, number(0, LONG_MAX), bounds;
+
     /// Milliseconds from which an event is kept for LATENCY; 0 keeps none.
     latency_monitor_threshold: Millis = Millis(0), "latency-monitor-threshold", Observation, Runtime, number(0, LONG_MAX);
 

@@ -37,8 +37,6 @@ fixed! {
     RESERVED_CHANNEL = "ERR channels that begin with __pregon__: are for what servers say themselves";
     /// PUBSUB TRACE with a rate that is none.
     TRACE_RATE = "ERR the rate must be 1/n, or n, for one message in n";
-    /// PUBSUB TRACE while others do so.
-    TOO_MANY_TRACERS = "ERR 8 clients trace already, which is the most";
     /// PUBLISH without a connection to the engine.
     OFFLINE = "OFFLINE no connection to the backplane: the message was not published, because other nodes would not hear it";
     /// PREGON SLOW with a word that is no policy.
@@ -266,6 +264,11 @@ impl ReplyError {
             ]
             .concat(),
         )
+    }
+
+    /// PUBSUB TRACE while so many others do so, which is the most.
+    pub(crate) fn too_many_tracers(most: u64) -> Self {
+        Self::err(format!("{most} clients trace already, as channel-trace-clients allows"))
     }
 
     /// A channel or a pattern that is longer than its directive allows.

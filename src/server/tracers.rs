@@ -9,11 +9,6 @@ use crate::client::registry::ClientInfo;
 use crate::ids::ClientId;
 use crate::pattern;
 
-/// So many clients trace at once at most: each publisher compares its channels with the patterns of all.
-pub(crate) const MOST: usize = 8;
-/// A client is told of so many messages in a second at most.
-const TOLD_PER_SECOND: u64 = 1000;
-
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Tracers {
@@ -43,7 +38,7 @@ struct Seen {
 
 impl Tracer {
     /// Whether it is told of a message of this channel.
-    fn takes(&self, channel: &[u8], now_ms: u64) -> bool {
+    fn takes(&self, channel: &[u8], most_in_second: u64, now_ms: u64) -> bool {
         if !pattern::matches(&self.pattern, channel) {
             return false;
         }
@@ -57,17 +52,17 @@ impl Tracer {
             (seen.second, seen.told) = (second, 0);
         }
         seen.told += 1;
-        seen.told <= TOLD_PER_SECOND
+        most_in_second == 0 || seen.told <= most_in_second
     }
 }
 
 impl Tracers {
     /// Lets a client be told of one in so many messages of channels that match a pattern, instead of what it was told of
-    /// before; false if there are too many.
-    pub(crate) fn add(&self, client: &Arc<ClientInfo>, pattern: &[u8], one_in: u64) -> bool {
+    /// before; false if there are as many as there may be: each publisher compares its channels with the patterns of all.
+    pub(crate) fn add(&self, client: &Arc<ClientInfo>, pattern: &[u8], one_in: u64, most: u64) -> bool {
         let mut list = self.list.write();
         list.retain(|tracer| tracer.client.id != client.id);
-        let has_room = list.len() < MOST;
+        let has_room = (list.len() as u64) < most;
         if has_room {
             let seen = Mutex::default();
             list.push(Tracer { client: client.clone(), pattern: pattern.into(), one_in: one_in.max(1), seen });
@@ -83,12 +78,14 @@ impl Tracers {
         self.count.store(list.len(), Relaxed);
     }
 
-    /// Who is to be told of a message that is published to this channel now; none while nobody traces.
-    pub(crate) fn of(&self, channel: &[u8], now_ms: u64) -> Vec<Arc<ClientInfo>> {
+    /// Who is to be told of a message that is published to this channel now, each of so many in a second at most; none while
+    /// nobody traces.
+    pub(crate) fn of(&self, channel: &[u8], most_in_second: u64, now_ms: u64) -> Vec<Arc<ClientInfo>> {
         if self.count.load(Relaxed) == 0 {
             return Vec::new();
         }
         let list = self.list.read();
-        list.iter().filter(|tracer| tracer.takes(channel, now_ms)).map(|tracer| tracer.client.clone()).collect()
+        let takers = list.iter().filter(|tracer| tracer.takes(channel, most_in_second, now_ms));
+        takers.map(|tracer| tracer.client.clone()).collect()
     }
 }

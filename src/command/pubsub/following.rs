@@ -16,7 +16,7 @@ pub(super) fn note(call: &mut Call<'_, '_>, kind: Kind, receivers: usize) {
     let published = Published { kind, channel, bytes: call.args[2].len(), receivers };
     let sampler = &call.stats.channels;
     let follows = !sampler.passes() && sampler.look_at(&published, call.settings, now_ms) && receivers > 0;
-    let clients = call.server.tracers.of(channel, now_ms);
+    let clients = call.server.tracers.of(channel, call.settings.channel_trace_rate, now_ms);
     if clients.is_empty() && !follows {
         return;
     }

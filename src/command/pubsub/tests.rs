@@ -214,7 +214,7 @@ fn who_traces_is_told_of_each_message_what_became_of_it() {
 }
 
 #[test]
-fn p11_who_traces_is_told_of_some_messages_and_few_may_do_so() {
+fn p11_channel_trace_clients_and_channel_trace_rate_bound_what_is_traced() {
     let world = World::new();
     let (tracer, publisher) = (world.client(), world.client_of(1));
     assert_eq!(tracer.say("PUBSUB TRACE * RATE 1/10"), "+OK\r\n");
@@ -230,7 +230,10 @@ fn p11_who_traces_is_told_of_some_messages_and_few_may_do_so() {
     }
     let others: Vec<Peer> = (0..7).map(|_| world.client()).collect();
     others.iter().for_each(|other| assert_eq!(other.say("PUBSUB TRACE *"), "+OK\r\n"));
-    assert_eq!(world.client().say("PUBSUB TRACE *"), "-ERR 8 clients trace already, which is the most\r\n");
+    assert_eq!(
+        world.client().say("PUBSUB TRACE *"),
+        "-ERR 8 clients trace already, as channel-trace-clients allows\r\n"
+    );
     others.into_iter().next().expect("there are some").leave();
     assert_eq!(world.client().say("PUBSUB TRACE *"), "+OK\r\n");
 }

@@ -38,9 +38,10 @@ fn trace(call: &mut LocalCall<'_, '_>) -> Result<(), ReplyError> {
         5 if call.is_word(3, "rate") => read_rate(&call.args[4]).ok_or(ReplyError::TRACE_RATE)?,
         _ => return Err(ReplyError::SYNTAX),
     };
-    if !call.server.tracers.add(call.info, pattern, one_in) {
+    let most = call.settings.channel_trace_clients;
+    if !call.server.tracers.add(call.info, pattern, one_in, most) {
         call.info.set_flag(Flag::Tracer, false);
-        return Err(ReplyError::TOO_MANY_TRACERS);
+        return Err(ReplyError::too_many_tracers(most));
     }
     call.info.set_flag(Flag::Tracer, true);
     call.reply.ok();
