@@ -11,7 +11,7 @@
 mod expiry;
 mod moving;
 mod object;
-mod scan;
+pub(super) mod scan;
 mod sort;
 #[cfg(test)]
 mod tests;

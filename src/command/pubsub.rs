@@ -29,6 +29,8 @@ const SUBSCRIPTION: Flags =
 const PUBLICATION: Flags =
     Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::MAY_REPLICATE);
 const INTROSPECTION: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
+/// What shows other clients, and waits for their workers or sends something behind its answer.
+const OPERATION: Flags = INTROSPECTION.and(Flags::ADMIN).and(Flags::NOSCRIPT).and(Flags::NO_MULTI);
 const DEFAULT: Command = Command { group: Group::PubSub, since: "2.0.0", ..Command::DEFAULT };
 
 /// Shard channels are routed like keys, though they are none.

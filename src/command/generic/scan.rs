@@ -36,17 +36,18 @@ pub(super) fn randomkey(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// The options of SCAN.
-struct Options<'a> {
-    count: usize,
-    pattern: Option<&'a [u8]>,
-    kind: Option<&'a [u8]>,
+/// The options of SCAN, and of other listings that go on from a cursor.
+pub(in crate::command) struct Options<'a> {
+    pub(in crate::command) count: usize,
+    pub(in crate::command) pattern: Option<&'a [u8]>,
+    pub(in crate::command) kind: Option<&'a [u8]>,
 }
 
 impl<'a> Options<'a> {
-    fn read(args: Args<'a>) -> Result<Self, ReplyError> {
+    /// Those from this argument on.
+    pub(in crate::command) fn read(args: Args<'a>, from: usize) -> Result<Self, ReplyError> {
         let mut options = Options { count: 10, pattern: None, kind: None };
-        let mut rest = args.from(2);
+        let mut rest = args.from(from);
         while let Some(option) = rest.next() {
             let value = rest.next().ok_or(ReplyError::SYNTAX)?;
             let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
@@ -65,12 +66,21 @@ impl<'a> Options<'a> {
     }
 }
 
+/// What a client says where a listing is to go on.
+///
+/// # Errors
+///
+/// [`ReplyError::INVALID_CURSOR`] if it is no number.
+pub(in crate::command) fn cursor(text: &[u8]) -> Result<u64, ReplyError> {
+    let cursor = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    cursor.ok_or(ReplyError::INVALID_CURSOR)
+}
+
 /// Looks at whole buckets of the table until it has seen so many keys, whether they are wanted or not.
 pub(super) fn scan(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     let args = call.args;
-    let cursor = std::str::from_utf8(&args[1]).ok().and_then(|text| text.parse().ok());
-    let mut cursor: u64 = cursor.ok_or(ReplyError::INVALID_CURSOR)?;
-    let Options { count, pattern, kind } = Options::read(args)?;
+    let mut cursor = cursor(&args[1])?;
+    let Options { count, pattern, kind } = Options::read(args, 2)?;
     let (mut keys, reply) = call.keys();
     let now_ms = keys.now_ms;
     let mut seen = 0;

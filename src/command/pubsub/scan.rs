@@ -2,13 +2,14 @@
 
 use crate::command::Call;
 use crate::command::cost::{self, Cost};
+use crate::command::generic::scan::{Options, cursor};
 use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::hub::Cursor;
 use crate::hub::name::Name;
 use crate::ids::Topic;
 use crate::message::Kind;
 use crate::pattern;
-use crate::resp::decode::{Args, parse_integer};
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
 pub(super) const SCAN: Command = Command {
@@ -39,48 +40,30 @@ pub(super) const SCAN: Command = Command {
     ..Command::DEFAULT
 };
 
-struct Options<'a> {
-    topic: Topic,
-    pattern: Option<&'a [u8]>,
-    count: usize,
-}
-
-impl<'a> Options<'a> {
-    fn read(args: Args<'a>) -> Result<Self, ReplyError> {
-        let mut options = Options { topic: Topic::Channel, pattern: None, count: 10 };
-        let mut rest = args.from(3);
-        while let Some(option) = rest.next() {
-            let value = rest.next().ok_or(ReplyError::SYNTAX)?;
-            let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
-            if is("count") {
-                let count = parse_integer(value).ok_or(ReplyError::NOT_AN_INTEGER)?;
-                options.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(ReplyError::SYNTAX)?;
-            } else if is("match") {
-                options.pattern = Some(value);
-            } else if is("type") {
-                let known =
-                    [("channel", Topic::Channel), ("shardchannel", Topic::ShardChannel), ("pattern", Topic::Pattern)];
-                let named = known.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word.as_bytes()));
-                options.topic = named.ok_or(ReplyError::SYNTAX)?.1;
-            } else {
-                return Err(ReplyError::SYNTAX);
-            }
-        }
-        Ok(options)
-    }
+/// What the option TYPE asks for.
+///
+/// # Errors
+///
+/// [`ReplyError::SYNTAX`] if there is nothing of the kind.
+fn topic(kind: Option<&[u8]>) -> Result<Topic, ReplyError> {
+    let known = [("channel", Topic::Channel), ("shardchannel", Topic::ShardChannel), ("pattern", Topic::Pattern)];
+    let Some(kind) = kind else { return Ok(Topic::Channel) };
+    let named = known.into_iter().find(|(word, _)| kind.eq_ignore_ascii_case(word.as_bytes()));
+    named.map(|(_, topic)| topic).ok_or(ReplyError::SYNTAX)
 }
 
 fn cost(args: Args<'_>, view: &cost::View<'_>) -> usize {
-    let Ok(Options { topic, count, .. }) = Options::read(args) else { return 0 };
+    let Ok(Options { count, kind, .. }) = Options::read(args, 3) else { return 0 };
+    let Ok(topic) = topic(kind) else { return 0 };
     let hub = view.server.hub.lock();
     let all = if topic == Topic::Pattern { hub.pattern_count() } else { hub.channel_count(Kind::of(topic)) };
     count.min(all)
 }
 
 fn scan(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
-    let cursor = std::str::from_utf8(&call.args[2]).ok().and_then(|text| text.parse().ok());
-    let mut cursor = Some(Cursor::of(cursor.ok_or(ReplyError::INVALID_CURSOR)?));
-    let Options { topic, pattern, count } = Options::read(call.args)?;
+    let mut cursor = Some(Cursor::of(cursor(&call.args[2])?));
+    let Options { count, pattern, kind } = Options::read(call.args, 3)?;
+    let topic = topic(kind)?;
     let (mut seen, mut names) = (0, Vec::<Name>::new());
     while let Some(from) = cursor
         && seen < count

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed};
 
+use super::OPERATION;
 use crate::client::held::Holding;
 use crate::client::order::{Found, Order, Receipt, Survey};
 use crate::client::registry::{ClientInfo, Flag};
 use crate::command::LocalCall;
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{Arg, Command, Group};
 use crate::ids::{Slot, Topic};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
@@ -21,12 +22,7 @@ pub(super) const SUBSCRIBERS: Command = Command {
     group: Group::PubSub,
     since: "0.1.0",
     arity: -3,
-    flags: Flags::PUBSUB
-        .and(Flags::ADMIN)
-        .and(Flags::NOSCRIPT)
-        .and(Flags::LOADING)
-        .and(Flags::STALE)
-        .and(Flags::NO_MULTI),
+    flags: OPERATION,
     categories: &["dangerous"],
     args: &[Arg::string("name"), Arg::integer("count").token("COUNT").optional()],
     run_here: Some(subscribers),

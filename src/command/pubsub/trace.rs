@@ -1,8 +1,9 @@
 //! PUBSUB TRACE: an operator is told of messages as they are published. Redis has nothing of the kind.
 
+use super::OPERATION;
 use crate::client::registry::Flag;
 use crate::command::LocalCall;
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{Arg, Command, Group};
 use crate::ids::Topic;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
@@ -14,12 +15,7 @@ pub(super) const TRACE: Command = Command {
     group: Group::PubSub,
     since: "0.1.0",
     arity: -2,
-    flags: Flags::PUBSUB
-        .and(Flags::ADMIN)
-        .and(Flags::NOSCRIPT)
-        .and(Flags::LOADING)
-        .and(Flags::STALE)
-        .and(Flags::NO_MULTI),
+    flags: OPERATION,
     categories: &["dangerous"],
     args: &[Arg::pattern("channel-pattern").optional(), Arg::string("rate").token("RATE").optional()],
     run_here: Some(trace),
