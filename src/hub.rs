@@ -243,8 +243,8 @@ impl<T: Cost> HubState<T> {
 
     /// Queues `message` for everyone who listens to `channel` at this server, and counts it.
     pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
-        let now_ms = self.now_ms;
-        let count = |channel: &Channel, receivers| channel.count(message.payload_len(), receivers, now_ms);
+        let (now_ms, name_len) = (self.now_ms, channel.len());
+        let count = |channel: &Channel, receivers| channel.count(message.payload_len(name_len), receivers, now_ms);
         let published = self.post_to_listeners(kind, channel, count, |exact, patterns| {
             Entry::Publication(Publication { message: message.clone(), exact, patterns })
         });

@@ -219,9 +219,13 @@ impl Message {
         }
     }
 
-    /// Length of its payload, in bytes.
-    pub(crate) fn payload_len(&self) -> usize {
-        self.parts().1.len()
+    /// Length of its payload, in bytes, to a channel whose name is so long: for who has no time to read it.
+    pub(crate) fn payload_len(&self, channel_len: usize) -> usize {
+        let framed = |len: usize| len + digits(len) + LENGTH_AND_ENDS - MOST_DIGITS;
+        let rest = self.len() - framed(channel_len) - (LENGTH_AND_ENDS - MOST_DIGITS);
+        // What is left is the payload and its digits: one digit less than that has, or as many.
+        let fewest = rest - digits(rest);
+        if fewest + digits(fewest) == rest { fewest } else { fewest + 1 }
     }
 
     /// Its length in memory, in bytes.
@@ -305,8 +309,15 @@ impl Message {
     }
 }
 
-/// Room for `$`, a length of 20 digits at most and the two line ends of a bulk.
-const LENGTH_AND_ENDS: usize = 25;
+/// Digits of a length at most.
+const MOST_DIGITS: usize = 20;
+/// Room for `$`, a length and the two line ends of a bulk.
+const LENGTH_AND_ENDS: usize = MOST_DIGITS + 5;
+
+/// How many digits a number has.
+fn digits(number: usize) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
 /// Room for what stands before a pattern, and behind it.
 const PATTERN_START_AND_LENGTH: usize = 18 + LENGTH_AND_ENDS;
 
@@ -361,6 +372,18 @@ mod tests {
             assert_eq!(bytes(&message.pattern_frame(proto, b"n*")), by_pattern);
             let worker = Message::new(Kind::ShardChannel, b"news", b"hello");
             assert_eq!(bytes(&worker.exact_frame(proto)), [mark.as_bytes(), b"3\r\n$8\r\nsmessage\r\n", tail].concat());
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_payload_is_told_without_reading_it() {
+        for len in (0..120).chain(980..1020).chain([9_994, 9_995, 9_999, 10_000, 10_001, 99_995, 99_999, 100_000]) {
+            for name in [0, 1, 9, 10, 99, 100, 2_000] {
+                let (name, payload) = (vec![b'n'; name], vec![b'x'; len]);
+                let copied = Message::new(Kind::Channel, &name, &payload);
+                let sharing = Message::sharing(Kind::ShardChannel, &name, [&payload[..], LINE_END].concat().into());
+                assert_eq!([copied, sharing].map(|message| message.payload_len(name.len())), [len; 2]);
+            }
         }
     }
 

@@ -301,7 +301,8 @@ impl<'s> Ears<'s> {
         self.sent.extend(published.sent);
         let sampler = &self.server.stats.channels;
         if !sampler.passes() {
-            let seen = Published { kind, channel, bytes: message.payload_len(), receivers: published.receivers };
+            let seen =
+                Published { kind, channel, bytes: message.payload_len(channel.len()), receivers: published.receivers };
             sampler.look_at(&seen, &self.server.settings(), self.now_ms());
         }
     }

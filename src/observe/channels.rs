@@ -20,8 +20,10 @@ use crate::hub::name;
 use crate::message::Kind;
 use sketch::Sketch;
 
-/// So many messages are looked at in a second, and up to as many again each time that they turn out to be twice as frequent.
+/// So many messages are looked at in a second.
 const LOOKS: u32 = 4096;
+/// So many more each time that they turn out to be twice as frequent.
+const LOOKS_AGAIN: u32 = LOOKS / 8;
 /// So many bytes of a channel's name are kept.
 const NAME_BYTES: usize = 256;
 /// The time that is shown is made of so many whole parts, and of the one that has begun.
@@ -206,7 +208,8 @@ impl Seen {
     fn look(&mut self, now_ms: u64) {
         self.adapt(now_ms / 1000);
         self.looks += 1;
-        if self.looks.is_multiple_of(LOOKS) && self.one_in < u32::MAX / 2 {
+        let beyond = self.looks.checked_sub(LOOKS);
+        if beyond.is_some_and(|beyond| beyond.is_multiple_of(LOOKS_AGAIN)) && self.one_in < u32::MAX / 2 {
             self.one_in *= 2;
             if let Some(part) = self.parts.back_mut() {
                 part.one_in = part.one_in.max(self.one_in);
