@@ -142,6 +142,7 @@ struct Part {
 
 impl Sampler {
     /// Whether the message that is being published need not be [looked at](Sampler::look_at).
+    #[inline]
     pub(crate) fn passes(&self) -> bool {
         let passing = self.passing.load(Relaxed);
         if passing > 0 {

@@ -78,10 +78,15 @@ impl Tracers {
         self.count.store(list.len(), Relaxed);
     }
 
+    /// Whether nobody traces.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Relaxed) == 0
+    }
+
     /// Who is to be told of a message that is published to this channel now, each of so many in a second at most; none while
     /// nobody traces.
     pub(crate) fn of(&self, channel: &[u8], most_in_second: u64, now_ms: u64) -> Vec<Arc<ClientInfo>> {
-        if self.count.load(Relaxed) == 0 {
+        if self.is_empty() {
             return Vec::new();
         }
         let list = self.list.read();

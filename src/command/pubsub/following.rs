@@ -10,12 +10,21 @@ use crate::message::Kind;
 use crate::observe::channels::Published;
 use crate::quoting;
 
-/// Notes the message of this PUBLISH or SPUBLISH, which has been put into the mailboxes of all who receive it, if some do.
+/// Notes the message of this PUBLISH or SPUBLISH, which has been put into the mailboxes of all who receive it, if some do. Of most
+/// there is nothing to be noted.
+#[inline]
 pub(super) fn note(call: &mut Call<'_, '_>, kind: Kind, receivers: usize) {
+    let passes = call.stats.channels.passes();
+    if !passes || !call.server.tracers.is_empty() {
+        look_at(call, kind, receivers, passes);
+    }
+}
+
+#[cold]
+fn look_at(call: &mut Call<'_, '_>, kind: Kind, receivers: usize, passes: bool) {
     let (channel, now_ms) = (&call.args[1], call.now.ms());
     let published = Published { kind, channel, bytes: call.args[2].len(), receivers };
-    let sampler = &call.stats.channels;
-    let follows = !sampler.passes() && sampler.look_at(&published, call.settings, now_ms) && receivers > 0;
+    let follows = !passes && call.stats.channels.look_at(&published, call.settings, now_ms) && receivers > 0;
     let clients = call.server.tracers.of(channel, call.settings.channel_trace_rate, now_ms);
     if clients.is_empty() && !follows {
         return;
