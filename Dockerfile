@@ -23,9 +23,9 @@ RUN target=$(rustc -vV | sed -n 's/^host: //p') \
 
 FROM scratch
 # Links that name the binary redis-server and redis-cli, as there is no shell to make them with.
-COPY container/bin/ /usr/local/bin/
+COPY deploy/container/bin/ /usr/local/bin/
 # Host names are looked up in /etc/hosts first, then asked of the name server.
-COPY container/etc/ /etc/
+COPY deploy/container/etc/ /etc/
 COPY --from=build /pregon /usr/local/bin/pregon
 ENV PATH=/usr/local/bin
 # As in the Redis image, clients from outside the container are served without a password: publish the port only to
