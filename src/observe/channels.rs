@@ -16,7 +16,8 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 use crate::config::Settings;
-use crate::hub::name;
+use crate::hub::{HubState, name};
+use crate::mailbox::Cost;
 use crate::message::Kind;
 use sketch::Sketch;
 
@@ -72,6 +73,11 @@ impl Label {
     fn new(kind: Kind, name: &[u8]) -> Self {
         Label { kind, name: name[..name.len().min(NAME_BYTES)].into(), len: name.len() }
     }
+
+    /// How many subscribers of its own the channel has; none if only the front of its name is known.
+    pub(crate) fn subscribers<T: Cost>(&self, hub: &mut HubState<T>) -> Option<usize> {
+        (self.len == self.name.len()).then(|| hub.subscriber_count(self.kind, &self.name))
+    }
 }
 
 /// How much is kept, and for how long: what directives say.
@@ -124,8 +130,7 @@ struct Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        let random = Rng::with_seed(name::hash(b""));
-        Seen { parts: VecDeque::new(), one_in: 1, second: 0, looks: 0, follow_ms: 0, random }
+        Seen { parts: VecDeque::new(), one_in: 1, second: 0, looks: 0, follow_ms: 0, random: Rng::new() }
     }
 }
 
@@ -199,7 +204,7 @@ impl Seen {
         let Bounds { part_ms, .. } = bounds;
         let index = now_ms / part_ms;
         self.parts.retain(|part| part.is_shown(index, part_ms));
-        if self.parts.back().is_none_or(|part| part.index != index) {
+        if self.parts.back().is_none_or(|part| part.index < index) {
             self.parts.push_back(Part { index, part_ms, one_in: self.one_in, sketches: Default::default() });
         }
         self.parts.back_mut().expect("one has been added if there was none")
@@ -218,9 +223,10 @@ impl Seen {
         }
     }
 
-    /// Begins another second; answers whether messages are to be looked at more closely in it.
+    /// Begins another second; answers whether messages are to be looked at more closely in it. Others may have begun it already
+    /// with a clock that was read later.
     fn adapt(&mut self, second: u64) -> bool {
-        if second == self.second {
+        if second <= self.second {
             return false;
         }
         let (before, mut looks) = (self.one_in, self.looks);

@@ -21,8 +21,8 @@ pub(super) struct Busy {
     pub(super) kind: &'static str,
     /// Its name as it is shown: two may look alike.
     pub(super) name: String,
-    /// Who listens to the channel itself.
-    pub(super) subscribers: usize,
+    /// Who listens to the channel itself; none if only the front of its name is known.
+    pub(super) subscribers: Option<usize>,
     /// By measure; none where others had more, so that there was no room for it.
     pub(super) rates: [Option<u64>; Measure::ALL.len()],
 }
@@ -43,7 +43,7 @@ pub(super) fn busiest(server: &Server, settings: &Settings, most: usize, now_ms:
     let mut subscribers = Vec::with_capacity(labels.len());
     for labels in labels.chunks(NAMES_AT_ONCE) {
         let mut hub = server.hub.lock();
-        subscribers.extend(labels.iter().map(|label| hub.subscriber_count(label.kind, &label.name)));
+        subscribers.extend(labels.iter().map(|label| label.subscribers(&mut hub)));
     }
     let busy = labels.into_iter().zip(subscribers).map(|(label, subscribers)| Busy {
         kind: if label.kind == message::Kind::Channel { "channel" } else { "shardchannel" },

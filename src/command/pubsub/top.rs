@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::command::Call;
 use crate::command::cost::{self, Cost};
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{Arg, Command, Flags, Group, OWN};
 use crate::hub;
 use crate::message::Kind;
 use crate::observe::channels::{self, Measure, Row, Top};
@@ -17,7 +17,7 @@ pub(super) const TOP: Command = Command {
     summary: "Returns the busiest channels of the last seconds, also those without subscribers, or those with the most subscribers",
     complexity: "O(N) where N is channel-top-size, or the number of channels by subscribers",
     group: Group::PubSub,
-    since: "0.1.0",
+    since: OWN,
     arity: -2,
     flags: Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE),
     args: &[
@@ -104,19 +104,16 @@ fn top(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     Ok(())
 }
 
-/// How many subscribers each of the channels has of its own, whose whole name is known.
-fn subscribers(call: &mut Call<'_, '_>, rows: &[Row]) -> Vec<usize> {
+/// How many subscribers each of the channels has of its own, as far as its name is known.
+fn subscribers(call: &mut Call<'_, '_>, rows: &[Row]) -> Vec<Option<usize>> {
     let mut counts = Vec::with_capacity(rows.len());
     for rows in rows.chunks(hub::NAMES_AT_ONCE) {
-        call.hub.with(|hub| {
-            let labels = rows.iter().map(|row| &row.label);
-            counts.extend(labels.map(|label| hub.subscriber_count(label.kind, &label.name)));
-        });
+        call.hub.with(|hub| counts.extend(rows.iter().map(|row| row.label.subscribers(hub))));
     }
     counts
 }
 
-fn write_row(reply: &mut Reply, measure: &str, row: &Row, window_ms: u64, subscribers: usize) {
+fn write_row(reply: &mut Reply, measure: &str, row: &Row, window_ms: u64, subscribers: Option<usize>) {
     let Row { label, count, error } = row;
     let per_second = u128::from(*count) * 1000 / u128::from(window_ms.max(1));
     reply.map(7);
@@ -126,10 +123,14 @@ fn write_row(reply: &mut Reply, measure: &str, row: &Row, window_ms: u64, subscr
         (measure, *count),
         ("at-most-too-many", *error),
         ("per-second", per_second as u64),
-        ("subscribers", subscribers as u64),
     ] {
         reply.bulk(field);
         reply.integer(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+    reply.bulk("subscribers");
+    match subscribers {
+        Some(count) => reply.count(count),
+        None => reply.null(),
     }
 }
 

@@ -125,3 +125,36 @@ fn nothing_is_looked_at_if_nothing_may_be_kept_until_that_changes() {
     note(&sampler, &message("b", 1, 1), &on, 1_000);
     assert_eq!(shown(&sampler, Measure::Messages, &on, 1_000), [("b".to_owned(), 1)]);
 }
+
+#[test]
+fn a_channel_with_one_in_a_hundred_messages_is_counted_as_exactly_as_is_said() {
+    let (sampler, settings) = (Sampler::default(), settings(&[]));
+    for number in 0..2_000_000_u64 {
+        let channel = if number % 100 == 7 { "rare".to_owned() } else { format!("other{}", number % 50) };
+        let now_ms = number / 200;
+        note(&sampler, &message(&channel, 1, 1), &settings, now_ms);
+        if now_ms % 1000 == 0 {
+            sampler.adapt(&settings, now_ms);
+        }
+    }
+    let top = top([&sampler].into_iter(), Measure::Messages, 100, &settings, 9_999);
+    let rare = top.rows.iter().find(|row| &*row.label.name == b"rare").expect("it is among them");
+    let share = rare.count as f64 / 20_000.0;
+    // Five times what is said to hold in two of three cases.
+    assert!((1.0 - 5.0 * 0.07..1.0 + 5.0 * 0.07).contains(&share), "{share} of what it is, one in {}", top.one_in);
+}
+
+#[test]
+fn a_thread_that_has_read_its_clock_before_others_changes_nothing_back() {
+    let (sampler, settings) = (Sampler::default(), settings(&[]));
+    for number in 0..300_000_u64 {
+        // Half of the time it lags behind the thread that adapts it.
+        note(&sampler, &message("a", 1, 1), &settings, 4_999 + number % 2);
+        if number % 1000 == 0 {
+            sampler.adapt(&settings, 5_000);
+        }
+    }
+    let seen = sampler.seen.lock();
+    assert!(seen.one_in >= 8 && seen.looks < 3 * LOOKS, "one in {}, {} looks", seen.one_in, seen.looks);
+    assert!(seen.parts.iter().map(|part| part.index).is_sorted() && seen.parts.len() <= 2);
+}

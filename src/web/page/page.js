@@ -281,7 +281,7 @@ function drawChannels() {
     rate(count, channel.deliveries, '/s'),
     rate(bytes, channel.bytes, '/s'),
     {value: channel.drops ? rate(count, channel.drops, '/s') : '–', kind: channel.drops ? 'lost' : ''},
-    text(count, channel.subscribers),
+    rate(count, channel.subscribers, ''),
   ]));
 }
 
