@@ -43,7 +43,7 @@ pub enum Order {
 pub struct Survey {
     /// The lists of a worker.
     pub(crate) lists: Vec<(Topic, Slot)>,
-    /// How many clients are wanted at most of each.
+    /// How many clients are wanted at most of each: those for whom the most waits.
     pub(crate) most: usize,
     /// Where they are put, each with what it has subscribed to.
     pub(crate) found: Found,

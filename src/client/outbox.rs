@@ -124,24 +124,23 @@ impl Outbox {
                 self.held_bytes += frame.len();
                 held.push(frame);
             }
-            None => {
-                self.bytes += frame.len();
-                self.queue.push(Chunk::Shared(frame));
-                self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
-            }
+            None => self.queue_message(Chunk::Shared(frame)),
         }
     }
 
     /// Queues a small message that is this client's alone, behind the reply that is being written if there is one.
     pub(crate) fn push_alone(&mut self, block: Arc<[u8]>) {
-        match (&self.held, &mut self.queue) {
-            (None, Queue::Row(row)) => {
-                self.bytes += block.len();
-                row.push_back(Chunk::Alone(block));
-                self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
-            }
-            _ => self.push(Rc::new(Frame::of_block(block))),
+        if self.held.is_none() && matches!(self.queue, Queue::Row(_)) {
+            self.queue_message(Chunk::Alone(block));
+        } else {
+            self.push(Rc::new(Frame::of_block(block)));
         }
+    }
+
+    fn queue_message(&mut self, chunk: Chunk) {
+        self.bytes += chunk.len();
+        self.queue.push(chunk);
+        self.stuck_before_newest = std::mem::replace(&mut self.stuck_since_newest, true);
     }
 
     /// The newest message that waits, if there is one; of several that lie together the first.

@@ -113,33 +113,38 @@ impl<T: Cost> HubState<T> {
         let Cursor { mut part, mut from } = cursor;
         let (mut found, mut seen) = (Vec::new(), 0);
         while part < PARTS && found.len() < count && seen < SCANNED_AT_ONCE {
-            let mut names = self.names_in_part(topic, part);
-            seen += 1 + names.len();
-            names.retain(|(order, _)| *order >= from);
-            names.sort_unstable_by_key(|(order, _)| *order);
-            let enough = count - found.len();
-            // Names of one hash are listed together: the cursor cannot tell them apart.
-            let last = names.get(enough - 1).map(|(order, _)| *order);
-            let rest = names.iter().position(|(order, _)| last.is_some_and(|last| *order > last));
-            found.extend(names.drain(..rest.unwrap_or(names.len())).map(|(_, name)| name));
-            match last.filter(|_| rest.is_some()) {
-                Some(last) => from = last + 1,
-                None => (part, from) = (part + 1, 0),
-            }
+            let (some, size, next) = self.scan_part(topic, part, from, count - found.len());
+            found.extend(some);
+            seen += 1 + size;
+            (part, from) = next.map_or((part + 1, 0), |from| (part, from));
         }
         self.steps += seen;
         (found, Some(Cursor { part, from }).filter(|cursor| cursor.part < PARTS))
     }
 
-    /// The names in one of the [`PARTS`], each with what it is ordered by.
-    fn names_in_part(&self, topic: Topic, part: usize) -> Vec<(u64, Name)> {
-        let ordered = |name: &Name| (name::hash(name) >> PART_BITS, name.clone());
-        match topic {
-            Topic::Channel => self.channels.part(part).into_iter().flatten().map(ordered).collect(),
-            Topic::ShardChannel => self.shard_channels.part(part).into_iter().flatten().map(ordered).collect(),
-            Topic::Pattern => self.patterns.part(part).map(ordered).collect(),
+    /// The next names of one of the [`PARTS`], those whose hashes are lowest; how many the part has; and where it goes on, if it
+    /// does. Names of one hash are listed together: a cursor cannot tell them apart.
+    fn scan_part(&self, topic: Topic, part: usize, from: u64, count: usize) -> (Vec<Name>, usize, Option<u64>) {
+        let (mut names, size) = match topic {
+            Topic::Channel => ordered(self.channels.part(part).into_iter().flatten(), from),
+            Topic::ShardChannel => ordered(self.shard_channels.part(part).into_iter().flatten(), from),
+            Topic::Pattern => ordered(self.patterns.part(part), from),
+        };
+        let mut next = None;
+        if names.len() > count {
+            let last = names.select_nth_unstable_by_key(count - 1, |(order, _)| *order).1.0;
+            names.retain(|(order, _)| *order <= last);
+            next = Some(last + 1);
         }
+        (names.into_iter().map(|(_, name)| name.clone()).collect(), size, next)
     }
+}
+
+/// Those of the names that come from here on, each with what it is ordered by, and how many there are in all.
+fn ordered<'n>(names: impl Iterator<Item = &'n Name>, from: u64) -> (Vec<(u64, &'n Name)>, usize) {
+    let mut size = 0;
+    let names = names.inspect(|_| size += 1).map(|name| (name::hash(name) >> PART_BITS, name));
+    (names.filter(|(order, _)| *order >= from).collect(), size)
 }
 
 #[cfg(test)]

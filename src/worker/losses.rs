@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::Worker;
 use crate::client::order::HubAccess;
+use crate::hub::NAMES_AT_ONCE;
 use crate::message::Kind;
 
 /// Channels that are told apart until the hub is told.
@@ -35,11 +36,12 @@ impl Worker {
         }
         let losses = self.losses.take().0;
         let (settings, now_ms) = (self.settings(), self.now().ms());
-        hub.with(|hub| {
-            for ((kind, channel), [drops, cuts]) in &losses {
-                hub.count_lost(*kind, channel, *drops, *cuts);
-            }
-        });
+        let told: Vec<_> = losses.iter().collect();
+        for some in told.chunks(NAMES_AT_ONCE) {
+            hub.with(|hub| {
+                some.iter().for_each(|((kind, channel), [drops, cuts])| hub.count_lost(*kind, channel, *drops, *cuts));
+            });
+        }
         for ((kind, channel), [drops, _]) in losses.iter().filter(|(_, [drops, _])| *drops > 0) {
             self.stats().channels.note_drops(*kind, channel, *drops, &settings, now_ms);
         }

@@ -9,7 +9,7 @@ use crate::client::held::Holding;
 use crate::client::order::{Found, Order, Receipt, Survey};
 use crate::client::registry::{ClientInfo, Flag};
 use crate::command::LocalCall;
-use crate::command::spec::{Arg, Command, Group};
+use crate::command::spec::{Arg, Command, Group, OWN};
 use crate::ids::{Slot, Topic};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
@@ -20,7 +20,7 @@ pub(super) const SUBSCRIBERS: Command = Command {
     summary: "Returns which clients have subscribed to a channel, a sharded channel or a pattern of this name, and what waits for them",
     complexity: "O(N) where N is the number of clients asked for",
     group: Group::PubSub,
-    since: "0.1.0",
+    since: OWN,
     arity: -3,
     flags: OPERATION,
     categories: &["dangerous"],
@@ -31,8 +31,8 @@ pub(super) const SUBSCRIBERS: Command = Command {
 
 /// Clients that are answered if nothing else is asked for.
 const USUAL: usize = 100;
-/// Clients that are answered at most.
-const MOST: usize = 10_000;
+/// Clients that are answered at most: what is said of more takes longer than others should wait.
+const MOST: usize = 1_000;
 
 /// What a client waits for that has asked who listens.
 #[derive(Debug)]
