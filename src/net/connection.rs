@@ -428,12 +428,53 @@ fn report(worker: &Worker, client: &Client) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use tokio::task::{LocalSet, spawn_local, yield_now};
+
     use super::*;
     use crate::clock::Clock;
     use crate::command::new_server;
     use crate::config::Config;
     use crate::ids::Address;
+    use crate::net::transport::Detached;
     use crate::observe::counters::{Counter, Counters};
+
+    #[test]
+    fn however_many_send_long_requests_others_have_their_turns_after_little() {
+        const CLIENTS: usize = 64;
+        let config = Config::from_pairs(&[("io-threads", "1")]).expect("a valid directive");
+        let server = new_server(config, Clock::simulated()).expect("nothing is renamed");
+        let runtime = crate::process::io_thread::runtime().expect("the system has descriptors");
+        runtime.block_on(LocalSet::new().run_until(async {
+            let worker = Worker::new(server.clone(), 0);
+            let (doors, _errands) = Doors::new(1);
+            let mut peers = Vec::new();
+            for _ in 0..CLIENTS {
+                let (mut peer, socket) = UnixStream::pair().expect("the system has sockets");
+                peer.set_nonblocking(true).and(socket.set_nonblocking(true)).expect("sockets can be so");
+                let transport = Detached::unix(socket.into()).attach().expect("the runtime has a reactor");
+                let info = server.clients.admit(0, Address::Unix("/x".into()), -1, worker.now());
+                spawn_local(serve(worker.clone(), doors.clone(), transport, info, None));
+                peer.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000000\r\n").expect("there is room");
+                peers.push(peer);
+            }
+            let received = || worker.stats().counters.net_input_bytes.get();
+            let (mut most, mut before) = (0, 0);
+            while received() < 64 * 1024 * 1024 {
+                // As much as the system takes.
+                peers.iter_mut().for_each(|peer| while peer.write(&[b'x'; 64 * 1024]).is_ok() {});
+                yield_now().await;
+                if worker.much_input.get() == CLIENTS && before > 0 {
+                    most = most.max(received() - before);
+                }
+                before = if worker.much_input.get() == CLIENTS { received() } else { 0 };
+            }
+            let each = 2 * LEAST_SHARE;
+            assert!(most > 0 && most <= (CLIENTS * each) as u64, "{most} bytes were read in one round");
+        }));
+    }
 
     #[test]
     fn p7_whoever_is_cut_because_it_does_not_keep_up_is_counted_by_its_reason() {
