@@ -1,6 +1,6 @@
 //! PREGON DRAIN: the server empties itself and stays, until it is ended.
 
-use super::spec::{Arg, Command, Flags, Group};
+use super::spec::{Arg, Command, Flags, Group, OWN};
 use super::{Call, LocalCall};
 use crate::client::registry::Flag;
 use crate::resp::errors::ReplyError;
@@ -11,7 +11,7 @@ pub(super) const DRAIN: Command = Command {
     complexity: "O(N) where N is the number of clients",
     arity: -2,
     group: Group::Server,
-    since: "0.1.0",
+    since: OWN,
     flags: Flags::ADMIN
         .and(Flags::NOSCRIPT)
         .and(Flags::LOADING)

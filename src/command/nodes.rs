@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::cost::{self, Cost};
 use super::pubsub;
 use super::slow;
-use super::spec::{Arg, Command, Flags, Group};
+use super::spec::{Arg, Command, Flags, Group, OWN};
 use super::{Call, introspect};
 use crate::backplane::Backplane;
 use crate::backplane::control::Question;
@@ -21,7 +21,7 @@ use crate::version::VERSION;
 
 const INTROSPECTION: Flags = Flags::LOADING.and(Flags::STALE);
 const DEFAULT: Command =
-    Command { group: Group::Server, since: "0.1.0", arity: -2, flags: INTROSPECTION, ..Command::DEFAULT };
+    Command { group: Group::Server, since: OWN, arity: -2, flags: INTROSPECTION, ..Command::DEFAULT };
 
 pub(super) const COMMANDS: &[Command] = &[Command {
     name: "pregon",
@@ -88,7 +88,7 @@ const SUBCOMMANDS: &[Command] = &[
     slow::SLOW,
     Command {
         flags: Flags::LOADING.and(Flags::STALE).and(Flags::HELP),
-        since: "0.1.0",
+        since: OWN,
         ..introspect::help_of(Group::Server)
     },
 ];

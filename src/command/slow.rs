@@ -1,7 +1,7 @@
 //! PREGON SLOW: what a connection wants to become of it if it does not keep up.
 
 use super::Call;
-use super::spec::{Arg, Command, Flags, Group};
+use super::spec::{Arg, Command, Flags, Group, OWN};
 use crate::config::{SlowLimit, SlowPolicy};
 use crate::resp::errors::ReplyError;
 
@@ -9,7 +9,7 @@ pub(super) const SLOW: Command = Command {
     name: "slow",
     summary: "Chooses what becomes of the connection if it does not keep up, or returns that",
     group: Group::Server,
-    since: "0.1.0",
+    since: OWN,
     arity: -2,
     flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE),
     categories: &["connection"],

@@ -254,7 +254,7 @@ pub struct Command {
     pub name: &'static str,
     /// What it does, in one sentence without a full stop.
     pub summary: &'static str,
-    /// The version of Redis that introduced it.
+    /// The version of Redis that introduced it; [`OWN`] if Redis has nothing of the kind.
     pub since: &'static str,
     /// Its family.
     pub group: Group,
@@ -290,7 +290,16 @@ pub struct Command {
     pub subcommands: &'static [Command],
 }
 
+/// When a command came that only this server has: its first version.
+pub const OWN: &str = "0.1.0";
+
 impl Command {
+    /// What it does, in sentences, and whether Redis has it, too.
+    pub(crate) fn description(&self) -> String {
+        let own = if self.since == OWN { " Redis has nothing of the kind." } else { "" };
+        format!("{}.{own}", self.summary)
+    }
+
     /// A command with nothing special about it, to be completed by struct update.
     pub const DEFAULT: Command = Command {
         name: "",

@@ -14,7 +14,7 @@ pub(super) fn write(reply: &mut Reply, entry: &Entry) {
     let filled = lists.iter().filter(|len| **len > 0).count();
     let deprecated = if command.deprecated.is_some() { 3 } else { 0 };
     reply.map(4 + deprecated + filled);
-    text(reply, "summary", &format!("{}.", command.summary));
+    text(reply, "summary", &command.description());
     text(reply, "since", command.since);
     text(reply, "group", command.group.name());
     text(reply, "complexity", command.complexity);

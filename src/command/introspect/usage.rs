@@ -11,11 +11,11 @@ pub(in crate::command) fn help(call: &mut Call<'_, '_>) -> Result<(), ReplyError
     let mut lines =
         vec![format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container.name.to_uppercase())];
     if container.runner().is_some() {
-        lines.extend(["(no subcommand)".to_owned(), format!("    {}.", container.summary)]);
+        lines.extend(["(no subcommand)".to_owned(), format!("    {}", container.description())]);
     }
     for sub in container.subcommands.iter().filter(|sub| !sub.flags.has(Flags::HELP)) {
         lines.push(format!("{}{}", sub.name.to_uppercase(), usage(sub.args)));
-        lines.push(format!("    {}.", sub.summary));
+        lines.push(format!("    {}", sub.description()));
     }
     lines.extend(["HELP".to_owned(), "    Print this help.".to_owned()]);
     call.reply.array(lines.len());

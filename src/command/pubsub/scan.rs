@@ -3,7 +3,7 @@
 use crate::command::Call;
 use crate::command::cost::{self, Cost};
 use crate::command::generic::scan::{Options, cursor};
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{Arg, Command, Flags, Group, OWN};
 use crate::hub::Cursor;
 use crate::hub::name::Name;
 use crate::ids::Topic;
@@ -17,7 +17,7 @@ pub(super) const SCAN: Command = Command {
     summary: "Returns some of the channels that have subscribers, or of the patterns, and a cursor for the next ones",
     complexity: "O(N) where N is the number asked for, at least one part in 256 of all",
     group: Group::PubSub,
-    since: "0.1.0",
+    since: OWN,
     arity: -3,
     flags: Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE),
     args: &[

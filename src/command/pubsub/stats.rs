@@ -2,7 +2,7 @@
 
 use crate::command::Call;
 use crate::command::cost::Cost;
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{Arg, Command, Flags, Group, OWN};
 use crate::hub::{self, Traffic};
 use crate::message::Kind;
 use crate::resp::encode::Reply;
@@ -11,7 +11,7 @@ use crate::resp::errors::ReplyError;
 const DEFAULT: Command = Command {
     complexity: "O(N) where N is the number of given channels",
     group: Group::PubSub,
-    since: "0.1.0",
+    since: OWN,
     arity: -3,
     flags: Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE),
     cost: Cost::Arguments,

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::client::held::Holding;
 use crate::command::test_support::{Peer, World};
+use crate::message::Kind;
 use crate::process::upkeep;
 use crate::resp::Proto;
 
@@ -100,6 +102,44 @@ fn top_tells_the_busiest_channels_and_those_to_which_nobody_listens() {
 }
 
 #[test]
+fn of_names_of_which_only_the_front_is_kept_top_does_not_say_who_listens() {
+    let world = World::new();
+    let (publisher, listener) = (world.client(), world.client_of(1));
+    let (front, long) = ("n".repeat(256), "n".repeat(257));
+    listener.say(&format!("SUBSCRIBE {front}"));
+    publisher.say(&format!("PUBLISH {long} x"));
+    let top = words(&publisher.say("PUBSUB TOP"));
+    assert!(top.contains(&format!("${} {front} ", front.len())) && top.contains(" $6 length :257 "), "{top}");
+    assert!(top.ends_with(" $11 subscribers $-1 "), "{top}");
+}
+
+#[test]
+fn what_shows_other_clients_is_for_operators() {
+    let world = World::new();
+    let (operator, user) = (world.client(), world.client());
+    operator.say("ACL SETUSER u on nopass +@all -@admin allchannels allkeys");
+    user.say("AUTH u x");
+    for request in ["SUBSCRIBERS a", "TRACE *"] {
+        assert!(user.say(&format!("PUBSUB {request}")).starts_with("-NOPERM "), "{request}");
+    }
+    for request in ["STATS a", "SHARDSTATS a", "TOP", "SCAN 0"] {
+        assert!(user.say(&format!("PUBSUB {request}")).starts_with('*'), "{request}");
+    }
+    assert_eq!(user.say("PUBSUB TRACE"), user.say("PUBSUB TRACE *"));
+}
+
+#[test]
+fn what_very_many_channels_have_lost_is_told_some_at_a_time() {
+    let world = World::new();
+    let publisher = world.client();
+    world.client_of(1).say("SUBSCRIBE c7");
+    // More than may be done under one hold of the hub's lock.
+    (0..40_000).for_each(|number| world.workers[1].note_cut(Kind::Channel, format!("c{number}").as_bytes()));
+    pass_second(&world);
+    assert_eq!(field(&publisher.say("PUBSUB STATS c7"), "c7", "cuts"), 1);
+}
+
+#[test]
 fn what_slow_subscribers_lose_is_counted_for_the_channel_of_each_message() {
     let world = World::with(&[("slow-subscriber-policy", "drop-oldest"), ("slow-subscriber-limit", "0 2")]);
     // Without a socket that takes anything both lose what is beyond two messages.
@@ -174,9 +214,14 @@ fn subscribers_are_told_of_all_workers_with_what_waits_for_them() {
     };
     assert_eq!(lines, [line(&one, "first", "channel", 71), line(&other, "", "pattern", 35)]);
     assert!(answer.ends_with("+PONG\r\n"));
+    // One behind many, for whom more waits.
+    let late: Vec<Peer> = (0..50).map(|_| world.client_of(1)).collect();
+    late.iter().for_each(|peer| drop(peer.say("SUBSCRIBE news")));
+    late[40].client.info.held.set(Holding::Output, 9_000);
     operator.say("PUBSUB SUBSCRIBERS news COUNT 1");
     world.settle();
-    assert_eq!(operator.resume().matches("id=").count(), 1);
+    let answer = operator.resume();
+    assert!(answer.matches("id=").count() == 1 && answer.contains(&format!("id={} ", late[40].id())), "{answer}");
     assert_eq!(operator.say("PUBSUB SUBSCRIBERS none"), "$0\r\n\r\n", "there is nobody to ask");
     assert_eq!(operator.say("PUBSUB SUBSCRIBERS a COUNT 0"), "-ERR syntax error\r\n");
     assert!(

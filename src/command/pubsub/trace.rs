@@ -3,7 +3,7 @@
 use super::OPERATION;
 use crate::client::registry::Flag;
 use crate::command::LocalCall;
-use crate::command::spec::{Arg, Command, Group};
+use crate::command::spec::{Arg, Command, Group, OWN};
 use crate::ids::Topic;
 use crate::resp::decode::parse_integer;
 use crate::resp::errors::ReplyError;
@@ -13,7 +13,7 @@ pub(super) const TRACE: Command = Command {
     summary: "Tells the connection of messages to channels that match a pattern, one in so many, or ends that if none is given",
     complexity: "O(1); a message of which somebody is told costs more than others",
     group: Group::PubSub,
-    since: "0.1.0",
+    since: OWN,
     arity: -2,
     flags: OPERATION,
     categories: &["dangerous"],

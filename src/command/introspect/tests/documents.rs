@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::command::families;
-use crate::command::spec::{Command, Group};
+use crate::command::spec::{Command, Group, OWN};
 
 /// The families in the order in which readers look for them, with their headings.
 const HEADINGS: &[(Group, &str)] = &[
@@ -79,5 +79,6 @@ fn rows(command: &Command) -> Vec<String> {
 }
 
 fn row(name: &str, command: &Command) -> String {
-    format!("| `{}` | {} | {} |\n", name.to_uppercase(), command.since, command.summary.replace('|', "\\|"))
+    let since = if command.since == OWN { "not in Redis" } else { command.since };
+    format!("| `{}` | {since} | {} |\n", name.to_uppercase(), command.summary.replace('|', "\\|"))
 }
