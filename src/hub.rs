@@ -13,6 +13,7 @@
 //! time, and listed in [parts](PARTS).
 
 pub mod access;
+mod audience;
 mod channel;
 mod entry;
 mod link;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use audience::Audience;
 use channel::Channel;
 pub(crate) use channel::Traffic;
 pub(crate) use entry::{Entry, Publication};
@@ -61,7 +63,8 @@ pub struct Published {
 /// What has been published since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
-    /// Messages, those included that came from other servers.
+    /// Messages, those included that came from other servers. Those of which [`Hub::may_hear`] has said that nobody hears them are
+    /// counted by who has asked.
     pub(crate) messages: u64,
     /// Deliveries of them that were queued.
     pub(crate) deliveries: u64,
@@ -72,20 +75,30 @@ pub(crate) struct Totals {
 pub struct Hub<T> {
     state: Mutex<HubState<T>>,
     relief: Arc<Notify>,
+    audience: Arc<Audience>,
 }
 
 impl<T: Cost> Hub<T> {
     /// A hub for `ports` ports.
     pub fn new(ports: usize) -> Self {
-        let relief = Arc::new(Notify::new());
-        Hub { state: Mutex::new(HubState::new(ports, relief.clone())), relief }
+        Hub::with(ports, None)
+    }
+
+    fn with(ports: usize, link: Option<Link>) -> Self {
+        let (relief, audience) = (Arc::new(Notify::new()), Arc::new(Audience::new(link.is_some())));
+        let state = HubState::new(ports, link, relief.clone(), audience.clone());
+        Hub { state: Mutex::new(state), relief, audience }
     }
 
     /// A hub that has one port more, for a link. No more than `limit` bytes wait for it.
     pub(crate) fn linked(ports: usize, limit: u64, carries: Carries) -> Self {
-        let hub = Hub::new(ports + 1);
-        hub.state.lock().link = Some(Link::new(ports, limit, carries));
-        hub
+        Hub::with(ports + 1, Some(Link::new(ports, limit, carries)))
+    }
+
+    /// Whether somebody may listen to `channel`, of which nobody else is kept waiting. If not, nobody would hear a message to it,
+    /// here or elsewhere.
+    pub(crate) fn may_hear(&self, channel: &[u8]) -> bool {
+        self.audience.may_hear(channel)
     }
 
     /// Takes the lock that orders everything.
@@ -96,7 +109,7 @@ impl<T: Cost> Hub<T> {
     /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in
     /// [`Sent::wake`] are still to be woken.
     pub fn publish(&self, kind: Kind, channel: &[u8], message: &Message) -> Published {
-        self.lock().publish(kind, channel, message)
+        self.lock().publish(kind, channel, message.clone())
     }
 
     /// Waits until each of these ports has been less than crowded at some moment. Cancel safe.
@@ -146,13 +159,15 @@ pub(crate) struct HubState<T> {
     /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
     link: Option<Link>,
+    /// What others may know of the names without the lock.
+    audience: Arc<Audience>,
     /// See [`HubState::note_time`].
     now_ms: u64,
     pub(crate) totals: Totals,
 }
 
 impl<T: Cost> HubState<T> {
-    fn new(ports: usize, relief: Arc<Notify>) -> Self {
+    fn new(ports: usize, link: Option<Link>, relief: Arc<Notify>, audience: Arc<Audience>) -> Self {
         HubState {
             channels: NameTable::divided(),
             shard_channels: NameTable::divided(),
@@ -160,7 +175,8 @@ impl<T: Cost> HubState<T> {
             mailboxes: Mailboxes::new(ports, relief),
             steps: 0,
             matched: vec![Vec::new(); ports],
-            link: None,
+            link,
+            audience,
             now_ms: 0,
             totals: Totals::default(),
         }
@@ -193,10 +209,15 @@ impl<T: Cost> HubState<T> {
             Wanted::ShardChannel(name) => (&mut self.shard_channels, *name),
             Wanted::Pattern(pattern) => {
                 let (name, listeners) = self.patterns.get_or_insert_compiled(pattern, Listeners::default);
-                return (name.clone(), listeners.join(port, new_slot));
+                let joined = (name.clone(), listeners.join(port, new_slot));
+                self.audience.set_patterns(self.patterns.len(), self.link.is_some());
+                return joined;
             }
         };
-        let (name, channel) = names.get_or_insert(name, || (name.into(), Channel::default()));
+        let (name, channel) = names.get_or_insert(name, || {
+            self.audience.add_channel(name);
+            (name.into(), Channel::default())
+        });
         (name.clone(), channel.listeners.join(port, new_slot))
     }
 
@@ -211,6 +232,7 @@ impl<T: Cost> HubState<T> {
                     listeners.leave(port);
                     if listeners.is_empty() {
                         self.patterns.remove(name);
+                        self.audience.set_patterns(self.patterns.len(), self.link.is_some());
                     }
                 }
                 return;
@@ -220,6 +242,7 @@ impl<T: Cost> HubState<T> {
             listeners.leave(port);
             if listeners.is_empty() {
                 names.remove(name);
+                self.audience.remove_channel(name);
             }
         }
     }
@@ -242,15 +265,22 @@ impl<T: Cost> HubState<T> {
     }
 
     /// Queues `message` for everyone who listens to `channel` at this server, and counts it.
-    pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
+    pub(crate) fn publish_here(&mut self, kind: Kind, channel: &[u8], message: Message) -> Published {
         let (now_ms, name_len) = (self.now_ms, channel.len());
-        let count = |channel: &Channel, receivers| channel.count(message.payload_len(name_len), receivers, now_ms);
-        let published = self.post_to_listeners(kind, channel, count, |exact, patterns| {
-            Entry::Publication(Publication { message: message.clone(), exact, patterns })
+        let count = |channel: &Channel, message: &Message, receivers| {
+            channel.count(message.payload_len(name_len), receivers, now_ms);
+        };
+        let published = self.post_to_listeners(kind, channel, message, count, |message, exact, patterns| {
+            Entry::Publication(Publication { message, exact, patterns })
         });
         self.totals.messages += 1;
         self.totals.deliveries += published.receivers as u64;
         published
+    }
+
+    /// Queues a message that was to be heard elsewhere first for everyone who listens to its channel at this server.
+    pub(crate) fn publish_again(&mut self, message: &Message) -> Published {
+        self.publish_here(message.kind(), message.parts().0, message.clone())
     }
 
     /// Queues something else than a message for everyone who listens to `channel` at this server: what `make` makes of the list
@@ -261,15 +291,23 @@ impl<T: Cost> HubState<T> {
         channel: &[u8],
         make: impl Fn(Option<Slot>, Vec<(Slot, Name)>) -> T,
     ) -> Published {
-        self.post_to_listeners(kind, channel, |_, _| (), |exact, patterns| Entry::Other(make(exact, patterns)))
+        self.post_to_listeners(
+            kind,
+            channel,
+            (),
+            |_, (), _| (),
+            |(), exact, patterns| Entry::Other(make(exact, patterns)),
+        )
     }
 
-    fn post_to_listeners(
+    /// Posts what `make` makes of `sent`, of which each port gets a clone if there are several.
+    fn post_to_listeners<S: Clone>(
         &mut self,
         kind: Kind,
         channel: &[u8],
-        count: impl FnOnce(&Channel, usize),
-        make: impl Fn(Option<Slot>, Vec<(Slot, Name)>) -> Entry<T>,
+        sent: S,
+        count: impl FnOnce(&Channel, &S, usize),
+        make: impl Fn(S, Option<Slot>, Vec<(Slot, Name)>) -> Entry<T>,
     ) -> Published {
         let HubState { channels, shard_channels, patterns, mailboxes, steps, matched, .. } = self;
         let mut published = Published::default();
@@ -287,20 +325,25 @@ impl<T: Cost> HubState<T> {
         let listeners = exact.map(|channel| &channel.listeners);
         published.receivers += listeners.map_or(0, Listeners::total);
         if let Some(channel) = exact {
-            count(channel, published.receivers);
+            count(channel, &sent, published.receivers);
         }
         let places = listeners.map_or(&[][..], Listeners::places);
-        let mut deliver = |port: PortId, exact: Option<Slot>, patterns: Vec<(Slot, Name)>| {
-            mailboxes.post(port, make(exact, patterns), &mut published.sent);
+        let mut deliver = |port: PortId, entry: Entry<T>| {
+            mailboxes.post(port, entry, &mut published.sent);
             *steps += 1;
         };
+        if let ([only], false) = (places, by_pattern) {
+            // Most messages: to count who shares it would cost as much as to look the channel up.
+            deliver(only.port(), make(sent, Some(only.slot()), Vec::new()));
+            return published;
+        }
         for place in places {
             let port = place.port();
-            deliver(port, Some(place.slot()), std::mem::take(&mut matched[port]));
+            deliver(port, make(sent.clone(), Some(place.slot()), std::mem::take(&mut matched[port])));
         }
         if by_pattern {
             for (port, patterns) in matched.iter_mut().enumerate().filter(|(_, patterns)| !patterns.is_empty()) {
-                deliver(port, None, std::mem::take(patterns));
+                deliver(port, make(sent.clone(), None, std::mem::take(patterns)));
             }
         }
         published

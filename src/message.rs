@@ -255,6 +255,22 @@ impl Message {
         }
     }
 
+    /// The same of a message that nothing else is to be made of: a small one that nobody shares is its frame, whose first byte
+    /// is all that differs between protocol versions.
+    pub(crate) fn into_exact_frame(self, proto: Proto) -> Frame {
+        match self.body {
+            Body::Block(block) if proto == Proto::Resp2 => Frame::of_block(block),
+            Body::Block(mut block) => {
+                if let Some(bytes) = Arc::get_mut(&mut block) {
+                    bytes[0] = exact_head(self.kind, proto)[0];
+                    return Frame::of_block(block);
+                }
+                Message { body: Body::Block(block), ..self }.exact_frame(proto)
+            }
+            body => Message { body, ..self }.exact_frame(proto),
+        }
+    }
+
     /// One frame of several messages for those who subscribed to their channel, in this order.
     pub fn run_frame(messages: &[Message], proto: Proto) -> Frame {
         let len = messages.iter().map(|message| exact_head(message.kind, proto).len() + message.len()).sum();

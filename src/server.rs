@@ -266,6 +266,11 @@ impl Server {
         self.workers.iter().map(|worker| &worker.stats).chain(executors)
     }
 
+    /// Messages since the start that were not published because nobody would have heard them: the hub knows nothing of them.
+    pub(crate) fn unheard(&self) -> u64 {
+        self.all_stats().map(|stats| stats.unheard.get()).sum()
+    }
+
     /// One counter of all threads and of the whole server together.
     pub fn total(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
         let counters = self.all_stats().map(|stats| &stats.counters).chain([&self.stats.counters]);

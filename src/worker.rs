@@ -40,6 +40,7 @@ use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::Entry;
 use crate::ids::{Address, ClientId, WorkerId};
+use crate::message::Message;
 use crate::observe::stats::WorkerStats;
 use crate::resp::decode::Decoder;
 use crate::server::{Server, WorkerHandle};
@@ -61,6 +62,8 @@ pub struct Worker {
     monitors: RefCell<Vec<Rc<Client>>>,
     /// Taken from the mailbox, not yet delivered.
     incoming: RefCell<VecDeque<Entry<Order>>>,
+    /// Memory for messages that are joined: up to [`fan_out::RUN_BYTES`] of them, and empty in between.
+    run: RefCell<Vec<Message>>,
     /// Whether the mailbox held more when some of it was taken.
     more_waits: Cell<bool>,
     /// Clients that have ended and have subscriptions.
@@ -131,6 +134,7 @@ impl Worker {
             lists: RefCell::default(),
             monitors: RefCell::default(),
             incoming: RefCell::default(),
+            run: RefCell::default(),
             more_waits: Cell::new(false),
             leaving: RefCell::default(),
             doubts: RefCell::default(),

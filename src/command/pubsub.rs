@@ -14,12 +14,14 @@ use super::cost::{self, Cost};
 use super::spec::{Arg, BeginSearch, Channels, Command, FindKeys, Flags, Group, KeySpec};
 use super::{Call, LocalCall, introspect, limits, nodes};
 use crate::backplane::control::Question;
+use crate::client::order::HubAccess;
 use crate::client::outbox::gap;
 use crate::config::Settings;
+use crate::hub;
 use crate::hub::name::Name;
-use crate::hub::{self, HubState};
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
+use crate::observe::stats::WorkerStats;
 use crate::resp::errors::ReplyError;
 use crate::worker::following::TRACE_CHANNEL;
 use subscribing::Change;
@@ -246,8 +248,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     }
     // Copying the payload needs no lock, but a message that nobody receives need not be copied: the last message is
     // the best guess.
-    let nobody_listens = |hub: &mut HubState<_>| hub.goes_unheard(kind, channel);
-    if !call.scope.expects_receivers && call.hub.with(nobody_listens) {
+    if !call.scope.expects_receivers && goes_unheard(call.hub, call.stats, (kind, channel)) {
         following::note(call, kind, 0);
         call.reply.integer(0);
         return Ok(());
@@ -256,7 +257,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
         Some(line) => Message::sharing(kind, channel, line),
         None => Message::new(kind, channel, &call.args[2]),
     };
-    let published = call.hub.with(|hub| hub.publish(kind, channel, &message));
+    let published = call.hub.with(|hub| hub.publish(kind, channel, message));
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;
     call.outcome.sent.extend(published.sent);
@@ -264,6 +265,15 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let elsewhere = call.scope.gathered.take().and_then(|gathered| gathered.numbers.first().copied());
     call.reply.count(published.receivers + elsewhere.unwrap_or_default() as usize);
     Ok(())
+}
+
+/// Whether nobody would hear a message to this channel, which is counted then.
+fn goes_unheard(hub: &mut HubAccess<'_>, stats: &WorkerStats, (kind, channel): (Kind, &[u8])) -> bool {
+    if !hub.may_hear(channel) {
+        stats.unheard.add(1);
+        return true;
+    }
+    hub.with(|hub| hub.goes_unheard(kind, channel))
 }
 
 /// Refuses a name that is longer than its directive allows. A command with several names is refused as a whole.

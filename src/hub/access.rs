@@ -31,6 +31,11 @@ impl<'a, T: Cost> HubAccess<'a, T> {
         self.held = None;
     }
 
+    /// Whether somebody may listen to `channel`: see [`Hub::may_hear`]. Takes no lock.
+    pub(crate) fn may_hear(&self, channel: &[u8]) -> bool {
+        self.hub.may_hear(channel)
+    }
+
     /// Runs one step under the lock.
     pub(crate) fn with<R>(&mut self, step: impl FnOnce(&mut HubState<T>) -> R) -> R {
         match &mut self.held {

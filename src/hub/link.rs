@@ -95,13 +95,13 @@ impl<T: Cost> HubState<T> {
     }
 
     /// Queues `message` for everyone who listens to `channel`, here and at other servers.
-    pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &Message) -> Published {
+    pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: Message) -> Published {
         let Some(carries) = self.link.as_ref().map(|link| link.carries) else {
             return self.publish_here(kind, channel, message);
         };
         let mut published = match carries {
             Carries::Originals => Published { receivers: self.receivers(kind, channel), sent: Sent::default() },
-            Carries::Copies | Carries::Nothing => self.publish_here(kind, channel, message),
+            Carries::Copies | Carries::Nothing => self.publish_here(kind, channel, message.clone()),
         };
         if carries != Carries::Nothing {
             self.post_to_link(message, &mut published.sent);
@@ -109,7 +109,7 @@ impl<T: Cost> HubState<T> {
         published
     }
 
-    fn post_to_link(&mut self, message: &Message, sent: &mut Sent) {
+    fn post_to_link(&mut self, message: Message, sent: &mut Sent) {
         let Some(Link { port, limit, dropped, losses, .. }) = &mut self.link else { return };
         let publication = Publication { message: message.clone(), exact: None, patterns: Vec::new() };
         let posted = self.mailboxes.post_within(*port, Entry::Publication(publication), *limit, sent);
@@ -140,7 +140,7 @@ impl<T: Cost> HubState<T> {
         let (entries, more) = self.mailboxes.take_bundle(port, VecDeque::new());
         for entry in entries {
             if let Entry::Publication(Publication { message, .. }) = entry {
-                sent.extend(self.publish_here(message.kind(), message.parts().0, &message).sent);
+                sent.extend(self.publish_again(&message).sent);
             }
         }
         if let Some(link) = self.link.as_mut().filter(|_| !more) {

@@ -77,7 +77,7 @@ impl Effects {
             };
             let mut publish = |channel: &[u8], payload: &[u8]| {
                 let message = Message::new(Kind::Channel, channel, payload);
-                let published = outlet.hub.with(|hub| hub.publish_here(Kind::Channel, channel, &message));
+                let published = outlet.hub.with(|hub| hub.publish_here(Kind::Channel, channel, message));
                 outlet.sent.extend(published.sent);
                 outlet.used = true;
             };

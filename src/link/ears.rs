@@ -296,13 +296,13 @@ impl<'s> Ears<'s> {
                 Message::sharing(kind, channel, bytes.into())
             }
         };
-        let published = hub.lock().publish_here(kind, channel, &message);
+        let bytes = message.payload_len(channel.len());
+        let published = hub.lock().publish_here(kind, channel, message);
         self.expects_receivers = published.receivers > 0;
         self.sent.extend(published.sent);
         let sampler = &self.server.stats.channels;
         if !sampler.passes() {
-            let seen =
-                Published { kind, channel, bytes: message.payload_len(channel.len()), receivers: published.receivers };
+            let seen = Published { kind, channel, bytes, receivers: published.receivers };
             sampler.look_at(&seen, &self.server.settings(), self.now_ms());
         }
     }

@@ -82,7 +82,7 @@ impl<'s, E: Engine> Talk<'s, E> {
         }
         let mut hub = self.ears.server.hub.lock();
         if let Some(message) = self.engine.take_back() {
-            return Some(hub.publish_here(message.kind(), message.parts().0, &message).sent);
+            return Some(hub.publish_again(&message).sent);
         }
         let mut sent = Sent::default();
         let more = hub.end_echo(&mut sent);

@@ -49,6 +49,8 @@ pub struct WorkerStats {
     pub counters: Counters,
     /// By the command's place in the table.
     pub by_command: Box<[CommandStats]>,
+    /// Messages that it has not published because nobody would have heard them, since the start.
+    pub(crate) unheard: Counter,
     /// The busiest of the channels that it publishes to.
     pub(crate) channels: Sampler,
     /// Of messages whose way was followed: from when they were published until they had been put into the outboxes of this
@@ -65,6 +67,7 @@ impl WorkerStats {
         WorkerStats {
             counters: Counters::default(),
             by_command,
+            unheard: Counter::default(),
             channels: Sampler::default(),
             fan_out: Delays::default(),
             written: Delays::default(),

@@ -17,8 +17,9 @@ pub(crate) const MAX_NAME: usize = 64;
 #[derive(Debug, Default)]
 pub struct Names {
     names: HashMap<Box<[u8]>, CommandIndex, RandomState>,
-    /// The same names as clients mostly spell them, all in lower case or all in upper case: found without a copy.
-    spellings: HashMap<Box<[u8]>, CommandIndex, RandomState>,
+    /// The short ones as clients mostly spell them, all in lower case or all in upper case, each with its length: found without
+    /// a copy, and without a look at memory elsewhere.
+    spellings: HashMap<u64, (u8, CommandIndex), RandomState>,
     /// How many commands and subcommands there are in the table.
     places: usize,
 }
@@ -40,8 +41,11 @@ impl Names {
             names.rename(rename)?;
         }
         for (name, index) in &names.names {
-            names.spellings.insert(name.clone(), *index);
-            names.spellings.insert(name.to_ascii_uppercase().into(), *index);
+            for spelling in [name.to_vec(), name.to_ascii_uppercase()] {
+                if let Some(word) = as_word(&spelling) {
+                    names.spellings.insert(word, (spelling.len() as u8, *index));
+                }
+            }
         }
         Ok(names)
     }
@@ -69,8 +73,12 @@ impl Names {
 
     /// The command of this name, in upper or lower case.
     pub(crate) fn get(&self, name: &[u8]) -> Option<CommandIndex> {
-        let spelled = self.spellings.get(name).copied();
-        spelled.or_else(|| with_lower_case(name, |name| self.names.get(name).copied()))
+        // A name that has a zero at its end is the same word as one without it.
+        let spelled = as_word(name).and_then(|word| self.spellings.get(&word));
+        match spelled.filter(|(len, _)| usize::from(*len) == name.len()) {
+            Some((_, index)) => Some(*index),
+            None => with_lower_case(name, |name| self.names.get(name).copied()),
+        }
     }
 
     /// Whether clients can call this command, under whatever name.
@@ -84,6 +92,17 @@ impl Names {
     }
 }
 
+/// A name of up to eight bytes as one number, the first byte the lowest.
+fn as_word(name: &[u8]) -> Option<u64> {
+    let number = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    match (name.first_chunk(), name.last_chunk()) {
+        _ if name.len() > 8 => None,
+        // Where the two overlap they are the same.
+        (Some(first), Some(last)) => Some(number(first) | number(last) << (8 * (name.len() - 4))),
+        _ => Some(name.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))),
+    }
+}
+
 /// Calls `then` with a name in lower case, unless it is longer than any command's.
 pub(crate) fn with_lower_case<R>(name: &[u8], then: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
     let mut buffer = [0; MAX_NAME];
@@ -91,4 +110,26 @@ pub(crate) fn with_lower_case<R>(name: &[u8], then: impl FnOnce(&[u8]) -> Option
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
     then(lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_length_are_told_apart_and_found_in_every_spelling() {
+        let known = ["a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh", "abcdefghi"];
+        let commands = known.iter().enumerate().map(|(index, name)| (*name, index as CommandIndex));
+        let names = Names::new(commands, known.len(), &[]).expect("nothing is renamed");
+        for (index, name) in known.iter().enumerate() {
+            let mixed = name.replacen('a', "A", 1);
+            for spelling in [*name, &name.to_uppercase(), &mixed] {
+                assert_eq!(names.get(spelling.as_bytes()), Some(index as CommandIndex), "{spelling}");
+            }
+            let with_zero = format!("{name}\0");
+            for other in ["", &with_zero, &name.replace('a', "x"), &format!("{name}z")] {
+                assert_eq!(names.get(other.as_bytes()), None, "{other:?}");
+            }
+        }
+    }
 }

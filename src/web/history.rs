@@ -75,7 +75,7 @@ impl History {
     pub(super) fn take(&mut self, server: &Server) {
         let published = server.hub.lock().totals;
         let totals = Totals {
-            messages: published.messages,
+            messages: published.messages + server.unheard(),
             deliveries: published.deliveries,
             bytes_in: server.total(|counters| &counters.net_input_bytes),
             bytes_out: server.total(|counters| &counters.net_output_bytes),

@@ -13,7 +13,7 @@ use crate::message::{Frame, Message};
 use crate::resp::Proto;
 
 /// Consecutive small messages to one channel are joined into frames of up to this many bytes.
-const RUN_BYTES: usize = 16 * 1024;
+pub(super) const RUN_BYTES: usize = 16 * 1024;
 
 /// Entries for which the worker keeps memory when all have been delivered.
 const KEPT_ENTRIES: usize = 1024;
@@ -91,12 +91,22 @@ impl Worker {
     /// piece to write and the bookkeeping for each subscriber are paid once for all of them.
     fn fan_out_run(&self, slot: Slot, first: Message) {
         let mut bytes = first.len();
-        let Some(second) = self.take_joining(slot, &mut bytes) else {
-            return self.push_all(slot, |proto| first.exact_frame(proto));
-        };
-        let mut run = vec![first, second];
+        let Some(second) = self.take_joining(slot, &mut bytes) else { return self.push_one(slot, first) };
+        let mut run = self.run.take();
+        run.extend([first, second]);
         run.extend(std::iter::from_fn(|| self.take_joining(slot, &mut bytes)));
         self.push_all(slot, |proto| Message::run_frame(&run, proto));
+        run.clear();
+        self.run.replace(run);
+    }
+
+    /// Delivers one message to a list of those who subscribed to its channel.
+    fn push_one(&self, slot: Slot, message: Message) {
+        let lists = self.lists.borrow();
+        let [client] = lists.clients(slot) else { return self.push_all(slot, |proto| message.exact_frame(proto)) };
+        self.delivered.set(self.delivered.get() + 1);
+        self.count_steps(1);
+        self.push_alone(client, message.into_exact_frame(client.proto()));
     }
 
     /// The next message, if it goes to this list alone and fits behind a run of so many bytes.
@@ -221,7 +231,7 @@ mod tests {
         }
         for payload in payloads {
             let message = Message::new(Kind::Channel, b"a", payload);
-            hub.with(|hub| hub.publish(Kind::Channel, b"a", &message));
+            hub.with(|hub| hub.publish(Kind::Channel, b"a", message));
         }
         workers.iter().for_each(|worker| worker.deliver_all());
         clients
@@ -259,7 +269,7 @@ mod tests {
         }
         worker.join(&other, Topic::Pattern, &[patterns[50].as_bytes()], &mut hub, |_| ());
         let message = Message::new(Kind::Channel, b"news", b"hello");
-        let published = hub.with(|hub| hub.publish(Kind::Channel, b"news", &message));
+        let published = hub.with(|hub| hub.publish(Kind::Channel, b"news", message.clone()));
         worker.deliver_all();
         assert_eq!(published.receivers, 101);
         assert!(client.outbox.borrow().len() <= 3, "one more before and behind the pattern of two");

@@ -35,7 +35,7 @@ fn figures(report: &mut Report<'_, '_>) -> Figures {
         evicted_scripts: server.scripts.cache.lock().evicted(),
         key_hits: keys.counts.hits,
         key_misses: keys.counts.misses,
-        published: report.hub.totals.messages,
+        published: report.hub.totals.messages + server.unheard(),
         deliveries: report.hub.totals.deliveries,
         channels: report.hub.channels as u64,
         patterns: report.hub.patterns as u64,
