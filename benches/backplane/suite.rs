@@ -2,7 +2,7 @@
 
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
-use crate::generator::{Case, FanOut, OpenLoop};
+use crate::generator::{Case, FanOut, OpenLoop, Shape};
 use crate::goal::{Against, Goal, INTACT};
 
 /// Between which nodes messages go.
@@ -101,7 +101,8 @@ const FAN_OUT: FanOut = FanOut {
     seconds: 2.0,
     proto: Proto::Resp2,
     cold_patterns: 0,
-    shape: String::new(),
+    cold_shape: String::new(),
+    shape: Shape::PLAIN,
     hot_patterns: 0,
     pending_mb: Some(1),
 };

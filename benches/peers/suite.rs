@@ -1,6 +1,7 @@
 //! The cases, and what Pregon has to reach in them.
 
 use crate::generator::figures::Metric;
+use crate::generator::uneven::Uneven;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, Churn, FanOut, HandOver, Idle, Listing, Names, OpenLoop, Stuck};
 use crate::goal::{Against, Goal, INTACT};
@@ -25,6 +26,7 @@ impl Entry {
             Case::FanOut(FanOut { seconds, .. })
             | Case::OpenLoop(OpenLoop { seconds, .. })
             | Case::HandOver(HandOver { seconds, .. })
+            | Case::Uneven(Uneven { seconds, .. })
             | Case::Churn(Churn { seconds }) => *seconds = for_seconds,
             Case::Listing(_) | Case::Idle(_) | Case::Names(_) | Case::Stuck(_) | Case::Neighbour(_) => {}
         }
@@ -81,19 +83,7 @@ pub(crate) const LEGEND: &str = "\
     - p50 to max us: from sending to arrival, or to the reply where a case says so\n\
     - Ratio: the first column to Redis";
 
-const FAN_OUT: FanOut = FanOut {
-    publishers: 1,
-    channels: 1,
-    subscribers: 100,
-    window: 1,
-    payload: 64,
-    seconds: 3.0,
-    proto: Proto::Resp2,
-    cold_patterns: 0,
-    shape: String::new(),
-    hot_patterns: 0,
-    pending_mb: None,
-};
+const FAN_OUT: FanOut = FanOut::ONE;
 
 /// The case without patterns that those with patterns are compared with.
 const NO_PATTERNS: &str = "1 subscriber w16";
@@ -206,7 +196,7 @@ fn patterns() -> Vec<Entry> {
         ("cold [ab]x*", "[ab]x#*"),
         ("cold *a*b*", "*a#*b#*"),
     ] {
-        let case = FanOut { cold_patterns: 100_000, shape: shape.into(), ..one.clone() };
+        let case = FanOut { cold_patterns: 100_000, cold_shape: shape.into(), ..one.clone() };
         let entry =
             Entry::new(name, "the same beside 100,000 patterns of this shape that do not match", Case::FanOut(case))
                 .goal(Metric::Rate, Against::Case(NO_PATTERNS), 0.8, true);
@@ -214,7 +204,7 @@ fn patterns() -> Vec<Entry> {
     }
     // All matches go to one client: without a bound its socket is what cannot keep up.
     let hot = FanOut { hot_patterns: 100, pending_mb: Some(4), ..one };
-    let both = FanOut { cold_patterns: 100_000, shape: "*:a#".into(), ..hot.clone() };
+    let both = FanOut { cold_patterns: 100_000, cold_shape: "*:a#".into(), ..hot.clone() };
     let what = "1 publisher, 100 patterns of one client that all match, 16 in flight";
     entries.push(Entry::new(HOT_PATTERNS, what, Case::FanOut(hot)).intact());
     let what = "the same beside 100,000 patterns `*:a` that do not match";

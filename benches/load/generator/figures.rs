@@ -23,6 +23,13 @@ pub(crate) enum Metric {
     User,
     /// The part of it in the kernel.
     System,
+    /// How often a thread of the server waited for the hub's lock, for each publish, and for how long, in nanoseconds.
+    LockWaits,
+    LockWait,
+    /// The longest time in seconds during which one thread of the server had too much to do while another had little.
+    Lopsided,
+    /// Threads of the server that did anything.
+    Awake,
     /// Delivery latencies, in microseconds.
     P50,
     P99,
@@ -56,6 +63,10 @@ impl Metric {
             Metric::Cpu => "server cpu ns",
             Metric::User => "user ns",
             Metric::System => "system ns",
+            Metric::LockWaits => "lock waits each",
+            Metric::LockWait => "lock wait ns each",
+            Metric::Lopsided => "lopsided s",
+            Metric::Awake => "threads awake",
             Metric::P50 => "p50 us",
             Metric::P99 => "p99 us",
             Metric::P999 => "p99.9 us",

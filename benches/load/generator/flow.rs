@@ -1,4 +1,4 @@
-//! Cases in which messages flow: publishers on one thread, subscribers on another, and this one measures.
+//! Cases in which messages flow: publishers on some threads, subscribers on others, and this one measures.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::figures::{Figures, Metric};
 use super::listeners::{self, Heard, Listener, Progress};
-use super::publishers::{self, Publisher, Until};
+use super::publishers::{self, Publisher};
 use super::stream::Stream;
-use super::target::Target;
+use super::target::{LockWaits, Target};
 use super::usage::CpuTime;
 use super::wire::{self, Proto, Verifier};
-use super::{FanOut, OpenLoop, patterns};
+use super::{FanOut, OpenLoop, Shape, patterns};
 
 /// Runs before the measurement begins.
 pub(crate) const WARM_UP: Duration = Duration::from_millis(300);
 /// Of so many subscribers every byte is looked at.
-const VERIFIED: usize = 4;
+pub(super) const VERIFIED: usize = 4;
 /// Requests that an open loop may have in flight.
 const OPEN_WINDOW: usize = 8192;
 
@@ -48,9 +48,9 @@ pub(crate) fn fan_out(target: &Target, case: &FanOut) -> io::Result<Figures> {
     let publishers = publishers.collect::<io::Result<Vec<_>>>()?;
     let pending = case.pending_mb.map(|mb| mb * 1024 * 1024 / payload as u64);
     let publish = |progress: &Progress, stop: &AtomicBool| {
-        publishers::closed_loop(publishers, progress, Until::Stopped(stop), pending, epoch)
+        publishers::closed_loops(publishers, progress, stop, pending, epoch, case.shape)
     };
-    flow(target, listeners, publish, Duration::from_secs_f64(case.seconds))
+    flow(target, listeners, publish, Duration::from_secs_f64(case.seconds), case.shape)
 }
 
 /// Publishes in an open loop and measures delivery latencies.
@@ -71,7 +71,7 @@ pub(crate) fn open_loop(target: &Target, case: &OpenLoop) -> io::Result<Figures>
     let publish = |progress: &Progress, stop: &AtomicBool| {
         publishers::open_loop(vec![publisher], progress, stop, case.rate, epoch)
     };
-    flow(target, listeners, publish, Duration::from_secs_f64(case.seconds))
+    flow(target, listeners, publish, Duration::from_secs_f64(case.seconds), Shape::PLAIN)
 }
 
 /// The name of a channel; all have the same length.
@@ -85,11 +85,13 @@ struct Sample {
     delivered: u64,
     published: u64,
     cpu: Option<CpuTime>,
+    lock_waits: Option<LockWaits>,
 }
 
 impl Sample {
     fn take(target: &Target, progress: &Progress) -> io::Result<Self> {
         Ok(Sample {
+            lock_waits: target.lock_waits()?,
             cpu: target.cpu_time()?,
             at: Instant::now(),
             delivered: progress.delivered.load(Relaxed),
@@ -99,11 +101,12 @@ impl Sample {
 }
 
 /// Lets messages flow and measures for a while. Ends when all that was announced has arrived or is lost.
-fn flow(
+pub(super) fn flow(
     target: &Target,
     listeners: Vec<Listener>,
     publish: impl FnOnce(&Progress, &AtomicBool) -> io::Result<()> + Send,
     measured: Duration,
+    shape: Shape,
 ) -> io::Result<Figures> {
     let (progress, stop) = (&Progress::default(), &AtomicBool::new(false));
     let with_listeners = !listeners.is_empty();
@@ -116,7 +119,7 @@ fn flow(
             }
             done
         });
-        let listening = scope.spawn(move || listeners::listen(listeners, progress));
+        let listening = scope.spawn(move || listeners::listen(listeners, progress, shape));
         thread::sleep(WARM_UP);
         let start = Sample::take(target, progress);
         thread::sleep(measured);
@@ -132,8 +135,12 @@ fn flow(
     let mut figures = Figures::default();
     figures.set_rate(count(&end) - count(&start), end.at - start.at, cpu);
     figures.set(Metric::Total, count(&last) as f64);
+    let publishes = (end.published - start.published) as f64;
+    if let Some((end, start)) = end.lock_waits.zip(start.lock_waits) {
+        figures.set(Metric::LockWaits, (end.count - start.count) as f64 / publishes.max(1.0));
+        figures.set(Metric::LockWait, (end.us - start.us) as f64 * 1000.0 / publishes.max(1.0));
+    }
     if with_listeners {
-        let publishes = (end.published - start.published) as f64;
         figures.set(Metric::Publishes, publishes / (end.at - start.at).as_secs_f64());
         set_heard(&mut figures, &heard, progress);
     }

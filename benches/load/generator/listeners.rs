@@ -1,13 +1,16 @@
-//! Subscribers that read as fast as they can, all on one thread, and count what arrives by its length.
+//! Subscribers that read as fast as they can, on one thread or several, and count what arrives by its length.
 
 use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
+use super::Shape;
+use super::flow::joined;
 use super::poll::Poll;
 use super::sealed::Sealed;
 use super::stream::Stream;
@@ -42,6 +45,13 @@ impl Default for Progress {
     }
 }
 
+impl Progress {
+    /// Lets the listeners know that nothing more will be announced.
+    pub(crate) fn complete(&self) {
+        self.expected.store(self.announced.load(Relaxed), Relaxed);
+    }
+}
+
 /// One subscriber.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -68,8 +78,19 @@ impl Listener {
     }
 }
 
+/// What one read of a socket brought.
+#[derive(Clone, Copy, Debug)]
+enum Arrived {
+    /// So many frames are complete now that were not before.
+    Frames(u64),
+    /// There was nothing to be read.
+    Nothing,
+    /// The connection has ended.
+    End,
+}
+
 /// What the listeners found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Heard {
     /// Listeners whose connection ended.
     pub(crate) cut: u64,
@@ -79,30 +100,55 @@ pub(crate) struct Heard {
     pub(crate) latencies: Vec<Histogram<u64>>,
 }
 
-/// Listens until all expected deliveries have arrived, or none arrives any more.
-pub(crate) fn listen(mut listeners: Vec<Listener>, progress: &Progress) -> io::Result<Heard> {
+impl Heard {
+    /// This and what those on another thread have found.
+    fn and(mut self, other: Heard) -> Heard {
+        self.latencies.extend(other.latencies);
+        Heard { cut: self.cut + other.cut, altered: self.altered + other.altered, latencies: self.latencies }
+    }
+}
+
+/// Listens until all expected deliveries have arrived, or none arrives any more. The connections are dealt out to the threads
+/// of this shape.
+pub(crate) fn listen(listeners: Vec<Listener>, progress: &Progress, shape: Shape) -> io::Result<Heard> {
+    thread::scope(|scope| {
+        let groups = shape.dealt(listeners).into_iter();
+        let listening: Vec<_> =
+            groups.map(|group| scope.spawn(move || listen_on_one(group, progress, shape.eager))).collect();
+        listening.into_iter().try_fold(Heard::default(), |all, one| Ok(all.and(joined(one.join())?)))
+    })
+}
+
+fn listen_on_one(mut listeners: Vec<Listener>, progress: &Progress, eager: bool) -> io::Result<Heard> {
     let mut poll = Poll::new()?;
     for (number, listener) in listeners.iter().enumerate() {
-        poll.add(&listener.stream, number)?;
+        if eager { poll.add_for_edges(&listener.stream, number)? } else { poll.add(&listener.stream, number)? }
     }
     let mut buffer = vec![0; READ_BYTES];
-    let (mut delivered, mut cut, mut last_arrival) = (0, 0, Instant::now());
+    let (mut cut, mut seen, mut last_arrival) = (0, 0, Instant::now());
     loop {
         let mut ended = Vec::new();
-        let before = delivered;
+        let mut arrived = 0;
         for number in poll.wait(Duration::from_millis(20))? {
-            match hear(&mut listeners[number], &mut buffer) {
-                Some(frames) => delivered += frames,
-                None => ended.push(number),
+            let listener = &mut listeners[number];
+            let last = if eager { drain(listener, &mut buffer, progress) } else { hear(listener, &mut buffer) };
+            match last {
+                Arrived::Frames(frames) => arrived += frames,
+                Arrived::Nothing => {}
+                Arrived::End => ended.push(number),
             }
         }
         for number in ended {
             cut += 1;
             poll.remove(&listeners[number].stream)?;
         }
-        if delivered > before {
-            progress.delivered.store(delivered, Relaxed);
-            last_arrival = Instant::now();
+        if arrived > 0 {
+            progress.delivered.fetch_add(arrived, Relaxed);
+        }
+        // What arrives at other threads counts, too: nobody ends while the server still sends.
+        let delivered = progress.delivered.load(Relaxed);
+        if delivered > seen {
+            (seen, last_arrival) = (delivered, Instant::now());
         }
         let expected = progress.expected.load(Relaxed);
         if delivered >= expected || (expected != u64::MAX && last_arrival.elapsed() > PATIENCE) {
@@ -111,17 +157,27 @@ pub(crate) fn listen(mut listeners: Vec<Listener>, progress: &Progress) -> io::R
     }
 }
 
-/// Reads once and answers how many frames that completed; nothing if the connection has ended.
-fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
+/// Reads until there is nothing more, and counts meanwhile: a subscriber that is sent to as fast as it reads is never empty.
+fn drain(listener: &mut Listener, buffer: &mut [u8], progress: &Progress) -> Arrived {
+    loop {
+        match hear(listener, buffer) {
+            Arrived::Frames(frames) => progress.delivered.fetch_add(frames, Relaxed),
+            last => return last,
+        };
+    }
+}
+
+/// Reads once.
+fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Arrived {
     let before = listener.frames();
     if listener.stream.is_encrypted() && listener.sealed.is_none() {
-        return hear_encrypted(listener, buffer).then(|| listener.frames() - before);
+        return hear_encrypted(listener, buffer);
     }
     // The kernel throws away what nobody looks at: copying it would make large payloads a measure of this program.
     let is_looked_at = listener.verifier.is_some() || listener.sealed.is_some();
     let flags = if is_looked_at { RecvFlags::empty() } else { RecvFlags::TRUNC };
     match recv(&listener.stream, &mut *buffer, flags) {
-        Ok((_, 0)) => return None,
+        Ok((_, 0)) => return Arrived::End,
         Ok((_, count)) => {
             listener.received_bytes += match &mut listener.sealed {
                 Some(sealed) => sealed.count(&buffer[..count]),
@@ -131,25 +187,29 @@ fn hear(listener: &mut Listener, buffer: &mut [u8]) -> Option<u64> {
                 verifier.take(&buffer[..count]);
             }
         }
-        Err(Errno::AGAIN | Errno::INTR) => {}
-        Err(_) => return None,
+        Err(Errno::AGAIN) => return Arrived::Nothing,
+        Err(Errno::INTR) => {}
+        Err(_) => return Arrived::End,
     }
-    Some(listener.frames() - before)
+    Arrived::Frames(listener.frames() - before)
 }
 
-/// The same over TLS, of what is looked at and so has to be decrypted. False if the connection has ended.
-fn hear_encrypted(listener: &mut Listener, buffer: &mut [u8]) -> bool {
+/// The same over TLS, of what is looked at and so has to be decrypted.
+fn hear_encrypted(listener: &mut Listener, buffer: &mut [u8]) -> Arrived {
+    let before = listener.frames();
     match listener.stream.read(buffer) {
-        Ok(0) => false,
+        Ok(0) => return Arrived::End,
         Ok(count) => {
             listener.received_bytes += count as u64;
             if let Some(verifier) = &mut listener.verifier {
                 verifier.take(&buffer[..count]);
             }
-            true
         }
-        Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Arrived::Nothing,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        Err(_) => return Arrived::End,
     }
+    Arrived::Frames(listener.frames() - before)
 }
 
 fn summary(listeners: &[Listener], cut: u64) -> Heard {

@@ -14,7 +14,7 @@ use super::stream::Stream;
 use super::target::Target;
 use super::usage::Memory;
 use super::wire::{self, Proto, Verifier};
-use super::{Idle, Names, Stuck};
+use super::{Idle, Names, Shape, Stuck};
 
 /// How long after the clients have come what they made grow is measured: allocators keep what was needed in between for
 /// a while, Pregon's for half a second.
@@ -54,7 +54,7 @@ pub(crate) fn stuck(target: &Target, case: &Stuck) -> io::Result<Figures> {
     let progress = Progress::default();
     let until = Until::Published((case.megabytes * 1024 * 1024 / payload) as u64);
     let heard = thread::scope(|scope| {
-        let listening = scope.spawn(|| listeners::listen(vec![listener], &progress));
+        let listening = scope.spawn(|| listeners::listen(vec![listener], &progress, Shape::PLAIN));
         let published = publishers::closed_loop(vec![publisher], &progress, until, None, Instant::now());
         // What the stuck ones are owed does not arrive: the reading one gets each message once.
         progress.expected.store(progress.published.load(Relaxed), Relaxed);

@@ -1,17 +1,19 @@
-//! A load generator for any server that speaks RESP, cheap enough to run beside it: one thread publishes, one listens,
-//! requests are patched in place, and what arrives is counted by its length. That nothing was lost follows from the
+//! A load generator for any server that speaks RESP, cheap enough to run beside it: one thread publishes, one listens (or
+//! several, where a server is to be saturated that has many), requests are patched in place, and what arrives is counted by its length. That nothing was lost follows from the
 //! replies to PUBLISH, which announce every delivery; that nothing was altered or reordered is checked byte by byte for
 //! a few of the subscribers. Over TLS only these decrypt what they hear: how much the others hear follows from the headers of
 //! records.
 //!
 //! - `target`: the server; `stream`, `sealed`: connections to it, plain or over TLS; `usage`: its processor time and memory
 //! - `words`, `wire`: what is sent and what must arrive; `poll`: waiting for sockets
-//! - `publishers`, `listeners`: the two threads; `flow`: cases made of them
+//! - `publishers`, `listeners`: the two threads; `flow`: cases made of them; `uneven`: those in which some of the server's
+//!   threads have more to do than others, which `threads` shows, to channels that `draw` chooses
 //! - `patterns`, `churn`, `hand_over`, `listing`, `memory`: the other cases
 //! - `neighbours`: clients that ask for more than their share, beside messages of others
 //! - `figures`: what comes out
 
 mod churn;
+mod draw;
 pub(crate) mod figures;
 pub(crate) mod flow;
 mod hand_over;
@@ -25,6 +27,8 @@ mod publishers;
 mod sealed;
 mod stream;
 pub(crate) mod target;
+mod threads;
+pub(crate) mod uneven;
 pub(crate) mod usage;
 pub(crate) mod wire;
 pub(crate) mod words;
@@ -34,6 +38,7 @@ use std::io;
 use figures::Figures;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use target::Target;
+use uneven::Uneven;
 use wire::Proto;
 
 /// One thing to measure.
@@ -43,6 +48,8 @@ pub(crate) enum Case {
     FanOut(FanOut),
     /// One publisher at a fixed rate that waits for nobody; measures delivery latencies
     OpenLoop(OpenLoop),
+    /// Loads that are more work for some of the server's threads than for others; shows how busy each is over time
+    Uneven(Uneven),
     /// Clients that connect, subscribe and go, over and over
     Churn(Churn),
     /// Lists as queues: clients wait for elements that others push
@@ -57,6 +64,33 @@ pub(crate) enum Case {
     Stuck(Stuck),
     /// How late messages arrive while a client asks for more than its share
     Neighbour(NeighbourOf),
+}
+
+/// How the generator does what it does.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Shape {
+    /// Refill each publisher as soon as a reply of its own has come, and read each subscriber until it is empty, instead of
+    /// taking what all have got before any is answered
+    #[arg(long)]
+    pub(crate) eager: bool,
+    /// Threads that publish, and threads that listen, at most
+    #[arg(long, default_value_t = 1, value_parser = positive)]
+    pub(crate) threads: usize,
+}
+
+impl Shape {
+    /// The one without options.
+    pub(crate) const PLAIN: Shape = Shape { eager: false, threads: 1 };
+
+    /// Deals connections out to its threads in turn. There is one group at least.
+    fn dealt<T>(self, connections: Vec<T>) -> Vec<Vec<T>> {
+        let count = self.threads.min(connections.len()).max(1);
+        let mut groups: Vec<Vec<T>> = (0..count).map(|_| Vec::new()).collect();
+        for (number, connection) in connections.into_iter().enumerate() {
+            groups[number % count].push(connection);
+        }
+        groups
+    }
 }
 
 /// A closed loop.
@@ -88,13 +122,33 @@ pub(crate) struct FanOut {
     pub(crate) cold_patterns: usize,
     /// Their shape; `#` stands for a number
     #[arg(long, default_value = "a:#*")]
-    pub(crate) shape: String,
+    pub(crate) cold_shape: String,
     /// Patterns that match the first channel, all of one client
     #[arg(long, default_value_t = 0)]
     pub(crate) hot_patterns: usize,
     /// Publishers wait while more megabytes than this are announced and have not arrived
     #[arg(long)]
     pub(crate) pending_mb: Option<u64>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+}
+
+impl FanOut {
+    /// One publisher with one publish in flight, and 100 subscribers.
+    pub(crate) const ONE: FanOut = FanOut {
+        publishers: 1,
+        channels: 1,
+        subscribers: 100,
+        window: 1,
+        payload: 64,
+        seconds: 3.0,
+        proto: Proto::Resp2,
+        cold_patterns: 0,
+        cold_shape: String::new(),
+        hot_patterns: 0,
+        pending_mb: None,
+        shape: Shape::PLAIN,
+    };
 }
 
 /// An open loop.
@@ -204,6 +258,7 @@ impl Case {
         match self {
             Case::FanOut(case) => flow::fan_out(target, case),
             Case::OpenLoop(case) => flow::open_loop(target, case),
+            Case::Uneven(case) => uneven::uneven(target, case),
             Case::Churn(case) => churn::churn(target, case),
             Case::HandOver(case) => hand_over::hand_over(target, case),
             Case::Listing(case) => listing::listing(target, case),
@@ -219,6 +274,7 @@ impl Case {
         let connections = match self {
             Case::FanOut(case) => case.publishers + case.subscribers,
             Case::OpenLoop(case) => case.subscribers,
+            Case::Uneven(_) => uneven::DESCRIPTORS,
             Case::HandOver(case) => 2 * case.pairs,
             Case::Idle(case) => case.connections,
             Case::Stuck(case) => case.subscribers,

@@ -12,7 +12,7 @@ use super::target::Target;
 pub(crate) fn subscribe(target: &Target, case: &FanOut, channel: &str) -> io::Result<(Option<(Stream, String)>, Held)> {
     let mut held = Held::new();
     if case.cold_patterns > 0 {
-        held = target.subscribe_many("PSUBSCRIBE", &cold(&case.shape, case.cold_patterns))?;
+        held = target.subscribe_many("PSUBSCRIBE", &cold(&case.cold_shape, case.cold_patterns))?;
     }
     if case.hot_patterns == 0 {
         return Ok((None, held));

@@ -1,4 +1,5 @@
-//! Waiting for many sockets at once: level-triggered, so that one read for each event is enough.
+//! Waiting for many sockets at once: level-triggered, so that one read for each event is enough, or edge-triggered, for who
+//! reads until there is nothing more.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -43,6 +44,12 @@ impl Poll {
     pub(crate) fn add(&self, socket: &impl AsFd, number: usize) -> io::Result<()> {
         let data = EventData::new_u64(number as u64);
         Ok(epoll::add(&self.epoll, socket, data, Interest::Input.flags())?)
+    }
+
+    /// Adds a socket whose events come once for what has arrived: whoever gets one reads until the socket is empty.
+    pub(crate) fn add_for_edges(&self, socket: &impl AsFd, number: usize) -> io::Result<()> {
+        let data = EventData::new_u64(number as u64);
+        Ok(epoll::add(&self.epoll, socket, data, EventFlags::IN | EventFlags::ET)?)
     }
 
     /// Changes what a socket is waited for.

@@ -1,12 +1,16 @@
-//! Publishers, all on one thread: in a closed loop, each with a window of publishes in flight, or in an open loop, at a
-//! rate that does not wait for the server.
+//! Publishers: in a closed loop, each with a window of publishes in flight, on one thread or several, or in an open loop, at
+//! a rate that does not wait for the server.
 
 use std::io::{self, Read as _, Write as _};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Shape;
+use super::draw::{Draw, Weights};
+use super::flow::joined;
 use super::listeners::Progress;
 use super::poll::{Interest, Poll};
 use super::stream::Stream;
@@ -48,6 +52,8 @@ pub(crate) struct Publisher {
     is_asked: bool,
     /// How many hear each message, where replies do not say it.
     receivers: Option<u64>,
+    /// Where each message goes, if not all go to one channel.
+    draw: Option<Draw>,
 }
 
 impl Publisher {
@@ -75,7 +81,14 @@ impl Publisher {
             reply: 0,
             is_asked: false,
             receivers: None,
+            draw: None,
         })
+    }
+
+    /// One that publishes to channel 0 publishes to channels that are drawn for each message.
+    pub(crate) fn drawing(mut self, weights: &Weights, seed: u64) -> Self {
+        self.draw = Some(Draw::new(weights, seed, &self.requests[..self.request_len]));
+        self
     }
 
     /// The same to so many receivers, whatever the replies count.
@@ -94,6 +107,9 @@ impl Publisher {
     fn send(&mut self, count: usize, ns: u64) -> io::Result<()> {
         for request in self.requests.chunks_exact_mut(self.request_len).take(count) {
             wire::stamp(&mut request[self.payload.clone()], self.number, ns);
+            if let Some(draw) = &mut self.draw {
+                draw.put_next(request);
+            }
             self.number += 1;
         }
         self.in_flight += count;
@@ -172,20 +188,60 @@ impl<'a> Loop<'a> {
         let ready: Vec<usize> = self.poll.wait(timeout)?.collect();
         let (mut published, mut announced) = (0, 0);
         for &number in &ready {
-            let publisher = &mut self.publishers[number];
-            let (replies, deliveries) = publisher.receive(&mut self.buffer)?;
+            let (replies, deliveries) = self.take(number)?;
             published += replies;
             announced += deliveries;
-            if !publisher.is_sent() {
-                publisher.flush()?;
-                if publisher.is_sent() {
-                    self.poll.set(&publisher.stream, number, Interest::Input)?;
-                }
+        }
+        self.count(published, announced);
+        Ok(ready)
+    }
+
+    /// The same, and lets each publisher that had any fill its window at once.
+    fn turn_and_refill(&mut self, timeout: Duration) -> io::Result<()> {
+        let ready: Vec<usize> = self.poll.wait(timeout)?.collect();
+        for number in ready {
+            let (published, announced) = self.take(number)?;
+            self.count(published, announced);
+            self.refill(number)?;
+        }
+        Ok(())
+    }
+
+    /// Reads once what a publisher was answered, and sends what its socket has room for.
+    fn take(&mut self, number: usize) -> io::Result<(u64, u64)> {
+        let publisher = &mut self.publishers[number];
+        let taken = publisher.receive(&mut self.buffer)?;
+        if !publisher.is_sent() {
+            publisher.flush()?;
+            if publisher.is_sent() {
+                self.poll.set(&publisher.stream, number, Interest::Input)?;
             }
         }
+        Ok(taken)
+    }
+
+    fn count(&self, published: u64, announced: u64) {
         self.progress.published.fetch_add(published, Relaxed);
         self.progress.announced.fetch_add(announced, Relaxed);
-        Ok(ready)
+    }
+
+    fn refill(&mut self, number: usize) -> io::Result<()> {
+        let ns = self.epoch.elapsed().as_nanos() as u64;
+        self.send(number, self.publishers[number].room(), ns)
+    }
+
+    /// Whether more is on its way than may be.
+    fn has_too_much(&self, pending: Option<u64>) -> bool {
+        let Progress { announced, delivered, .. } = self.progress;
+        let on_the_way = announced.load(Relaxed).saturating_sub(delivered.load(Relaxed));
+        pending.is_some_and(|pending| on_the_way > pending)
+    }
+
+    /// Gives what is on its way a little time.
+    fn pause(&mut self) -> io::Result<()> {
+        self.turn(PAUSE)?;
+        thread::sleep(PAUSE);
+        Ok(())
     }
 
     fn send(&mut self, number: usize, count: usize, ns: u64) -> io::Result<()> {
@@ -199,7 +255,7 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    /// Waits for the replies that are missing, and lets everybody know how many deliveries there must be.
+    /// Waits for the replies that are missing.
     fn finish(mut self) -> io::Result<()> {
         let start = Instant::now();
         while self.publishers.iter().any(|publisher| publisher.in_flight > 0) {
@@ -208,16 +264,75 @@ impl<'a> Loop<'a> {
             }
             self.turn(Duration::from_millis(20))?;
         }
-        self.progress.expected.store(self.progress.announced.load(Relaxed), Relaxed);
         Ok(())
     }
 }
 
-/// Publishes with full windows until the end.
+/// Publishes with full windows until the end, on one thread, and lets everybody know then how many deliveries there must be.
 ///
 /// With `pending`, publishers wait while more than so many announced deliveries have not arrived: a bound for what is
 /// on its way in cases whose messages are large.
 pub(crate) fn closed_loop(
+    publishers: Vec<Publisher>,
+    progress: &Progress,
+    until: Until<'_>,
+    pending: Option<u64>,
+    epoch: Instant,
+) -> io::Result<()> {
+    gathering(publishers, progress, until, pending, epoch)?;
+    progress.complete();
+    Ok(())
+}
+
+/// The same until `stopped`, in this shape; the publishers are dealt out to its threads.
+pub(crate) fn closed_loops(
+    publishers: Vec<Publisher>,
+    progress: &Progress,
+    stopped: &AtomicBool,
+    pending: Option<u64>,
+    epoch: Instant,
+    shape: Shape,
+) -> io::Result<()> {
+    let publish = |group| match shape.eager {
+        true => eager(group, progress, stopped, pending, epoch),
+        false => gathering(group, progress, Until::Stopped(stopped), pending, epoch),
+    };
+    let publish = &publish;
+    thread::scope(|scope| {
+        let groups = shape.dealt(publishers).into_iter();
+        let publishing: Vec<_> = groups.map(|group| scope.spawn(move || publish(group))).collect();
+        publishing.into_iter().try_for_each(|one| joined(one.join()))
+    })?;
+    progress.complete();
+    Ok(())
+}
+
+/// Refills each publisher as soon as replies of its own have come.
+fn eager(
+    publishers: Vec<Publisher>,
+    progress: &Progress,
+    stopped: &AtomicBool,
+    pending: Option<u64>,
+    epoch: Instant,
+) -> io::Result<()> {
+    let mut all = Loop::new(publishers, progress, epoch)?;
+    let mut has_paused = true;
+    while !stopped.load(Relaxed) {
+        if all.has_too_much(pending) {
+            all.pause()?;
+            has_paused = true;
+            continue;
+        }
+        if std::mem::take(&mut has_paused) {
+            (0..all.publishers.len()).try_for_each(|number| all.refill(number))?;
+        }
+        all.turn_and_refill(Duration::from_millis(20))?;
+    }
+    all.finish()
+}
+
+/// Takes the replies of all that have any, and refills all of those then.
+fn gathering(
     publishers: Vec<Publisher>,
     progress: &Progress,
     until: Until<'_>,
@@ -236,10 +351,8 @@ pub(crate) fn closed_loop(
         if left == 0 {
             return all.finish();
         }
-        let on_the_way = progress.announced.load(Relaxed).saturating_sub(progress.delivered.load(Relaxed));
-        if pending.is_some_and(|pending| on_the_way > pending) {
-            all.turn(PAUSE)?;
-            std::thread::sleep(PAUSE);
+        if all.has_too_much(pending) {
+            all.pause()?;
             ready = (0..all.publishers.len()).collect();
             continue;
         }
@@ -284,5 +397,7 @@ pub(crate) fn open_loop(
         next = (next + 1) % all.publishers.len();
         due_ns += interval_ns;
     }
-    all.finish()
+    all.finish()?;
+    progress.complete();
+    Ok(())
 }

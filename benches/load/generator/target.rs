@@ -19,6 +19,13 @@ const AT_ONCE: usize = 100;
 /// Names that one client subscribes to: some servers look through all patterns of a client for each new one.
 pub(crate) const NAMES_EACH: usize = 1000;
 
+/// What a server has waited for the lock that orders its messages, since its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LockWaits {
+    pub(crate) count: u64,
+    pub(crate) us: u64,
+}
+
 /// A server, or several that act as one.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -35,13 +42,24 @@ pub(crate) struct Target {
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Whether they go on with the sessions of earlier ones then.
     pub(crate) resumed: bool,
+    /// Whether it is asked how long it has waited for its lock.
+    pub(crate) tells_lock_waits: bool,
 }
 
 impl Target {
     /// One server.
     pub(crate) fn new(address: SocketAddr, pid: Option<u32>, tls: Option<Arc<ClientConfig>>) -> Self {
         let (subscribed_at, helpers) = (Vec::new(), Vec::new());
-        Target { address, subscribed_at, words: Words::default(), pid, helpers, tls, resumed: false }
+        Target {
+            address,
+            subscribed_at,
+            words: Words::default(),
+            pid,
+            helpers,
+            tls,
+            resumed: false,
+            tells_lock_waits: false,
+        }
     }
 
     /// What its processes have used so far, if they are to be measured.
@@ -49,6 +67,20 @@ impl Target {
         let pids = self.pid.iter().chain(&self.helpers);
         let times = pids.map(|pid| CpuTime::of(*pid)).collect::<io::Result<Vec<_>>>()?;
         Ok(times.into_iter().reduce(CpuTime::plus))
+    }
+
+    /// How often and how long it has waited for its lock, if it is asked and says it.
+    pub(super) fn lock_waits(&self) -> io::Result<Option<LockWaits>> {
+        if !self.tells_lock_waits {
+            return Ok(None);
+        }
+        let mut stream = self.connect()?;
+        stream.write_all(b"INFO stats\r\nQUIT\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let field = |name| answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok());
+        let (count, us) = (field("pregon_hub_lock_waits"), field("pregon_hub_lock_wait_us"));
+        Ok(count.zip(us).map(|(count, us)| LockWaits { count, us }))
     }
 
     /// Whether replies to those who publish count all who hear it.

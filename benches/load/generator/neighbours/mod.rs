@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::setpriority_process;
 
-use super::NeighbourOf;
 use super::figures::{Figures, Metric};
 use super::flow::{self, WARM_UP, joined};
 use super::listeners::{self, Heard, Listener, Progress};
@@ -30,6 +29,7 @@ use super::publishers::{self, Publisher};
 use super::target::Target;
 use super::usage::Memory;
 use super::wire::{self, Proto, Verifier};
+use super::{NeighbourOf, Shape};
 use crate::generator::stream::Stream;
 use stage::Stage;
 
@@ -227,7 +227,7 @@ fn beside(
             return Err(io::Error::other("the neighbour did not begin"));
         }
         let before = begin_peak(target)?;
-        let listening = scope.spawn(move || listeners::listen(listeners, progress));
+        let listening = scope.spawn(move || listeners::listen(listeners, progress, Shape::PLAIN));
         let publishing = scope.spawn(move || {
             let done = publishers::open_loop(publishers, progress, stop, RATE, epoch);
             if done.is_err() {
