@@ -187,6 +187,21 @@ impl Message {
         Message { kind, body: Body::Block(block) }
     }
 
+    /// Copies channel and payload as they have come, each [as a bulk](crate::resp::decode::Args::bulks), into a message.
+    pub(crate) fn of_bulks(kind: Kind, bulks: &[u8]) -> Self {
+        if bulks.len() > INLINE_TAIL {
+            return Message {
+                kind,
+                body: Body::Parts(Arc::new(Parts { lead: Vec::new(), tail: bulks.to_vec().into() })),
+            };
+        }
+        let block = block(|draft| {
+            draft.extend_from_slice(exact_head(kind, Proto::Resp2));
+            draft.extend_from_slice(bulks);
+        });
+        Message { kind, body: Body::Block(block) }
+    }
+
     /// Makes a message of a payload that is not copied; `line` is the payload with the line end of a bulk.
     pub fn sharing(kind: Kind, channel: &[u8], line: Bytes) -> Self {
         let mut lead = Vec::with_capacity(channel.len() + 2 * LENGTH_AND_ENDS);
@@ -276,8 +291,13 @@ impl Message {
         let len = messages.iter().map(|message| exact_head(message.kind, proto).len() + message.len()).sum();
         let mut bytes = Vec::with_capacity(len);
         for message in messages {
-            bytes.extend_from_slice(exact_head(message.kind, proto));
-            message.append_to(&mut bytes);
+            match &message.body {
+                Body::Block(block) if proto == Proto::Resp2 => bytes.extend_from_slice(block),
+                _ => {
+                    bytes.extend_from_slice(exact_head(message.kind, proto));
+                    message.append_to(&mut bytes);
+                }
+            }
         }
         Frame::of_messages(bytes, messages.len())
     }

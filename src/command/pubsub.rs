@@ -253,9 +253,10 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
         call.reply.integer(0);
         return Ok(());
     }
-    let message = match call.args.shared_line(2) {
-        Some(line) => Message::sharing(kind, channel, line),
-        None => Message::new(kind, channel, &call.args[2]),
+    let message = match (call.args.shared_line(2), call.args.bulks(1)) {
+        (Some(line), _) => Message::sharing(kind, channel, line),
+        (None, Some(bulks)) => Message::of_bulks(kind, bulks),
+        (None, None) => Message::new(kind, channel, &call.args[2]),
     };
     let published = call.hub.with(|hub| hub.publish(kind, channel, message));
     call.scope.expects_receivers = published.receivers > 0;

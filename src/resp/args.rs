@@ -105,6 +105,20 @@ impl<'a> Args<'a> {
         self.share(line)
     }
 
+    /// The arguments from `from` on as they have come: each behind its length, and before its line end. None if they have come
+    /// otherwise, as words or with other line ends, which the decoder lets pass.
+    pub fn bulks(&self, from: usize) -> Option<&'a [u8]> {
+        let spans = self.spans.get(from.checked_sub(1)?..)?;
+        let end = |span: &Span| span.start as usize + span.len as usize;
+        let are_bulks = spans.iter().zip(spans.get(1..)?).all(|(before, span)| {
+            let between = self.buffer.get(end(before)..span.start as usize).unwrap_or_default();
+            between.starts_with(b"\r\n$") && between[3..].ends_with(b"\r\n")
+        });
+        let (first, last) = spans.first().zip(spans.last())?;
+        let bulks = self.buffer.get(end(first) + 2..end(last) + 2)?;
+        (are_bulks && bulks.ends_with(b"\r\n")).then_some(bulks)
+    }
+
     fn share(&self, part: &[u8]) -> Option<Bytes> {
         let owner = self.owner.filter(|owner| part.len() > LEAST_SHARED.max(owner.len() / 2))?;
         Some(owner.slice_ref(part))
@@ -300,6 +314,41 @@ mod tests {
         assert_eq!(shares(echo(LEAST_SHARED - 2, "\r\n")), [None, None]);
         assert_eq!(shares([echo(len, "\r\n"), vec![b'y'; 2 * len]].concat()), [None, None]);
         assert_eq!(shares([&b"echo "[..], &vec![b'x'; len], b"\r\n"].concat()), [None, None], "words lie elsewhere");
+    }
+
+    #[test]
+    fn arguments_that_have_come_as_bulks_are_there_as_such() {
+        let bulks = |request: &str, from| {
+            let mut decoder = Decoder::default();
+            let Ok(Step::Request(args, _)) = decoder.next(request.as_bytes(), LIMITS) else {
+                panic!("a whole request")
+            };
+            let kept = args.to_owned();
+            assert_eq!(kept.args().bulks(from), None, "what is kept has no lengths");
+            args.bulks(from).map(|bulks| String::from_utf8_lossy(bulks).into_owned())
+        };
+        let long = "x".repeat(1000);
+        for (first, second) in [("", ""), ("a", "bc"), ("\r\n$", "$"), (&long, "0"), ("$1\r\n", &long)] {
+            let tail = format!("${}\r\n{first}\r\n${}\r\n{second}\r\n", first.len(), second.len());
+            let request = format!("*3\r\n$4\r\nECHO\r\n{tail}*1\r\n$4\r\nPING\r\n");
+            assert_eq!(bulks(&request, 1).as_deref(), Some(&*tail));
+            assert_eq!(bulks(&request, 2), Some(format!("${}\r\n{second}\r\n", second.len())));
+            assert_eq!(bulks(&request, 0), None, "nobody knows where the count ends");
+            assert_eq!(bulks(&request, 4), None);
+        }
+        let request = "*3\r\n$4\r\nECHO\r\n$1\r\na\r\n$1\r\nb\r\n";
+        for end in request.match_indices("\r\n").map(|(at, _)| at).skip(2) {
+            for other in ["\r.", "..", ".\n"].into_iter().filter(|other| other.starts_with('\r') || end > 14) {
+                let mut odd = request.to_owned();
+                odd.replace_range(end..end + 2, other);
+                let mut decoder = Decoder::default();
+                if let Ok(Step::Request(args, _)) = decoder.next(odd.as_bytes(), LIMITS) {
+                    assert_eq!(args.bulks(1), None, "{odd:?}");
+                }
+            }
+        }
+        assert_eq!(bulks("echo a b\r\n", 1), None);
+        assert_eq!(bulks("echo '\\r\\n$1\\r\\n' b\r\n", 1), None);
     }
 
     #[test]
