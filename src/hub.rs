@@ -38,7 +38,7 @@ pub(crate) use link::Carries;
 use link::Link;
 use listeners::Listeners;
 pub(crate) use listing::Cursor;
-pub(crate) use locked::Locked;
+pub(crate) use locked::{Locked, Waits};
 use name::Name;
 use name_table::NameTable;
 pub(crate) use name_table::PARTS;
@@ -76,6 +76,7 @@ pub struct Hub<T> {
     state: Mutex<HubState<T>>,
     relief: Arc<Notify>,
     audience: Arc<Audience>,
+    waits: Waits,
 }
 
 impl<T: Cost> Hub<T> {
@@ -87,7 +88,7 @@ impl<T: Cost> Hub<T> {
     fn with(ports: usize, link: Option<Link>) -> Self {
         let (relief, audience) = (Arc::new(Notify::new()), Arc::new(Audience::new(link.is_some())));
         let state = HubState::new(ports, link, relief.clone(), audience.clone());
-        Hub { state: Mutex::new(state), relief, audience }
+        Hub { state: Mutex::new(state), relief, audience, waits: Waits::default() }
     }
 
     /// A hub that has one port more, for a link. No more than `limit` bytes wait for it.
@@ -103,7 +104,12 @@ impl<T: Cost> Hub<T> {
 
     /// Takes the lock that orders everything.
     pub(crate) fn lock(&self) -> Locked<'_, T> {
-        Locked::new(self.state.lock())
+        Locked::new(self.state.try_lock().unwrap_or_else(|| self.waits.wait_for(&self.state)))
+    }
+
+    /// How often and how long threads have waited for that lock.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in

@@ -1,8 +1,10 @@
 //! The hub while it is locked, and what may be done with it then.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
-use parking_lot::MutexGuard;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::HubState;
 
@@ -10,6 +12,35 @@ use super::HubState;
 /// A transaction that is executed in one go has up to 64 commands of 256 arguments; everything else takes far fewer. Patterns
 /// that match a message are not counted: they are what a publish costs.
 const MOST_STEPS: usize = 32 * 1024;
+
+/// How often and how long threads have waited for the lock since the start: more of them help only as long as this is little.
+/// Nothing is counted where the lock is free, and so it costs nothing there.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    count: AtomicU64,
+    ns: AtomicU64,
+}
+
+impl Waits {
+    /// Waits for a lock that another thread has.
+    #[cold]
+    pub(super) fn wait_for<'a, S>(&self, lock: &'a Mutex<S>) -> MutexGuard<'a, S> {
+        let start = Instant::now();
+        self.count.fetch_add(1, Relaxed);
+        let state = lock.lock();
+        self.ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+        state
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
+    }
+
+    /// All of them together, in microseconds.
+    pub(crate) fn us(&self) -> u64 {
+        self.ns.load(Relaxed) / 1000
+    }
+}
 
 /// The hub, locked. Debug builds fail where more is done under one hold than may be, because publishers wait for it.
 #[derive(Debug)]
@@ -67,6 +98,24 @@ mod tests {
     #[should_panic(expected = "steps under one hold")]
     fn to_do_very_much_under_one_hold_of_the_lock_is_a_mistake() {
         subscribe_in_groups_of(MOST_STEPS + 1, 1);
+    }
+
+    #[test]
+    fn who_finds_the_lock_taken_is_counted_and_who_finds_it_free_is_not() {
+        let hub: Hub<usize> = Hub::new(1);
+        drop(hub.lock());
+        assert_eq!(hub.waits().count(), 0);
+        std::thread::scope(|scope| {
+            let held = hub.lock();
+            let waiting = scope.spawn(|| drop(hub.lock()));
+            while hub.waits().count() == 0 {
+                std::thread::yield_now();
+            }
+            drop(held);
+            waiting.join().expect("nobody panics");
+        });
+        assert_eq!(hub.waits().count(), 1);
+        assert!(hub.waits().ns.load(Relaxed) > 0);
     }
 
     #[test]

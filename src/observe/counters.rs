@@ -190,6 +190,10 @@ counters! {
     figure Counter published = "pubsub_published_messages", Plain;
     /// Deliveries of messages that were queued, one for each subscriber.
     figure Counter deliveries = "pubsub_deliveries", Plain;
+    /// How often a thread found the lock taken that orders all messages.
+    figure Counter hub_lock_waits = "hub_lock_waits", Plain;
+    /// How long threads waited for that lock, in microseconds.
+    figure Counter hub_lock_wait_us = "hub_lock_wait_us", Plain;
     /// Channels that are listened to.
     figure Gauge channels = "pubsub_channels", Plain;
     /// Patterns that are listened to.

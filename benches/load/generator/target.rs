@@ -79,7 +79,7 @@ impl Target {
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let field = |name| answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok());
-        let (count, us) = (field("pregon_hub_lock_waits"), field("pregon_hub_lock_wait_us"));
+        let (count, us) = (field("hub_lock_waits"), field("hub_lock_wait_us"));
         Ok(count.zip(us).map(|(count, us)| LockWaits { count, us }))
     }
 

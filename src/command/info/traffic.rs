@@ -37,6 +37,8 @@ fn figures(report: &mut Report<'_, '_>) -> Figures {
         key_misses: keys.counts.misses,
         published: report.hub.totals.messages + server.unheard(),
         deliveries: report.hub.totals.deliveries,
+        hub_lock_waits: server.hub.waits().count(),
+        hub_lock_wait_us: server.hub.waits().us(),
         channels: report.hub.channels as u64,
         patterns: report.hub.patterns as u64,
         shard_channels: report.hub.shard_channels as u64,
