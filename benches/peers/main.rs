@@ -19,14 +19,18 @@ mod goal;
 mod certificates;
 mod chart;
 mod conditions;
+mod cores;
 mod others;
 mod page;
 mod report;
 mod results;
+mod scaling;
 mod servers;
 mod suite;
 #[path = "../support/tls.rs"]
 mod tls;
+#[path = "../neighbours/watchdog.rs"]
+mod watchdog;
 
 use std::fs;
 use std::io;
@@ -45,6 +49,8 @@ use tls::Manner;
 
 /// For how long a case is measured in the short form.
 const SHORT_SECONDS: f64 = 0.5;
+/// For how long each load is measured with each number of io-threads.
+const SCALING_SECONDS: f64 = 2.0;
 
 /// Compares Pregon with the servers that are installed
 #[derive(Debug, Parser)]
@@ -59,6 +65,15 @@ struct Options {
     /// Subscribers by payload by protocol by io-threads, instead of the cases with goals
     #[arg(long)]
     matrix: bool,
+    /// What more io-threads bring, and how loads that are uneven are dealt out to them, on Pregon alone
+    #[arg(long)]
+    scaling: bool,
+    /// Pregon's program, if it is not the one that was built with this one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Where the files are written, if not to `peers` in the target directory
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
     /// The number of io-threads that Pregon is given
     #[arg(long)]
     io_threads: Option<u8>,
@@ -104,6 +119,9 @@ fn run(options: &Options) -> io::Result<()> {
     }
     servers::end_with_signals()?;
     let descriptors = generator::raise_descriptor_limit()?;
+    if options.scaling {
+        return scaled(options, descriptors);
+    }
     let programs = programs(options);
     let wanted = |entry: &Entry| options.case.as_ref().is_none_or(|part| entry.name.contains(part.as_str()));
     let entries = if options.matrix { suite::matrix() } else { suite::all() };
@@ -130,10 +148,26 @@ fn run(options: &Options) -> io::Result<()> {
     write(options, &results, &conditions)
 }
 
+fn scaled(options: &Options, descriptors: u64) -> io::Result<()> {
+    let program = |io_threads| pregon(options, Some(io_threads));
+    let conditions = conditions::now("peers", vec![program(1).version()], 1);
+    let seconds = options.seconds.unwrap_or(if options.short { SHORT_SECONDS } else { SCALING_SECONDS });
+    let write = |files: &[(&str, String)]| write_files(options, files).map(drop);
+    scaling::run(options.case.as_deref(), seconds, descriptors, program, &conditions, write)
+}
+
+/// Pregon's program with so many io-threads.
+fn pregon(options: &Options, io_threads: Option<u8>) -> Program {
+    match &options.program {
+        Some(path) => Program::pregon_at(path, io_threads),
+        None => Program::pregon(io_threads),
+    }
+}
+
 fn programs(options: &Options) -> Vec<Program> {
     let own = match (options.matrix, options.io_threads) {
-        (true, None) => vec![Program::pregon(Some(1)), Program::pregon(Some(2))],
-        (_, io_threads) => vec![Program::pregon(io_threads)],
+        (true, None) => vec![pregon(options, Some(1)), pregon(options, Some(2))],
+        (_, io_threads) => vec![pregon(options, io_threads)],
     };
     let peers = if options.alone { Vec::new() } else { Program::peers() };
     own.into_iter().chain(peers).collect()
@@ -173,21 +207,28 @@ fn start(program: &Program, tls: Option<Manner>) -> io::Result<Server> {
 }
 
 fn write(options: &Options, results: &Results, conditions: &[(&str, String)]) -> io::Result<()> {
-    // The server is built in the directory of a profile, in the target directory.
-    let built = Path::new(env!("CARGO_BIN_EXE_pregon"));
-    let target = built.ancestors().nth(2).unwrap_or(Path::new("."));
-    let directory = target.join("peers");
-    fs::create_dir_all(&directory)?;
     let title = if options.matrix { "Subscribers by payload, protocol and io-threads" } else { "Pregon beside Redis" };
     let files = [
         ("json", report::json(results, conditions)),
         ("svg", chart::svg(results)),
         ("md", report::page(title, results, conditions)),
     ];
-    for (extension, text) in files {
-        let file = directory.join(&options.name).with_extension(extension);
-        fs::write(&file, text)?;
+    for file in write_files(options, &files)? {
         eprintln!("written: {}", file.display());
     }
     Ok(())
+}
+
+/// Writes texts to files with these extensions, and answers which files these are.
+fn write_files(options: &Options, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
+    // The server is built in the directory of a profile, in the target directory.
+    let built = Path::new(env!("CARGO_BIN_EXE_pregon"));
+    let target = built.ancestors().nth(2).unwrap_or(Path::new("."));
+    let folder = options.folder.clone().unwrap_or_else(|| target.join("peers"));
+    fs::create_dir_all(&folder)?;
+    let file = |(extension, text): &(&str, String)| {
+        let file = folder.join(&options.name).with_extension(extension);
+        fs::write(&file, text).map(|()| file)
+    };
+    files.iter().map(file).collect()
 }

@@ -34,13 +34,18 @@ pub(crate) struct Program {
 impl Program {
     /// Pregon, as this package builds it; with a number of io-threads other than its default if that is given.
     pub(crate) fn pregon(io_threads: Option<u8>) -> Self {
+        Program::pregon_at(env!("CARGO_BIN_EXE_pregon"), io_threads)
+    }
+
+    /// The same of this file.
+    pub(crate) fn pregon_at(path: impl Into<PathBuf>, io_threads: Option<u8>) -> Self {
         let name = match io_threads {
             None => "pregon".into(),
             Some(count) => format!("pregon, io-threads {count}"),
         };
         let threads = io_threads.map(|count| ["--io-threads".into(), count.to_string().into()]);
         let args = listening().into_iter().chain(threads.into_iter().flatten()).collect();
-        Program::new(name, env!("CARGO_BIN_EXE_pregon"), args)
+        Program::new(name, path, args)
     }
 
     /// A program of this name that is started with these arguments before those for its port.
