@@ -1,6 +1,7 @@
 //! One connected client as its own worker sees it: the outbox and the subscriptions that deliveries and orders reach,
 //! beside the session, which only the client's own commands reach.
 
+pub(crate) mod bell;
 mod closing;
 pub(crate) mod following;
 pub mod held;
@@ -22,13 +23,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::acl::User;
 use crate::ids::{Topic, WorkerId};
 use crate::message::{Frame, Kind};
 use crate::resp::Proto;
 use crate::resp::answer::Answer;
+use bell::Bell;
 pub use closing::Closing;
 pub(crate) use memberships::{Membership, Memberships};
 use order::Returned;
@@ -71,7 +71,7 @@ pub struct Client {
     /// By topic; none until the first subscription, because most clients have none.
     memberships: RefCell<Option<Box<[Memberships; 3]>>>,
     /// Rung when the connection's task has something to do beside reading.
-    pub(crate) bell: Notify,
+    pub(crate) bell: Bell,
     proto: Cell<Proto>,
     closing: Cell<Option<Closing>>,
     /// Whether it ends as soon as nothing of it is under way.
@@ -121,7 +121,7 @@ impl Client {
             sink: RefCell::new(sink),
             outbox: RefCell::default(),
             memberships: RefCell::default(),
-            bell: Notify::new(),
+            bell: Bell::default(),
             closing: Cell::new(None),
             departing: Cell::new(false),
             abandoned: Cell::new(false),
@@ -204,7 +204,7 @@ impl Client {
             let left = Left { output_bytes: outbox.bytes(), channels, patterns, newest };
             *self.left.borrow_mut() = Some(Box::new(left));
             outbox.clear();
-            self.bell.notify_one();
+            self.bell.ring();
         }
     }
 
@@ -216,7 +216,7 @@ impl Client {
     /// Ends the connection as soon as nothing of it is under way, with what waits for it.
     pub(crate) fn depart(&self) {
         self.departing.set(true);
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// Whether it ends so.
@@ -228,7 +228,7 @@ impl Client {
     /// commands until that is decided.
     pub(crate) fn send_away(&self, destination: WorkerId) {
         self.destination.set(Some(destination));
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// Whether it is to move.
@@ -280,14 +280,14 @@ impl Client {
             self.outbox.borrow_mut().push_answer(answer);
         }
         self.served.set(self.served.get() + 1);
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// Gives it a request back that has waited, for its session to execute anew.
     pub(crate) fn give_back(&self, request: Box<Returned>) {
         *self.returned.borrow_mut() = Some(request);
         self.served.set(self.served.get() + 1);
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// The request that it was given back, if it was.
@@ -376,7 +376,7 @@ impl Client {
     fn set_congested(&self, congested: bool) {
         if congested && !self.congested.get() {
             // The task must wait for room beside input.
-            self.bell.notify_one();
+            self.bell.ring();
         }
         self.congested.set(congested);
     }

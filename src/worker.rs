@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use slab::Slab;
-use tokio::sync::Notify;
 
+use crate::client::bell::Bell;
 use crate::client::order::{Errand, HubAccess, Order, Receipt};
 use crate::client::registry::ClientInfo;
 use crate::client::sink::Sink;
@@ -75,7 +75,7 @@ pub struct Worker {
     /// What took the output of clients that have ended, and is still to be closed.
     hung_up: RefCell<VecDeque<Rc<dyn Sink>>>,
     /// Rung when there are such clients, or something is to be closed.
-    pub(crate) leave_bell: Notify,
+    pub(crate) leave_bell: Bell,
     /// Meant for clients that are not here, and still to be sent to where they are.
     astray: RefCell<Vec<(Arc<ClientInfo>, Errand)>>,
     /// Meant for clients that are on their way here.
@@ -101,7 +101,7 @@ pub struct Worker {
     /// Bytes queued for clients whose sockets were full, since it last looked whether they have room again.
     blind_bytes: Cell<usize>,
     /// Rung when `dirty` has entries.
-    pub(crate) flush_bell: Notify,
+    pub(crate) flush_bell: Bell,
     settings: RefCell<(u64, Rc<Settings>)>,
     /// Memory for replies, reused by all sessions.
     pub(crate) reply_buffer: RefCell<Vec<u8>>,
@@ -140,7 +140,7 @@ impl Worker {
             doubts: RefCell::default(),
             settled: RefCell::default(),
             hung_up: RefCell::default(),
-            leave_bell: Notify::new(),
+            leave_bell: Bell::default(),
             astray: RefCell::default(),
             awaiting: RefCell::default(),
             dirty: RefCell::default(),
@@ -153,7 +153,7 @@ impl Worker {
             steps: Cell::new(0),
             unoffered_bytes: Cell::new(0),
             blind_bytes: Cell::new(0),
-            flush_bell: Notify::new(),
+            flush_bell: Bell::default(),
             settings: RefCell::new(settings),
             reply_buffer: RefCell::default(),
             spare_decoder: RefCell::default(),

@@ -58,7 +58,7 @@ pub(crate) async fn serve(
     let client = worker.welcome(info, Some(transport.clone()));
     let session = match luggage {
         Some(luggage) => {
-            client.bell.notify_one();
+            client.bell.ring();
             Session::unpack(worker.clone(), client.clone(), *luggage)
         }
         None => {
@@ -153,7 +153,7 @@ impl Connection {
                     return;
                 }
                 // What it was to do there it does here.
-                self.client.bell.notify_one();
+                self.client.bell.ring();
             }
             if self.client.is_departing() {
                 self.session.depart();
@@ -191,7 +191,7 @@ impl Connection {
         });
         tokio::select! {
             biased;
-            () = client.bell.notified() => Event::Bell,
+            () = client.bell.rung() => Event::Bell,
             () = async { match alarm { Some(alarm) => alarm.await, None => pending().await } } => Event::Alarm,
             come = from_upstream => Event::Upstream(come),
             () = async { match last_answers { Some(until) => until.await, None => pending().await } } => {

@@ -202,7 +202,7 @@ async fn deliver(worker: Rc<Worker>) {
 /// Ends the subscriptions of clients that have ended and had very many, and closes the connections of all.
 async fn end(worker: Rc<Worker>) {
     loop {
-        worker.leave_bell.notified().await;
+        worker.leave_bell.rung().await;
         worker.go_on_ending();
         yield_now().await;
     }
@@ -213,7 +213,7 @@ async fn flush(worker: Rc<Worker>) {
     // Kept from one time to the next: at low rates no look finds anything, and looking costs a system call.
     let mut quiet_looks = 0;
     loop {
-        worker.flush_bell.notified().await;
+        worker.flush_bell.rung().await;
         while worker.flush_dirty(if quiet_looks < QUIET_LOOKS { FEWEST_AT_ONCE } else { MOST_AT_ONCE }) {
             let delivered = worker.delivered();
             yield_now().await;

@@ -71,7 +71,7 @@ impl Worker {
             }
         }
         if !self.leaving.borrow().is_empty() {
-            self.leave_bell.notify_one();
+            self.leave_bell.ring();
         }
     }
 
@@ -92,7 +92,7 @@ impl Worker {
     /// than for everything else about it, and very many can end at once. The connection counts until then.
     pub(crate) fn hang_up(&self, sink: Rc<dyn Sink>) {
         self.hung_up.borrow_mut().push_back(sink);
-        self.leave_bell.notify_one();
+        self.leave_bell.ring();
     }
 
     fn close_some(&self) {
@@ -103,7 +103,7 @@ impl Worker {
         if self.hung_up.borrow().is_empty() {
             self.hung_up.take();
         } else {
-            self.leave_bell.notify_one();
+            self.leave_bell.ring();
         }
     }
 
@@ -116,7 +116,7 @@ impl Worker {
     /// Ends the subscriptions of a client that has been closed, and says so to who waits for it.
     pub(super) fn see_to(&self, client: Rc<Client>, receipt: Option<Receipt>) {
         self.leaving.borrow_mut().push_back(Leaver { client, receipt });
-        self.leave_bell.notify_one();
+        self.leave_bell.ring();
     }
 }
 

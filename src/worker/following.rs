@@ -31,7 +31,7 @@ impl Worker {
         self.stats().fan_out.record(fanned_out_ns.saturating_sub(mark.posted_ns));
         let outboxes = self.marked_dirty.get();
         self.followed.borrow_mut().push_back(Followed { mark, fanned_out_ns, outboxes });
-        self.flush_bell.notify_one();
+        self.flush_bell.ring();
     }
 
     /// Notes which of the messages that are followed have been offered to their sockets.

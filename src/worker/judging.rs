@@ -74,7 +74,7 @@ impl Worker {
             client.set_in_doubt(true);
             self.doubts.borrow_mut().push_back(Doubt::new(client.clone(), vec![receipt]));
         }
-        self.leave_bell.notify_one();
+        self.leave_bell.ring();
     }
 
     /// Whether all that `client` listens to is what its user may listen to; none if it takes too long to say that at once.
@@ -127,7 +127,7 @@ impl Worker {
                 }
             }
         }
-        self.leave_bell.notify_one();
+        self.leave_bell.ring();
         steps
     }
 

@@ -21,7 +21,7 @@ impl Worker {
             Order::Missed(missed) => self.tell_missed(&missed),
             Order::Mark(mark) => self.follow(mark),
             Order::Survey(survey) => self.answer_survey(survey),
-            Order::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.notify_one()),
+            Order::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.ring()),
         }
     }
 
@@ -31,7 +31,7 @@ impl Worker {
             Errand::Kill(receipt) => self.kill(client, receipt),
             Errand::Judge(receipt) => self.judge(client, receipt),
             Errand::Close(why) => client.close(why),
-            Errand::Resume => client.bell.notify_one(),
+            Errand::Resume => client.bell.ring(),
             // In the form that suits it at this position of the mailbox.
             Errand::Tell(notice) => {
                 if let Some(frame) = notice.frame(client.proto(), client.is_subscriber()) {

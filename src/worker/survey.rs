@@ -28,6 +28,6 @@ impl Worker {
             }
         }
         self.settled.borrow_mut().push(receipt);
-        self.leave_bell.notify_one();
+        self.leave_bell.ring();
     }
 }

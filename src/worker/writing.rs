@@ -39,7 +39,7 @@ impl Worker {
             dirty.push_back(client.clone());
             self.marked_dirty.set(self.marked_dirty.get() + 1);
             if dirty.len() == 1 {
-                self.flush_bell.notify_one();
+                self.flush_bell.ring();
             }
         }
     }
