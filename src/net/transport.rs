@@ -6,10 +6,12 @@
 //! It can be written to while its task waits for it, both on one thread, so nothing here takes it exclusively. What
 //! [encryption](super::tls) keeps, it keeps behind a cell.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix;
+use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use rustix::net::SendFlags;
@@ -106,10 +108,27 @@ impl Transport {
         if interest.is_readable() && self.encrypted.as_ref().is_some_and(|encrypted| encrypted.has_input()) {
             return Ok(Ready::READABLE);
         }
-        match &self.socket {
-            Socket::Tcp(socket) => socket.ready(interest).await,
-            Socket::Unix(socket) => socket.ready(interest).await,
+        poll_fn(|context| self.poll_ready(interest, context)).await
+    }
+
+    /// One task waits at a time, so the places that tokio has for one waiter each are enough, and cost less than its queue.
+    fn poll_ready(&self, interest: Interest, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        let mut ready = Ready::EMPTY;
+        if interest.is_readable() {
+            let polled = match &self.socket {
+                Socket::Tcp(socket) => socket.poll_read_ready(context)?,
+                Socket::Unix(socket) => socket.poll_read_ready(context)?,
+            };
+            ready |= if polled.is_ready() { Ready::READABLE } else { Ready::EMPTY };
         }
+        if interest.is_writable() {
+            let polled = match &self.socket {
+                Socket::Tcp(socket) => socket.poll_write_ready(context)?,
+                Socket::Unix(socket) => socket.poll_write_ready(context)?,
+            };
+            ready |= if polled.is_ready() { Ready::WRITABLE } else { Ready::EMPTY };
+        }
+        if ready.is_empty() { Poll::Pending } else { Poll::Ready(Ok(ready)) }
     }
 
     /// Reads what is there, without waiting.
