@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::generator::flow;
 use crate::generator::target::Target;
 use crate::generator::words::Words;
+use crate::goal::REDIS_CLUSTER;
 use crate::servers::{Program, Server};
 use crate::suite::Way;
 use crate::talk;
@@ -45,7 +46,7 @@ impl Kind {
             Kind::Nats => "pregon, nats",
             Kind::RedisUpstream => "pregon, redis",
             Kind::PregonUpstream => "pregon, pregon",
-            Kind::RedisCluster => "redis cluster",
+            Kind::RedisCluster => REDIS_CLUSTER,
             Kind::RedisShards => "redis, SPUBLISH",
             Kind::BareNats => "nats alone",
         }
@@ -190,7 +191,7 @@ fn addresses(servers: &[Server]) -> Vec<SocketAddr> {
 }
 
 fn redis_server() -> io::Result<Program> {
-    let found = Program::peers().into_iter().find(|program| program.name == "redis");
+    let found = Program::peers(false).into_iter().find(|program| program.name == "redis");
     found.ok_or_else(|| io::Error::other("redis-server is not on PATH"))
 }
 

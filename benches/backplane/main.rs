@@ -137,7 +137,7 @@ fn run(options: &Options) -> io::Result<()> {
     let rows = rows.map(row).collect();
     let programs = kinds.iter().map(|kind| kind.name().to_owned()).collect();
     let redis = kinds.iter().position(|kind| *kind == Kind::RedisCluster);
-    let results = Results { programs, redis, rows };
+    let results = Results { programs, peers: redis.into_iter().collect(), rows };
     print!("{}", report::table(&results));
     for (file, text) in [
         (&options.json, report::json(&results, &conditions)),

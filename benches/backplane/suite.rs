@@ -3,7 +3,7 @@
 use crate::generator::figures::Metric;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, FanOut, OpenLoop, Shape};
-use crate::goal::{Against, Goal, INTACT};
+use crate::goal::{Against, Goal, INTACT, REDIS_CLUSTER};
 
 /// Between which nodes messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +114,8 @@ const WITHIN: &str = "latency within a node";
 pub(crate) fn all() -> Vec<Entry> {
     let fan_out = |name: &str, what: &str, case| {
         let entry = Entry::new(name, what, Way::ToAll, Case::FanOut(case));
-        let entry = entry.at_least(Metric::Rate, Against::Redis, 5.0);
-        entry.at_most(Metric::Cpu, Against::Redis, 0.3).intact()
+        let entry = entry.at_least(Metric::Rate, Against::Server(Some(REDIS_CLUSTER)), 5.0);
+        entry.at_most(Metric::Cpu, Against::Server(Some(REDIS_CLUSTER)), 0.3).intact()
     };
     let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, window: 16, ..FAN_OUT };
     let single = Case::OpenLoop(OpenLoop { rate: 200, subscribers: 1, payload: 64, seconds: 2.0, proto: Proto::Resp2 });
@@ -136,7 +136,7 @@ pub(crate) fn all() -> Vec<Entry> {
             Way::Across,
             Case::FanOut(pairs),
         )
-        .at_least(Metric::Rate, Against::Redis, 1.0)
+        .at_least(Metric::Rate, Against::Server(Some(REDIS_CLUSTER)), 1.0)
         .intact(),
         Entry::new(
             WITHIN,

@@ -76,7 +76,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> io::Result<()> {
     servers::end_with_signals()?;
     let descriptors = generator::raise_descriptor_limit()?;
-    let all = [Program::pregon(Some(2)), Program::pregon(Some(1))].into_iter().chain(Program::peers());
+    let all = [Program::pregon(Some(2)), Program::pregon(Some(1))].into_iter().chain(Program::peers(false));
     let programs: Vec<Program> = all.filter(|program| is_wanted(&options.servers, &program.name)).collect();
     let neighbours: Vec<&Neighbour> = ALL.iter().filter(|of| is_wanted(&options.only, of.name)).collect();
     let mut rows = Vec::new();

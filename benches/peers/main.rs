@@ -16,6 +16,7 @@ mod generator;
 #[path = "../support/goal.rs"]
 mod goal;
 
+mod bare;
 mod certificates;
 mod chart;
 mod conditions;
@@ -95,10 +96,28 @@ struct Options {
     /// Passed by cargo bench; without it nothing runs, so that `cargo test --benches` is quick
     #[arg(long, hide = true)]
     bench: bool,
+    /// Is the program that only accepts, answers and closes
+    #[arg(long, hide = true, requires = "port")]
+    bare: bool,
+    /// Where that serves
+    #[arg(long, hide = true)]
+    port: Option<u16>,
+}
+
+impl Options {
+    /// Whether Pregon has several io-threads.
+    fn is_threaded(&self) -> bool {
+        self.io_threads != Some(1)
+    }
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(port) = options.port.filter(|_| options.bare) {
+        let Err(error) = bare::serve(port);
+        eprintln!("peers: {error}");
+        return ExitCode::FAILURE;
+    }
     if !options.bench {
         println!("measurements run with `cargo bench --bench peers`");
         return ExitCode::SUCCESS;
@@ -122,9 +141,11 @@ fn run(options: &Options) -> io::Result<()> {
     if options.scaling {
         return scaled(options, descriptors);
     }
-    let programs = programs(options);
+    let mut programs = programs(options);
+    let own = programs.iter().filter(|program| program.name.starts_with("pregon")).count();
+    let peers = (own..programs.len()).collect();
     let wanted = |entry: &Entry| options.case.as_ref().is_none_or(|part| entry.name.contains(part.as_str()));
-    let entries = if options.matrix { suite::matrix() } else { suite::all() };
+    let entries = if options.matrix { suite::matrix() } else { suite::all(options.is_threaded()) };
     let mut entries: Vec<Entry> = entries.into_iter().filter(wanted).collect();
     if let Some(seconds) = options.seconds.or(options.short.then_some(SHORT_SECONDS)) {
         entries.iter_mut().for_each(|entry| entry.measure_for(seconds));
@@ -132,6 +153,9 @@ fn run(options: &Options) -> io::Result<()> {
     let rounds = options.rounds.unwrap_or(if options.short || options.matrix { 1 } else { 3 }).max(1);
     let versions = programs.iter().map(Program::version).collect();
     let mut conditions = conditions::now("peers", versions, rounds);
+    if entries.iter().any(|entry| entry.with_bare) {
+        programs.push(Program::new(bare::NAME.into(), std::env::current_exe()?, vec!["--bare".into()]));
+    }
     let (start, others_before) = (Instant::now(), Others::now());
     let mut rows = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -142,8 +166,8 @@ fn run(options: &Options) -> io::Result<()> {
     if let Some((now, before)) = Others::now().zip(others_before) {
         conditions.push(("other processes on these cores", format!("{:.1} % of the time", now.percent_since(before))));
     }
-    let redis = programs.iter().position(|program| program.name == "redis");
-    let results = Results { programs: programs.iter().map(|program| program.name.clone()).collect(), redis, rows };
+    let programs = programs.iter().map(|program| program.name.clone()).collect();
+    let results = Results { programs, peers, rows };
     print!("{}", report::table(&results));
     write(options, &results, &conditions)
 }
@@ -169,7 +193,7 @@ fn programs(options: &Options) -> Vec<Program> {
         (true, None) => vec![pregon(options, Some(1)), pregon(options, Some(2))],
         (_, io_threads) => vec![pregon(options, io_threads)],
     };
-    let peers = if options.alone { Vec::new() } else { Program::peers() };
+    let peers = if options.alone { Vec::new() } else { Program::peers(options.is_threaded()) };
     own.into_iter().chain(peers).collect()
 }
 
@@ -181,7 +205,8 @@ fn measure(entry: &Entry, programs: &[Program], rounds: usize, descriptors: u64)
         eprintln!("  skipped: it takes {needed} descriptors, and {descriptors} are allowed");
     } else {
         for _ in 0..rounds {
-            for (program, runs) in programs.iter().zip(&mut runs) {
+            let takes_part = |program: &Program| entry.with_bare || program.name != bare::NAME;
+            for (program, runs) in programs.iter().zip(&mut runs).filter(|(program, _)| takes_part(program)) {
                 match start(program, entry.tls).and_then(|server| entry.case.run(&server.target)) {
                     Ok(figures) => {
                         eprintln!("  {:<10} {figures}", program.name);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::generator::figures::{Figures, Metric, short};
-use crate::goal::{Against, Goal, INTACT};
+use crate::goal::{Against, Goal, INTACT, REDIS, REDIS_CLUSTER};
 use crate::results::{Results, Row};
 use crate::suite::LEGEND;
 
@@ -21,7 +21,9 @@ const SHOWN: [Metric; 10] = [
     Metric::StuckCut,
 ];
 /// Width of a program's column: its name with a number of io-threads fits.
-const COLUMN: usize = 20;
+const COLUMN: usize = 22;
+/// Width of a ratio at least.
+const RATIO: usize = 8;
 
 /// One table: a line for each figure of each case, with the ratio to Redis, the goal, and whether it was met.
 pub(crate) fn table(results: &Results) -> String {
@@ -29,7 +31,10 @@ pub(crate) fn table(results: &Results) -> String {
     for name in &results.programs {
         let _ = write!(text, " {name:>COLUMN$}");
     }
-    text.push_str("    ratio  goal\n");
+    for name in ratio_names(results) {
+        let _ = write!(text, " {name:>RATIO$}");
+    }
+    text.push_str("  goal\n");
     for row in &results.rows {
         let mut name = row.entry.name.as_str();
         for metric in SHOWN.into_iter().chain(INTACT) {
@@ -54,8 +59,9 @@ pub(crate) fn page(title: &str, results: &Results, conditions: &[(&str, String)]
         let _ = writeln!(text, "- {name}: {value}");
     }
     let programs = joined(results.programs.iter().cloned(), " | ");
-    let _ = writeln!(text, "\n| Case | Figure | {programs} | Ratio | Goal |");
-    let _ = writeln!(text, "|---|---|{}---|---|", "---|".repeat(results.programs.len()));
+    let ratios = ratio_names(results);
+    let _ = writeln!(text, "\n| Case | Figure | {programs} | {} | Goal |", ratios.join(" | "));
+    let _ = writeln!(text, "|---|---|{}---|", "---|".repeat(results.programs.len() + ratios.len()));
     for row in &results.rows {
         let mut name = format!("{}: {}", row.entry.name, row.entry.what);
         for metric in SHOWN.into_iter().chain(INTACT) {
@@ -65,10 +71,10 @@ pub(crate) fn page(title: &str, results: &Results, conditions: &[(&str, String)]
                 continue;
             }
             let values = joined(values.iter().map(|value| value.map_or_else(|| "-".into(), short)), " | ");
-            let ratio = results.ratio(row, metric).map_or_else(String::new, |ratio| format!("{ratio:.2} x"));
+            let ratios = joined(results.ratios(row, metric).into_iter().map(times), " | ");
             let goals = row.entry.goals.iter().filter(|goal| goal.metric == metric);
             let goals = joined(goals.map(|goal| judged(results, row, goal)), ", ");
-            let _ = writeln!(text, "| {name} | {} | {values} | {ratio} | {goals} |", metric.name());
+            let _ = writeln!(text, "| {name} | {} | {values} | {ratios} | {goals} |", metric.name());
             name.clone_from(&row.entry.name);
         }
     }
@@ -112,8 +118,10 @@ fn line(results: &Results, row: &Row, name: &str, metric: Metric, values: &[Opti
     for value in values {
         let _ = write!(text, " {:>COLUMN$}", value.map_or_else(|| "-".into(), short));
     }
-    let ratio = results.ratio(row, metric).map_or_else(String::new, |ratio| format!("{ratio:.2} x"));
-    let _ = write!(text, " {ratio:>8}");
+    for (ratio, name) in results.ratios(row, metric).into_iter().zip(ratio_names(results)) {
+        let width = name.len().max(RATIO);
+        let _ = write!(text, " {:>width$}", times(ratio));
+    }
     for goal in row.entry.goals.iter().filter(|goal| goal.metric == metric) {
         let _ = write!(text, "  {}", described(goal));
         match results.verdict(row, goal) {
@@ -128,10 +136,25 @@ fn line(results: &Results, row: &Row, name: &str, metric: Metric, values: &[Opti
     text
 }
 
+/// What the columns of ratios are called.
+fn ratio_names(results: &Results) -> Vec<String> {
+    match &results.peers[..] {
+        [_] => vec!["Ratio".into()],
+        peers => peers.iter().map(|peer| format!("to {}", results.programs[*peer])).collect(),
+    }
+}
+
+fn times(ratio: Option<f64>) -> String {
+    ratio.map_or_else(String::new, |ratio| format!("{ratio:.2} x"))
+}
+
 fn described(goal: &Goal) -> String {
     let most = if goal.at_least { "at least" } else { "at most" };
     match goal.against {
-        Against::Redis => format!("{most} {} x", short(goal.bound)),
+        Against::Server(None) => format!("{most} {} x of each", short(goal.bound)),
+        // What is compared with most is not named.
+        Against::Server(Some(REDIS | REDIS_CLUSTER)) => format!("{most} {} x", short(goal.bound)),
+        Against::Server(Some(name)) => format!("{most} {} x of {name}", short(goal.bound)),
         Against::Case(name) => format!("{most} {} x of `{name}`", short(goal.bound)),
         Against::Nothing => format!("{most} {}", short(goal.bound)),
     }

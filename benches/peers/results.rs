@@ -24,8 +24,8 @@ impl Row {
 pub(crate) struct Results {
     /// The programs; Pregon is the first.
     pub(crate) programs: Vec<String>,
-    /// Which of them is Redis.
-    pub(crate) redis: Option<usize>,
+    /// Which of them are the servers that Pregon is compared with; Redis is the first.
+    pub(crate) peers: Vec<usize>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -43,7 +43,15 @@ impl Results {
         let own = row.judged()?.get(goal.metric)?;
         let value = match goal.against {
             Against::Nothing => own,
-            Against::Redis => own / self.of_redis(row, goal.metric)?,
+            Against::Server(None) => {
+                let ratios = self.peers.iter().filter_map(|peer| Some(own / of(row, *peer, goal.metric)?));
+                // The worst of them.
+                ratios.reduce(if goal.at_least { f64::min } else { f64::max })?
+            }
+            Against::Server(Some(name)) => {
+                let program = self.programs.iter().position(|program| program == name)?;
+                own / of(row, program, goal.metric)?
+            }
             Against::Case(name) => {
                 let other = self.rows.iter().find(|row| row.entry.name == name)?;
                 own / other.figures[0].as_ref()?.get(goal.metric)?
@@ -53,14 +61,19 @@ impl Results {
         Some(Verdict { value, met })
     }
 
-    /// A figure of Pregon's as a multiple of Redis'.
-    pub(crate) fn ratio(&self, row: &Row, metric: Metric) -> Option<f64> {
-        let own = row.figures[0].as_ref()?.get(metric)?;
-        Some(own / self.of_redis(row, metric)?)
+    /// A figure of Pregon's as a multiple of each of the peers' in their order.
+    pub(crate) fn ratios(&self, row: &Row, metric: Metric) -> Vec<Option<f64>> {
+        self.peers.iter().map(|peer| ratio_to(row, *peer, metric)).collect()
     }
+}
 
-    fn of_redis(&self, row: &Row, metric: Metric) -> Option<f64> {
-        let figure = row.figures.get(self.redis?)?.as_ref()?.get(metric)?;
-        (figure > 0.0).then_some(figure)
-    }
+fn ratio_to(row: &Row, program: usize, metric: Metric) -> Option<f64> {
+    let own = row.figures[0].as_ref()?.get(metric)?;
+    Some(own / of(row, program, metric)?)
+}
+
+/// A figure of one of the programs that can be divided by.
+fn of(row: &Row, program: usize, metric: Metric) -> Option<f64> {
+    let figure = row.figures.get(program)?.as_ref()?.get(metric)?;
+    (figure > 0.0).then_some(figure)
 }

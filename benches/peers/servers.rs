@@ -55,8 +55,8 @@ impl Program {
 
     /// The other servers that are installed, `redis-server` first: every file on the PATH whose name begins like that of a
     /// server, so that several versions can stand beside each other, such as `redis-server-8`. All but the first are named
-    /// with their version.
-    pub(crate) fn peers() -> Vec<Self> {
+    /// with their version. Where Pregon has several io-threads, Valkey is given two, if `threaded` says so.
+    pub(crate) fn peers(threaded: bool) -> Vec<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let directories = std::env::split_paths(&path).filter_map(|directory| fs::read_dir(directory).ok());
         let mut files: Vec<PathBuf> = directories.flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -70,6 +70,10 @@ impl Program {
         let mut peers: Vec<Program> = files.into_iter().map(named).collect();
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.name = name_of(&peer.version(), number > 0);
+            if threaded && peer.name.starts_with("valkey") {
+                peer.name.push_str(", io-threads 2");
+                peer.args.extend(["--io-threads", "2"].map(OsString::from));
+            }
         }
         peers
     }

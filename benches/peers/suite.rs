@@ -1,10 +1,11 @@
 //! The cases, and what Pregon has to reach in them.
 
+use crate::bare;
 use crate::generator::figures::Metric;
 use crate::generator::uneven::Uneven;
 use crate::generator::wire::Proto;
 use crate::generator::{Case, Churn, FanOut, HandOver, Idle, Listing, Names, OpenLoop, Stuck};
-use crate::goal::{Against, Goal, INTACT};
+use crate::goal::{Against, Goal, INTACT, REDIS};
 use crate::tls::Manner;
 
 /// A case with its name.
@@ -17,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) goals: Vec<Goal>,
     /// How clients come in if connections are encrypted.
     pub(crate) tls: Option<Manner>,
+    /// Whether the least that is possible is measured, too.
+    pub(crate) with_bare: bool,
 }
 
 impl Entry {
@@ -33,7 +36,7 @@ impl Entry {
     }
 
     fn new(name: impl Into<String>, what: impl Into<String>, case: Case) -> Self {
-        Entry { name: name.into(), what: what.into(), case, goals: Vec::new(), tls: None }
+        Entry { name: name.into(), what: what.into(), case, goals: Vec::new(), tls: None, with_bare: false }
     }
 
     /// The same over TLS.
@@ -42,9 +45,36 @@ impl Entry {
         self
     }
 
+    /// This, and the same with the load generator's other shape.
+    fn in_both_shapes(self) -> [Self; 2] {
+        let mut eager = self.clone();
+        eager.name.push_str(", eager");
+        eager.what.push_str(", each answered at once");
+        if let Case::FanOut(case) = &mut eager.case {
+            case.shape.eager = true;
+        }
+        [self, eager]
+    }
+
+    /// At least `throughput` times the throughput of each of the others with at most `cpu` times their processor time.
+    fn beside_each(self, throughput: f64, cpu: f64) -> Self {
+        self.goal(Metric::Rate, Against::Server(None), throughput, true).goal(
+            Metric::Cpu,
+            Against::Server(None),
+            cpu,
+            false,
+        )
+    }
+
+    /// At most the processor time of the least that is possible.
+    fn beside_bare(mut self) -> Self {
+        self.with_bare = true;
+        self.goal(Metric::Cpu, Against::Server(Some(bare::NAME)), 1.0, false)
+    }
+
     /// At least `bound` times the throughput of Redis.
     fn throughput(self, bound: f64) -> Self {
-        self.goal(Metric::Rate, Against::Redis, bound, true)
+        self.goal(Metric::Rate, Against::Server(Some(REDIS)), bound, true)
     }
 
     /// At most `bound` times the processor time that Redis spends.
@@ -54,7 +84,7 @@ impl Entry {
 
     /// At most `bound` times the figure of Redis.
     fn at_most(self, metric: Metric, bound: f64) -> Self {
-        self.goal(metric, Against::Redis, bound, false)
+        self.goal(metric, Against::Server(Some(REDIS)), bound, false)
     }
 
     /// At most this figure.
@@ -81,7 +111,8 @@ pub(crate) const LEGEND: &str = "\
     - per second: deliveries that arrived; publishes where nobody listens; clients that came and went\n\
     - server cpu ns: processor time of the server for each of them\n\
     - p50 to max us: from sending to arrival, or to the reply where a case says so\n\
-    - Ratio: the first column to Redis";
+    - Ratio, or to NAME: the first column to Redis, or to each of the servers\n\
+    - bare: a program that only accepts, answers and closes";
 
 const FAN_OUT: FanOut = FanOut::ONE;
 
@@ -93,9 +124,12 @@ const HOT_PATTERNS: &str = "100 matching patterns";
 /// What may be on its way to all subscribers together in a cell of the matrix.
 const MATRIX_PENDING_MB: usize = 64;
 
-/// Everything that has a goal.
-pub(crate) fn all() -> Vec<Entry> {
-    [flowing(), patterns(), latencies(), listing(), memory(), overload(), encrypted()].into_iter().flatten().collect()
+/// Everything that has a goal; some of them are others where Pregon has several io-threads, because these have to wake each other.
+pub(crate) fn all(threaded: bool) -> Vec<Entry> {
+    [fan_outs(), one_to_one(threaded), others(), patterns(), latencies(), listing(), memory(), overload(), encrypted()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Subscribers by payload by protocol by io-threads; without goals. Only Pregon is measured with other numbers of
@@ -118,10 +152,7 @@ pub(crate) fn matrix() -> Vec<Entry> {
     entries
 }
 
-fn flowing() -> Vec<Entry> {
-    let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, ..FAN_OUT };
-    // A bound on what is under way: without it a publisher of large messages outruns the process that reads them.
-    let large = FanOut { subscribers: 50, window: 16, payload: 64 * 1024, pending_mb: Some(64), ..FAN_OUT };
+fn fan_outs() -> Vec<Entry> {
     let fan_out = |name: &str, what: &str, case: FanOut| Entry::new(name, what, Case::FanOut(case));
     vec![
         fan_out("fan-out 100 w1", "1 publisher, 100 subscribers, 1 publish in flight", FAN_OUT)
@@ -144,26 +175,40 @@ fn flowing() -> Vec<Entry> {
             .throughput(10.0)
             .cpu(0.15)
             .intact(),
-        fan_out(
-            "50:50:50 w16",
-            "50 publishers to 50 subscribers, one to one, 16 in flight each",
-            FanOut { window: 16, ..pairs.clone() },
-        )
-        .throughput(1.2)
-        .cpu(0.8)
-        .intact(),
-        fan_out("50:50:50 w1", "the same, 1 in flight each", pairs).throughput(1.1).cpu(0.9).intact(),
-        fan_out(
-            "nobody subscribed",
-            "8 publishers, 64 in flight each, nobody listens",
-            FanOut { publishers: 8, subscribers: 0, window: 64, ..FAN_OUT },
-        )
-        .throughput(1.5)
-        .cpu(0.5),
-        fan_out(
+    ]
+}
+
+/// Where nothing fans out, so that the cost of one message counts.
+fn one_to_one(threaded: bool) -> Vec<Entry> {
+    let (pairs_w16, pairs_w1) = if threaded { (0.9, 0.85) } else { (0.75, 0.8) };
+    let pairs = FanOut { publishers: 50, channels: 50, subscribers: 50, ..FAN_OUT };
+    let w16 = Entry::new(
+        "50:50:50 w16",
+        "50 publishers to 50 subscribers, one to one, 16 in flight each",
+        Case::FanOut(FanOut { window: 16, ..pairs.clone() }),
+    );
+    let w1 = Entry::new("50:50:50 w1", "the same, 1 in flight each", Case::FanOut(pairs));
+    let unheard = Entry::new(
+        "nobody subscribed",
+        "8 publishers, 64 in flight each, nobody listens",
+        Case::FanOut(FanOut { publishers: 8, subscribers: 0, window: 64, ..FAN_OUT }),
+    );
+    let entries = [
+        w16.beside_each(1.3, pairs_w16).intact(),
+        w1.beside_each(1.1, pairs_w1).intact(),
+        unheard.beside_each(2.0, 0.4),
+    ];
+    entries.into_iter().flat_map(Entry::in_both_shapes).collect()
+}
+
+fn others() -> Vec<Entry> {
+    // A bound on what is under way: without it a publisher of large messages outruns the process that reads them.
+    let large = FanOut { subscribers: 50, window: 16, payload: 64 * 1024, pending_mb: Some(64), ..FAN_OUT };
+    vec![
+        Entry::new(
             "64 KB to 50 w16",
             "1 publisher, 50 subscribers, payloads of 64 KB, 16 in flight, 64 MB under way at most",
-            large,
+            Case::FanOut(large),
         )
         .throughput(1.4)
         .cpu(0.5)
@@ -174,7 +219,8 @@ fn flowing() -> Vec<Entry> {
             Case::Churn(Churn { seconds: 3.0 }),
         )
         .throughput(1.1)
-        .cpu(0.9),
+        .cpu(0.9)
+        .beside_bare(),
         Entry::new(
             "BRPOP hand-over",
             "25 queues, each with a client that waits for an element and one that pushes the next one then",
@@ -187,8 +233,8 @@ fn flowing() -> Vec<Entry> {
 
 fn patterns() -> Vec<Entry> {
     let one = FanOut { subscribers: 1, window: 16, ..FAN_OUT };
-    let mut entries =
-        vec![Entry::new(NO_PATTERNS, "1 publisher, 1 subscriber, 16 in flight", Case::FanOut(one.clone())).intact()];
+    let alone = Entry::new(NO_PATTERNS, "1 publisher, 1 subscriber, 16 in flight", Case::FanOut(one.clone()));
+    let mut entries = Vec::from(alone.beside_each(1.1, 0.8).intact().in_both_shapes());
     for (name, shape) in [
         ("cold a:*", "a:#*"),
         ("cold *:a", "*:a#"),
@@ -197,9 +243,12 @@ fn patterns() -> Vec<Entry> {
         ("cold *a*b*", "*a#*b#*"),
     ] {
         let case = FanOut { cold_patterns: 100_000, cold_shape: shape.into(), ..one.clone() };
-        let entry =
-            Entry::new(name, "the same beside 100,000 patterns of this shape that do not match", Case::FanOut(case))
-                .goal(Metric::Rate, Against::Case(NO_PATTERNS), 0.8, true);
+        let entry = Entry::new(
+            name,
+            "1 subscriber w16 beside 100,000 patterns of this shape that do not match",
+            Case::FanOut(case),
+        )
+        .goal(Metric::Rate, Against::Case(NO_PATTERNS), 0.8, true);
         entries.push(entry.intact());
     }
     // All matches go to one client: without a bound its socket is what cannot keep up.
@@ -218,7 +267,8 @@ fn latencies() -> Vec<Entry> {
         let case = OpenLoop { rate, subscribers, payload: 64, seconds: 3.0, proto: Proto::Resp2 };
         let what = format!("{subscribers} subscribers, {rate} messages per second: latency");
         let entry = Entry::new(name, what, Case::OpenLoop(case));
-        entry.at_most(Metric::P50, 1.0).at_most(Metric::P99, 1.0).cpu(1.0).intact()
+        let most = [Metric::P50, Metric::P99, Metric::Cpu].into_iter();
+        most.fold(entry, |entry, metric| entry.goal(metric, Against::Server(None), 1.0, false)).intact()
     };
     vec![paced("10 at 5000/s", 10, 5000), paced("100 at 500/s", 100, 500)]
 }

@@ -5,8 +5,8 @@ use crate::generator::figures::Metric;
 /// What a target compares with.
 #[derive(Clone, Debug)]
 pub(crate) enum Against {
-    /// The same figure of Redis, or of a cluster of it.
-    Redis,
+    /// The same figure of the server of this name, or of each of the others that is there.
+    Server(Option<&'static str>),
     /// The same figure of Pregon in another case.
     Case(&'static str),
     /// Nothing: the bound is the figure itself.
@@ -22,6 +22,10 @@ pub(crate) struct Goal {
     /// Whether the bound is the least that is allowed, and not the most.
     pub(crate) at_least: bool,
 }
+
+/// What Redis is called, and a cluster of it.
+pub(crate) const REDIS: &str = "redis";
+pub(crate) const REDIS_CLUSTER: &str = "redis cluster";
 
 /// What is zero where nothing went wrong.
 pub(crate) const INTACT: [Metric; 3] = [Metric::Cut, Metric::Lost, Metric::Altered];
