@@ -38,6 +38,7 @@ pub(crate) use link::Carries;
 use link::Link;
 use listeners::Listeners;
 pub(crate) use listing::Cursor;
+use locked::Apart;
 pub(crate) use locked::{Locked, Waits};
 use name::Name;
 use name_table::NameTable;
@@ -73,10 +74,10 @@ pub(crate) struct Totals {
 /// The hub, shared by all threads. Its mailboxes carry `T` beside messages.
 #[derive(Debug)]
 pub struct Hub<T> {
-    state: Mutex<HubState<T>>,
+    state: Apart<Mutex<HubState<T>>>,
     relief: Arc<Notify>,
     audience: Arc<Audience>,
-    waits: Waits,
+    waits: Apart<Waits>,
 }
 
 impl<T: Cost> Hub<T> {
@@ -88,7 +89,7 @@ impl<T: Cost> Hub<T> {
     fn with(ports: usize, link: Option<Link>) -> Self {
         let (relief, audience) = (Arc::new(Notify::new()), Arc::new(Audience::new(link.is_some())));
         let state = HubState::new(ports, link, relief.clone(), audience.clone());
-        Hub { state: Mutex::new(state), relief, audience, waits: Waits::default() }
+        Hub { state: Apart(Mutex::new(state)), relief, audience, waits: Apart(Waits::default()) }
     }
 
     /// A hub that has one port more, for a link. No more than `limit` bytes wait for it.
@@ -104,12 +105,13 @@ impl<T: Cost> Hub<T> {
 
     /// Takes the lock that orders everything.
     pub(crate) fn lock(&self) -> Locked<'_, T> {
-        Locked::new(self.state.try_lock().unwrap_or_else(|| self.waits.wait_for(&self.state)))
+        let state = &self.state.0;
+        Locked::new(state.try_lock().unwrap_or_else(|| self.waits.0.wait_for(state)))
     }
 
     /// How often and how long threads have waited for that lock.
     pub(crate) fn waits(&self) -> &Waits {
-        &self.waits
+        &self.waits.0
     }
 
     /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in

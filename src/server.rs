@@ -42,8 +42,10 @@ use governor::Governor;
 use names::Names;
 use tracers::Tracers;
 
-/// What other threads need of a worker beside its mailbox.
+/// What other threads need of a worker beside its mailbox. Apart from those of other workers in memory, because its own thread
+/// counts in it with each command.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct WorkerHandle {
     /// Rung when the mailbox has become non-empty.
     pub bell: Notify,

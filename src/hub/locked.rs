@@ -13,6 +13,12 @@ use super::HubState;
 /// that match a message are not counted: they are what a publish costs.
 const MOST_STEPS: usize = 32 * 1024;
 
+/// What several threads change, on lines of the processor's cache of its own: who changes it would slow down all who read what
+/// lies beside it.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Apart<T>(pub(super) T);
+
 /// How often and how long threads have waited for the lock since the start: more of them help only as long as this is little.
 /// Nothing is counted where the lock is free, and so it costs nothing there.
 #[derive(Debug, Default)]
