@@ -73,7 +73,9 @@ pub(super) fn run(runtime: &Runtime, server: Arc<Server>, id: WorkerId, inlet: I
         spawn_local(vital(flush(worker.clone())));
         spawn_local(vital(end(worker.clone())));
         spawn_local(vital(tick(worker.clone())));
-        vital(receive(worker, inlet)).await;
+        // In a task, too: what is waited for here is looked at whenever anything happens on the thread. A failure of it has ended
+        // the process.
+        let _ = spawn_local(vital(receive(worker, inlet))).await;
     });
 }
 
