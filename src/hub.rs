@@ -30,7 +30,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use audience::Audience;
+use audience::{Audience, Deserted};
 use channel::Channel;
 pub(crate) use channel::Traffic;
 pub(crate) use entry::{Entry, Publication};
@@ -169,6 +169,8 @@ pub(crate) struct HubState<T> {
     link: Option<Link>,
     /// What others may know of the names without the lock.
     audience: Arc<Audience>,
+    /// Names that have lost their last listener since the lock was taken, which others may not know yet.
+    deserted: Deserted,
     /// See [`HubState::note_time`].
     now_ms: u64,
     pub(crate) totals: Totals,
@@ -185,6 +187,7 @@ impl<T: Cost> HubState<T> {
             matched: vec![Vec::new(); ports],
             link,
             audience,
+            deserted: Deserted::default(),
             now_ms: 0,
             totals: Totals::default(),
         }
@@ -216,10 +219,12 @@ impl<T: Cost> HubState<T> {
             Wanted::Channel(name) => (&mut self.channels, *name),
             Wanted::ShardChannel(name) => (&mut self.shard_channels, *name),
             Wanted::Pattern(pattern) => {
-                let (name, listeners) = self.patterns.get_or_insert_compiled(pattern, Listeners::default);
-                let joined = (name.clone(), listeners.join(port, new_slot));
-                self.audience.set_patterns(self.patterns.len(), self.link.is_some());
-                return joined;
+                let audience = &self.audience;
+                let (name, listeners) = self.patterns.get_or_insert_compiled(pattern, || {
+                    audience.add_pattern();
+                    Listeners::default()
+                });
+                return (name.clone(), listeners.join(port, new_slot));
             }
         };
         let (name, channel) = names.get_or_insert(name, || {
@@ -240,7 +245,7 @@ impl<T: Cost> HubState<T> {
                     listeners.leave(port);
                     if listeners.is_empty() {
                         self.patterns.remove(name);
-                        self.audience.set_patterns(self.patterns.len(), self.link.is_some());
+                        self.deserted.add_pattern();
                     }
                 }
                 return;
@@ -250,7 +255,7 @@ impl<T: Cost> HubState<T> {
             listeners.leave(port);
             if listeners.is_empty() {
                 names.remove(name);
-                self.audience.remove_channel(name);
+                self.deserted.add_channel(name);
             }
         }
     }

@@ -61,9 +61,12 @@ impl<'a, T> Locked<'a, T> {
 
 impl<T> Drop for Locked<'_, T> {
     fn drop(&mut self) {
-        let steps = self.0.steps;
+        let HubState { steps, audience, deserted, .. } = &mut *self.0;
+        if !deserted.is_empty() {
+            audience.forget(deserted);
+        }
         debug_assert!(
-            steps <= MOST_STEPS || std::thread::panicking(),
+            *steps <= MOST_STEPS || std::thread::panicking(),
             "{steps} steps under one hold of the hub's lock"
         );
     }
