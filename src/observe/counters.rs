@@ -76,6 +76,8 @@ pub enum Shape {
     Plain,
     /// Bytes, as kilobytes with two digits behind the point.
     Kilobytes,
+    /// Microseconds, as seconds with six digits behind the point.
+    Seconds,
 }
 
 /// Turns the list below into [`Counters`], [`Figures`] and [`METRICS`].
@@ -192,8 +194,8 @@ counters! {
     figure Counter deliveries = "pubsub_deliveries", Plain;
     /// How often a thread found the lock taken that orders all messages.
     figure Counter hub_lock_waits = "hub_lock_waits", Plain;
-    /// How long threads waited for that lock, in microseconds.
-    figure Counter hub_lock_wait_us = "hub_lock_wait_us", Plain;
+    /// How long threads waited for that lock, in seconds.
+    figure Counter hub_lock_wait_us = "hub_lock_wait_seconds", Seconds;
     /// Channels that are listened to.
     figure Gauge channels = "pubsub_channels", Plain;
     /// Patterns that are listened to.

@@ -78,9 +78,10 @@ impl Target {
         stream.write_all(b"INFO stats\r\nQUIT\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let field = |name| answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse().ok());
-        let (count, us) = (field("hub_lock_waits"), field("hub_lock_wait_us"));
-        Ok(count.zip(us).map(|(count, us)| LockWaits { count, us }))
+        let field =
+            |name| answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse::<f64>().ok());
+        let (count, seconds) = (field("hub_lock_waits"), field("hub_lock_wait_seconds"));
+        Ok(count.zip(seconds).map(|(count, seconds)| LockWaits { count: count as u64, us: (seconds * 1e6) as u64 }))
     }
 
     /// Whether replies to those who publish count all who hear it.

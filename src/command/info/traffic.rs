@@ -1,5 +1,7 @@
 //! Sections that are counted: what came, what went, how long it took, what failed.
 
+use std::time::Duration;
+
 use super::Report;
 use crate::command::table::{self, Entry};
 use crate::observe::counters::{Figures, METRICS, Metric, Shape, Source};
@@ -14,6 +16,10 @@ pub(super) fn stats(report: &mut Report<'_, '_>) {
             Source::Figure(figure, Shape::Plain) => report.field(name, figure(&figures)),
             Source::Figure(figure, Shape::Kilobytes) => {
                 report.field(name, format_args!("{:.2}", figure(&figures) as f64 / 1024.0));
+            }
+            Source::Figure(figure, Shape::Seconds) => {
+                let time = Duration::from_micros(figure(&figures));
+                report.field(name, format_args!("{}.{:06}", time.as_secs(), time.subsec_micros()));
             }
             Source::Absent(text) => report.field(name, text),
         }
