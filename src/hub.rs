@@ -8,9 +8,9 @@
 //!
 //! Promises P1-P4 follow from one lock: all mailboxes receive entries in the order in which publishers held it, and a
 //! worker changes its subscribers only at the position of its mailbox at which the hub counted the change (see
-//! [`HubState::take_all`] and its callers). The lock is never held across input, output, parsing or an `.await`, nor for more
-//! steps than [`Locked`] says, which debug builds count: names are joined, left and looked up [a few](NAMES_AT_ONCE) at a
-//! time, and listed in [parts](PARTS).
+//! [`HubState::take_all`] and its callers). Of a message that nobody can hear this is known [without it](audience). The lock
+//! is never held across input, output, parsing or an `.await`, nor for more steps than [`Locked`] says, which debug builds
+//! count: names are joined, left and looked up [a few](NAMES_AT_ONCE) at a time, and listed in [parts](PARTS).
 
 pub mod access;
 mod audience;

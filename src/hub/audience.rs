@@ -99,19 +99,17 @@ mod tests {
     use crate::ids::Topic;
     use crate::message::Kind;
 
-    #[test]
-    fn nobody_hears_what_the_audience_does_not_know_of_and_all_are_forgotten() {
+    /// Lets subscribers of these kinds come and go, and looks who is known of all the time.
+    fn come_and_go(topics: &[Topic]) {
         let (hub, mut random): (Hub<usize>, _) = (Hub::new(2), Rng::with_seed(1));
         let names: Vec<String> = (0..40).map(|number| format!("channel:{number}")).collect();
-        let mut joined = Vec::new();
+        let (mut joined, mut unheard) = (Vec::new(), 0);
         for round in 0..4000 {
             if random.usize(..2000) > round {
                 let name = &names[random.usize(..names.len())];
-                // Patterns are few, or nothing but them would be asked.
-                let topic = Topic::ALL[if round < 200 { random.usize(..3) } else { random.usize(..2) }];
-                let place = (random.usize(..2), topic, name);
-                hub.lock().subscribe(place.0, &mut Wanted::new(topic, name.as_bytes()), || 0);
-                joined.push(place);
+                let (port, topic) = (random.usize(..2), topics[random.usize(..topics.len())]);
+                hub.lock().subscribe(port, &mut Wanted::new(topic, name.as_bytes()), || 0);
+                joined.push((port, topic, name));
             } else if !joined.is_empty() {
                 let (port, topic, name) = joined.swap_remove(random.usize(..joined.len()));
                 hub.lock().unsubscribe(port, topic, name.as_bytes());
@@ -119,9 +117,17 @@ mod tests {
             let name = names[random.usize(..names.len())].as_bytes();
             let heard = [Kind::Channel, Kind::ShardChannel].map(|kind| hub.lock().receivers(kind, name));
             assert!(hub.may_hear(name) || heard == [0, 0], "{heard:?}");
+            unheard += usize::from(!joined.is_empty() && !hub.may_hear(name));
         }
         assert!(joined.is_empty());
         assert!(names.iter().all(|name| !hub.may_hear(name.as_bytes())));
+        assert_eq!(unheard > 0, !topics.contains(&Topic::Pattern), "any pattern may match");
+    }
+
+    #[test]
+    fn nobody_hears_what_the_audience_does_not_know_of_and_all_are_forgotten() {
+        come_and_go(&[Topic::Channel, Topic::ShardChannel]);
+        come_and_go(&[Topic::Pattern]);
     }
 
     #[test]
