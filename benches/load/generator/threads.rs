@@ -6,7 +6,12 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One step.
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity};
+
+use super::usage::TICKS_PER_SECOND;
+
+/// How long one step is.
 const STEP: Duration = Duration::from_millis(250);
 /// From this share of a step on a thread has as much to do as it can, and up to that one it idles.
 const SATURATED: f64 = 0.9;
@@ -19,43 +24,52 @@ const AWAKE: f64 = 0.01;
 #[derive(Debug)]
 pub(super) struct Course {
     names: Vec<String>,
-    /// For each step the share of each thread.
-    steps: Vec<Vec<f64>>,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Step {
+    /// Of each thread.
+    shares: Vec<f64>,
+    /// For how much of one core's time the cores of the process were idle.
+    spare: f64,
 }
 
 impl Course {
     /// Watches the io-threads of process `pid` for so long.
     pub(super) fn watch(pid: u32, time: Duration) -> Self {
-        let mut before = busy_ns(pid);
+        let cores = cores_of(pid);
+        let (mut before, mut idle_before) = (busy_ns(pid), idle_ns(&cores));
         let names: Vec<String> = before.keys().cloned().collect();
         let (start, mut steps) = (Instant::now(), Vec::new());
         let mut last = start;
         while start.elapsed() < time {
             thread::sleep(STEP);
-            let (now, at) = (busy_ns(pid), Instant::now());
+            let (now, idle, at) = (busy_ns(pid), idle_ns(&cores), Instant::now());
             let step_ns = (at - last).as_nanos() as f64;
             let share = |name: &String| {
                 let ns = |of: &BTreeMap<String, u64>| of.get(name).copied().unwrap_or_default();
                 ns(&now).saturating_sub(ns(&before)) as f64 / step_ns
             };
-            steps.push(names.iter().map(share).collect());
-            (before, last) = (now, at);
+            let spare = idle.saturating_sub(idle_before) as f64 / step_ns;
+            steps.push(Step { shares: names.iter().map(share).collect(), spare });
+            (before, idle_before, last) = (now, idle, at);
         }
         Course { names, steps }
     }
 
-    /// For how long at a stretch, in seconds, one thread had all that it could do while another idled.
+    /// For how long at a stretch, in seconds, one thread had all that it could do while another idled, and a core to run it on.
     pub(super) fn lopsided_s(&self) -> f64 {
-        let is_lopsided = |shares: &Vec<f64>| {
-            shares.iter().any(|share| *share >= SATURATED) && shares.iter().any(|share| *share < IDLE)
+        let is_lopsided = |Step { shares, spare }: &Step| {
+            shares.iter().any(|share| *share >= SATURATED) && shares.iter().any(|share| *share < IDLE) && *spare > IDLE
         };
-        let stretches = self.steps.split(|shares| !is_lopsided(shares));
+        let stretches = self.steps.split(|step| !is_lopsided(step));
         stretches.map(|steps| steps.len()).max().unwrap_or_default() as f64 * STEP.as_secs_f64()
     }
 
     /// How many threads did anything.
     pub(super) fn awake(&self) -> usize {
-        let share = |thread: usize| self.steps.iter().map(|shares| shares[thread]).sum::<f64>();
+        let share = |thread: usize| self.steps.iter().map(|step| step.shares[thread]).sum::<f64>();
         let least = AWAKE * self.steps.len() as f64;
         (0..self.names.len()).filter(|thread| share(*thread) > least).count()
     }
@@ -65,8 +79,8 @@ impl Course {
         let mut text = String::new();
         for (thread, name) in self.names.iter().enumerate() {
             let _ = write!(text, "  {name:>8}");
-            for shares in &self.steps {
-                let _ = write!(text, " {:>3.0}", 100.0 * shares[thread]);
+            for step in &self.steps {
+                let _ = write!(text, " {:>3.0}", 100.0 * step.shares[thread]);
             }
             text.push('\n');
         }
@@ -87,4 +101,22 @@ fn busy_ns(pid: u32) -> BTreeMap<String, u64> {
         }
     }
     threads
+}
+
+/// The cores that process `pid` may use.
+fn cores_of(pid: u32) -> Vec<usize> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let Ok(set) = sched_getaffinity(pid) else { return Vec::new() };
+    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+}
+
+/// How long these cores have been idle.
+fn idle_ns(cores: &[usize]) -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let idle = stat.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("cpu")?.split_ascii_whitespace();
+        let core = words.next()?.parse().ok()?;
+        cores.contains(&core).then(|| words.nth(3)?.parse::<u64>().ok())?
+    });
+    idle.sum::<u64>() * (1_000_000_000 / TICKS_PER_SECOND)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 /// Clock ticks of `/proc/PID/stat` in a second: `USER_HZ`, 100 on every Linux.
-const TICKS_PER_SECOND: u64 = 100;
+pub(super) const TICKS_PER_SECOND: u64 = 100;
 
 /// Processor time of all threads of a process.
 #[derive(Clone, Copy, Debug, Default)]
