@@ -82,6 +82,10 @@ pub struct Client {
     left: RefCell<Option<Box<Left>>>,
     /// The worker that it should live on from now on, if it is at rest when its connection next looks.
     destination: Cell<Option<WorkerId>>,
+    /// What it has cost its worker lately: see [`Client::spend`].
+    cost: Cell<u64>,
+    /// Whether it is expected from another worker, and what takes its output has still to come.
+    arriving: Cell<bool>,
     /// Whether its sink took less than it was offered and has not become writable since.
     congested: Cell<bool>,
     /// What its socket has not been offered, as its worker counts it; while there is anything, it stands in the worker's
@@ -127,6 +131,8 @@ impl Client {
             abandoned: Cell::new(false),
             left: RefCell::default(),
             destination: Cell::new(None),
+            cost: Cell::new(0),
+            arriving: Cell::new(false),
             congested: Cell::new(false),
             unoffered_bytes: Cell::new(0),
             served: Cell::new(0),
@@ -241,11 +247,50 @@ impl Client {
         self.destination.take()
     }
 
-    /// Whether no other client, message or order has anything to do with it.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    /// Notes that it has cost its worker about so many nanoseconds.
+    pub(crate) fn spend(&self, cost_ns: u64) {
+        self.cost.set(self.cost.get() + cost_ns);
+    }
+
+    /// What it has cost its worker, of which half has been forgotten each second.
+    pub(crate) fn cost(&self) -> u64 {
+        self.cost.get()
+    }
+
+    /// Forgets half of what it has cost; to be called once a second.
+    pub(crate) fn forget_cost(&self) {
+        self.cost.set(self.cost.get() / 2);
+    }
+
+    /// Whether it may move as far as others have to do with it: nobody is about to send it something beside what it listens to, and
+    /// of that there is little enough.
+    pub(crate) fn may_move(&self) -> bool {
         let awaits = [Flag::Monitor, Flag::HearsOfKeys, Flag::Blocked].into_iter().any(|flag| self.info.has_flag(flag));
-        let unsent = !self.outbox.borrow().is_empty() || self.unoffered_bytes.get() > 0 || self.congested.get();
-        !self.is_subscriber() && !awaits && !unsent && self.closing.get().is_none()
+        let ends = self.closing.get().is_some() || self.departing.get();
+        !awaits && !ends && !self.in_doubt.get() && self.all_subscriptions() <= MOST_MOVED
+    }
+
+    /// Whether it may move at this moment: nothing waits for its socket either.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.may_move() && self.outbox.borrow().is_empty() && !self.congested.get()
+    }
+
+    /// Whether what takes its output has still to come. Until then all waits for that, and counts against no limit.
+    pub(crate) fn is_arriving(&self) -> bool {
+        self.arriving.get()
+    }
+
+    pub(crate) fn set_arriving(&self, arriving: bool) {
+        self.arriving.set(arriving);
+    }
+
+    /// Is sent what comes from now on through `sink`, and before that what it was sent where it has been.
+    pub(crate) fn arrive(&self, sink: Option<Rc<dyn Sink>>, unsent: Vec<Frame>) {
+        self.arriving.set(false);
+        *self.sink.borrow_mut() = sink;
+        if self.takes_output() {
+            self.outbox.borrow_mut().put_before(unsent);
+        }
     }
 
     /// Lets go of its connection, which has ended. It receives nothing any more.
@@ -395,6 +440,9 @@ fn offer<const COUNT: usize>(
 
 /// After this much a client's turn to be written to is over, in bytes: others wait.
 const MOST_BYTES: usize = 1024 * 1024;
+
+/// Who listens to more names than this does not move: publishers wait while all of them are counted elsewhere.
+const MOST_MOVED: usize = 64;
 
 /// How many pieces one system call writes at most.
 const SLICES: usize = 128;

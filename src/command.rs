@@ -72,7 +72,7 @@ use parking_lot::ReentrantMutexGuard;
 use crate::acl::User;
 use crate::client::Client;
 use crate::client::held::Holding;
-use crate::client::order::{HubAccess, Order};
+use crate::client::order::{Errand, HubAccess, Order};
 use crate::client::registry::{ClientInfo, Flag};
 use crate::clock::{Clock, Now};
 use crate::config::{Config, Settings, StartError};
@@ -356,6 +356,12 @@ impl Call<'_, '_> {
     /// Sends an order to `worker` at this position of its mailbox.
     pub(crate) fn order(&mut self, worker: WorkerId, order: Order) {
         self.hub.with(|hub| hub.send(worker, order, &mut self.outcome.sent));
+    }
+
+    /// Sends an errand to where `client` lives at this position of the order.
+    pub(crate) fn order_to(&mut self, client: &Arc<ClientInfo>, errand: Errand) {
+        let sent = &mut self.outcome.sent;
+        self.hub.with(|hub| hub.send(client.worker(), Order::To(client.clone(), errand), sent));
     }
 
     /// Lets all clients look whether what they wait for has come.

@@ -23,6 +23,7 @@ mod locked;
 pub mod name;
 pub(crate) mod name_table;
 pub mod pattern_index;
+mod slots;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use name::Name;
 use name_table::NameTable;
 pub(crate) use name_table::PARTS;
 use pattern_index::{Compiled, PatternIndex};
+pub(crate) use slots::Slots;
 
 use crate::ids::{PortId, PortSet, Slot, Topic};
 use crate::mailbox::{Cost, Mailboxes, Sent};

@@ -34,9 +34,8 @@
 //! connections; while it is late the main thread does, as its [deputy](process::deputy).
 //!
 //! To wake a thread costs more than most requests, so clients [gather](worker::placement) on the first threads while these have
-//! time to spare, and only subscribers are dealt out to all from the start. A connection moves to another thread while
-//! nothing of it is under way: when it subscribes for the first time, and when its thread is saturated while another is
-//! not.
+//! time to spare. A connection moves to another thread while nothing of it is under way: when it begins to listen to something to
+//! which very many do, and when its thread is saturated while others are not, as far as that evens out what they have to do.
 //!
 //! # Order
 //!
@@ -45,7 +44,9 @@
 //! All mailboxes receive their entries in the order in which publishers held the hub's lock, so all subscribers see
 //! messages in one order (P1, P2), and an effect comes after its cause (P3). A worker changes its lists of subscribers
 //! only at one position of its mailbox: it takes what is in it under the same lock under which the hub counts the change,
-//! and delivers that before it makes the change (P4). EXEC holds the lock from its first command to its last if some of
+//! and delivers that before it makes the change (P4). A subscriber that moves is counted at the other worker from one position of the
+//! order on: its old worker delivers what comes before that, its new one is told at that position to expect it, and keeps what comes
+//! later until its connection is there. EXEC holds the lock from its first command to its last if some of
 //! them publish or subscribe and all of them are short.
 //!
 //! # Pressure

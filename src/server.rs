@@ -21,6 +21,7 @@ use crate::client::registry::{ClientInfo, Clients, shortened};
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::drain::Drain;
+use crate::hub::Slots;
 use crate::ids::{CommandIndex, PortSet};
 use crate::keyspace::Keyspace;
 use crate::lazy_free::LazyFree;
@@ -51,7 +52,9 @@ pub struct WorkerHandle {
     pub bell: Notify,
     /// How much it has to do.
     pub(crate) load: Load,
-    /// Whether a thread serves it, so that clients can move to it.
+    /// Where it keeps the subscribers of which name.
+    pub(crate) slots: Slots,
+    /// Whether a thread serves it.
     pub(crate) is_served: AtomicBool,
     /// What the system knows its thread by; 0 while there is none.
     pub(crate) system_id: AtomicU32,
@@ -180,6 +183,7 @@ impl Server {
         let worker = |_| WorkerHandle {
             bell: Notify::new(),
             load: Load::default(),
+            slots: Slots::default(),
             is_served: AtomicBool::new(false),
             system_id: AtomicU32::new(0),
             connections: AtomicUsize::new(0),

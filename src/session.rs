@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `wire` | from bytes to requests, in one protocol |
 //! | `state` | what is remembered from one command to the next, and why commands wait |
+//! | `moving` | how it goes to another worker |
 //! | `waiting` | how commands that had to wait go on |
 //! | `upstream` | what comes from the upstream that has the client's keys, where one has |
 //! | `turn` | what commands have at their disposal until others have their turn |
 
+mod moving;
 mod state;
 mod turn;
 mod upstream;
@@ -31,6 +33,7 @@ use crate::observe::counters::Counter;
 use crate::resp::answer::Answer;
 use crate::resp::decode::{Decoder, Step};
 use crate::worker::Worker;
+pub use moving::Luggage;
 pub(crate) use state::{Blocked, Transaction};
 pub use state::{Conversation, ReplyMode, Scope, SessionState};
 pub(crate) use turn::ScriptRun;
@@ -50,14 +53,6 @@ pub struct Session {
     outcome: TurnOutcome,
     /// Whether its last turn ended before its work did.
     has_more: bool,
-}
-
-/// What a client takes along to another worker.
-#[derive(Debug)]
-pub struct Luggage {
-    conversation: Conversation,
-    /// Received and not yet consumed.
-    input: Vec<u8>,
 }
 
 impl fmt::Debug for Session {
@@ -86,30 +81,6 @@ impl Session {
             outcome: TurnOutcome::default(),
             has_more: false,
         }
-    }
-
-    /// The session of `client`, which has just come to `worker` from another one. Call [`Session::resume`] then.
-    pub(crate) fn unpack(worker: Rc<Worker>, client: Rc<Client>, luggage: Luggage) -> Self {
-        worker.handle().load.count_arriving(false);
-        let Luggage { conversation, input } = luggage;
-        let authenticated = conversation.state.authenticated;
-        let session = Session { conversation, wire: Wire::with(input), ..Session::new(worker, client) };
-        session.client.set_proven(authenticated);
-        session
-    }
-
-    /// What `client` takes along to another worker, unless something is under way that has to end here. To be called
-    /// after [`Session::spread`]. The session is over then.
-    pub(crate) fn pack(&mut self) -> Option<Luggage> {
-        let Conversation { state, scope } = &self.conversation;
-        let is_relayed = state.relay.as_ref().is_some_and(|relay| relay.wanted().is_some());
-        let busy = state.blocked.is_some() || state.transaction.is_some() || scope.watch.is_some() || is_relayed;
-        let ending = state.close_after_reply || self.worker.is_draining();
-        if busy || ending || !self.client.is_at_rest() {
-            return None;
-        }
-        let (conversation, input) = (std::mem::take(&mut self.conversation), self.wire.take_rest());
-        Some(Luggage { conversation, input })
     }
 
     /// Runs the commands in `bytes` and queues the replies in the client's outbox, until the turn is over: see
@@ -288,7 +259,7 @@ impl Session {
                 match decoder.next(&input[used..], conversation.limits(&turn.settings, &turn.worker.server.acl)) {
                     Ok(Step::Request(args, taken)) => {
                         gate::admit(turn, conversation, owner.map_or(args, |owner| args.owned_by(owner)));
-                        if !turn.client.is_leaving() && !conversation.state.awaits_upstream() {
+                        if !conversation.state.awaits_upstream() {
                             used += taken;
                         }
                     }

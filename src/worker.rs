@@ -2,7 +2,7 @@
 //!
 //! A worker is used by one thread only. Other threads reach it through its mailbox. Every change of its lists happens at
 //! one position of that mailbox: take what is in it under the lock under which the hub counts the change, deliver what was
-//! taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`]).
+//! taken to the lists as they were, then change them ([`Worker::join`], [`Worker::leave`], [`Worker::let_go`]).
 
 mod alive;
 mod emptying;
@@ -14,6 +14,7 @@ mod judging;
 mod lists;
 mod losses;
 mod monitors;
+mod moving;
 mod orders;
 pub(crate) mod placement;
 mod shedding;
@@ -31,11 +32,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use slab::Slab;
 
+use crate::client::Client;
 use crate::client::bell::Bell;
 use crate::client::order::{Errand, HubAccess, Order, Receipt};
 use crate::client::registry::ClientInfo;
 use crate::client::sink::Sink;
-use crate::client::{Client, Closing};
 use crate::clock::Now;
 use crate::config::Settings;
 use crate::hub::Entry;
@@ -49,6 +50,7 @@ use following::Followed;
 use judging::Doubt;
 use lists::Lists;
 use losses::Losses;
+pub(crate) use moving::Unsent;
 
 /// One io-thread's share of the server.
 #[derive(Debug)]
@@ -230,30 +232,9 @@ impl Worker {
     /// Takes a client in that was admitted for this worker, and gives it what has come for it already; `sink` takes its
     /// output.
     pub(crate) fn welcome(&self, info: Arc<ClientInfo>, sink: Option<Rc<dyn Sink>>) -> Rc<Client> {
-        let client = Client::new(info.clone(), sink);
-        let slot = self.clients.borrow_mut().insert(client.clone());
-        info.slot.store(slot as u32, Relaxed);
-        if info.is_killed() {
-            client.close(Closing::Killed);
-        }
-        self.take_awaiting(info.id).into_iter().for_each(|errand| self.run_errand(&client, errand));
+        let client = self.list(&info, sink);
+        self.greet(&client);
         client
-    }
-
-    /// Forgets a client that was admitted for this worker and cannot be served.
-    pub(crate) fn turn_away(&self, info: &ClientInfo) {
-        self.take_awaiting(info.id);
-        self.server.clients.remove(info.id);
-    }
-
-    /// Forgets a client that goes to another worker, and says so.
-    pub(crate) fn see_off(&self, client: &Client, destination: WorkerId) {
-        tracing::debug!(client = client.info.id, from = self.id, to = destination, "moves to another io-thread");
-        self.clients.borrow_mut().remove(client.info.slot.load(Relaxed) as usize);
-        self.handle().connections.fetch_sub(1, Relaxed);
-        self.server.workers[destination].connections.fetch_add(1, Relaxed);
-        self.server.workers[destination].load.count_arriving(true);
-        client.info.move_to(destination);
     }
 
     /// The client with this number, if it lives here.

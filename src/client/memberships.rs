@@ -61,6 +61,16 @@ impl Client {
         self.memberships.borrow().as_ref().is_some_and(|all| !all[Topic::Pattern as usize].is_empty())
     }
 
+    /// How many names of any kind it listens to.
+    pub(crate) fn all_subscriptions(&self) -> usize {
+        Topic::ALL.into_iter().map(|topic| self.subscriptions(topic)).sum()
+    }
+
+    /// Has these places from now on, for what it listens to already, and answers those that it had. Others see no change.
+    pub(crate) fn replace_memberships(&self, all: Option<Box<[Memberships; 3]>>) -> Option<Box<[Memberships; 3]>> {
+        self.memberships.replace(all)
+    }
+
     /// Changes what it listens to, and lets other threads see how many names that are.
     pub(crate) fn change_memberships<R>(&self, topic: Topic, change: impl FnOnce(&mut Memberships) -> R) -> R {
         let mut memberships = self.memberships.borrow_mut();

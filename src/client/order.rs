@@ -36,6 +36,25 @@ pub enum Order {
     Mark(Arc<Mark>),
     /// Somebody wants to know who is in some lists.
     Survey(Survey),
+    /// A client of another worker is served here from now on.
+    Expect(Arrival),
+}
+
+/// A client that listens to something and is on its way to a worker. What was published before this is delivered where it has been,
+/// what is published later to where it goes.
+#[derive(Debug)]
+pub struct Arrival {
+    pub(crate) info: Arc<ClientInfo>,
+    /// All that it listens to.
+    pub(crate) places: Vec<Place>,
+}
+
+/// Something that a client listens to, and where the worker that it goes to keeps those who do.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) topic: Topic,
+    pub(crate) name: Name,
+    pub(crate) slot: Slot,
 }
 
 /// A question who listens to a name.
@@ -118,6 +137,7 @@ impl Cost for Order {
             Order::Missed(missed) => missed.listeners.as_ref().map_or(0, |of| of.channel.len()),
             Order::Mark(mark) => mark.cost(),
             Order::Survey(survey) => size_of_val(&survey.lists[..]),
+            Order::Expect(arrival) => size_of_val(&arrival.places[..]),
         }
     }
 }

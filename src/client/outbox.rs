@@ -274,6 +274,21 @@ impl Outbox {
         }
     }
 
+    /// Takes all that waits, of which nothing has been written and which was pushed by others, as what other threads can write, too.
+    pub(crate) fn take_frames(&mut self) -> Vec<Frame> {
+        let Queue::Row(row) = std::mem::take(self).queue else { return Vec::new() };
+        row.into_iter().map(Chunk::into_frame).collect()
+    }
+
+    /// Queues these before all that waits, of which nothing has been written.
+    pub(crate) fn put_before(&mut self, frames: Vec<Frame>) {
+        let Queue::Row(row) = &mut self.queue else { return };
+        for frame in frames.into_iter().rev() {
+            self.bytes += frame.len();
+            row.push_front(Chunk::Shared(Rc::new(frame)));
+        }
+    }
+
     /// Throws everything away.
     pub fn clear(&mut self) {
         *self = Outbox::default();

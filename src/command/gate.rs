@@ -20,7 +20,6 @@ use crate::client::held::Holding;
 use crate::client::order::HubAccess;
 use crate::client::registry::Flag;
 use crate::config::{BackplaneKeys, Settings};
-use crate::ids::WorkerId;
 use crate::keyspace::access::KeyAccess;
 use crate::keyspace::effects::Outlet;
 use crate::keyspace::eviction::{self, Room};
@@ -31,7 +30,6 @@ use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::session::{Awaited, Blocked, Conversation, ReplyMode, SessionState, Transaction, Turn, TurnOutcome};
 use crate::worker::Worker;
-use crate::worker::placement;
 
 /// What the gate decided.
 enum Verdict {
@@ -42,13 +40,11 @@ enum Verdict {
     Forward(Option<&'static Entry>),
     /// It waits for the upstream.
     Await(Awaited),
-    /// On another worker, if it can.
-    Move(WorkerId),
     /// A web browser was made to speak to us: say nothing that it could use.
     Hang(&'static str),
 }
 
-/// Runs, queues, postpones or refuses the request in `args`. It is still to run if the client is to move first.
+/// Runs, queues, postpones or refuses the request in `args`.
 pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>) {
     turn.reply.set_muted(conversation.scope.is_muted());
     let state = &mut conversation.state;
@@ -76,10 +72,6 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
         Ok(Verdict::Await(awaited)) => {
             state.blocked = Some(Blocked::Upstream(awaited));
             return;
-        }
-        Ok(Verdict::Move(destination)) => {
-            state.placed = true;
-            return turn.client.send_away(destination);
         }
         Ok(Verdict::Hang(reason)) => {
             // Nobody has to give a password before this, so anybody could fill the log.
@@ -210,12 +202,6 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     }
     if state.transaction.is_some() && !flags.has(Flags::UNQUEUED) {
         return Ok(Verdict::Queue(entry));
-    }
-    if flags.has(Flags::SUBSCRIBES)
-        && !state.placed
-        && let Some(better) = placement::for_subscriber(&worker.server.workers, worker.id())
-    {
-        return Ok(Verdict::Move(better));
     }
     if checks.metered() && entry.command.publishes() {
         turn.metered = Some(turn.client.user(acl));

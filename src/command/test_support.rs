@@ -180,19 +180,21 @@ impl Peer {
         String::from_utf8_lossy(&self.client.take_output()).into_owned()
     }
 
-    /// What it would take along to another worker, if it may go.
+    /// Leaves for the second worker, if it may, and answers what it takes along.
     pub(crate) fn pack(&self) -> Option<Luggage> {
-        self.session.borrow_mut().pack()
+        self.session.borrow_mut().leave_for(1)
     }
 
     /// The same client on another worker; it has still to go on there.
     pub(crate) fn move_to(self, world: &World, destination: usize) -> Self {
-        let luggage = self.pack().expect("nothing is under way");
-        let worker = world.workers[destination].clone();
-        self.worker.see_off(&self.client, destination);
-        let client = worker.welcome(self.client.info.clone(), None);
-        let session = RefCell::new(Session::unpack(worker.clone(), client.clone(), luggage));
-        Peer { client, session, worker, crowded: Cell::default() }
+        let luggage = self.session.borrow_mut().leave_for(destination).expect("nothing is under way");
+        self.unpack(&world.workers[destination], luggage)
+    }
+
+    /// The same client, which arrives with this at another worker.
+    pub(crate) fn unpack(self, worker: &Rc<Worker>, luggage: Luggage) -> Self {
+        let (client, session) = Session::arrive(worker, self.client.info.clone(), luggage);
+        Peer { client, session: RefCell::new(session), worker: worker.clone(), crowded: Cell::default() }
     }
 
     /// The connection ends: the server lets go of the client.

@@ -36,6 +36,11 @@ impl Listeners {
         self.places().iter().map(|place| place.count as usize).sum()
     }
 
+    /// How many of them there are at `port`.
+    pub(super) fn count(&self, port: PortId) -> usize {
+        self.places().iter().find(|place| place.port() == port).map_or(0, |place| place.count as usize)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.places().is_empty()
     }
@@ -114,7 +119,7 @@ mod tests {
         assert_eq!(listeners.join(0, || 20), 20);
         assert_eq!(listeners.join(2, || 30), 30);
         assert_eq!(seen(&listeners), [(1, 10, 2), (0, 20, 1), (2, 30, 1)]);
-        assert_eq!(listeners.total(), 4);
+        assert_eq!((listeners.total(), listeners.count(1), listeners.count(7)), (4, 2, 0));
         listeners.leave(0);
         listeners.leave(1);
         listeners.leave(2);

@@ -52,6 +52,28 @@ impl<T: Cost> HubState<T> {
         self.names(kind).get(channel).map_or(0, |channel| channel.listeners.total())
     }
 
+    /// At which of `ports` the fewest listen to a name, if they are at least two fewer than at `here`, and more than `crowd` listen to it
+    /// in all.
+    pub(crate) fn emptier_port(
+        &mut self,
+        (topic, name): (Topic, &[u8]),
+        here: PortId,
+        ports: impl Iterator<Item = PortId>,
+        crowd: usize,
+    ) -> Option<PortId> {
+        self.steps += 1;
+        let listeners = match topic {
+            Topic::Channel => &self.channels.get(name)?.listeners,
+            Topic::ShardChannel => &self.shard_channels.get(name)?.listeners,
+            Topic::Pattern => self.patterns.get(name)?,
+        };
+        if listeners.total() <= crowd {
+            return None;
+        }
+        let emptiest = ports.min_by_key(|port| listeners.count(*port))?;
+        (listeners.count(emptiest) + 2 <= listeners.count(here)).then_some(emptiest)
+    }
+
     /// How many different patterns are subscribed to.
     pub(crate) fn pattern_count(&self) -> usize {
         self.patterns.len()

@@ -1,5 +1,6 @@
 //! How a connection gets to the io-thread that is to serve it, and a listener to the one that accepts from it.
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -15,8 +16,8 @@ use crate::session::Luggage;
 /// A connection that an io-thread is to serve.
 #[derive(Debug)]
 pub(crate) struct Guest {
-    /// What it comes through.
-    pub transport: Detached,
+    /// What it comes through; an error if the thread that has served it before has failed to give it up.
+    pub transport: io::Result<Detached>,
     /// What is known of it.
     pub info: Arc<ClientInfo>,
     /// What it brings from the io-thread that has served it before, if one has.

@@ -12,7 +12,6 @@ pub(crate) struct Load {
     /// When the thread last had time to look at itself.
     looked_ms: AtomicU64,
     subscribers: AtomicUsize,
-    arriving: AtomicUsize,
 }
 
 impl Load {
@@ -32,11 +31,6 @@ impl Load {
         count(&self.subscribers, listens);
     }
 
-    /// Counts a client that has begun its way to the thread, or has arrived.
-    pub(crate) fn count_arriving(&self, has_begun: bool) {
-        count(&self.arriving, has_begun);
-    }
-
     /// For how much of its time it worked lately, in percent.
     pub(crate) fn busy(&self) -> u8 {
         self.busy.load(Relaxed)
@@ -45,11 +39,6 @@ impl Load {
     /// Clients that listen to something.
     pub(crate) fn subscribers(&self) -> usize {
         self.subscribers.load(Relaxed)
-    }
-
-    /// Clients on their way to it.
-    pub(crate) fn arriving(&self) -> usize {
-        self.arriving.load(Relaxed)
     }
 }
 

@@ -217,7 +217,7 @@ fn let_in(house: &House, accepted: Accepted, late: Option<WorkerId>) {
         return send_away(server, &transport, Some(&error));
     }
     server.workers[worker].connections.fetch_add(1, Relaxed);
-    doors.hand_over(worker, Guest { transport, info, luggage: None });
+    doors.hand_over(worker, Guest { transport: Ok(transport), info, luggage: None });
 }
 
 /// Ends a connection that is not let in, which is told why if it understands that. The socket closes when it is dropped.

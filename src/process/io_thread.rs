@@ -21,7 +21,7 @@ use crate::ids::WorkerId;
 use crate::net::connection;
 use crate::net::handover::{Doors, Errand, Guest, Newcomer};
 use crate::net::tls::handshake::{self, Gate, Terms};
-use crate::net::transport::Transport;
+use crate::net::transport::{Detached, Transport};
 use crate::process::doormen::{self, House};
 use crate::process::ending::Phase;
 use crate::process::upkeep;
@@ -29,7 +29,7 @@ use crate::process::vital::vital;
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
 use crate::worker::Worker;
-use crate::worker::placement::Strain;
+use crate::worker::placement::{Relief, Strain};
 
 /// Outboxes that are flushed before other tasks run, while messages keep coming: few enough that a publisher is answered
 /// soon, so that messages gather in the outboxes that are still waiting and leave together.
@@ -42,6 +42,9 @@ const QUIET_LOOKS: usize = 16;
 const DRAIN_ROUND: Duration = Duration::from_millis(5);
 /// How many clients a worker looks after at a time: some need a system call.
 const CLIENTS_AT_ONCE: usize = 100;
+
+/// How many clients leave a worker until others have their turn.
+const MOVED_AT_ONCE: usize = 16;
 
 /// A runtime for one thread.
 ///
@@ -115,17 +118,14 @@ fn drain(worker: &Worker) {
 }
 
 fn welcome(worker: &Rc<Worker>, doors: &Doors, guest: Guest) {
-    match guest.transport.attach() {
+    match guest.transport.and_then(Detached::attach) {
         Ok(transport) => {
             let served = connection::serve(worker.clone(), doors.clone(), transport, guest.info, guest.luggage);
             spawn_local(served);
         }
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
-            if guest.luggage.is_some() {
-                worker.handle().load.count_arriving(false);
-            }
-            worker.turn_away(&guest.info);
+            worker.turn_away(&guest.info, guest.luggage.is_some_and(|luggage| luggage.is_expected()));
             worker.count_out_connections(1);
         }
     }
@@ -224,6 +224,18 @@ async fn flush(worker: Rc<Worker>) {
     }
 }
 
+/// Lets clients go to another thread, some at a time.
+async fn relieve(worker: Rc<Worker>, mut relief: Relief) {
+    for clients in worker.all_clients().chunks(CLIENTS_AT_ONCE) {
+        relief.weigh(clients);
+        yield_now().await;
+    }
+    for clients in relief.chosen().chunks(MOVED_AT_ONCE) {
+        clients.iter().for_each(|(client, destination)| client.send_away(*destination));
+        yield_now().await;
+    }
+}
+
 async fn tick(worker: Rc<Worker>) {
     let mut ticks = interval(upkeep::OFTEN);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -231,7 +243,9 @@ async fn tick(worker: Rc<Worker>) {
     let mut strain = Strain::new();
     loop {
         let now = ticks.tick().await;
-        strain.look(&worker);
+        if let Some(relief) = strain.look(&worker) {
+            spawn_local(vital(relieve(worker.clone(), relief)));
+        }
         upkeep::often(&worker);
         if now - last_second >= Duration::from_secs(1) {
             last_second = now;
@@ -245,6 +259,8 @@ async fn tick(worker: Rc<Worker>) {
 
 #[cfg(test)]
 mod tests {
+    mod moving;
+
     use std::os::unix::net::UnixStream as Pair;
     use std::pin::pin;
     use std::task::{Context, Waker};
@@ -256,7 +272,6 @@ mod tests {
     use crate::config::Config;
     use crate::ids::{Address, Topic};
     use crate::message::{Kind, Message};
-    use crate::net::transport::Detached;
 
     #[test]
     fn what_has_been_delivered_is_written_before_more_is_delivered() {

@@ -129,6 +129,7 @@ pub fn each_second(worker: &Worker, clients: &[Rc<Client>]) {
     let settings = worker.settings();
     let now_ms = worker.now().ms();
     for client in clients {
+        client.forget_cost();
         close_if_idle(client, &settings, now_ms);
         if client.over_soft_limit_since_ms.get().is_some() {
             worker.enforce_output_limits(client);

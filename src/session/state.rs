@@ -143,8 +143,6 @@ pub struct SessionState {
     pub(crate) blocked: Option<Blocked>,
     /// Whether the connection ends when its output has been written.
     pub close_after_reply: bool,
-    /// Whether it has been decided which worker it subscribes on.
-    pub placed: bool,
     /// What it has proven by who it is, where the upstream of its keys is to be shown that, too.
     pub(crate) credentials: Option<Arc<Credentials>>,
     /// What it and the upstream of its keys say to each other, if they have done so.

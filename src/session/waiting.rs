@@ -29,11 +29,9 @@ impl Session {
         let waited = if matches!(blocked, Some(Blocked::OnKeys(_))) { Holding::Awaited } else { Holding::Postponed };
         self.client.info.held.set(waited, 0);
         match blocked {
-            Some(Blocked::Paused(args, _)) => self.turn(now, None, |turn, conversation, _| {
-                // Its bytes have gone, so that it cannot be read again elsewhere.
-                conversation.state.placed = true;
-                gate::admit(turn, conversation, args.args());
-            }),
+            Some(Blocked::Paused(args, _)) => {
+                self.turn(now, None, |turn, conversation, _| gate::admit(turn, conversation, args.args()));
+            }
             Some(Blocked::Gathering(slot, args)) => {
                 self.conversation.scope.gathered = slot.lock().take().map(Box::new);
                 self.turn(now, None, |turn, conversation, _| gate::admit(turn, conversation, args.args()));

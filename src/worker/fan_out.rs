@@ -178,7 +178,7 @@ impl Worker {
 
     /// Sees to it that so many bytes are written that were pushed to a client, or to what becomes of it if they cannot be.
     pub(super) fn settle_push(&self, client: &Rc<Client>, bytes: usize) {
-        if client.is_congested() {
+        if client.is_congested() && !client.is_arriving() {
             self.blind_bytes.set(self.blind_bytes.get() + bytes);
             self.bound_congested(client);
         } else {

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use crate::client::held::Holding;
-use crate::client::{Client, Membership};
+use crate::client::order::Place;
+use crate::client::{Client, Membership, Memberships};
 use crate::hub::name::Name;
-use crate::hub::pattern_index;
+use crate::hub::{Slots, pattern_index};
 use crate::ids::{Slot, Topic};
 
 /// What a subscription costs at most beside its name: its entries in the client's table, in the list and in the hub; in
@@ -20,8 +21,6 @@ const CHUNK: usize = 1024;
 enum List {
     #[default]
     Empty,
-    /// Not open; the next that is not.
-    Closed(Option<Slot>),
     One(Rc<Client>),
     #[allow(clippy::box_collection)] // a thin pointer keeps the slots small
     Several(Box<Vec<Rc<Client>>>),
@@ -30,7 +29,7 @@ enum List {
 impl List {
     fn clients(&self) -> &[Rc<Client>] {
         match self {
-            List::Empty | List::Closed(_) => &[],
+            List::Empty => &[],
             List::One(client) => std::slice::from_ref(client),
             List::Several(clients) => clients,
         }
@@ -38,7 +37,7 @@ impl List {
 
     fn push(&mut self, client: Rc<Client>) {
         *self = match std::mem::take(self) {
-            List::Empty | List::Closed(_) => List::One(client),
+            List::Empty => List::One(client),
             List::One(first) => List::Several(Box::new(vec![first, client])),
             List::Several(mut clients) => {
                 clients.push(client);
@@ -50,7 +49,7 @@ impl List {
     /// Takes out the client at `index` and answers the one that has taken its place, if any has.
     fn remove(&mut self, index: usize) -> Option<&Rc<Client>> {
         match self {
-            List::Empty | List::Closed(_) | List::One(_) => {
+            List::Empty | List::One(_) => {
                 *self = List::Empty;
                 None
             }
@@ -65,68 +64,39 @@ impl List {
     }
 }
 
-/// All lists of a worker, by slot.
+/// All lists of a worker, by slot. Which slots are in use say its [`Slots`].
 #[derive(Debug, Default)]
-pub(super) struct Lists {
-    chunks: Vec<Vec<List>>,
-    /// The last that was closed.
-    closed: Option<Slot>,
-    open: usize,
-}
+pub(super) struct Lists(Vec<Vec<List>>);
 
 impl Lists {
-    /// Opens an empty list.
-    pub(super) fn open(&mut self) -> Slot {
-        self.open += 1;
-        if let Some(slot) = self.closed {
-            let list = std::mem::take(self.list_mut(slot));
-            self.closed = if let List::Closed(next) = list { next } else { None };
-            return slot;
-        }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::new());
-        }
-        let before = (self.chunks.len() - 1) * CHUNK;
-        let chunk = &mut self.chunks[before / CHUNK];
-        chunk.push(List::Empty);
-        (before + chunk.len() - 1) as Slot
-    }
-
     /// The clients in the list at `slot`.
     pub(super) fn clients(&self, slot: Slot) -> &[Rc<Client>] {
-        let chunk = self.chunks.get(slot as usize / CHUNK);
+        let chunk = self.0.get(slot as usize / CHUNK);
         chunk.and_then(|chunk| chunk.get(slot as usize % CHUNK)).map_or(&[], List::clients)
     }
 
+    /// The list at `slot`, for which there is room from now on.
     fn list_mut(&mut self, slot: Slot) -> &mut List {
-        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
-    }
-
-    /// Closes an empty list. The memory of all goes with the last.
-    fn close(&mut self, slot: Slot) {
-        *self.list_mut(slot) = List::Closed(self.closed.replace(slot));
-        self.open -= 1;
-        if self.open == 0 {
-            *self = Lists::default();
+        let (chunk, place) = (slot as usize / CHUNK, slot as usize % CHUNK);
+        if self.0.len() <= chunk {
+            self.0.resize_with(chunk + 1, Vec::new);
         }
+        let chunk = &mut self.0[chunk];
+        if chunk.len() <= place {
+            chunk.resize_with(place + 1, List::default);
+        }
+        &mut chunk[place]
     }
 
-    /// Adds `client`, which has not subscribed to `name` before, to the list of that name.
-    pub(super) fn add(&mut self, slot: Slot, client: &Rc<Client>, topic: Topic, name: Name) {
+    fn enter(&mut self, slot: Slot, client: &Rc<Client>) -> Membership {
         let list = self.list_mut(slot);
         let membership = Membership { slot, index: list.clients().len() as u32 };
         list.push(client.clone());
-        client.info.held.add(Holding::Subscriptions, weight(topic, &name));
-        let held = name.clone();
-        client.change_memberships(topic, |memberships| {
-            memberships.get_or_insert(&held, || (name, membership));
-        });
+        membership
     }
 
-    /// Takes `client` out of the list of `name`; the list closes with its last client.
-    pub(super) fn remove(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
-        let Some(left) = client.change_memberships(topic, |memberships| memberships.remove(name)) else { return };
-        client.info.held.sub(Holding::Subscriptions, weight(topic, name));
+    /// Takes a client out of the list of `name`; the list closes with its last client, and the memory of all goes with the last.
+    fn leave(&mut self, left: Membership, topic: Topic, name: &[u8], slots: &Slots) {
         let list = self.list_mut(left.slot);
         if let Some(moved) = list.remove(left.index as usize) {
             moved.change_memberships(topic, |memberships| {
@@ -135,8 +105,48 @@ impl Lists {
                 }
             });
         }
-        if self.clients(left.slot).is_empty() {
-            self.close(left.slot);
+        if list.clients().is_empty() && slots.close(left.slot) {
+            *self = Lists::default();
+        }
+    }
+
+    /// Adds `client`, which has not subscribed to `name` before, to the list of that name.
+    pub(super) fn add(&mut self, slot: Slot, client: &Rc<Client>, topic: Topic, name: Name) {
+        let membership = self.enter(slot, client);
+        client.info.held.add(Holding::Subscriptions, weight(topic, &name));
+        let held = name.clone();
+        client.change_memberships(topic, |memberships| {
+            memberships.get_or_insert(&held, || (name, membership));
+        });
+    }
+
+    /// Takes `client` out of the list of `name`.
+    pub(super) fn remove(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8], slots: &Slots) {
+        let Some(left) = client.change_memberships(topic, |memberships| memberships.remove(name)) else { return };
+        client.info.held.sub(Holding::Subscriptions, weight(topic, name));
+        self.leave(left, topic, name, slots);
+    }
+
+    /// Adds `client`, which comes from another worker, to these lists: all that it listens to. Nothing about it changes that others
+    /// can see.
+    pub(super) fn take_over(&mut self, client: &Rc<Client>, places: Vec<Place>) {
+        let mut all: Box<[Memberships; 3]> = Box::default();
+        for Place { topic, name, slot } in places {
+            let membership = self.enter(slot, client);
+            let held = name.clone();
+            all[topic as usize].get_or_insert(&held, || (name, membership));
+        }
+        client.replace_memberships(Some(all));
+    }
+
+    /// Takes `client`, which goes to another worker, out of all lists.
+    pub(super) fn hand_over(&mut self, client: &Rc<Client>, slots: &Slots) {
+        let Some(all) = client.replace_memberships(None) else { return };
+        for (topic, memberships) in Topic::ALL.into_iter().zip(&*all) {
+            for name in memberships.names() {
+                let left = memberships.get(name).copied();
+                left.into_iter().for_each(|left| self.leave(left, topic, name, slots));
+            }
         }
     }
 }
@@ -152,19 +162,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_opened_where_others_were_closed_and_none_is_moved() {
-        let mut lists = Lists::default();
-        let slots: Vec<Slot> = (0..3 * CHUNK).map(|_| lists.open()).collect();
-        assert!(slots.iter().copied().eq(0..3 * CHUNK as Slot));
-        assert!(lists.chunks.iter().all(|chunk| chunk.capacity() <= CHUNK));
-        for closed in [&slots[5..10], &slots[CHUNK..CHUNK + 1]] {
-            closed.iter().for_each(|slot| lists.close(*slot));
-            let mut again: Vec<Slot> = closed.iter().map(|_| lists.open()).collect();
-            again.sort_unstable();
-            assert_eq!(again, closed);
+    fn there_is_room_at_any_slot_and_none_is_moved() {
+        let (slots, mut lists) = (Slots::default(), Lists::default());
+        (0..3 * CHUNK as Slot).for_each(|slot| assert_eq!(slots.open(), slot));
+        for slot in [0, 3 * CHUNK as Slot - 1, CHUNK as Slot] {
+            assert!(lists.clients(slot).is_empty());
+            assert!(lists.list_mut(slot).clients().is_empty());
         }
-        assert_eq!(lists.open(), 3 * CHUNK as Slot);
-        (0..=3 * CHUNK as Slot).for_each(|slot| lists.close(slot));
-        assert_eq!((lists.chunks.len(), lists.open), (0, 0));
+        let lengths: Vec<usize> = lists.0.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [1, 1, CHUNK]);
+        assert!(lists.0.iter().all(|chunk| chunk.capacity() <= CHUNK));
     }
 }

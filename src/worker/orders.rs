@@ -21,6 +21,7 @@ impl Worker {
             Order::Missed(missed) => self.tell_missed(&missed),
             Order::Mark(mark) => self.follow(mark),
             Order::Survey(survey) => self.answer_survey(survey),
+            Order::Expect(arrival) => self.expect(arrival),
             Order::ResumeAll => self.all_clients().iter().for_each(|client| client.bell.ring()),
         }
     }
@@ -49,16 +50,17 @@ impl Worker {
     pub(super) fn send_after(&self, hub: &mut HubAccess<'_>) {
         for (info, errand) in self.astray.take() {
             let home = info.worker();
-            if let Errand::Kill(receipt) | Errand::Judge(receipt) = errand {
+            match errand {
                 // It has nothing that could be taken from it while it is on its way, and ends where it arrives.
-                self.acknowledge(&receipt, hub);
-            } else if info.is_killed() {
+                Errand::Kill(receipt) | Errand::Judge(receipt) if home == self.id() => self.acknowledge(&receipt, hub),
+                Errand::Kill(_) | Errand::Judge(_) => self.send(home, Order::To(info, errand), hub),
                 // Nobody is left to receive it.
-            } else if home == self.id() {
-                hub.with(|hub| hub.hold_back(home, errand.cost()));
-                self.awaiting.borrow_mut().entry(info.id).or_default().push(errand);
-            } else {
-                self.send(home, Order::To(info, errand), hub);
+                _ if info.is_killed() => {}
+                _ if home == self.id() => {
+                    hub.with(|hub| hub.hold_back(home, errand.cost()));
+                    self.awaiting.borrow_mut().entry(info.id).or_default().push(errand);
+                }
+                _ => self.send(home, Order::To(info, errand), hub),
             }
         }
     }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::Worker;
+use super::placement::{self, CROWD};
 use crate::client::Client;
 use crate::client::order::HubAccess;
 use crate::hub::{NAMES_AT_ONCE, Wanted};
@@ -23,13 +24,17 @@ impl Worker {
         mut joined: impl FnMut(&[u8]),
     ) {
         let new = distinct(names, |name| !client.listens_to(topic, name));
-        let mut places = Vec::new();
+        let (mut places, mut emptier) = (Vec::new(), None);
         if !new.is_empty() {
+            let (now_ms, may_move) = (self.now().ms(), client.may_move());
             let mut wanted: Vec<Wanted<'_>> = new.iter().map(|name| Wanted::new(topic, name)).collect();
             let taken = hub.with(|hub| {
                 let taken = hub.take_all(self.id);
-                let open = || self.lists.borrow_mut().open();
+                let open = || self.handle().slots.open();
                 places.extend(wanted.iter_mut().map(|wanted| hub.subscribe(self.id, wanted, open)));
+                let open = || placement::open_to_listeners(&self.server.workers, now_ms);
+                let emptier_for = |name: &&[u8]| hub.emptier_port((topic, name), self.id, open(), CROWD);
+                emptier = new.iter().filter(|_| may_move).find_map(emptier_for);
                 taken
             });
             client.count_subscriptions(places.len(), &self.server.acl);
@@ -46,6 +51,9 @@ impl Worker {
                 self.lists.borrow_mut().add(slot, client, topic, name);
             }
             joined(name);
+        }
+        if let Some(destination) = emptier.filter(|_| client.may_move()) {
+            client.send_away(destination);
         }
     }
 
@@ -97,7 +105,7 @@ impl Worker {
 
     /// Takes `client` out of the list of a name that the hub counts no more.
     fn take_out(&self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
-        self.lists.borrow_mut().remove(client, topic, name);
+        self.lists.borrow_mut().remove(client, topic, name, &self.handle().slots);
         if !client.is_subscriber() {
             self.handle().load.count_subscriber(false);
         }

@@ -55,7 +55,7 @@ fn what_comes_for_a_client_that_never_arrives_is_dropped() {
     let (worker, info) = (&world.workers[0], newcomer(&world));
     flood(&world, &info);
     worker.deliver_all();
-    worker.turn_away(&info);
+    worker.turn_away(&info, false);
     assert!(!is_crowded(&world, 0));
     flood(&world, &info);
     worker.deliver_all();
@@ -69,7 +69,7 @@ fn what_comes_for_a_client_that_has_moved_on_is_sent_after_it() {
     let peer = world.client().speaking(Proto::Resp3);
     let info = peer.client.info.clone();
     flood(&world, &info);
-    world.workers[0].see_off(&peer.client, 2);
+    world.workers[0].let_go(&peer.client, 2).expect("nothing is under way");
     world.workers[0].deliver_all();
     assert!(!is_crowded(&world, 0));
     world.workers[2].deliver_all();

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pregon::client::registry::ClientInfo;
 use pregon::client::{Client, Closing};
 use pregon::clock::Clock;
 use pregon::command::new_server;
@@ -12,7 +13,7 @@ use pregon::config::Config;
 use pregon::ids::Address;
 use pregon::resp::Proto;
 use pregon::server::Server;
-use pregon::session::Session;
+use pregon::session::{Luggage, Session};
 use pregon::worker::Worker;
 
 use crate::value::Value;
@@ -66,6 +67,16 @@ impl World {
         let client = worker.register(Address::Unix("/x".into()));
         let session = Session::new(worker.clone(), client.clone());
         Peer { session, client, worker, workers: self.workers.clone(), frames: VecDeque::new() }
+    }
+
+    /// A peer that arrives at this worker with what it has taken along from another one.
+    pub(crate) fn welcome(&self, worker: usize, info: Arc<ClientInfo>, luggage: Luggage) -> Peer {
+        let worker = self.workers[worker].clone();
+        let (client, session) = Session::arrive(&worker, info, luggage);
+        let mut peer = Peer { session, client, worker, workers: self.workers.clone(), frames: VecDeque::new() };
+        peer.session.resume();
+        peer.go_on();
+        peer
     }
 
     /// Moves the clock on.

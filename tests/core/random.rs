@@ -1,7 +1,8 @@
-//! Commands of many clients, interleaved at random on one to three workers, are answered to the byte as the model of
-//! Redis answers them.
+//! Commands of many clients, interleaved at random on one to three workers between which they move, are answered to the byte as
+//! the model of Redis answers them.
 
 use pregon::resp::Proto;
+use pregon::session::Luggage;
 
 use crate::harness::{Peer, Random, World, request};
 use crate::model::Model;
@@ -21,6 +22,9 @@ fn every_client_is_sent_exactly_what_the_model_sends() {
     }
 }
 
+/// A client that moves: which, to which worker, and with what.
+type Traveller = (usize, usize, Luggage);
+
 fn run(workers: usize, seed: u64) -> Result<(), String> {
     let world = World::new(workers, Proto::Resp2, &[]);
     let mut random = Random(seed);
@@ -30,13 +34,30 @@ fn run(workers: usize, seed: u64) -> Result<(), String> {
         peers.push(connect(&world, &mut model, index));
     }
     let mut said: Vec<String> = Vec::new();
+    let mut on_its_way: Option<Traveller> = None;
     for turn in 0..TURNS {
         let index = random.below(CLIENTS);
+        if let Some((index, destination, luggage)) = on_its_way.take_if(|_| random.below(3) == 0) {
+            said.push(format!("{index} arrives at {destination}"));
+            let info = peers[index].client.info.clone();
+            peers[index] = world.welcome(destination, info, luggage);
+        }
+        if on_its_way.as_ref().is_some_and(|(absent, ..)| *absent == index) {
+            continue;
+        }
         if random.below(60) == 0 {
             peers[index].hangs_up();
             peers[index] = connect(&world, &mut model, index);
             said.push(format!("{index} reconnects"));
             continue;
+        }
+        if on_its_way.is_none() && random.below(8) == 0 {
+            let destination = random.below(workers);
+            if let Some(luggage) = peers[index].session.leave_for(destination) {
+                said.push(format!("{index} leaves for {destination}"));
+                on_its_way = Some((index, destination, luggage));
+                continue;
+            }
         }
         let mut bytes = Vec::new();
         for part in 0..=random.below(3) {
@@ -46,7 +67,8 @@ fn run(workers: usize, seed: u64) -> Result<(), String> {
             said.push(format!("{index} {}", args.join(" ")));
         }
         peers[index].send(&bytes);
-        for (index, peer) in peers.iter_mut().enumerate() {
+        let absent = on_its_way.as_ref().map(|(index, ..)| *index);
+        for (index, peer) in peers.iter_mut().enumerate().filter(|(index, _)| Some(*index) != absent) {
             let result = model.check(index, &peer.take_bytes());
             let recent = &said[said.len().saturating_sub(12)..];
             result.map_err(|difference| format!("{difference}\nafter {recent:#?}"))?;

@@ -1,13 +1,14 @@
-//! Several threads, each with one worker and some clients, publish, subscribe and unsubscribe at once; then what they
-//! heard is explained (see [`crate::history`]) or a promise was broken.
+//! Several threads, each with one worker and some clients, which move between them, publish, subscribe and unsubscribe at once;
+//! then what they heard is explained (see [`crate::history`]) or a promise was broken.
 
-use std::sync::Arc;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
+use pregon::client::registry::ClientInfo;
 use pregon::resp::Proto;
 use pregon::server::Server;
+use pregon::session::Luggage;
 
 use crate::harness::{Peer, Random, World, pipeline, request, server};
 use crate::history::{Effect, Heard, Name, Step, Story, Time, explain};
@@ -59,12 +60,13 @@ fn check(seed: u64, stories: Vec<Story>) {
 /// Lets this many threads work at once, each on a worker of its own.
 fn run(server: &Arc<Server>, threads: usize, seed: u64) -> Vec<Story> {
     let clock = AtomicUsize::new(0);
+    let doors: Vec<Mutex<Vec<Traveller>>> = (0..threads).map(|_| Mutex::default()).collect();
     let barrier = Barrier::new(threads);
     std::thread::scope(|scope| {
-        let (clock, barrier) = (&clock, &barrier);
+        let (clock, barrier, doors) = (&clock, &barrier, &doors[..]);
         let work = |worker: usize| {
             let server = server.clone();
-            move || Thread::new(server, worker, seed, clock).run(barrier)
+            move || Thread::new(server, worker, seed, clock, doors).run(barrier)
         };
         let handles: Vec<_> = (0..threads).map(|worker| scope.spawn(work(worker))).collect();
         handles
@@ -80,6 +82,10 @@ struct Thread<'c> {
     worker: usize,
     random: Random,
     clock: &'c AtomicUsize,
+    /// Where clients come in that move, of each thread.
+    doors: &'c [Mutex<Vec<Traveller>>],
+    /// How many clients have begun here.
+    begun: usize,
     actors: Vec<Actor>,
     done: Vec<Story>,
     /// A client that keeps the keys busy, where there is a thread that does the work.
@@ -88,19 +94,37 @@ struct Thread<'c> {
 
 /// A client with what it did and heard so far.
 struct Actor {
-    number: String,
     peer: Peer,
+    past: Past,
+}
+
+/// A client on its way to another thread.
+struct Traveller {
+    info: Arc<ClientInfo>,
+    luggage: Luggage,
+    past: Past,
+}
+
+struct Past {
+    number: String,
     listening: Vec<Name>,
     published: usize,
     story: Story,
 }
 
 impl<'c> Thread<'c> {
-    fn new(server: Arc<Server>, worker: usize, seed: u64, clock: &'c AtomicUsize) -> Self {
+    fn new(
+        server: Arc<Server>,
+        worker: usize,
+        seed: u64,
+        clock: &'c AtomicUsize,
+        doors: &'c [Mutex<Vec<Traveller>>],
+    ) -> Self {
         let world = World::of_one_worker(server, worker);
         let random = Random(seed * 1000 + worker as u64);
         let greedy = world.server.executors.keys.is_attached().then(|| world.stranger(0));
-        let mut thread = Thread { world, worker, random, clock, actors: Vec::new(), done: Vec::new(), greedy };
+        let (actors, done) = (Vec::new(), Vec::new());
+        let mut thread = Thread { world, worker, random, clock, doors, begun: 0, actors, done, greedy };
         for _ in 0..CLIENTS {
             thread.connect();
         }
@@ -111,17 +135,23 @@ impl<'c> Thread<'c> {
         barrier.wait();
         for _ in 0..STEPS {
             self.keep_busy();
-            let actor = self.random.below(CLIENTS);
-            match self.random.below(40) {
+            self.let_in();
+            if self.actors.is_empty() {
+                self.connect();
+            }
+            let actor = self.random.below(self.actors.len());
+            match self.random.below(44) {
                 0 => self.reconnect(actor),
+                40.. => self.send_away(actor),
                 1..=3 => std::thread::yield_now(),
                 4..=9 => self.listen(),
                 _ => self.act(actor),
             }
         }
         barrier.wait();
+        self.let_in();
         self.listen();
-        self.done.extend(self.actors.into_iter().map(|actor| actor.story));
+        self.done.extend(self.actors.into_iter().map(|actor| actor.past.story));
         self.done
     }
 
@@ -143,13 +173,34 @@ impl<'c> Thread<'c> {
     }
 
     fn connect(&mut self) {
-        let number = format!("{}.{}", self.worker, self.done.len() + self.actors.len());
+        let number = format!("{}.{}", self.worker, self.begun);
+        self.begun += 1;
         let mut peer = self.world.stranger(0);
         if self.random.below(3) > 0 {
             peer.say("HELLO 3");
             peer.take_frames();
         }
-        self.actors.push(Actor { number, peer, listening: Vec::new(), published: 0, story: Story::default() });
+        let past = Past { number, listening: Vec::new(), published: 0, story: Story::default() };
+        self.actors.push(Actor { peer, past });
+    }
+
+    /// Lets those in who have come from other threads.
+    fn let_in(&mut self) {
+        let all = std::mem::take(&mut *self.doors[self.worker].lock().expect("no thread of the test has failed"));
+        for Traveller { info, luggage, past } in all {
+            self.actors.push(Actor { peer: self.world.welcome(0, info, luggage), past });
+        }
+    }
+
+    /// The client reads, and goes to another thread if nothing of it is under way.
+    fn send_away(&mut self, actor: usize) {
+        let now = self.now();
+        self.actors[actor].hear(now, &mut Vec::new());
+        let destination = self.random.below(self.doors.len());
+        let Some(luggage) = self.actors[actor].peer.session.leave_for(destination) else { return };
+        let Actor { peer, past } = self.actors.swap_remove(actor);
+        let traveller = Traveller { info: peer.client.info.clone(), luggage, past };
+        self.doors[destination].lock().expect("no thread of the test has failed").push(traveller);
     }
 
     /// The client goes, and another comes in its place.
@@ -159,10 +210,11 @@ impl<'c> Thread<'c> {
         gone.peer.hangs_up();
         let answered = self.now();
         gone.hear(answered, &mut Vec::new());
-        let effects = gone.listening.drain(..).map(Effect::Leave).collect();
-        gone.story.heard.push(Heard::Confirmed(gone.story.steps.len()));
-        gone.story.steps.push(Step { asked, answered, effects });
-        self.done.push(gone.story);
+        let effects = gone.past.listening.drain(..).map(Effect::Leave).collect();
+        let mut story = gone.past.story;
+        story.heard.push(Heard::Confirmed(story.steps.len()));
+        story.steps.push(Step { asked, answered, effects });
+        self.done.push(story);
         self.connect();
     }
 
@@ -176,21 +228,21 @@ impl<'c> Thread<'c> {
     /// The client does something: one command, a run of publishes, or a transaction.
     fn act(&mut self, actor: usize) {
         let actor = &mut self.actors[actor];
-        let silent = actor.peer.client.proto() == Proto::Resp2 && !actor.listening.is_empty();
+        let silent = actor.peer.client.proto() == Proto::Resp2 && !actor.past.listening.is_empty();
         let steps: Vec<Vec<Effect>> = match self.random.below(10) {
-            _ if silent => vec![vec![actor.change(&mut self.random)]],
-            0..=3 => vec![vec![actor.publish(&mut self.random)]],
-            4 => (0..5).map(|_| vec![actor.publish(&mut self.random)]).collect(),
-            5..=6 => vec![(0..4).map(|_| actor.effect(&mut self.random)).collect()],
-            _ => vec![vec![actor.change(&mut self.random)]],
+            _ if silent => vec![vec![actor.past.change(&mut self.random)]],
+            0..=3 => vec![vec![actor.past.publish(&mut self.random)]],
+            4 => (0..5).map(|_| vec![actor.past.publish(&mut self.random)]).collect(),
+            5..=6 => vec![(0..4).map(|_| actor.past.effect(&mut self.random)).collect()],
+            _ => vec![vec![actor.past.change(&mut self.random)]],
         };
         let bytes: Vec<u8> = steps.iter().flat_map(|effects| requests(effects)).collect();
         let asked = self.clock.fetch_add(1, SeqCst);
         actor.peer.send_only(&bytes);
         let answered = self.clock.fetch_add(1, SeqCst);
-        let first = actor.story.steps.len();
-        actor.story.steps.extend(steps.into_iter().map(|effects| Step { asked, answered, effects }));
-        let mut unanswered: Vec<usize> = (first..actor.story.steps.len()).rev().collect();
+        let first = actor.past.story.steps.len();
+        actor.past.story.steps.extend(steps.into_iter().map(|effects| Step { asked, answered, effects }));
+        let mut unanswered: Vec<usize> = (first..actor.past.story.steps.len()).rev().collect();
         actor.hear(answered, &mut unanswered);
         assert!(unanswered.is_empty(), "every command is answered at once");
     }
@@ -216,7 +268,7 @@ fn requests(effects: &[Effect]) -> Vec<u8> {
     request(["MULTI"]).into_iter().chain(commands).chain(request(["EXEC"])).collect()
 }
 
-impl Actor {
+impl Past {
     fn effect(&mut self, random: &mut Random) -> Effect {
         if random.below(3) == 0 { self.change(random) } else { self.publish(random) }
     }
@@ -244,7 +296,9 @@ impl Actor {
             }
         }
     }
+}
 
+impl Actor {
     /// Reads all that has come; answers belong to the steps of which the last in `unanswered` is the next.
     fn hear(&mut self, at: Time, unanswered: &mut Vec<usize>) {
         for frame in self.peer.take_frames() {
@@ -252,23 +306,25 @@ impl Actor {
                 Value::Simple(_) => {}
                 Value::Integer(receivers) => {
                     let step = unanswered.pop().expect("an answer to a step");
-                    self.counted(step, 0, *receivers);
+                    self.past.counted(step, 0, *receivers);
                 }
                 frame if !frame.is_push() => {
                     let step = unanswered.pop().expect("an answer to a transaction");
-                    self.executed(step, frame);
+                    self.past.executed(step, frame);
                 }
                 frame => match message(frame) {
-                    Some((name, message)) => self.story.heard.push(Heard::Message { name, message, at }),
+                    Some((name, message)) => self.past.story.heard.push(Heard::Message { name, message, at }),
                     None => {
                         let step = unanswered.pop().expect("a confirmation of a step");
-                        self.story.heard.push(Heard::Confirmed(step));
+                        self.past.story.heard.push(Heard::Confirmed(step));
                     }
                 },
             }
         }
     }
+}
 
+impl Past {
     fn counted(&mut self, step: usize, place: usize, count: i64) {
         match &mut self.story.steps[step].effects[place] {
             Effect::Publish { receivers, .. } => *receivers = count,

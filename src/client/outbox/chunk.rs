@@ -93,6 +93,18 @@ impl Chunk {
         }
     }
 
+    /// The same, so that another thread can have it. What is shared stays so.
+    pub(super) fn into_frame(self) -> Frame {
+        match self {
+            Chunk::Own(bytes) => Frame::whole(bytes),
+            Chunk::Value(bytes) => Frame::whole(*bytes),
+            Chunk::Shared(frame) => Rc::unwrap_or_clone(frame),
+            Chunk::Alone(block) => Frame::of_block(block),
+            Chunk::Part(part) => part.frame.excerpt(part.start, part.end, part.messages),
+            Chunk::Gap(gap) => Frame::whole(gap.bytes().to_vec()),
+        }
+    }
+
     /// Takes the first messages off, which end `at` bytes behind its front, and leaves the others.
     pub(super) fn split_off_front(&mut self, at: usize, messages: usize) -> Option<Chunk> {
         let Part { frame, start, end, messages: all } = self.as_part()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Acquire};
 
 use super::filters::Filters;
-use crate::client::order::{Errand, Order, Receipt};
+use crate::client::order::{Errand, Receipt};
 use crate::client::registry::ClientInfo;
 use crate::command::{LocalCall, run};
 use crate::resp::errors::ReplyError;
@@ -61,18 +61,17 @@ pub(in crate::command) fn judge(call: &mut LocalCall<'_, '_>, clients: &[Arc<Cli
 
 /// Ends clients other than the caller, those of other workers by order; or judges clients in the same way.
 fn end(call: &mut LocalCall<'_, '_>, clients: &[Arc<ClientInfo>], errand: fn(Receipt) -> Errand) {
-    let here = call.worker.id();
     // Ending one delivers what was published before. Earlier answers go first, so that a confirmation still comes before
     // the first message.
     call.queue_reply();
     let (own, elsewhere): (Vec<_>, Vec<_>) =
-        clients.iter().map(|info| (info, info.worker())).partition(|(_, home)| *home == here);
-    let own: Vec<_> = own.into_iter().filter_map(|(info, _)| call.worker.client(info)).collect();
+        clients.iter().map(|info| (info, call.worker.client(info))).partition(|(_, own)| own.is_some());
+    let own: Vec<_> = own.into_iter().filter_map(|(_, own)| own).collect();
     let missing = Arc::new(AtomicUsize::new(own.len() + elsewhere.len()));
     let receipt = Receipt { missing: missing.clone(), client: call.info.clone() };
     own.iter().for_each(|client| call.worker.run_errand(client, errand(receipt.clone())));
-    for (info, home) in elsewhere {
-        call.order(home, Order::To(info.clone(), errand(receipt.clone())));
+    for (info, _) in elsewhere {
+        call.order_to(info, errand(receipt.clone()));
     }
     call.worker.end_few(call.call.hub);
     if missing.load(Acquire) > 0 && !call.scope.executing {

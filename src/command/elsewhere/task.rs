@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::client::order::{Errand, Order};
+use crate::client::order::Errand;
 use crate::client::registry::ClientInfo;
 use crate::command::spec::{Flags, Run};
 use crate::command::table;
@@ -84,7 +84,7 @@ impl Task {
             };
             *slot.lock() = Some(done);
             let answer = Errand::Serve(call.reply.take());
-            call.order(call.info.worker(), Order::To(call.info.clone(), answer));
+            call.order_to(&call.info.clone(), answer);
         });
         if let Some(done) = &mut *slot.lock() {
             done.crowded = place.outcome.sent.crowded;

@@ -35,7 +35,7 @@ fn look_at(call: &mut Call<'_, '_>, kind: Kind, receivers: usize, passes: bool) 
     }
     for client in told.iter().flat_map(|told| &told.clients) {
         let line = told.as_ref().map_or("", |told| &told.line);
-        call.order(client.worker(), Order::To(client.clone(), Errand::Trace(line.into())));
+        call.order_to(client, Errand::Trace(line.into()));
     }
     call.outcome.published |= told.is_some();
 }
