@@ -24,6 +24,7 @@ pub mod name;
 pub(crate) mod name_table;
 pub mod pattern_index;
 mod slots;
+mod unposted;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use name_table::NameTable;
 pub(crate) use name_table::PARTS;
 use pattern_index::{Compiled, PatternIndex};
 pub(crate) use slots::Slots;
+pub(crate) use unposted::Unposted;
 
 use crate::ids::{PortId, PortSet, Slot, Topic};
 use crate::mailbox::{Cost, Mailboxes, Sent};
@@ -80,6 +82,8 @@ pub struct Hub<T> {
     relief: Arc<Notify>,
     audience: Arc<Audience>,
     waits: Apart<Waits>,
+    #[cfg(test)]
+    holds: std::sync::atomic::AtomicUsize,
 }
 
 impl<T: Cost> Hub<T> {
@@ -91,7 +95,14 @@ impl<T: Cost> Hub<T> {
     fn with(ports: usize, link: Option<Link>) -> Self {
         let (relief, audience) = (Arc::new(Notify::new()), Arc::new(Audience::new(link.is_some())));
         let state = HubState::new(ports, link, relief.clone(), audience.clone());
-        Hub { state: Apart(Mutex::new(state)), relief, audience, waits: Apart(Waits::default()) }
+        Hub {
+            state: Apart(Mutex::new(state)),
+            relief,
+            audience,
+            waits: Apart(Waits::default()),
+            #[cfg(test)]
+            holds: Default::default(),
+        }
     }
 
     /// A hub that has one port more, for a link. No more than `limit` bytes wait for it.
@@ -107,6 +118,8 @@ impl<T: Cost> Hub<T> {
 
     /// Takes the lock that orders everything.
     pub(crate) fn lock(&self) -> Locked<'_, T> {
+        #[cfg(test)]
+        self.holds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let state = &self.state.0;
         Locked::new(state.try_lock().unwrap_or_else(|| self.waits.0.wait_for(state)))
     }
@@ -114,6 +127,12 @@ impl<T: Cost> Hub<T> {
     /// How often and how long threads have waited for that lock.
     pub(crate) fn waits(&self) -> &Waits {
         &self.waits.0
+    }
+
+    /// How often that lock has been taken, for tests.
+    #[cfg(test)]
+    pub(crate) fn holds(&self) -> usize {
+        self.holds.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Queues `message` for everyone who listens to `channel`: the whole critical section of one publish. The ports in
@@ -166,6 +185,8 @@ pub(crate) struct HubState<T> {
     mailboxes: Mailboxes<Entry<T>>,
     /// What has been done since the lock was taken.
     steps: usize,
+    /// Listeners of patterns that have been found for messages since then, counted once for each port.
+    matches: usize,
     /// For each port the patterns that match the message being published; empty in between.
     matched: Vec<Vec<(Slot, Name)>>,
     link: Option<Link>,
@@ -186,6 +207,7 @@ impl<T: Cost> HubState<T> {
             patterns: PatternIndex::new(),
             mailboxes: Mailboxes::new(ports, relief),
             steps: 0,
+            matches: 0,
             matched: vec![Vec::new(); ports],
             link,
             audience,
@@ -324,11 +346,12 @@ impl<T: Cost> HubState<T> {
         count: impl FnOnce(&Channel, &S, usize),
         make: impl Fn(S, Option<Slot>, Vec<(Slot, Name)>) -> Entry<T>,
     ) -> Published {
-        let HubState { channels, shard_channels, patterns, mailboxes, steps, matched, .. } = self;
+        let HubState { channels, shard_channels, patterns, mailboxes, steps, matches, matched, .. } = self;
         let mut published = Published::default();
         if kind == Kind::Channel {
             patterns.for_each_match(channel, |name, listeners| {
                 published.receivers += listeners.total();
+                *matches += listeners.places().len();
                 for place in listeners.places() {
                     matched[place.port()].push((place.slot(), name.clone()));
                 }
@@ -368,6 +391,11 @@ impl<T: Cost> HubState<T> {
     pub(crate) fn send(&mut self, port: PortId, other: T, sent: &mut Sent) {
         self.steps += 1;
         self.mailboxes.post(port, Entry::Other(other), sent);
+    }
+
+    /// How much has been done since the lock was taken: steps, and patterns that have matched.
+    fn work(&self) -> usize {
+        self.steps + self.matches
     }
 
     /// Takes all that waits for `port`. It must be delivered before anything that is queued later.

@@ -15,7 +15,8 @@
 //! reading, running commands, writing. The only thing that threads share on the way of a message is the [hub], and what
 //! happens under its lock costs what the number of workers costs: a publish looks the channel up, adds up the counts of
 //! its listeners and appends one entry to the mailbox of each worker that has some. The fan-out itself runs outside the
-//! lock, on every core at once, in memory that only one core touches.
+//! lock, on every core at once, in memory that only one core touches. Publishes of one read that follow each other are posted
+//! [under one hold](hub::Hub) of the lock, because it costs most when it changes hands.
 //!
 //! What a client sends is read into memory that all connections of a thread share, and run there. Of a long argument all
 //! but the beginning is read to where it stays: room is made for it as it comes, and a message or a value is made of it

@@ -26,6 +26,7 @@ use bytes::Bytes;
 use crate::client::held::Holding;
 use crate::client::{Client, Closing};
 use crate::clock::Now;
+use crate::command::pubsub::batch;
 use crate::command::{gate, leaving, run};
 use crate::ids::PortSet;
 use crate::keyspace::access::{KeyAccess, Lent};
@@ -258,6 +259,7 @@ impl Session {
                 }
                 match decoder.next(&input[used..], conversation.limits(&turn.settings, &turn.worker.server.acl)) {
                     Ok(Step::Request(args, taken)) => {
+                        turn.more_follows = used + taken < input.len();
                         gate::admit(turn, conversation, owner.map_or(args, |owner| args.owned_by(owner)));
                         if !conversation.state.awaits_upstream() {
                             used += taken;
@@ -294,6 +296,7 @@ impl Session {
         }
         let mut decoder = self.wire.take_decoder(&self.worker);
         commands(&mut turn, &mut self.conversation, &mut decoder);
+        batch::post(&mut turn, &mut self.conversation);
         turn.keys.release();
         self.wire.keep_decoder(decoder, &self.worker);
         let mut reply = turn.reply;

@@ -39,7 +39,7 @@ use crate::client::registry::ClientInfo;
 use crate::client::sink::Sink;
 use crate::clock::Now;
 use crate::config::Settings;
-use crate::hub::Entry;
+use crate::hub::{Entry, Unposted};
 use crate::ids::{Address, ClientId, WorkerId};
 use crate::message::Message;
 use crate::observe::stats::WorkerStats;
@@ -107,6 +107,8 @@ pub struct Worker {
     settings: RefCell<(u64, Rc<Settings>)>,
     /// Memory for replies, reused by all sessions.
     pub(crate) reply_buffer: RefCell<Vec<u8>>,
+    /// Memory for messages that are posted together.
+    pub(crate) unposted: RefCell<Option<Box<Unposted>>>,
     /// The decoder of all connections that are between two requests.
     pub(crate) spare_decoder: RefCell<Option<Box<Decoder>>>,
     /// Memory for input, used by all connections in turn: an idle one holds none.
@@ -158,6 +160,7 @@ impl Worker {
             flush_bell: Bell::default(),
             settings: RefCell::new(settings),
             reply_buffer: RefCell::default(),
+            unposted: RefCell::default(),
             spare_decoder: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             much_input: Cell::new(0),

@@ -124,7 +124,7 @@ fn ensure_publishable(
         let (server, settings, stats, info) =
             (&turn.worker.server, &turn.settings, turn.worker.stats(), &turn.client.info);
         let refused = Refused { server, settings, stats, info, entry, args, now: turn.now };
-        if entry.command.publishes() {
+        if entry.command.publishes.is_some() {
             limits::count_published(&refused, &user, Place::Multi)?;
         }
     }
@@ -168,7 +168,7 @@ fn way(turn: &Turn<'_>, state: &SessionState, args: Args<'_>, found: &Lookup) ->
 
 /// Whether a command that is answered here may be part of a transaction that is executed there.
 fn can_follow(entry: &Entry) -> bool {
-    goes_there(entry) || entry.command.publishes() || ["ping", "echo", "select"].contains(&entry.command.name)
+    goes_there(entry) || entry.command.publishes.is_some() || ["ping", "echo", "select"].contains(&entry.command.name)
 }
 
 /// Whether CLIENT UNBLOCK is about a client that the upstream knows.

@@ -9,6 +9,7 @@ use super::elsewhere::{self, task::Request};
 use super::forward;
 use super::leaving;
 use super::permission::{self, Refused};
+use super::pubsub::batch;
 use super::redirect;
 use super::run::{self, Ran};
 use super::spec::{Channels, Flags, Group, Run};
@@ -47,10 +48,18 @@ enum Verdict {
 /// Runs, queues, postpones or refuses the request in `args`.
 pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: Args<'_>) {
     turn.reply.set_muted(conversation.scope.is_muted());
+    let found = table::lookup(&turn.worker.server.names, args);
+    if turn.batch.is_some() && !publishes(&found) {
+        batch::post(turn, conversation);
+    }
+    let verdict = judge(turn, &conversation.state, args, found);
+    if !matches!(verdict, Ok(Verdict::Run(..))) {
+        batch::post(turn, conversation);
+    }
     let state = &mut conversation.state;
-    match judge(turn, state, args) {
+    match verdict {
         Ok(Verdict::Run(entry, command)) => {
-            if ask_others(turn, conversation, entry, args) {
+            if batch::take_in(turn, conversation, entry, args) || ask_others(turn, conversation, entry, args) {
                 return;
             }
             if run::run(turn, conversation, args, entry, command) == Ran::Later {
@@ -87,6 +96,10 @@ pub(crate) fn admit(turn: &mut Turn<'_>, conversation: &mut Conversation, args: 
     let keeps_caching = conversation.scope.caching && keeps_caching(turn, args);
     conclude(conversation, keeps_caching);
     run::deliver_to_oneself(turn);
+}
+
+fn publishes(found: &Lookup) -> bool {
+    matches!(found, Lookup::Found(entry) if entry.command.publishes.is_some())
 }
 
 /// Asks other nodes what they know of what a command is about that answers for all of them, and has it run again then; false
@@ -153,12 +166,11 @@ pub(in crate::command) fn refuses_keys(settings: &Settings, entry: &Entry) -> bo
     refuses && matches!(entry.command.group, Group::Generic | Group::List | Group::Stream | Group::String)
 }
 
-fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Verdict, ReplyError> {
+fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>, found: Lookup) -> Result<Verdict, ReplyError> {
     if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
         return Ok(Verdict::Hang("POST or Host: received"));
     }
     let worker: &Worker = turn.worker;
-    let found = table::lookup(&worker.server.names, args);
     if turn.settings.forwards_keys() {
         match forward::judge(turn, state, args, &found)? {
             forward::Verdict::Here => {}
@@ -203,7 +215,7 @@ fn judge(turn: &mut Turn<'_>, state: &SessionState, args: Args<'_>) -> Result<Ve
     if state.transaction.is_some() && !flags.has(Flags::UNQUEUED) {
         return Ok(Verdict::Queue(entry));
     }
-    if checks.metered() && entry.command.publishes() {
+    if checks.metered() && entry.command.publishes.is_some() {
         turn.metered = Some(turn.client.user(acl));
     }
     Ok(Verdict::Run(entry, command))

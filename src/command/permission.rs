@@ -100,7 +100,7 @@ pub(super) fn ensure_queued(call: &mut Call<'_, '_>) -> Result<(), ReplyError> {
     }
     let user = call.info.user(&call.server.acl);
     let checks = user.checks();
-    if checks.metered() && call.entry.command.publishes() {
+    if checks.metered() && call.entry.command.publishes.is_some() {
         call.metered = Some(user.clone());
     }
     if !checks.judged() {

@@ -1,5 +1,6 @@
 //! SUBSCRIBE, PUBLISH and their families, PUBSUB.
 
+pub(crate) mod batch;
 mod following;
 mod scan;
 mod stats;
@@ -22,6 +23,7 @@ use crate::hub::name::Name;
 use crate::ids::Topic;
 use crate::message::{Kind, Message};
 use crate::observe::stats::WorkerStats;
+use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 use crate::worker::following::TRACE_CHANNEL;
 use subscribing::Change;
@@ -115,6 +117,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: 3,
         flags: PUBLICATION,
         channels: Some(Channels::Publish(1)),
+        publishes: Some(Kind::Channel),
         args: &[Arg::string("channel"), Arg::string("message")],
         gathers: Some(|args, settings| nodes::who_hears(Kind::Channel, args, settings)),
         run: Some(|call| publish(call, Kind::Channel)),
@@ -128,6 +131,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: 3,
         flags: PUBLICATION,
         channels: Some(Channels::Publish(1)),
+        publishes: Some(Kind::ShardChannel),
         keys: &[shard_channels(0)],
         args: &[Arg::string("shardchannel"), Arg::string("message")],
         gathers: Some(|args, settings| nodes::who_hears(Kind::ShardChannel, args, settings)),
@@ -236,10 +240,7 @@ fn unsubscribe(call: &mut LocalCall<'_, '_>, topic: Topic) -> Result<(), ReplyEr
 
 fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     let channel = &call.args[1];
-    ensure_length(call.settings, kind.into(), channel)?;
-    if *channel == *gap::CHANNEL || *channel == *TRACE_CHANNEL {
-        return Err(ReplyError::RESERVED_CHANNEL);
-    }
+    ensure_publishable(call.settings, kind, channel)?;
     if let Some(backplane) = &call.server.backplane {
         nodes::ensure_publishable(backplane, channel, call.settings)?;
     }
@@ -253,11 +254,7 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
         call.reply.integer(0);
         return Ok(());
     }
-    let message = match (call.args.shared_line(2), call.args.bulks(1)) {
-        (Some(line), _) => Message::sharing(kind, channel, line),
-        (None, Some(bulks)) => Message::of_bulks(kind, bulks),
-        (None, None) => Message::new(kind, channel, &call.args[2]),
-    };
+    let message = message_of(kind, call.args);
     let published = call.hub.with(|hub| hub.publish(kind, channel, message));
     call.scope.expects_receivers = published.receivers > 0;
     call.outcome.published |= published.receivers > 0;
@@ -265,6 +262,24 @@ fn publish(call: &mut Call<'_, '_>, kind: Kind) -> Result<(), ReplyError> {
     following::note(call, kind, published.receivers);
     let elsewhere = call.scope.gathered.take().and_then(|gathered| gathered.numbers.first().copied());
     call.reply.count(published.receivers + elsewhere.unwrap_or_default() as usize);
+    Ok(())
+}
+
+/// The message of this PUBLISH or SPUBLISH.
+fn message_of(kind: Kind, args: Args<'_>) -> Message {
+    match (args.shared_line(2), args.bulks(1)) {
+        (Some(line), _) => Message::sharing(kind, &args[1], line),
+        (None, Some(bulks)) => Message::of_bulks(kind, bulks),
+        (None, None) => Message::new(kind, &args[1], &args[2]),
+    }
+}
+
+/// Refuses a channel to which nobody may publish.
+fn ensure_publishable(settings: &Settings, kind: Kind, channel: &[u8]) -> Result<(), ReplyError> {
+    ensure_length(settings, kind.into(), channel)?;
+    if *channel == *gap::CHANNEL || *channel == *TRACE_CHANNEL {
+        return Err(ReplyError::RESERVED_CHANNEL);
+    }
     Ok(())
 }
 

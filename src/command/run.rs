@@ -11,6 +11,7 @@ use super::elsewhere::job::RunAlone;
 use super::elsewhere::loan::Borrower;
 use super::elsewhere::task::{Request, Slot, Task};
 use super::permission;
+use super::pubsub::batch;
 use super::spec::{Flags, Run};
 use super::table::{self, Entry};
 use super::trace::{count, count_error};
@@ -344,17 +345,21 @@ pub(super) fn settle_transaction(
 /// A client that hears what it publishes or which keys it changes, or monitors what it executes, hears it behind the
 /// reply of that command, before the next one's.
 pub(crate) fn deliver_to_oneself(turn: &mut Turn<'_>) {
-    let client = turn.client;
-    let listens = client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::HearsOfKeys);
-    if !std::mem::take(&mut turn.outcome.published) || !listens {
+    if !std::mem::take(&mut turn.outcome.published) || !hears_itself(turn.client) {
         return;
     }
     turn.queue_reply();
     turn.worker.deliver(&mut turn.hub);
 }
 
+/// Whether a client may hear of what it does itself.
+pub(super) fn hears_itself(client: &Client) -> bool {
+    client.is_subscriber() || client.is_monitor() || client.info.has_flag(Flag::HearsOfKeys)
+}
+
 /// Answers a violation of the protocol, the last thing this client is told.
 pub(crate) fn refuse_protocol(turn: &mut Turn<'_>, conversation: &mut Conversation, violation: &ProtocolError) {
+    batch::post(turn, conversation);
     let error = &ReplyError::protocol(&violation.text());
     turn.reply.set_muted(conversation.scope.is_muted());
     let (worker, client, peer) = (turn.worker, turn.client.info.id, turn.client.info.address.peer());

@@ -8,6 +8,7 @@ use super::cost::Cost;
 use super::{Call, LocalCall};
 use crate::backplane::control::Question;
 use crate::config::Settings;
+use crate::message::Kind;
 use crate::resp::decode::Args;
 use crate::resp::errors::ReplyError;
 
@@ -272,6 +273,8 @@ pub struct Command {
     pub keys: &'static [KeySpec],
     /// Where its channels stand.
     pub channels: Option<Channels>,
+    /// What it sends to a channel, if it does: its first argument is the channel, its second the payload.
+    pub publishes: Option<Kind>,
     /// Its arguments.
     pub args: &'static [Arg],
     /// What the time that it takes depends on.
@@ -313,6 +316,7 @@ impl Command {
         tips: &[],
         keys: &[],
         channels: None,
+        publishes: None,
         args: &[],
         cost: Cost::Implied,
         gathers: None,
@@ -326,11 +330,6 @@ impl Command {
     /// What runs it, and where; none for a container that needs a subcommand.
     pub fn runner(&self) -> Option<Run> {
         self.run_here.map(Run::Here).or(self.run.map(Run::Anywhere))
-    }
-
-    /// Whether it sends messages to channels.
-    pub fn publishes(&self) -> bool {
-        matches!(self.channels, Some(Channels::Publish(_)))
     }
 
     /// Whether a call with `count` arguments, the name included, is long enough and not too long.

@@ -109,10 +109,15 @@ impl Peer {
     /// Sends a line end behind `requests`, which are mostly inline requests, one for each line, and answers what has come
     /// since it was last asked.
     pub(crate) fn say(&self, requests: &str) -> String {
-        let mut session = self.session.borrow_mut();
-        session.feed(format!("{requests}\r\n").as_bytes());
-        self.crowded.set(self.go_on(&mut session));
+        self.feed(format!("{requests}\r\n").as_bytes());
         self.heard()
+    }
+
+    /// Sends `bytes` in one read.
+    pub(crate) fn feed(&self, bytes: &[u8]) {
+        let mut session = self.session.borrow_mut();
+        session.feed(bytes);
+        self.crowded.set(self.go_on(&mut session));
     }
 
     /// Sends `bytes` as a socket would hand them over: some to be looked at, and long arguments to where they stay, at

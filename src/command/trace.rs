@@ -2,22 +2,23 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Call;
 use super::spec::Flags;
 use super::table::Entry;
+use super::{Call, run};
 use crate::client::order::Order;
 use crate::client::registry::Flag;
 use crate::clock::Now;
+use crate::config::Settings;
 use crate::ids::Address;
 use crate::message::Frame;
 use crate::observe::counters::Counter;
 use crate::observe::slowlog;
 use crate::observe::stats::WorkerStats;
 use crate::quoting;
-use crate::resp::decode::Args;
+use crate::resp::decode::{Args, OwnedArgs};
 use crate::resp::errors::ReplyError;
 use crate::server::Server;
-use crate::session::{Scope, Turn};
+use crate::session::{Conversation, Scope, Turn};
 
 /// Counts and shows a command that has run, and answers when it ended.
 pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
@@ -33,9 +34,43 @@ pub(super) fn count(call: &mut Call<'_, '_>, failed: bool) -> Now {
     }
     if call.settings.latency_tracking {
         let ns = end.ns().saturating_sub(call.now.ns());
-        command.record_latency(ns.saturating_add(call.slept_us.saturating_mul(1000)));
+        command.record_latencies(ns.saturating_add(call.slept_us.saturating_mul(1000)), 1);
     }
-    show(call, us);
+    if !call.entry.command.flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+        show_to_monitors(call);
+    }
+    if is_slow(call.settings, us) {
+        show_slow(call, us);
+    }
+    end
+}
+
+/// Counts so many executions of a command that have run together since this moment, each with its share of the time, and answers
+/// when they ended. Which of them took long is not known: SLOWLOG and LATENCY are shown all as one.
+pub(super) fn count_together(
+    turn: &mut Turn<'_>,
+    conversation: &mut Conversation,
+    entry: &'static Entry,
+    began: Now,
+    count: usize,
+) -> Now {
+    let (worker, calls) = (turn.worker, count as u64);
+    let end = worker.server.clock.now_soon_after(began);
+    let us = end.us().saturating_sub(began.us());
+    worker.stats().counters.commands.add(calls);
+    Counter::add_to(&turn.client.info.total_commands, calls);
+    let command = &worker.stats().by_command[usize::from(entry.index)];
+    command.calls.add(calls);
+    command.us.add(us);
+    if turn.settings.latency_tracking {
+        command.record_latencies(end.ns().saturating_sub(began.ns()) / calls.max(1), calls);
+    }
+    if is_slow(&turn.settings, us) {
+        let note = format!("... ({count} in one go)");
+        let args = OwnedArgs::new([entry.full_name.as_bytes(), note.as_bytes()].into_iter());
+        turn.now = began;
+        run::run_part(turn, conversation, (entry.index, &args), |call| show_slow(call, us));
+    }
     end
 }
 
@@ -44,12 +79,15 @@ pub(super) fn count_error(stats: &WorkerStats, server: &Server, error: &ReplyErr
     server.stats.count_error(error.code());
 }
 
-/// Shows the command to MONITOR, SLOWLOG and LATENCY.
-fn show(call: &mut Call<'_, '_>, us: u64) {
+/// Whether SLOWLOG or LATENCY are to be shown what took so many microseconds.
+fn is_slow(settings: &Settings, us: u64) -> bool {
+    let (slow, threshold_ms) = (settings.slowlog_log_slower_than.0, settings.latency_monitor_threshold.0);
+    (slow >= 0 && us as i64 >= slow) || (threshold_ms > 0 && us / 1000 >= threshold_ms)
+}
+
+#[cold]
+fn show_slow(call: &mut Call<'_, '_>, us: u64) {
     let flags = call.entry.command.flags;
-    if !flags.has_any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
-        show_to_monitors(call);
-    }
     let unix = call.now.unix().as_secs();
     let slow = call.settings.slowlog_log_slower_than.0;
     if slow >= 0 && us as i64 >= slow && !flags.has(Flags::SKIP_SLOWLOG) {

@@ -54,7 +54,7 @@ pub(crate) struct Locked<'a, T>(MutexGuard<'a, HubState<T>>);
 
 impl<'a, T> Locked<'a, T> {
     pub(super) fn new(mut state: MutexGuard<'a, HubState<T>>) -> Self {
-        state.steps = 0;
+        (state.steps, state.matches) = (0, 0);
         Locked(state)
     }
 }

@@ -29,11 +29,11 @@ pub struct CommandStats {
 const LONGEST_NS: u64 = 1_000_000_000;
 
 impl CommandStats {
-    /// Adds an execution of `ns` nanoseconds to the distribution.
-    pub fn record_latency(&self, ns: u64) {
+    /// Adds so many executions of `ns` nanoseconds each to the distribution.
+    pub fn record_latencies(&self, ns: u64, count: u64) {
         let mut latency = self.latency.lock();
         let histogram = latency.get_or_insert_with(|| Box::new(new_histogram()));
-        histogram.saturating_record(ns.clamp(1, LONGEST_NS));
+        histogram.saturating_record_n(ns.clamp(1, LONGEST_NS), count);
     }
 }
 

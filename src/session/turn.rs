@@ -8,6 +8,7 @@ use crate::acl::User;
 use crate::client::Client;
 use crate::client::order::HubAccess;
 use crate::clock::Now;
+use crate::command::pubsub::batch::Batch;
 use crate::config::Settings;
 use crate::keyspace::access::KeyAccess;
 use crate::mailbox::Sent;
@@ -34,6 +35,10 @@ pub(crate) struct Turn<'s> {
     pub(crate) rang: Now,
     /// The user for whom the next message is counted, if it is counted for one.
     pub(crate) metered: Option<Arc<User>>,
+    /// Whether more was received behind the request that runs now.
+    pub(crate) more_follows: bool,
+    /// Commands that are posted and answered together, before anything else happens.
+    pub(crate) batch: Option<Batch>,
 }
 
 /// After so much time others have their turn: messages wait for no longer than for a few such turns.
@@ -68,6 +73,8 @@ impl<'s> Turn<'s> {
             enough: ANSWERED,
             rang: now,
             metered: None,
+            more_follows: false,
+            batch: None,
         };
         let room = turn.room();
         turn.enough = ANSWERED.min(room / 2);

@@ -251,7 +251,7 @@ fn percentiles_are_those_of_the_directive_over_all_workers() {
     let world = World::with(&[("io-threads", "2"), ("latency-tracking-info-percentiles", "50 99.90 100")]);
     let ping = usize::from(table::get(&world.server.names, b"ping").expect("PING exists").index);
     for (worker, ns) in [(0, 1000), (0, 1000), (1, 5000)] {
-        world.server.workers[worker].stats.by_command[ping].record_latency(ns);
+        world.server.workers[worker].stats.by_command[ping].record_latencies(ns, 1);
     }
     let client = world.client();
     let text = report(&client, "INFO latencystats");

@@ -121,8 +121,9 @@ fn the_latency_doctor_says_what_it_knows() {
 fn a_histogram_counts_up_over_all_workers() {
     let world = World::with(&[("io-threads", "2"), ("latency-tracking", "no")]);
     let place = |name: &[u8]| usize::from(table::by_full_name(&world.server.names, name).expect("it exists").index);
-    let record =
-        |worker: usize, name: &[u8], ns| world.server.workers[worker].stats.by_command[place(name)].record_latency(ns);
+    let record = |worker: usize, name: &[u8], ns| {
+        world.server.workers[worker].stats.by_command[place(name)].record_latencies(ns, 1)
+    };
     [800, 900, 2500, 40_000].into_iter().for_each(|ns| record(0, b"ping", ns));
     record(1, b"ping", 2_000_000_000);
     record(1, b"config|set", 100_000);

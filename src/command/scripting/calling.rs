@@ -167,7 +167,7 @@ impl Host for Caller<'_, '_, '_> {
         let place = Place { server, stats, keys, hub, outcome };
         let (info, settings, now) = (outer.info, outer.settings, server.clock.now());
         let mut call = Call::begin(place, info, settings, (entry, args), &mut reply, outer.scope, now);
-        if entry.command.publishes() && self.user.checks().metered() {
+        if entry.command.publishes.is_some() && self.user.checks().metered() {
             call.metered = Some(self.user.clone());
         }
         let result = command(&mut call);
