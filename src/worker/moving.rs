@@ -194,7 +194,9 @@ mod tests {
         let (world, subscriber, other) = world();
         let [here, there] = [0, 1].map(|id| &world.workers[id]);
         assert_eq!(other.say("PUBLISH a 1"), ":1\r\n");
+        let before = world.server.hub.holds();
         let unsent = here.move_subscriber(&subscriber.client, 1).expect("nothing is meant for it alone");
+        assert_eq!(world.server.hub.holds() - before, 1, "nothing comes between the order and what follows it");
         assert_eq!(unsent.len(), 1);
         assert_eq!(other.say("PUBLISH a 2"), ":1\r\n");
         there.deliver_all();
