@@ -27,7 +27,7 @@ const SATURATED: u8 = 92;
 const IDLE: u8 = 50;
 /// For each thread that takes some the processors together must have been idle for this much of the time of one, in percent: where
 /// others use them all, another thread would only wait for one, too.
-const SPARE: u32 = 20;
+const SPARE: u32 = 50;
 /// For how many looks a thread has been saturated when it lets clients go.
 const PATIENCE: i32 = 2;
 /// How many looks later it is looked at again: it takes one to show what has changed.
