@@ -19,9 +19,7 @@ use crate::observe::resources::{idle_time, thread_time};
 use crate::server::WorkerHandle;
 use crate::worker::Worker;
 
-/// A thread that works for less of its time than this takes new clients, in percent.
-const BUSY: u8 = 80;
-/// A thread that works for this much of its time is saturated, in percent.
+/// A thread that works for this much of its time is saturated, and takes no new clients while another is not, in percent.
 const SATURATED: u8 = 92;
 /// A thread that works for less of its time than this takes clients of saturated ones, in percent.
 const IDLE: u8 = 50;
@@ -36,14 +34,14 @@ const REST: i32 = 3;
 /// as to wake another thread.
 pub(super) const CROWD: usize = 128;
 
-/// The worker for a new connection: the first that has time to spare and is not stuck, and not `late` if there is another.
+/// The worker for a new connection: the first that is not saturated or stuck, and not `late` if there is another.
 pub(crate) fn for_newcomer(workers: &[WorkerHandle], late: Option<WorkerId>, now_ms: u64) -> WorkerId {
     let busy = |id: &WorkerId| {
         let load = &workers[*id].load;
         if late == Some(*id) || load.is_stuck(now_ms) { u8::MAX } else { load.busy() }
     };
     let ids = 0..workers.len();
-    ids.clone().find(|id| busy(id) < BUSY).or_else(|| ids.min_by_key(busy)).unwrap_or(0)
+    ids.clone().find(|id| busy(id) < SATURATED).or_else(|| ids.min_by_key(busy)).unwrap_or(0)
 }
 
 /// The workers that can be given more listeners of a name to which very many listen.
@@ -266,12 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_go_to_the_first_thread_that_has_time_to_spare() {
+    fn newcomers_go_to_the_first_thread_that_is_not_saturated() {
         let world = World::with(&[("io-threads", "3")]);
         let workers = &world.server.workers;
         assert_eq!(for_newcomer(workers, None, 1), 0);
         assert_eq!(for_newcomer(workers, Some(0), 1), 1);
-        for (busy, expected) in [([BUSY - 1, 0, 0], 0), ([BUSY, 0, 0], 1), ([99, 98, BUSY], 2), ([99, 98, 99], 1)] {
+        for (busy, expected) in
+            [([SATURATED - 1, 0, 0], 0), ([SATURATED, 0, 0], 1), ([99, 98, SATURATED], 2), ([99, 98, 99], 1)]
+        {
             workers.iter().zip(busy).for_each(|(worker, busy)| worker.load.set_busy(busy, 1000));
             assert_eq!(for_newcomer(workers, None, 1000), expected, "{busy:?}");
         }
